@@ -1,0 +1,37 @@
+# make demo    set up, run the main job, end in a report
+# make test    set up, run the fast tests
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+
+.PHONY: demo test test-slow lint types check install clean
+
+demo: install
+	$(BIN)/python -m harness -m +study=dish
+
+test: install
+	$(BIN)/python -m pytest -m "not slow" -n auto
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+check: lint types test test-slow
+
+install: $(VENV)/installed
+
+# The tested versions of everything stand in constraints.txt; without it, torch alone fetches gigabytes.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,6 @@
+"""A pluggable experiment harness that compares RNN variants on gradient behaviour."""
+
+from harness.tables import Tables, load
+
+__all__ = ["Tables", "load"]
+__version__ = "0.1.0"

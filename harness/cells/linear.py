@@ -1,0 +1,32 @@
+from typing import ClassVar
+
+from torch import Tensor
+
+from harness.cells import Cell, HandDerivative, State
+
+
+class Linear(Cell, HandDerivative):
+    """Linear recurrence without bias: the error is multiplied by W_h at every step and by nothing else.
+
+        h_t = x_t · W_x + h_{t-1} · W_h
+
+    With ``hidden_size=1 init=identity`` it is the scalar w of the textbooks: the gradient at step t is
+    w^(T-t) times the gradient at T.
+
+    Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML 2013,
+    section 2.1.
+    """
+
+    name: ClassVar[str] = "linear"
+    gates: ClassVar[tuple[str, ...]] = ("h",)
+    bias: ClassVar[bool] = False
+
+    def step(self, pre: Tensor, state: State) -> State:
+        return {"h": pre}
+
+    def forward_(self, pre: Tensor, state: State, new: State) -> None:
+        new["h"].copy_(pre)
+
+    def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
+        act.copy_(grad["h"])
+        grad["h"].zero_()

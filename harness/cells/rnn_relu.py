@@ -1,0 +1,32 @@
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from harness.cells import Cell, HandDerivative, State
+
+
+class ReLURNN(Cell, HandDerivative):
+    """Simple recurrent network with ReLU: no saturation, so nothing but W_h bounds the state.
+
+        h_t = max(0, x_t · W_x + h_{t-1} · W_h + b)
+
+    With ``init=identity weight_scale=1.0`` it is the IRNN.
+
+    Source: Le, Jaitly, Hinton, "A simple way to initialize recurrent networks of rectified linear units",
+    arXiv:1504.00941, 2015.
+    """
+
+    name: ClassVar[str] = "rnn_relu"
+    gates: ClassVar[tuple[str, ...]] = ("h",)
+
+    def step(self, pre: Tensor, state: State) -> State:
+        return {"h": pre.relu()}
+
+    def forward_(self, pre: Tensor, state: State, new: State) -> None:
+        torch.clamp(pre, min=0, out=new["h"])
+
+    def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
+        # A mask, not a product: an infinite gradient stays infinite where the unit is on, 0 where it is off.
+        act.copy_(grad["h"]).masked_fill_(new["h"] <= 0, 0)
+        grad["h"].zero_()

@@ -1,0 +1,27 @@
+"""Figures: each module here is one plugin, a function from tables to a picture."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from matplotlib.figure import Figure as Canvas
+
+from harness.tables import Tables
+
+
+class Figure(ABC):
+    """One picture of the report.
+
+    A subclass states its `name` (file name and plugin name), `title`, `caption` (how to read it, for
+    somebody who has not seen the code) and `order` (its place in the report), and draws itself from tables.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    caption: ClassVar[str]
+    order: ClassVar[int] = 100
+
+    @abstractmethod
+    def draw(self, tables: Tables) -> Canvas | None:
+        """Draw from the tables alone; None where they hold nothing that this figure could show."""

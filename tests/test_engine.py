@@ -1,0 +1,217 @@
+"""The engine's numbers against independent routes: torch.nn with autograd, finite differences, closed forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional
+
+from harness import scan
+from harness.cells import Cell, HandDerivative
+from harness.network import MemberInit, Network, Shape, views
+from harness.plugins import registry
+from tests.reference import reference
+
+CELLS = registry().names("cell")
+TOLERANCE = {"rtol": 0, "atol": 1e-10}
+
+
+def make_network(cell: str, members: int, features: int, hidden_size: int, layers: int = 1, seed: int = 0) -> Network:
+    made: Cell = registry().get("cell", cell)()
+    shape = Shape(made, features, hidden_size, layers, output_size=3)
+    inits = [MemberInit(made, seed + k, "gaussian", 0.8 + 0.2 * k) for k in range(members)]
+    network = Network.create(shape, inits, torch.float64, "cpu")
+    # Biases start at zero; other values show that they are used, and used once.
+    network.flat += 0.1 * torch.randn(network.flat.shape, dtype=torch.float64, generator=torch.manual_seed(seed))
+    return network
+
+
+def make_data(network: Network, steps: int, batch: int, scored: list[int]) -> tuple[Tensor, Tensor]:
+    members, generator = len(network.flat), torch.manual_seed(7)
+    inputs = torch.randn(members, steps, batch, network.shape.input_size, dtype=torch.float64, generator=generator)
+    targets = torch.randint(network.shape.output_size, (members, batch, len(scored)), generator=generator)
+    return inputs, targets
+
+
+def cross_entropy(targets: Tensor) -> Any:
+    def loss(outputs: Tensor) -> Tensor:
+        flat = functional.cross_entropy(outputs.flatten(0, 2), targets.flatten(), reduction="none")
+        return flat.view(targets.shape).mean(-1)
+
+    return loss
+
+
+def measure(network: Network, inputs: Tensor, targets: Tensor, scored: list[int]) -> dict[str, Any]:
+    """Everything the engine computes: losses, gradients of weights, inputs and every state."""
+    states: dict[tuple[int, str], list[Tensor]] = {}
+
+    def keep(layer: int, t: int, totals: dict[str, Tensor]) -> None:
+        for part, value in totals.items():
+            states.setdefault((layer, part), []).insert(0, value.clone())
+
+    flat = torch.zeros_like(network.flat)
+    with torch.no_grad():
+        loss, grad_x = network.gradients(inputs, scored, cross_entropy(targets), flat, keep, need_input_grad=True)
+    return {
+        "loss": loss,
+        "inputs": grad_x,
+        "weights": views(network.shape, flat),
+        "states": {key: torch.stack(values, dim=1) for key, values in states.items()},
+    }
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers: int) -> None:
+    scored = [4, 9]
+    network = make_network(cell, members, features=5, hidden_size=4, layers=layers)
+    inputs, targets = make_data(network, steps=9, batch=3, scored=scored)
+    found = measure(network, inputs, targets, scored)
+    with torch.no_grad():
+        hidden = network.forward(inputs).layers[-1].states["h"][:, 1:]
+    for k in range(members):
+        truth = reference(network, k, inputs[k], targets[k], scored)
+        torch.testing.assert_close(found["loss"][k], truth.loss, **TOLERANCE)
+        torch.testing.assert_close(hidden[k], truth.hidden, **TOLERANCE)
+        torch.testing.assert_close(found["inputs"][k], truth.inputs, **TOLERANCE)
+        assert found["states"].keys() == truth.states.keys()
+        for key, value in truth.states.items():
+            torch.testing.assert_close(found["states"][key][k], value, **TOLERANCE)
+        assert found["weights"].keys() == truth.weights.keys()
+        for name, value in truth.weights.items():
+            torch.testing.assert_close(found["weights"][name][k], value, **TOLERANCE)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_weight_and_input_gradients_equal_finite_differences(cell: str) -> None:
+    scored = [5]
+    network = make_network(cell, members=2, features=3, hidden_size=4, layers=2)
+    inputs, targets = make_data(network, steps=5, batch=2, scored=scored)
+    found = measure(network, inputs, targets, scored)
+
+    def loss(weights: Tensor, x: Tensor) -> Tensor:
+        probed = Network(network.shape, weights)
+        with torch.no_grad():
+            return cross_entropy(targets)(probed.readout(probed.forward(x).outputs_at(scored))).sum()
+
+    direction_w, direction_x = torch.randn_like(network.flat), torch.randn_like(inputs)
+    flat = torch.cat([value.flatten(1) for value in found["weights"].values()], dim=1)
+    expected = (flat * direction_w).sum() + (found["inputs"] * direction_x).sum()
+    step = 1e-6
+    ahead = loss(network.flat + step * direction_w, inputs + step * direction_x)
+    behind = loss(network.flat - step * direction_w, inputs - step * direction_x)
+    torch.testing.assert_close((ahead - behind) / (2 * step), expected, rtol=1e-6, atol=1e-8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cell=st.sampled_from([name for name in CELLS if issubclass(registry().get("cell", name), HandDerivative)]),
+    members=st.integers(1, 4),
+    steps=st.integers(1, 7),
+    batch=st.integers(1, 4),
+    hidden_size=st.integers(1, 5),
+    layers=st.integers(1, 2),
+    data=st.data(),
+)
+def test_hand_derivative_equals_derived_one(
+    cell: str, members: int, steps: int, batch: int, hidden_size: int, layers: int, data: st.DataObject
+) -> None:
+    scored = sorted(data.draw(st.sets(st.integers(1, steps), min_size=1)))
+    network = make_network(cell, members, features=2, hidden_size=hidden_size, layers=layers)
+    inputs, targets = make_data(network, steps, batch, scored)
+    by_hand = measure(network, inputs, targets, scored)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "derivative_of", scan.DerivedByAutograd)
+        derived = measure(network, inputs, targets, scored)
+    for key in ("loss", "inputs", "weights", "states"):
+        torch.testing.assert_close(by_hand[key], derived[key], **TOLERANCE)
+
+
+@pytest.mark.parametrize("weight", [0.9, 1.0, 1.1])
+def test_scalar_linear_network_multiplies_the_error_by_its_weight(weight: float) -> None:
+    norms = linear_profile(steps=100, hidden_size=1, init="identity", scale=weight)
+    lag = np.arange(99, -1, -1)
+    np.testing.assert_allclose(norms / norms[-1], weight**lag, rtol=1e-10)
+
+
+def test_scalar_network_keeps_a_positive_gradient_over_1000_steps_in_float64() -> None:
+    norms = linear_profile(steps=1000, hidden_size=1, init="identity", scale=0.9)
+    assert norms[0] > 0
+    np.testing.assert_allclose(norms[0] / norms[-1], 0.9**999, rtol=1e-9)
+
+
+def test_orthogonal_linear_network_preserves_the_norm_at_every_step() -> None:
+    norms = linear_profile(steps=60, hidden_size=16, init="orthogonal", scale=1.0)
+    np.testing.assert_allclose(norms / norms[-1], 1.0, rtol=1e-10)
+
+
+def linear_profile(steps: int, hidden_size: int, init: str, scale: float) -> np.ndarray:
+    """Norm of the state's gradient at every step, first to last, of one sample."""
+    cell = registry().get("cell", "linear")()
+    shape = Shape(cell, input_size=2, hidden_size=hidden_size, num_layers=1, output_size=3)
+    network = Network.create(shape, [MemberInit(cell, 0, init, scale)], torch.float64, "cpu")
+    inputs, targets = make_data(network, steps, batch=1, scored=[steps])
+    states = measure(network, 0.01 * inputs, targets, [steps])["states"]
+    return states[1, "h"][0, :, 0].norm(dim=-1).numpy()
+
+
+def test_a_member_that_explodes_leaves_its_neighbours_bit_identical() -> None:
+    scored = [30]
+    calm = make_network("rnn_relu", members=3, features=2, hidden_size=8)
+    inputs, targets = make_data(calm, steps=30, batch=4, scored=scored)
+    wild = Network(calm.shape, calm.flat.clone())
+    wild.flat[1] = torch.inf
+    before, after = measure(calm, inputs, targets, scored), measure(wild, inputs, targets, scored)
+    assert not after["loss"][1].isfinite().all()
+    for k in (0, 2):
+        assert torch.equal(before["loss"][k], after["loss"][k])
+        assert torch.equal(before["inputs"][k], after["inputs"][k])
+        assert torch.equal(before["states"][1, "h"][k], after["states"][1, "h"][k])
+        for name, value in before["weights"].items():
+            assert torch.equal(value[k], after["weights"][name][k])
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "gaussian", "identity", "uniform"])
+def test_weight_scale_multiplies_the_recurrent_blocks_and_nothing_else(init: str) -> None:
+    cell = registry().get("cell", "lstm")()
+    shape = Shape(cell, 3, 8, 2, 2)
+    one, three = (
+        Network.create(shape, [MemberInit(cell, 5, init, g)], torch.float64, "cpu").weights for g in (1.0, 3.0)
+    )
+    for name, value in one.items():
+        factor = 3.0 if name.endswith(".recurrent") else 1.0
+        torch.testing.assert_close(three[name], factor * value)
+
+
+def test_orthogonal_blocks_have_every_singular_value_equal_to_the_scale() -> None:
+    cell = registry().get("cell", "gru")()
+    network = Network.create(Shape(cell, 3, 12, 1, 2), [MemberInit(cell, 0, "orthogonal", 0.9)], torch.float64, "cpu")
+    for block in network.layer(1).recurrent[0].split(12, dim=-1):
+        torch.testing.assert_close(torch.linalg.svdvals(block), torch.full((12,), 0.9, dtype=torch.float64))
+
+
+def test_a_members_weights_do_not_depend_on_its_company() -> None:
+    cell = registry().get("cell", "lstm")()
+    shape = Shape(cell, 3, 4, 1, 2)
+    inits = [MemberInit(cell, seed, "orthogonal", 1.0) for seed in (3, 1, 2)]
+    together = Network.create(shape, inits, torch.float64, "cpu")
+    for k, init in enumerate(inits):
+        assert torch.equal(Network.create(shape, [init], torch.float64, "cpu").flat[0], together.flat[k])
+
+
+def test_spectral_radius_is_the_largest_absolute_eigenvalue_and_nan_where_weights_are_not_finite() -> None:
+    network = make_network("gru", members=2, features=2, hidden_size=5)
+    expected = max(
+        np.abs(np.linalg.eigvals(block.numpy())).max() for block in network.layer(1).recurrent[0].split(5, dim=-1)
+    )
+    network.flat[1] = torch.nan
+    found = network.spectral_radius()
+    np.testing.assert_allclose(found[0], expected)
+    assert np.isnan(found[1])
