@@ -1,0 +1,193 @@
+"""Writing down what a pack of runs does, member by member, and turning it into tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.experiment import Batch
+from harness.gradient_flow import GradientFlow, gradient_flow
+from harness.probe import Probe, Profile
+from harness.settings import Settings
+from harness.tables import COLUMNS, RUN_OUTCOMES
+
+QUANTILES = {"grad_q10": 0.1, "grad_q50": 0.5, "grad_q90": 0.9}
+
+
+class Record:
+    """What the members of one pack do.
+
+    A member whose training loss is not finite has diverged: it is measured once more, as it is, and then
+    left alone; its neighbours do not notice.
+    """
+
+    def __init__(self, members: Sequence[Settings], parameters: int):
+        self.members = members
+        self.parameters = parameters
+        self.diverged_at: list[int | None] = [None] * len(members)
+        self.active = [True] * len(members)
+        self._closed = [False] * len(members)
+        self._steps = [0] * len(members)
+        self._clipped = np.zeros(len(members))
+        self._since = 0
+        self._flows: list[dict[str, GradientFlow]] = [{} for _ in members]
+        self._last: list[dict[str, float]] = [{} for _ in members]
+        self._curves: list[dict[str, object]] = []
+        self._gradients: list[pd.DataFrame] = []
+        self._samples: list[list[dict[str, object]]] = [[] for _ in members]
+        self._cue_step: list[float] = [math.nan] * len(members)
+
+    def training_loss(self, step: int, losses: Sequence[float]) -> None:
+        """Note the training losses of a step; a member with a non-finite one has diverged."""
+        for k, loss in enumerate(losses):
+            if self.active[k] and not math.isfinite(loss):
+                self.active[k], self.diverged_at[k] = False, step
+
+    def trained(self, clipped: Sequence[bool]) -> None:
+        """Note that the active members have moved, and whose gradient was clipped."""
+        self._since += 1
+        self._clipped += clipped
+        for k, active in enumerate(self.active):
+            self._steps[k] += active
+
+    def measured(
+        self,
+        step: int,
+        probe: Probe,
+        cue: NDArray[np.int64],
+        loss: Tensor,
+        accuracy: Tensor,
+        spectral_radius: Sequence[float],
+    ) -> None:
+        """Note an evaluation and a probe of all members that are still open."""
+        rows = [k for k, closed in enumerate(self._closed) if not closed]
+        ids = [self.members[k].run_id for k in rows]
+        self._gradients += [_gradient_rows(ids, step, profile, rows) for profile in probe.profiles]
+        for k in rows:
+            self._last[k] = {"loss": float(loss[k]), "accuracy": float(accuracy[k])}
+            self._curves.append(
+                {
+                    "run_id": self.members[k].run_id,
+                    "step": step,
+                    **self._last[k],
+                    "grad_norm_weights": float(probe.grad_norm_weights[k]),
+                    "clipped": float(self._clipped[k] / self._since) if self._since else 0.0,
+                    "spectral_radius": spectral_radius[k],
+                }
+            )
+            self._note_flow(k, probe, cue[k])
+            self._closed[k] = not self.active[k]
+        self._clipped[:], self._since = 0, 0
+
+    def _note_flow(self, k: int, probe: Probe, cue: NDArray[np.int64]) -> None:
+        """The figures of the profile that decides what can be remembered: layer 1, the cell's memory."""
+        memory = self.members[k].cell.memory
+        norms = next(each.norms for each in probe.profiles if (each.layer, each.part) == (1, memory))[k]
+        by_sample = norms.cpu().numpy()
+        cue_norm = by_sample[cue - 1, np.arange(len(cue))].mean()
+        flow = gradient_flow(by_sample.mean(axis=1)[::-1], cue_norm)
+        self._flows[k].setdefault("first", flow)
+        self._flows[k]["last"] = flow
+        self._cue_step[k] = float(cue.mean())
+
+    def answers(self, batches: Sequence[Batch], outputs: NDArray[np.float64]) -> None:
+        """Keep what each member answers to the first held-out samples; ``outputs`` is (K, shown, S, classes)."""
+        for k, settings in enumerate(self.members):
+            shown = [settings.experiment.show(batches[k], i, outputs[k, i]) for i in range(outputs.shape[1])]
+            self._samples[k] = [
+                {"run_id": settings.run_id, "sample": i, **vars(sample)}
+                for i, sample in enumerate(shown)
+                if sample is not None
+            ]
+
+    def tables(self, seconds: float) -> dict[str, pd.DataFrame]:
+        """All tables; ``seconds`` is each run's share of the pack's time."""
+        runs = [self._run_row(k, seconds) for k in range(len(self.members))]
+        return {
+            "runs": runs_table(self.members, runs),
+            "curves": self._by_run(pd.DataFrame(self._curves, columns=COLUMNS["curves"])),
+            "gradients": self._by_run(pd.concat(self._gradients, ignore_index=True)),
+            "samples": pd.DataFrame([row for rows in self._samples for row in rows], columns=COLUMNS["samples"]),
+        }
+
+    def _by_run(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows in the order of the members, each member's in the order of time."""
+        place = {settings.run_id: k for k, settings in enumerate(self.members)}
+        order = np.argsort(frame.run_id.map(place).to_numpy(), kind="stable")
+        return frame.iloc[order].reset_index(drop=True)
+
+    def _run_row(self, k: int, seconds: float) -> dict[str, object]:
+        settings, first, last = self.members[k], self._flows[k]["first"], self._flows[k]["last"]
+        experiment = settings.experiment
+        return {
+            "status": "ok" if self.diverged_at[k] is None else "diverged",
+            **self._last[k],
+            "chance": experiment.chance(settings.seq_len),
+            "solved": self._last[k]["accuracy"] >= experiment.solved_at,
+            **vars(last),
+            **{f"{name}_init": value for name, value in vars(first).items()},
+            "diverged_at": self.diverged_at[k],
+            "steps": self._steps[k],
+            "seconds": seconds,
+            "parameters": self.parameters,
+            "memory": settings.cell.memory,
+            "cue_step": self._cue_step[k],
+        }
+
+
+def runs_table(members: Sequence[Settings], outcomes: Sequence[dict[str, object]]) -> pd.DataFrame:
+    """The table of runs: settings and outcomes; what an outcome does not name is empty."""
+    rows = [
+        {"run_id": settings.run_id, **settings.flat(), **dict.fromkeys(RUN_OUTCOMES), **outcome}
+        for settings, outcome in zip(members, outcomes, strict=True)
+    ]
+    table = pd.DataFrame(rows)
+    floats = [name for name in RUN_OUTCOMES if name.split("_init")[0] in FLOAT_OUTCOMES]
+    table[floats] = table[floats].astype("float64")
+    table["train.clip_norm"] = table["train.clip_norm"].astype("float64")
+    table[["diverged_at", "steps", "parameters"]] = table[["diverged_at", "steps", "parameters"]].astype("Int64")
+    table["solved"] = table["solved"].astype("boolean")
+    settings = [name for name in table if name not in (*RUN_OUTCOMES, *COLUMNS["runs"])]
+    ordered = [name for name in COLUMNS["runs"] if name not in RUN_OUTCOMES]
+    return table[[*ordered, *settings, *RUN_OUTCOMES]]
+
+
+FLOAT_OUTCOMES = {
+    "accuracy", "loss", "chance", "decay_rate", "grad_ratio", "horizon", "seconds", "cue_step",
+}  # fmt: skip
+
+
+def failed(members: Sequence[Settings], reason: str) -> dict[str, pd.DataFrame]:
+    """The tables of runs that raised."""
+    outcome: dict[str, object] = {"status": "failed", "reason": reason}
+    empty = {name: pd.DataFrame(columns=COLUMNS[name]) for name in ("curves", "gradients", "samples")}
+    return {"runs": runs_table(members, [outcome] * len(members)), **empty}
+
+
+def _summary(norms: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Mean and quantiles over the batch, the last axis."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        columns = {"grad_norm": norms.mean(axis=-1)}
+        for name, share in QUANTILES.items():
+            between = np.quantile(norms, share, axis=-1)
+            # Between a finite and an infinite norm there is nothing to interpolate.
+            columns[name] = np.where(np.isnan(between), np.quantile(norms, share, axis=-1, method="lower"), between)
+    return columns
+
+
+def _gradient_rows(run_ids: list[str], step: int, profile: Profile, rows: list[int]) -> pd.DataFrame:
+    """The rows of one profile: member after member, each with t from 1 to T."""
+    norms = profile.norms.cpu().numpy()[rows]
+    length = norms.shape[1]
+    t = np.tile(np.arange(1, length + 1), len(rows))
+    return pd.DataFrame(
+        {
+            "run_id": np.repeat(run_ids, length), "step": step, "layer": profile.layer, "part": profile.part,
+            "t": t, "lag": length - t, **{name: values.ravel() for name, values in _summary(norms).items()},
+        }
+    )  # fmt: skip

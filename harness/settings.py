@@ -1,0 +1,177 @@
+"""The settings of a run: the typed, validated form of the configuration.
+
+A job's configuration may hold lists at the settings that change no shape (`PACKED`): such a job is a pack
+of members, one run each, that train together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+
+from harness.cells import Cell
+from harness.errors import UserError, unknown
+from harness.experiment import Experiment
+from harness.initial import RECURRENT_INITS
+from harness.options import Options, build
+from harness.plugins import registry
+
+PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
+"""Settings in which the members of one pack may differ; in the order in which they vary, slowest first."""
+
+Precision = Literal["float32", "float64"]
+
+
+class Train(Options):
+    """How a run trains."""
+
+    steps: int = Field(ge=0, description="number of training steps; 0 probes the untrained network")
+    batch_size: int = Field(ge=1, description="samples per training step")
+    optimizer: Literal["adam", "sgd", "rmsprop"] = Field(description="adam, sgd or rmsprop")
+    lr: float = Field(gt=0, description="learning rate")
+    clip_norm: float | None = Field(gt=0, description="largest norm of the weights' gradient; null: no clipping")
+
+
+class ProbeSettings(Options):
+    """When and how gradients are probed."""
+
+    every: int = Field(ge=1, description="training steps between evaluations and probes")
+    batch_size: int = Field(ge=1, description="samples in the fixed probe batch")
+    dtype: Precision = Field(description="precision of the probes; float64 keeps 0.9^1000 above zero")
+
+
+class Settings(Options):
+    """Everything that determines one run."""
+
+    experiment: SerializeAsAny[Experiment]
+    cell: SerializeAsAny[Cell]
+    seq_len: int = Field(ge=1, description="length T of the sequences")
+    weight_scale: float = Field(description="factor g on the recurrent base matrix")
+    seed: int = Field(ge=0, description="seed of all randomness of the run")
+    hidden_size: int = Field(ge=1, description="units per layer")
+    num_layers: int = Field(ge=1, description="stacked recurrent layers")
+    init: str = Field(description="recurrent base matrix: " + ", ".join(RECURRENT_INITS))
+    device: str = Field(description="cpu, cuda or cuda:N")
+    dtype: Precision = Field(description="precision of the training")
+    train: Train
+    probe: ProbeSettings
+
+    @field_validator("init")
+    @classmethod
+    def _known_init(cls, value: str) -> str:
+        if value not in RECURRENT_INITS:
+            raise ValueError(f"valid: {', '.join(RECURRENT_INITS)}")
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _present_device(cls, value: str) -> str:
+        valid = ["cpu"]
+        if torch.cuda.is_available():
+            valid += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        if value not in valid:
+            raise ValueError(f"no such device here; valid: {', '.join(valid)}")
+        return value
+
+    @model_validator(mode="after")
+    def _possible(self) -> Settings:
+        if self.weight_scale < 0 and self.init != "identity":
+            raise UserError(
+                f"weight_scale={self.weight_scale}: a negative scale means nothing with init={self.init}, whose "
+                "matrices have no sign; valid: 0 or more (any number with init=identity)"
+            )
+        if self.seq_len < (shortest := self.experiment.min_seq_len()):
+            raise UserError(
+                f"seq_len={self.seq_len}: too short for experiment={self.experiment.name}; valid: {shortest} or more"
+            )
+        return self
+
+    def flat(self) -> dict[str, Any]:
+        """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
+        flat: dict[str, Any] = {}
+        for key in type(self).model_fields:
+            value = getattr(self, key)
+            if isinstance(value, Cell | Experiment):
+                flat[key] = value.name
+            if isinstance(value, Options):
+                flat.update({f"{key}.{option}": each for option, each in value.model_dump().items()})
+            else:
+                flat[key] = value
+        return flat
+
+    @property
+    def run_id(self) -> str:
+        """Short hash of everything that determines the run's numbers."""
+        text = json.dumps(self.flat(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def members(config: dict[str, Any]) -> list[Settings]:
+    """The runs of one job, in the order of their packed settings.
+
+    Args:
+        config: the job's configuration as plain containers.
+
+    Raises:
+        UserError: one line that names the key, its value and what is valid.
+    """
+    choices = [(key, value) for key in PACKED if isinstance(value := _get(config, key), list)]
+    if empty := [key for key, values in choices if not values]:
+        raise UserError(f"{empty[0]}=[]: an empty list; valid: a value, or a list of values")
+    found = []
+    for combination in itertools.product(*(values for _, values in choices)):
+        own = _copy(config)
+        for (key, _), value in zip(choices, combination, strict=True):
+            *path, leaf = key.split(".")
+            _get(own, ".".join(path))[leaf] = value
+        found.append(settings(own))
+    return found
+
+
+def settings(config: dict[str, Any]) -> Settings:
+    """The settings of one run.
+
+    Raises:
+        UserError: one line that names the key, its value and what is valid.
+    """
+    values = dict(config)
+    for kind in ("experiment", "cell"):
+        values[kind] = _plugin(kind, values.get(kind))
+    for key, section in (("train", Train), ("probe", ProbeSettings)):
+        if not isinstance(values.get(key), dict):
+            raise UserError(f"{key}={values.get(key)}: valid: a section with {', '.join(section.model_fields)}")
+        values[key] = build(section, values[key], prefix=f"{key}.")
+    return build(Settings, values)
+
+
+def _plugin(kind: str, value: Any) -> Any:
+    if not isinstance(value, dict) or "name" not in value:
+        raise unknown(kind, value, registry().names(kind))
+    options = {key: each for key, each in value.items() if key != "name"}
+    return build(registry().get(kind, value["name"]), options, prefix=f"{kind}.")
+
+
+def described(model: type[Options], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Pairs of dotted name and description of all settings of a model that have one."""
+    for key, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Train | ProbeSettings):
+            yield from described(field.annotation, f"{prefix}{key}.")
+        elif field.description:
+            yield prefix + key, field.description
+
+
+def _get(config: dict[str, Any], key: str) -> Any:
+    value: Any = config
+    for name in key.split(".") if key else []:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _copy(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, dict) else value for key, value in config.items()}
