@@ -34,9 +34,9 @@ ACTIONS = [
     ("加入", "add"),
     ("焯水", "blanch"),
 ]
-THEN = ("然后", "then")
+THEN = ("，然后", ", then")
 OPENING = [("今天", "today"), ("我要做", "I make")]
-CLOSING = [("出锅了", "it is served"), ("我做的是什么菜？", "which dish did I make?")]
+CLOSING = [("，出锅了", ", it is served"), ("，我做的是什么菜？", "; which dish did I make?")]
 FIXED = [*OPENING, *CLOSING, THEN, *ACTIONS]
 
 
@@ -45,9 +45,9 @@ class RecallDish(Experiment):
 
     "Today I make braised ribs; first I prepare ribs, then … and at last the dish is ready" – which dish?
 
-        步  1     2      3        4    5    …          T-1     T
-            今天   我要做  红烧排骨   切好  鸡块  然后 …      出锅了   我做的是什么菜？   ->  红烧排骨
-            today I make  ribs     cut  chicken then … served  which dish?      ->  braised ribs
+        t   1      2       3             4    5        6         T-1           T
+            今天   我要做   红烧排骨       切好  鸡块     然后  …   出锅了         我做的是什么菜？        ->  红烧排骨
+            today  I make  braised ribs  cut  chicken  then  …   it is served  which dish did I make?  ->  braised ribs
 
     The steps between are drawn independently of the dish and name ingredients of all dishes, so nothing
     after step 3 tells the answer, and much of it misleads. The answer is read out at the last step. A
@@ -108,10 +108,12 @@ class RecallDish(Experiment):
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample:
         """A sentence in Chinese and English, with the right and the given dish."""
         words = [self._word(token) for token in batch.inputs[index]]
+        cue = int(batch.cue[index]) - 1
+        words[cue] = (words[cue][0] + "：", words[cue][1] + ":")
         right, given = int(batch.targets[index, 0]), output[0]
         return Sample(
             text="".join(chinese for chinese, _ in words),
-            translation=" ".join(english for _, english in words),
+            translation="".join(english if english[0] in ",;" else f" {english}" for _, english in words).strip(),
             expected=_dish(right),
             answered=_dish(int(given.argmax())) if np.isfinite(given).all() else "nothing: its outputs are no numbers",
         )

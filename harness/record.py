@@ -26,8 +26,9 @@ class Record:
     left alone; its neighbours do not notice.
     """
 
-    def __init__(self, members: Sequence[Settings], parameters: int):
+    def __init__(self, members: Sequence[Settings], parameters: int, eval_samples: int):
         self.members = members
+        self.eval_samples = eval_samples
         self.parameters = parameters
         self.diverged_at: list[int | None] = [None] * len(members)
         self.active = [True] * len(members)
@@ -137,6 +138,7 @@ class Record:
             "parameters": self.parameters,
             "memory": settings.cell.memory,
             "cue_step": self._cue_step[k],
+            "eval_samples": self.eval_samples,
         }
 
 
@@ -150,13 +152,14 @@ def runs_table(members: Sequence[Settings], outcomes: Sequence[dict[str, object]
     floats = [name for name in RUN_OUTCOMES if name.split("_init")[0] in FLOAT_OUTCOMES]
     table[floats] = table[floats].astype("float64")
     table["train.clip_norm"] = table["train.clip_norm"].astype("float64")
-    table[["diverged_at", "steps", "parameters"]] = table[["diverged_at", "steps", "parameters"]].astype("Int64")
+    table[INTEGER_OUTCOMES] = table[INTEGER_OUTCOMES].astype("Int64")
     table["solved"] = table["solved"].astype("boolean")
     settings = [name for name in table if name not in (*RUN_OUTCOMES, *COLUMNS["runs"])]
     ordered = [name for name in COLUMNS["runs"] if name not in RUN_OUTCOMES]
     return table[[*ordered, *settings, *RUN_OUTCOMES]]
 
 
+INTEGER_OUTCOMES = ["diverged_at", "steps", "parameters", "eval_samples"]
 FLOAT_OUTCOMES = {
     "accuracy", "loss", "chance", "decay_rate", "grad_ratio", "horizon", "seconds", "cue_step",
 }  # fmt: skip

@@ -135,7 +135,7 @@ def run(members: Sequence[Settings], tick: Tick = lambda step: None) -> dict[str
     data = Streams(members, "train")
     held_out = Streams(members, "eval").next(EVAL_SAMPLES, dtype)
     probe_data = Streams(members, "probe").next(first.probe.batch_size, probe_dtype)
-    record = Record(members, parameters=network.flat.shape[1])
+    record = Record(members, network.flat.shape[1], EVAL_SAMPLES)
 
     answers = torch.empty(0)
 

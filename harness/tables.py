@@ -28,7 +28,7 @@ RUN_OUTCOMES = [
     "status", "reason", "accuracy", "loss", "chance", "solved",
     "decay_rate", "grad_ratio", "horizon", "verdict",
     "decay_rate_init", "grad_ratio_init", "horizon_init", "verdict_init",
-    "diverged_at", "steps", "seconds", "parameters", "memory", "cue_step", "job",
+    "diverged_at", "steps", "seconds", "parameters", "memory", "cue_step", "eval_samples", "job",
 ]  # fmt: skip
 
 COLUMNS: dict[str, list[str]] = {

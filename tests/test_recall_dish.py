@@ -26,7 +26,7 @@ def test_a_sentence_names_its_dish_once_and_asks_for_it_at_the_end(seq_len: int)
         dish, english = shown.expected.split(" ", 1)
         assert shown.text.startswith("今天我要做" + dish)
         assert shown.text.count(dish) == 1
-        assert shown.text.endswith("出锅了我做的是什么菜？")
+        assert shown.text.endswith("，出锅了，我做的是什么菜？")
         assert shown.translation.startswith(f"today I make {english}")
         assert shown.answered == shown.expected
 

@@ -1,0 +1,145 @@
+"""``python -m harness``: Hydra, with our plugins as config groups and one-line errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from types import ModuleType
+from typing import Any
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.errors import UserError, unknown, unknown_setting
+from harness.job import run_job
+from harness.options import Options
+from harness.plugins import registry, shipped_folder
+from harness.settings import Settings, described
+from harness.sweep import PackingSweeper
+
+HELP = """\
+Compare recurrent networks by what they learn and by how much gradient arrives at every time step.
+
+  python -m harness                                  one run of the defaults
+  python -m harness cell=lstm seq_len=40             one run, other settings
+  python -m harness -m cell=rnn,lstm seed=0,1,2      a sweep over all combinations
+  python -m harness -m +study=dish                   a named sweep
+  python -m harness.report DIR                       rebuild the report of a results directory
+  python -m harness.plugins                          every experiment, cell, figure and study
+
+== Choose one of (group=name) ==
+
+$APP_CONFIG_GROUPS
+== Set (key=value) ==
+
+{settings}
+
+== The configuration as it stands ==
+
+$CONFIG"""
+
+
+def main() -> None:
+    """Run the command line: one run, or with ``-m`` a sweep; exits with 1 and one line on bad input."""
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    # Hydra prints errors over many lines unless it is told to let them through.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    register()
+    try:
+        _as_multirun()
+        hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
+    except Exception as error:
+        if wants_traceback:
+            raise
+        print(f"harness: {explain(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _as_multirun() -> None:
+    """Make a single run a sweep of one job, so that there is one path from a command line to a report."""
+    args = get_args_parser().parse_args()
+    other = args.help or args.hydra_help or args.cfg or args.info or args.shell_completion
+    PackingSweeper.multirun = bool(args.multirun)
+    if not (other or args.multirun):
+        sys.argv = [
+            sys.argv[0],
+            "--multirun",
+            *(each for each in sys.argv[1:] if each not in ("--run", "-r")),
+        ]
+
+
+def register() -> None:
+    """Give Hydra our sweeper, our help, and a config-group entry for every cell and experiment."""
+    _register_sweeper()
+    store = ConfigStore.instance()
+    store.store("pack", {"_target_": "hydra_plugins.harness.PackingSweeper", "params": None},
+                group="hydra/sweeper")  # fmt: skip
+    store.store("harness", {"app_name": "harness", "header": "", "footer": "", "template": help_template()},
+                group="hydra/help")  # fmt: skip
+    for kind in ("cell", "experiment"):
+        for plugin in registry().of_kind(kind):
+            store.store(plugin.name, {"name": plugin.name, **defaults(plugin.target)}, group=kind)
+
+
+def _register_sweeper() -> None:
+    """Hydra takes sweepers only from below ``hydra_plugins``, which exists where other plugins are installed."""
+    Plugins.instance().register(PackingSweeper)
+    try:
+        namespace = importlib.import_module("hydra_plugins")
+    except ImportError:
+        namespace = sys.modules["hydra_plugins"] = ModuleType("hydra_plugins")
+    module = sys.modules[PackingSweeper.__module__] = sys.modules["harness.sweep"]
+    namespace.harness = module  # type: ignore[attr-defined]
+
+
+def defaults(model: type[Options]) -> dict[str, Any]:
+    """The options of a plugin with their defaults."""
+    return {key: field.get_default(call_default_factory=True) for key, field in model.model_fields.items()}
+
+
+def help_template() -> str:
+    """The text of ``--help``, with every setting and every plugin's options."""
+    lines = [*described(Settings)]
+    for kind in ("cell", "experiment"):
+        for plugin in registry().of_kind(kind):
+            options = described(plugin.target, f"{kind}.")
+            lines += [(key, f"({plugin.name}) {text}") for key, text in options]
+    width = max(len(key) for key, _ in lines)
+    settings = "\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines)
+    # A dollar sign or an interpolation in a description is text, not a template.
+    return HELP.format(settings=settings.replace("$", "$$").replace("{", "("))
+
+
+def explain(error: Exception) -> str:
+    """One line for any error: ours, Hydra's, OmegaConf's, or one that nobody foresaw."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return str(unknown(group, name, error.options))
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read as key=value ({one_line(error.message)})"
+    if found := re.search(r"Could not override '(?:\w+@)?([^']+)'", str(error)):
+        return str(unknown_setting(found[1], setting_names()))
+    if isinstance(error.__cause__, OmegaConfBaseException):
+        return one_line(f"{error} {error.__cause__}")
+    if isinstance(error, UserError | HydraException | OmegaConfBaseException):
+        return one_line(str(error))
+    return one_line(f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)")
+
+
+def one_line(text: str) -> str:
+    """A text of several lines as one."""
+    return " ".join(text.split())
+
+
+def setting_names() -> list[str]:
+    """Every key that can be set, those of all plugins included."""
+    names = ["experiment", "cell", *(key for key, _ in described(Settings))]
+    for kind in ("cell", "experiment"):
+        names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]
+    return sorted(set(names))

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+import seaborn as sns
+from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Patch, Rectangle
+
+from harness.figures import Figure
+from harness.figures._common import canvas, in_order, ink, note
+from harness.findings import by_setting, finished
+from harness.tables import Tables
+
+
+class AccuracyMap(Figure):
+    """Accuracy over length and weight scale, a map per cell."""
+
+    name: ClassVar[str] = "accuracy_map"
+    title: ClassVar[str] = "Who knows the answer"
+    caption: ClassVar[str] = (
+        "Share of right answers on sequences that were not in the training, in percent, averaged over the runs: one "
+        "map per cell, longer sequences further down. Hatched: not distinguishable from guessing. The line in the "
+        "colour bar is the chance level."
+    )
+    order: ClassVar[int] = 30
+
+    def draw(self, tables: Tables) -> Canvas | None:
+        """One heat map per cell, side by side."""
+        runs = finished(tables.runs)
+        if not len(runs):
+            return None
+        groups = by_setting(runs)
+        cells = in_order([*groups.cell])
+        lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
+        figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 0.55 * lengths)
+        axes = figure.subplots(1, len(cells), squeeze=False, sharey=True)[0]
+        for axis, cell in zip(axes, cells, strict=True):
+            own = groups[groups.cell == cell]
+            table = own.pivot(index="seq_len", columns="weight_scale", values="accuracy").astype(float)
+            guessing = own.pivot(index="seq_len", columns="weight_scale", values="guessing")
+            sns.heatmap(
+                100 * table, ax=axis, vmin=0, vmax=100, cmap="viridis", annot=True, fmt=".0f", cbar=False,
+                linewidths=1.5, linecolor=(0.5, 0.5, 0.5, 0.0),
+            )  # fmt: skip
+            for i, j in zip(*(guessing == True).to_numpy().nonzero(), strict=True):  # noqa: E712 -- missing is not true
+                tile = Rectangle((j, i), 1, 1, fill=False, hatch="///", edgecolor=(1, 1, 1, 0.45), linewidth=0)
+                axis.add_patch(tile)
+            axis.set(title=cell, xlabel="weight scale", ylabel="steps" if axis is axes[0] else "")
+            axis.tick_params(rotation=0, length=0)
+        bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label="accuracy (%)", fraction=0.03)
+        bar.ax.axhline(100 * groups.chance.mean(), color="#ffffff", linewidth=2)
+        hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="guessing")
+        figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
+        note(figure, runs)
+        return figure

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure as Canvas
+
+from harness.figures import Figure
+from harness.figures._common import canvas, in_order, note
+from harness.findings import by_setting, finished
+from harness.tables import Tables
+
+WIDEST = np.log(1.5)
+"""Largest |log factor| of the colour scale: one extreme setting shall not bleach all others."""
+
+
+class DecayMap(Figure):
+    """Factor per step over length and weight scale, before and after training."""
+
+    name: ClassVar[str] = "decay_map"
+    title: ClassVar[str] = "Vanishing or exploding: the factor per step"
+    caption: ClassVar[str] = (
+        "What the gradient is multiplied by, on average, on its way back over one step. Blue vanishes, red explodes, "
+        "white (1, marked in the colour bar) keeps it. Above before training, below after it. 0: no gradient reaches "
+        "any earlier step; –: no factor can be told."
+    )
+    order: ClassVar[int] = 40
+
+    def draw(self, tables: Tables) -> Canvas | None:
+        """Two rows of heat maps, a column per cell."""
+        runs = finished(tables.runs)
+        if not len(runs):
+            return None
+        groups = by_setting(runs)
+        cells = in_order([*groups.cell])
+        lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
+        figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 2 * (0.4 + 0.5 * lengths))
+        axes = figure.subplots(2, len(cells), squeeze=False, sharey=True, sharex="col")
+        limit = _limit(groups)
+        for row, (column, when) in enumerate((("rate_init", "before"), ("rate", "after"))):
+            for axis, cell in zip(axes[row], cells, strict=True):
+                own = groups[groups.cell == cell]
+                rates = own.pivot(index="seq_len", columns="weight_scale", values=column).astype(float)
+                sns.heatmap(
+                    rates.clip(-limit, limit), ax=axis, vmin=-limit, vmax=limit, cmap="RdBu_r", cbar=False,
+                    annot=rates.map(_factor).to_numpy(), fmt="", mask=rates.isna(), linewidths=1.5,
+                    linecolor=(0.5, 0.5, 0.5, 0.0),
+                )  # fmt: skip
+                for i, j in zip(*rates.isna().to_numpy().nonzero(), strict=True):
+                    axis.text(j + 0.5, i + 0.5, "–", ha="center", va="center")
+                axis.set(title=cell if row == 0 else "", xlabel="weight scale" if row else "", ylabel="")
+                axis.tick_params(rotation=0, length=0)
+            axes[row][0].set_ylabel(f"{when} training\nsteps")
+        bar = figure.colorbar(axes[0][0].collections[0], ax=axes, label="factor per step", fraction=0.03)
+        ticks = np.linspace(-limit, limit, 5)
+        bar.set_ticks(list(ticks), labels=[f"{np.exp(tick):.2f}" for tick in ticks])
+        bar.ax.axhline(0, color="#000000", linewidth=2)
+        note(figure, runs)
+        return figure
+
+
+def _limit(groups: pd.DataFrame) -> float:
+    """The largest |log factor| in the tables, between 0.05 and `WIDEST`."""
+    rates = groups[["rate_init", "rate"]].to_numpy(dtype=np.float64)
+    finite = np.abs(rates[np.isfinite(rates)])
+    return float(np.clip(finite.max() if len(finite) else 0.0, 0.05, WIDEST))
+
+
+def _factor(rate: float) -> str:
+    if np.isnan(rate):
+        return ""
+    return "0" if np.isneginf(rate) else f"{np.exp(np.clip(rate, -700, 700)):.3g}"

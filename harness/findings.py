@@ -1,0 +1,221 @@
+"""What the tables say, in sentences. Every sentence is made from the tables and true of them, or not made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from harness.tables import Tables
+
+SETTING = ["cell", "seq_len", "weight_scale"]
+"""What runs are grouped by; they are averaged over everything else, the seed above all."""
+
+MIN_RUNS_FOR_CORRELATION = 8
+
+
+def findings(tables: Tables) -> list[str]:
+    """Sentences about the results, the most telling first."""
+    experiments = list(dict.fromkeys(tables.runs.experiment))
+    found = []
+    for name in experiments:
+        prefix = f"{name}: " if len(experiments) > 1 else ""
+        runs = tables.runs[tables.runs.experiment == name]
+        found += [prefix + sentence for sentence in _sentences(runs)]
+    return found
+
+
+def _sentences(runs: pd.DataFrame) -> Iterator[str]:
+    done = finished(runs)
+    if len(done):
+        groups = by_setting(done)
+        yield contrast_sentence(groups)
+        yield from _reach(groups)
+        yield from _gradient(groups)
+        yield from _correlation(done)
+        yield from _baseline(groups)
+    yield from _trouble(runs)
+
+
+def finished(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that have an outcome: all but the failed ones."""
+    return runs[runs.status != "failed"]
+
+
+def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell × length × weight scale.
+
+    Columns beside these: ``runs``, mean ``accuracy``, ``chance``, ``solved`` (share of runs), median
+    ``rate_init``, ``rate`` (decay rates) and ``ratio_init``, ``memoryless``, ``guessing`` (not above chance).
+    """
+    groups = runs.groupby(SETTING, sort=True, dropna=False)
+    table = groups.agg(
+        runs=("run_id", "size"),
+        accuracy=("accuracy", "mean"),
+        chance=("chance", "mean"),
+        solved=("solved", lambda column: column.astype(float).mean()),
+        samples=("eval_samples", "sum"),
+        rate_init=("decay_rate_init", "median"),
+        rate=("decay_rate", "median"),
+        ratio_init=("grad_ratio_init", "median"),
+        memoryless=("decay_rate_init", lambda column: bool(np.isneginf(column).all())),
+    ).reset_index()
+    table["memoryless"] = table.memoryless.astype(bool)
+    table["guessing"] = not_above_chance(table.accuracy, table.chance, table.samples)
+    return table
+
+
+def not_above_chance(accuracy: pd.Series, chance: pd.Series, samples: pd.Series) -> pd.Series:
+    """Whether an accuracy is within three standard errors of chance, or below: guessing explains it."""
+    error = np.sqrt(chance * (1 - chance) / samples.astype(float))
+    return accuracy <= chance + 3 * error
+
+
+def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
+    """The longest length at which one setting solves the task in all its runs while another one guesses.
+
+    Returns:
+        The row that solves it and the row that guesses, of two different cells with memory; a plain rnn
+        with the smallest weight scale where there is a choice. None where there is no such pair.
+    """
+    able = groups[~groups.memoryless]
+    for seq_len in sorted(able.seq_len.unique(), reverse=True):
+        here = able[able.seq_len == seq_len]
+        losers = here[here.guessing]
+        losers = losers.assign(other=losers.cell != "rnn").sort_values(["other", "weight_scale"], kind="stable")
+        for _, loser in losers.iterrows():
+            winners = here[(here.solved == 1) & (here.cell != loser.cell) & ~here.guessing]
+            if len(winners):
+                return winners.sort_values("accuracy", ascending=False, kind="stable").iloc[0], loser
+    return None
+
+
+def contrast_sentence(groups: pd.DataFrame) -> str:
+    """The contrast in words, or that there is none."""
+    pair = contrast(groups)
+    if pair is None:
+        return "At no length does one cell solve the task in every run while another cell with memory only guesses."
+    winner, loser = pair
+    return (
+        f"At {winner.seq_len} steps, {_setting(winner)} answers {percent(winner.accuracy)} right"
+        f" ({_runs(winner.runs)}), while {_setting(loser)} answers {percent(loser.accuracy)}"
+        f" ({_runs(loser.runs)}): not distinguishable from guessing, {percent(loser.chance)}."
+    )
+
+
+def _reach(groups: pd.DataFrame) -> Iterator[str]:
+    for cell, rows in groups[~groups.memoryless].groupby("cell", sort=False):
+        solved = rows[rows.solved == 1]
+        if len(solved):
+            longest = solved.seq_len.max()
+            scales = _list(solved[solved.seq_len == longest].weight_scale)
+            tried = rows.seq_len.max()
+            end = ", the longest that was tried" if longest == tried and rows.seq_len.nunique() > 1 else ""
+            yield f"{cell} solves the task in every run at up to {longest} steps{end} (weight scale {scales})."
+        elif (rows.solved > 0).any():
+            longest = rows[rows.solved > 0].seq_len.max()
+            yield f"{cell} solves the task in some runs at up to {longest} steps, but in no setting in every run."
+        else:
+            best = percent(rows.accuracy.max())
+            yield f"{cell} solves the task in none of its runs; its best setting answers {best} right."
+
+
+def _gradient(groups: pd.DataFrame) -> Iterator[str]:
+    able = groups[~groups.memoryless]
+    longest = able[able.seq_len == able.seq_len.max()]
+    for cell, rows in longest.groupby("cell", sort=False):
+        known = rows[np.isfinite(rows.rate_init)]
+        if not len(known):
+            continue
+        factors = ", ".join(f"{np.exp(row.rate_init):.3g} at {row.weight_scale:g}" for row in known.itertuples())
+        least = known.sort_values("weight_scale").iloc[0]
+        yield (
+            f"Before training, each step back multiplies the gradient of {cell} by a factor of {factors}"
+            f" (weight scale, {least.seq_len} steps); at {least.weight_scale:g}, the step that holds the information"
+            f" receives {amount(least.ratio_init)} of what the last step receives."
+        )
+
+
+def _correlation(runs: pd.DataFrame) -> Iterator[str]:
+    """Whether the gradient before training goes with what is learned, by ranks (Spearman)."""
+    known = runs[["grad_ratio_init", "accuracy"]].astype(float).dropna()
+    known = known[~np.isneginf(runs.decay_rate_init.loc[known.index])]
+    if len(known) < MIN_RUNS_FOR_CORRELATION or (known.nunique() < 2).any():
+        return
+    ranks = known.rank()
+    rho = float(ranks.grad_ratio_init.corr(ranks.accuracy))
+    strength = "hardly" if abs(rho) < 0.2 else "weakly" if abs(rho) < 0.5 else "clearly"
+    which = "higher" if rho > 0 else "lower"
+    yield (
+        f"Over the {len(known)} runs of cells with memory, more gradient at the step that holds the information before"
+        f" training goes {strength} with {which} accuracy after it (rank correlation {rho:.2f})."
+    )
+
+
+def _baseline(groups: pd.DataFrame) -> Iterator[str]:
+    for cell, rows in groups[groups.memoryless].groupby("cell", sort=False):
+        best = rows.accuracy.max()
+        chance = percent(rows.chance.mean())
+        if rows.guessing.all():
+            yield (
+                f"{cell}, which has no memory, answers at most {percent(best)} right:"
+                f" it stays at the chance level, {chance}."
+            )
+        else:
+            yield (
+                f"{cell}, which has no memory, answers up to {percent(best)}, above the chance level of {chance}: "
+                "part of this task can be answered without memory."
+            )
+
+
+def _trouble(runs: pd.DataFrame) -> Iterator[str]:
+    diverged = runs[runs.status == "diverged"]
+    if len(diverged):
+        pairs = diverged[["cell", "weight_scale"]].drop_duplicates().sort_values(["cell", "weight_scale"])
+        where = _list([f"{row.cell} at weight scale {row.weight_scale:g}" for row in pairs.itertuples()])
+        steps = diverged.diverged_at.astype(int)
+        when = f"step {steps.min()}" if steps.nunique() == 1 else f"steps {steps.min()} to {steps.max()}"
+        yield f"{len(diverged)} of {len(runs)} runs diverged, in {when} of training: {where}."
+    failed = runs[runs.status == "failed"]
+    if len(failed):
+        reasons = _list(failed.reason.dropna().unique()[:3])
+        yield f"{len(failed)} of {len(runs)} runs failed: {reasons}."
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with as many digits as it needs: 100 %, 12.5 %."""
+    if not np.isfinite(share):
+        return "an undefined share"
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def amount(ratio: float) -> str:
+    """A ratio in words that also fit the extremes."""
+    if np.isnan(ratio):
+        return "an undefined share"
+    if np.isposinf(ratio):
+        return "infinitely many times"
+    return "nothing" if ratio == 0 else f"{ratio:.2g} times" if ratio >= 1 else f"{ratio:.2g}"
+
+
+def _setting(row: pd.Series) -> str:
+    return f"{row.cell} at weight scale {row.weight_scale:g}"
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
+
+
+def _list(values: object) -> str:
+    words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]  # type: ignore[attr-defined]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy as text: a row per cell and length, a column per weight scale; ``~`` marks guessing."""
+    groups = by_setting(finished(runs))
+    mark = np.where(groups.guessing, "~", "")
+    groups["text"] = [percent(value) for value in groups.accuracy.round(3)]
+    groups["text"] = mark + groups.text
+    return groups.pivot(index=["cell", "seq_len"], columns="weight_scale", values="text").fillna("")

@@ -1,0 +1,49 @@
+"""Figures as files: SVG that follows the reader's light or dark mode, PNG on white."""
+
+from __future__ import annotations
+
+import io
+from contextlib import AbstractContextManager
+
+import matplotlib as mpl
+from matplotlib.figure import Figure as Canvas
+
+INK = "#1a1b1c"
+"""The colour of all text and lines that belong to no data; SVGs replace it by the reader's text colour."""
+
+DARK_INK = "#e4e4e2"
+DPI = 140
+
+ADAPTS = (
+    f"<style>:root{{color:{INK}}}@media (prefers-color-scheme:dark){{:root{{color:{DARK_INK}}}}}"
+    f"@media print{{:root{{color:{INK}}}}}</style>"
+)
+
+
+STYLE = {
+    **dict.fromkeys(["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"], INK),
+    **dict.fromkeys(["figure.facecolor", "axes.facecolor", "legend.facecolor"], "none"),
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "harness",
+}
+
+
+def styled() -> AbstractContextManager[None]:
+    """The style in which all figures are drawn."""
+    return mpl.rc_context(STYLE)
+
+
+def svg_and_png(canvas: Canvas) -> tuple[str, bytes]:
+    """A drawn figure as SVG text, transparent and in currentColor, and as PNG data on white."""
+    with styled():
+        text = io.StringIO()
+        canvas.savefig(text, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None}, dpi=DPI)
+    head, tag, rest = text.getvalue().partition("<svg ")
+    attributes, close, body = rest.partition(">")
+    svg = f"{head}{tag}{attributes}{close}{ADAPTS}{body.replace(INK, 'currentColor')}"
+    image = io.BytesIO()
+    canvas.savefig(image, format="png", facecolor="white", bbox_inches="tight", dpi=DPI)
+    return svg, image.getvalue()

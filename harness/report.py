@@ -1,0 +1,259 @@
+"""From tables to a report: one self-contained HTML page, its Markdown twin, and the figures as files.
+
+``python -m harness.report DIR [DIR ...]`` builds the reports of results directories anew, from their tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from harness.errors import UserError
+from harness.figures import Figure
+from harness.findings import SETTING, by_setting, contrast, findings, finished, summary
+from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
+from harness.plugins import PACKAGE, registry
+from harness.rendering import styled, svg_and_png
+from harness.tables import RUN_SETTINGS, Tables, first_line, gather, load, write_atomically, write_text
+
+SHOWN_RUNS = 1000
+"""Most rows in the report's table of runs; `tables/runs.csv` has all."""
+
+SHOWN_SENTENCES = 3
+
+OUTCOMES = {
+    "status": "status",
+    "accuracy": "accuracy",
+    "solved": "solved",
+    "loss": "loss",
+    "decay_rate_init": "factor per step before",
+    "decay_rate": "factor per step after",
+    "grad_ratio": "gradient at cue / at end",
+    "horizon": "horizon",
+    "verdict": "verdict",
+    "diverged_at": "diverged at",
+    "steps": "steps",
+    "seconds": "seconds",
+}
+"""Columns of the report's table of runs, after the settings, with the names they have there."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as the report shows it: files and data, or why there is none."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str = ""
+    problem: str = ""
+
+    @property
+    def data_uri(self) -> str:
+        """The SVG as an image source that needs no file."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the report says of one experiment."""
+
+    experiment: str
+    about: str
+    claim: str
+    figures: list[Drawn]
+    sentences: list[dict[str, Any]]
+
+
+def build(directory: Path, tables: Tables) -> Path:
+    """Write ``report.html``, ``report.md`` and ``figures/`` of a results directory.
+
+    Returns:
+        The path of ``report.html``.
+    """
+    names = list(dict.fromkeys(tables.runs.experiment))
+    sections = [_section(directory, _only(tables, name), name, alone=len(names) == 1) for name in names]
+    _remove_stale(directory / "figures", {figure.name for section in sections for figure in section.figures})
+    view = {
+        "title": _title(directory, names),
+        "runs": tables.runs,
+        "overview": _overview(tables.runs),
+        "findings": findings(tables),
+        "sections": sections,
+        "columns": _columns(tables.runs),
+        "rows": [_row(run, _columns(tables.runs)) for _, run in tables.runs.head(SHOWN_RUNS).iterrows()],
+        "provenance": _provenance(directory),
+        "directory": directory,
+        "rebuild": shlex.join(["python", "-m", "harness.report", str(directory)]),
+        "below": VANISHING_BELOW,
+        "above": EXPLODING_ABOVE,
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PACKAGE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    for name in ("report.md", "report.html"):
+        write_text(directory / name, environment.get_template(f"{name}.j2").render(view))
+    return directory / "report.html"
+
+
+def _only(tables: Tables, experiment: str) -> Tables:
+    """The rows of one experiment."""
+    runs = tables.runs[tables.runs.experiment == experiment]
+    others = {name: frame[frame.run_id.isin(runs.run_id)] for name, frame in tables.items() if name != "runs"}
+    return Tables({"runs": runs, **others})
+
+
+def _section(directory: Path, tables: Tables, experiment: str, alone: bool) -> Section:
+    about = claim = ""
+    if experiment in registry().names("experiment"):
+        plugin = registry().get("experiment", experiment)
+        about, claim = (plugin.__doc__ or "").strip().partition("\n")[0], plugin.claim
+    figures = sorted((plugin.target for plugin in registry().of_kind("figure")), key=lambda figure: figure.order)
+    drawn = [_draw(directory, figure(), tables, "" if alone else f"-{experiment}") for figure in figures]
+    return Section(experiment, about, claim, [each for each in drawn if each is not None], _sentences(tables))
+
+
+def _draw(directory: Path, figure: Figure, tables: Tables, suffix: str) -> Drawn | None:
+    """Draw a figure into its files. A figure that raises is a note in the report, not its end."""
+    name = figure.name + suffix
+    try:
+        with styled():
+            canvas = figure.draw(tables)
+        if canvas is None:
+            return None
+        svg, png = svg_and_png(canvas)
+    except Exception as error:
+        return Drawn(name, figure.title, figure.caption, problem=f"{type(error).__name__}: {first_line(error)}")
+    write_text(directory / "figures" / f"{name}.svg", svg)
+    write_atomically(directory / "figures" / f"{name}.png", lambda temporary: temporary.write_bytes(png))
+    return Drawn(name, figure.title, figure.caption, svg=svg)
+
+
+def _remove_stale(folder: Path, names: set[str]) -> None:
+    for path in [*folder.glob("*.svg"), *folder.glob("*.png")]:
+        if path.stem not in names:
+            path.unlink()
+
+
+def _title(directory: Path, experiments: list[str]) -> str:
+    study = _provenance(directory).get("study")
+    return str(study) if study else ", ".join(experiments)
+
+
+def _provenance(directory: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((directory / "provenance.json").read_text("utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _overview(runs: pd.DataFrame) -> str:
+    """``108 runs: 4 cells × 3 lengths × 3 weight scales × 3 seeds``, where more than one of each."""
+    words = {"cell": "cells", "seq_len": "lengths", "weight_scale": "weight scales", "seed": "seeds"}
+    varying = [f"{runs[key].nunique()} {word}" for key, word in words.items() if runs[key].nunique() > 1]
+    return ("1 run" if len(runs) == 1 else f"{len(runs)} runs") + (": " + " × ".join(varying) if varying else "")
+
+
+def _columns(runs: pd.DataFrame) -> dict[str, str]:
+    """Columns of the table of runs: what identifies a run, every other setting that varies, outcomes."""
+    base = [*SETTING, "seed"]
+    outcomes = [*runs.columns[list(runs.columns).index("status") :]]
+    settings = [name for name in runs.columns if name not in outcomes and name not in ("run_id", *base)]
+    varying = [name for name in settings if runs[name].nunique(dropna=False) > 1]
+    first = [name for name in RUN_SETTINGS if name in base or name in varying]
+    rest = [name for name in varying if name not in first]
+    if "reason" in runs and runs.reason.notna().any():
+        rest.append("reason")
+    return {**{name: name for name in [*first, *rest]}, **OUTCOMES}
+
+
+def _row(run: pd.Series, columns: dict[str, str]) -> dict[str, Any]:
+    """A run for the table: each cell's text, and the value it sorts by."""
+    return {"status": run.status, "cells": [_cell(name, run[name]) for name in columns]}
+
+
+def _cell(name: str, value: Any) -> dict[str, Any]:
+    if value is None or pd.isna(value):
+        return {"text": "–", "sort": ""}
+    if name.startswith("decay_rate"):
+        value = np.exp(value)
+    if isinstance(value, bool) or name == "solved":
+        return {"text": "yes" if value else "no", "sort": int(value)}
+    if isinstance(value, str):
+        return {"text": value, "sort": value, "wraps": name == "reason"}
+    number = float(value)
+    return {"text": f"{number:.4g}", "sort": repr(number)}
+
+
+def _sentences(tables: Tables) -> list[dict[str, Any]]:
+    """A few held-out sentences with the right answer and what each cell answered, at the contrast's length."""
+    runs = finished(tables.runs)
+    runs = runs[runs.run_id.isin(tables["samples"].run_id)] if "samples" in tables else runs.head(0)
+    if not len(runs):
+        return []
+    pair = contrast(by_setting(runs))
+    seq_len = pair[0].seq_len if pair else runs.seq_len.max()
+    chosen = runs[(runs.seq_len == seq_len) & (runs.seed == runs.seed.min())].drop_duplicates(SETTING)
+    answers = tables["samples"].merge(chosen[["run_id", *SETTING]], on="run_id")
+    shown = []
+    for _, rows in list(answers.groupby("sample"))[:SHOWN_SENTENCES]:
+        first = rows.iloc[0]
+        given = [
+            {
+                "who": f"{row.cell}, {row.weight_scale:g}",
+                "answered": row.answered,
+                "right": row.answered == row.expected,
+            }
+            for _, row in rows.iterrows()
+        ]
+        shown.append({"text": first.text, "translation": first.translation, "expected": first.expected, "given": given})
+    return shown
+
+
+def print_summary(tables: Tables) -> None:
+    """Print the findings and a short table of accuracies to the terminal."""
+    # Lines are not broken where the output goes to a file.
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    runs = finished(tables.runs)
+    if len(runs):
+        table = summary(runs)
+        shown = Table("cell", "seq_len", *(f"{scale:g}" for scale in table.columns), title="accuracy by weight scale")
+        for cell, rows in table.groupby(level="cell"):
+            for seq_len, row in rows.droplevel("cell").iterrows():
+                shown.add_row(str(cell), str(seq_len), *row)
+            shown.add_section()
+        shown.caption = "~ not above chance"
+        console.print(shown)
+    for sentence in findings(tables):
+        console.print(f"- {sentence}", markup=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m harness.report``: rebuild reports; the last line printed is a report's path."""
+    parser = argparse.ArgumentParser(prog="python -m harness.report", description="Rebuild reports from their tables.")
+    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a results directory")
+    try:
+        for directory in parser.parse_args(arguments).directories:
+            tables = gather(directory) if any(directory.glob("jobs/*/tables/runs.parquet")) else load(directory)
+            print(build(directory, tables))
+    except UserError as error:
+        print(f"harness.report: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""The command line as a user sees it, in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import harness
+
+ROOT = Path(harness.__file__).parent.parent
+QUICK = [
+    "train.steps=4",
+    "hidden_size=4",
+    "seq_len=8",
+    "probe.every=2",
+    "train.batch_size=4",
+    "probe.batch_size=4",
+]
+
+
+def command(directory: Path, *arguments: str, module: str = "harness", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m harness …`` in ``directory``."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def results(directory: Path) -> list[Path]:
+    return sorted(directory.glob("results/*/*"))
+
+
+def test_one_run_ends_in_tables_a_report_and_its_path(tmp_path: Path) -> None:
+    done = command(tmp_path, *QUICK)
+    assert done.returncode == 0, done.stderr
+    (directory,) = results(tmp_path)
+    assert directory.parent.name == "recall_dish"
+    report = Path(done.stdout.splitlines()[-1])
+    assert (tmp_path / report).resolve() == (directory / "report.html").resolve()
+    for name in (
+        "report.html",
+        "report.md",
+        "tables/runs.csv",
+        "tables/gradients.parquet",
+        "jobs/0/.hydra/config.yaml",
+    ):
+        assert (directory / name).stat().st_size > 0, name
+    assert len(list((directory / "figures").glob("*.png"))) == len(list((directory / "figures").glob("*.svg"))) > 0
+    tables = harness.load(directory)
+    assert tables.runs.status.tolist() == ["ok"]
+    assert tables.runs.job.tolist() == ["0"]
+
+
+def test_a_multirun_packs_what_changes_no_shape_and_multiplies_out_the_rest(tmp_path: Path) -> None:
+    sweep = ["cell=rnn,lstm", "weight_scale=0.9,1.1", "seed=range(3)", "hydra.sweep.dir=out"]
+    done = command(tmp_path, "-m", *QUICK, *sweep)
+    assert done.returncode == 0, done.stderr
+    tables = harness.load(tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out" / "jobs").iterdir()) == ["0", "1"]
+    found = tables.runs.groupby("cell")[["weight_scale", "seed"]].agg(["nunique", "size"])
+    assert (found == [2, 6, 3, 6]).all(axis=None)
+    assert tables.runs.run_id.is_unique
+    assert "12/12 runs" in done.stderr
+
+
+def test_the_command_line_replaces_what_a_study_sweeps_over(tmp_path: Path) -> None:
+    done = command(tmp_path, "-m", "+study=dish", *QUICK, "cell=gru,rnn", "seed=5", "weight_scale=1.0")
+    assert done.returncode == 0, done.stderr
+    (directory,) = results(tmp_path)
+    assert directory.parent.name == "dish"
+    runs = harness.load(directory).runs
+    assert runs[["cell", "seed", "weight_scale", "seq_len"]].to_numpy().tolist() == [
+        ["gru", 5, 1.0, 8],
+        ["rnn", 5, 1.0, 8],
+    ]
+
+
+def test_the_report_is_rebuilt_from_results(tmp_path: Path) -> None:
+    assert command(tmp_path, *QUICK, "hydra.run.dir=out").returncode == 0
+    for name in ("report.html", "tables/runs.parquet"):
+        (tmp_path / "out" / name).unlink()
+    done = command(tmp_path, "out", module="harness.report")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "out/report.html"
+    assert (tmp_path / "out" / "report.html").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cell=lstmm"], ["cell=lstmm", "did you mean 'lstm'", "feedforward, gru"]),
+        (["experiment=recal"], ["experiment=recal", "recall_dish"]),
+        (["-m", "cell=rnn,lstmm"], ["cell=lstmm", "did you mean 'lstm'"]),
+        (["-m", "seq_len=20,3"], ["seq_len=3", "5 or more"]),
+        (["hidden_size=0"], ["hidden_size=0", "greater than or equal to 1"]),
+        (["seq_len=abc"], ["seq_len=abc", "integer"]),
+        (["device=tpu"], ["device=tpu", "valid: cpu"]),
+        (["weight_scale=-1"], ["weight_scale=-1", "0 or more"]),
+        (["hidden_sise=3"], ["hidden_sise", "did you mean 'hidden_size'"]),
+        (["cell=rnn,lstm"], ["cell=rnn,lstm", "-m"]),
+        (["-m", "+study=dich"], ["study=dich", "did you mean 'dish'"]),
+        (["seq_len"], ["seq_len", "key=value"]),
+        (["cell=[1,2]"], ["HYDRA_FULL_ERROR=1"]),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing_behind(tmp_path: Path, arguments: list, words: list) -> None:
+    done = command(tmp_path, *arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_traceback_is_there_for_who_asks(tmp_path: Path) -> None:
+    done = command(tmp_path, "hidden_size=0", HYDRA_FULL_ERROR="1")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_a_directory_with_results_is_not_written_into(tmp_path: Path) -> None:
+    assert command(tmp_path, *QUICK, "hydra.run.dir=out").returncode == 0
+    done = command(tmp_path, *QUICK, "hydra.run.dir=out")
+    assert done.returncode == 1
+    assert "holds results already" in done.stderr
+
+
+def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    # A cell whose step fails once the sequence is long, brought in by a start-up file as a package would be.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import harness.cells.rnn as rnn\n"
+        "plain = rnn.RNN.forward_\n"
+        "def fails(self, pre, state, new):\n"
+        "    if pre.shape[-1] == 5:\n"
+        "        raise RuntimeError('the <oven> is broken\\nsecond line')\n"
+        "    plain(self, pre, state, new)\n"
+        "rnn.RNN.forward_ = fails\n"
+    )
+    done = command(
+        tmp_path, "-m", *QUICK, "hidden_size=4,5", "seed=0,1", "hydra.sweep.dir=out",
+        PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "2 of 4 runs failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    runs = harness.load(tmp_path / "out").runs.set_index("hidden_size")
+    assert runs.status.to_dict() == {4: "ok", 5: "failed"}
+    assert set(runs.loc[5, "reason"]) == {"RuntimeError: the <oven> is broken"}
+    assert "the &lt;oven&gt; is broken" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Traceback" in (tmp_path / "out" / "jobs" / "1" / "harness.log").read_text("utf-8")
+
+
+def test_two_sweeps_of_the_same_settings_give_bit_identical_tables(tmp_path: Path) -> None:
+    sweep = ["-m", *QUICK, "cell=gru,lstm", "seed=0,1"]
+    for name in ("one", "two"):
+        assert command(tmp_path, *sweep, f"hydra.sweep.dir={name}").returncode == 0
+    one, two = harness.load(tmp_path / "one"), harness.load(tmp_path / "two")
+    for name in one:
+        pd.testing.assert_frame_equal(
+            one[name].drop(columns="seconds", errors="ignore"), two[name].drop(columns="seconds", errors="ignore"),
+            check_exact=True,
+        )  # fmt: skip
+
+
+def test_help_names_every_setting_with_its_meaning(tmp_path: Path) -> None:
+    done = command(tmp_path, "--help")
+    assert done.returncode == 0
+    for words in (
+        "weight_scale ",
+        "train.clip_norm ",
+        "cell.forget_bias ",
+        "experiment.n_dishes ",
+        "+study=dish",
+    ):
+        assert words in done.stdout
+    assert command(tmp_path, "--cfg", "job", "cell=lstm").stdout.rstrip().endswith("forget_bias: 1.0")
+
+
+def test_plugins_are_listed_one_line_each_and_a_broken_one_with_its_reason(tmp_path: Path) -> None:
+    done = command(tmp_path, module="harness.plugins")
+    assert done.returncode == 0
+    lines = [line.split() for line in done.stdout.splitlines()]
+    found = {(line[0], line[1]) for line in lines}
+    assert {
+        ("cell", "lstm"),
+        ("experiment", "recall_dish"),
+        ("figure", "accuracy_map"),
+        ("study", "dish"),
+    } <= found
+    assert "broken" not in {line[0] for line in lines}
+
+
+@pytest.mark.slow
+def test_an_installed_package_runs_outside_of_its_source_tree(tmp_path: Path) -> None:
+    site, work = tmp_path / "site", tmp_path / "work"
+    work.mkdir()
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(site),
+        str(ROOT),
+    ]
+    subprocess.run(install, check=True, timeout=300, cwd=work)
+    listed = command(work, module="harness.plugins", PYTHONPATH=str(site)).stdout
+    assert "recall_dish" in listed
+    assert "dish" in listed
+    done = command(work, *QUICK, PYTHONPATH=str(site))
+    assert done.returncode == 0, done.stderr
+    assert len(results(work)) == 1
