@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import AbstractContextManager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
@@ -20,7 +21,7 @@ ADAPTS = (
 )
 
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     **dict.fromkeys(["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"], INK),
     **dict.fromkeys(["figure.facecolor", "axes.facecolor", "legend.facecolor"], "none"),
     "font.size": 10,

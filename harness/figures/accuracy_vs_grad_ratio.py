@@ -52,8 +52,11 @@ def _panel(axis: Axes, runs: pd.DataFrame, column: str, title: str) -> bool:
     known = exponents[np.isfinite(exponents)]
     low, high = (known.min(), known.max()) if len(known) else (-1.0, 0.0)
     margin = max(0.06 * (high - low), 0.3)
-    exponents[ratios == 0] = low - 2 * margin
-    exponents[np.isposinf(ratios)] = high + 2 * margin
+    for wrong, edge, word in ((ratios == 0, low - 2 * margin, "0"), (np.isposinf(ratios), high + 2 * margin, "inf")):
+        exponents[wrong] = edge
+        if wrong.any():
+            axis.annotate(word, (edge, 0), xycoords=("data", "axes fraction"), xytext=(0, 3), ha="center",
+                          textcoords="offset points", fontsize=9)  # fmt: skip
     rows = runs.assign(exponent=exponents, length=runs.seq_len.astype(str)).dropna(subset=["exponent", "accuracy"])
     if not len(rows):
         return False

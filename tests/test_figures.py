@@ -1,0 +1,182 @@
+"""Every figure: it draws whatever tables hold, and what it draws is what they hold."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from harness.figures import Figure
+from harness.figures._common import COLOURS, averaged_over, palette
+from harness.findings import by_setting
+from harness.plugins import registry
+from harness.rendering import INK, styled, svg_and_png
+from harness.tables import Tables
+from tests.made_tables import made_tables
+
+FIGURES = registry().names("figure")
+
+
+def figure(name: str) -> Figure:
+    found: Figure = registry().get("figure", name)()
+    return found
+
+
+def draw(name: str, tables: Tables) -> Canvas | None:
+    """Draw and save with every warning an error: a missing glyph, an empty slice, a bad limit."""
+    with warnings.catch_warnings(), styled():
+        warnings.simplefilter("error")
+        drawn = figure(name).draw(tables)
+        if drawn is not None:
+            drawn.savefig(io.BytesIO(), format="png", dpi=40)
+    assert plt.get_fignums() == []
+    return drawn
+
+
+def panel(drawn: Canvas, title: str) -> Axes:
+    (axis,) = [axis for axis in drawn.axes if axis.get_title() == title]
+    return axis
+
+
+def lines(axis: Axes, cell: str) -> Iterator[np.ndarray]:
+    """Data of the drawn lines of a cell, as (n, 2) arrays."""
+    for line in axis.lines:
+        if line.get_color() == COLOURS[cell] and line.get_linestyle() == "-":
+            yield np.asarray(line.get_xydata())
+
+
+ABSURD = {
+    "one run": {"cells": ("rnn",), "lengths": (8,), "scales": (1.0,), "seeds": (0,)},
+    "one probe": {"steps": (0,)},
+    "one time step": {"cells": ("rnn",), "lengths": (5,), "factor": lambda cell, scale: 0.0},
+    "undefined": {"factor": lambda cell, scale: np.nan, "accuracy": lambda *_: np.nan},
+    "infinite": {"factor": lambda cell, scale: np.inf},
+    "zeros": {"factor": lambda cell, scale: 0.0},
+    "extremes": {"lengths": (300,), "factor": lambda cell, scale: 10.0 if cell == "rnn" else 0.1},
+    "diverged": {"status": "diverged"},
+    "unknown cells": {"cells": ("rnn",), "experiment": "other"},
+}
+
+
+@pytest.mark.parametrize("case", ABSURD)
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_absurd_tables_without_a_warning(name: str, case: str) -> None:
+    with np.errstate(all="ignore"):
+        tables = made_tables(**ABSURD[case])
+    drawn = draw(name, tables)
+    assert drawn is not None or case == "undefined"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_without_outcomes_there_is_no_figure(name: str) -> None:
+    assert draw(name, made_tables(status="failed")) is None
+    assert draw(name, made_tables(cells=())) is None
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_holds_six_cells_five_scales_and_four_lengths(name: str) -> None:
+    many = made_tables(cells=tuple(COLOURS), lengths=(10, 20, 40, 80), scales=(0.8, 0.9, 1.0, 1.1, 1.2), steps=(0, 9))
+    drawn = draw(name, many)
+    assert drawn is not None
+    assert drawn.get_size_inches()[0] <= 16
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_says_what_it_is_and_how_to_read_it(name: str) -> None:
+    assert len(figure(name).title) > 5
+    assert len(figure(name).caption) > 80
+
+
+def test_a_profile_line_is_the_tables_gradient_on_a_log_scale() -> None:
+    drawn = draw("gradient_profile_trained", made_tables(lengths=(20,)))
+    assert drawn is not None
+    (line,) = lines(panel(drawn, "weight scale 0.9"), "rnn")
+    np.testing.assert_array_equal(line[:, 0], np.arange(20))
+    np.testing.assert_allclose(line[:, 1], np.arange(20) * np.log10(0.9), atol=1e-12)
+
+
+def test_a_gradient_of_exactly_zero_is_marked_at_the_lower_edge() -> None:
+    drawn = draw("gradient_profile_init", made_tables(lengths=(10,)))
+    assert drawn is not None
+    axis = panel(drawn, "weight scale 0.9")
+    marks = [line for line in axis.lines if line.get_marker() == "v" and len(line.get_xdata())]
+    assert [line.get_color() for line in marks] == [COLOURS["feedforward"]]
+    np.testing.assert_array_equal(marks[0].get_xdata(), np.arange(1, 10))
+
+
+def test_cells_that_are_not_finite_are_named() -> None:
+    drawn = draw("gradient_profile_init", made_tables(cells=("rnn",), factor=lambda cell, scale: np.nan))
+    assert drawn is not None
+    assert "not finite: rnn" in {text.get_text() for axis in drawn.axes for text in axis.texts}
+
+
+def test_accuracy_map_shows_mean_accuracies_and_hatches_guessing() -> None:
+    tables = made_tables()
+    drawn = draw("accuracy_map", tables)
+    assert drawn is not None
+    axis = panel(drawn, "rnn")
+    expected = tables.runs[tables.runs.cell == "rnn"].pivot_table(
+        index="seq_len", columns="weight_scale", values="accuracy"
+    )
+    np.testing.assert_allclose(axis.collections[0].get_array(), 100 * expected.astype(float))
+    hatched = {(patch.get_x(), patch.get_y()) for patch in axis.patches if patch.get_hatch()}
+    assert hatched == {(0, 2), (1, 2), (2, 2)}  # all scales at the third length, 40
+
+
+def test_decay_map_writes_the_factor_per_step() -> None:
+    drawn = draw("decay_map", made_tables(lengths=(10,)))
+    assert drawn is not None
+    assert [text.get_text() for text in panel(drawn, "rnn").texts] == ["0.9", "1", "1.1"]
+    assert [text.get_text() for text in panel(drawn, "feedforward").texts] == ["0", "0", "0"]
+
+
+def test_learning_curves_show_the_median_over_seeds() -> None:
+    drawn = draw("learning_curves", made_tables(lengths=(40,), cells=("rnn",)))
+    assert drawn is not None
+    (line,) = lines(panel(drawn, "weight scale 1"), "rnn")
+    np.testing.assert_allclose(line, [[0, 0.13], [10, 0.13], [20, 0.13]])
+
+
+def test_scatter_shows_every_run_and_puts_zero_on_the_edge() -> None:
+    tables = made_tables()
+    drawn = draw("accuracy_vs_grad_ratio", tables)
+    assert drawn is not None
+    for axis in drawn.axes:
+        points = np.asarray(axis.collections[0].get_offsets())
+        assert len(points) == len(tables.runs)
+        ratios = tables.runs.grad_ratio.to_numpy()
+        np.testing.assert_allclose(points[ratios > 0, 0], np.log10(ratios[ratios > 0]))
+        assert points[ratios == 0, 0].max() < points[ratios > 0, 0].min()
+
+
+def test_what_is_averaged_over_is_said() -> None:
+    assert averaged_over(made_tables().runs) == "each over 2 runs that differ in seed"
+    assert averaged_over(made_tables(seeds=(0,)).runs) == ""
+
+
+def test_colours_belong_to_cells_whatever_else_is_drawn() -> None:
+    few, many = palette(["mine", "lstm"]), palette(["mine", "rnn", "lstm"])
+    assert few.items() <= many.items()
+    assert len(set(palette([*COLOURS, "a", "b", "c"]).values())) == len(COLOURS) + 3
+
+
+def test_svg_follows_dark_mode_and_png_is_on_white() -> None:
+    with styled():
+        drawn = figure("accuracy_map").draw(made_tables())
+        assert drawn is not None
+    svg, png = svg_and_png(drawn)
+    assert "prefers-color-scheme:dark" in svg
+    assert svg.count(INK) == 2  # in the style, for light mode and for print
+    assert "currentColor" in svg
+    image = plt.imread(io.BytesIO(png))
+    np.testing.assert_array_equal(image[0, 0], 1.0)
+
+
+def test_settings_with_no_finished_run_are_no_groups() -> None:
+    assert by_setting(made_tables().runs).runs.eq(2).all()

@@ -1,0 +1,208 @@
+"""The report: what it says, and that a browser shows it without help from anywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness import report
+from harness.figures import Figure
+from harness.findings import findings
+from harness.plugins import registry
+from harness.tables import Tables, write_tables
+from tests.made_tables import made_tables
+
+PROVENANCE = {
+    "command": "python -m harness -m +study=dish",
+    "started": "2026-01-31T12:00:00+00:00",
+    "study": "dish",
+    "versions": {"harness": "0.1.0", "torch": "2.13.0"},
+    "machine": {"system": "Linux", "cores": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of made tables, with one failed run of a hostile reason."""
+    directory = tmp_path_factory.mktemp("report")
+    good = made_tables()
+    failed = made_tables(cells=("rnn",), lengths=(99,), scales=(1.0,), seeds=(0,), status="failed")
+    tables = Tables({name: pd.concat([good[name], failed[name]]).reset_index(drop=True) for name in good})
+    write_tables(directory / "jobs" / "0" / "tables", tables)
+    (directory / "provenance.json").write_text(json.dumps(PROVENANCE))
+    assert report.main([str(directory)]) == 0
+    return directory
+
+
+def html(directory: Path) -> str:
+    return (directory / "report.html").read_text("utf-8")
+
+
+def test_the_page_opens_with_the_findings_of_its_tables(built: Path) -> None:
+    page = html(built)
+    first = page.index("At 40 steps, lstm at weight scale 0.9 answers 100 % right")
+    assert first < page.index("<img")
+    assert "1 of 55 runs failed" in page
+
+
+def test_page_and_markdown_say_the_same(built: Path) -> None:
+    page, markdown = html(built), (built / "report.md").read_text("utf-8")
+    import harness
+
+    for sentence in findings(harness.load(built)):
+        if "<" not in sentence:
+            assert sentence in page
+            assert sentence in markdown
+    for figure in registry().names("figure"):
+        assert f"(figures/{figure}.png)" in markdown
+        assert (built / "figures" / f"{figure}.png").exists()
+    assert PROVENANCE["command"] in page
+    assert str(PROVENANCE["command"]) in markdown
+    assert "torch 2.13.0" in page
+
+
+def test_the_page_needs_nothing_from_outside(built: Path) -> None:
+    sources = re.findall(r'(?:src|href)="([^"]*)"', html(built))
+    assert sources
+    assert all(source.startswith(("data:", "#")) for source in sources)
+
+
+def test_what_runs_say_is_text_and_not_markup(built: Path) -> None:
+    page, markdown = html(built), (built / "report.md").read_text("utf-8")
+    assert "<script>alert" not in page + markdown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "today I make &lt;b&gt;ribs&lt;/b&gt;" in page
+
+
+def test_every_run_is_in_the_table_and_only_settings_that_vary(built: Path) -> None:
+    page = html(built)
+    assert page.count("<tr class=") == 55
+    assert page.count('<tr class="failed">') == 1
+    heads = re.findall(r'<button type="button">([^<]+)</button>', page)
+    assert heads[:4] == ["cell", "seq_len", "weight_scale", "seed"]
+    assert "reason" in heads
+    assert "hidden_size" not in heads
+
+
+def test_sentences_show_who_was_right(built: Path) -> None:
+    page = html(built)
+    cards = page[page.index("Some sentences") :]
+    assert re.search(r'class="right">✓</span>\s*lstm, 0.9<', cards)
+    assert re.search(r'class="wrong">✗</span>\s*rnn, 0.9: 辣子鸡 spicy chicken<', cards)
+
+
+def test_rebuilding_changes_nothing_and_removes_stale_figures(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = html(built)
+    stale = built / "figures" / "old.png"
+    stale.write_bytes(b"")
+    assert report.main([str(built)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(built / "report.html")
+    assert not stale.exists()
+    assert html(built) == before
+
+
+def test_a_figure_that_fails_is_a_note_and_not_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Figure, tables: Tables) -> None:
+        raise ValueError("no <ink> left")
+
+    monkeypatch.setattr(registry().get("figure", "accuracy_map"), "draw", fail)
+    page = report.build(tmp_path, made_tables(cells=("rnn",), lengths=(8,), seeds=(0,))).read_text("utf-8")
+    assert "could not be drawn: ValueError: no &lt;ink&gt; left" in page
+    assert page.count("<img") == len(registry().names("figure")) - 1
+
+
+@pytest.mark.parametrize("changes", [{"status": "failed"}, {"cells": ("rnn",), "lengths": (8,), "steps": (0,)}])
+def test_reports_of_hardly_anything_are_built(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = report.build(tmp_path, made_tables(scales=(1.0,), seeds=(0,), **changes))
+    assert "runs" in path.read_text("utf-8")
+
+
+def test_several_experiments_have_a_section_and_figures_each(tmp_path: Path) -> None:
+    one, two = made_tables(cells=("rnn",), lengths=(8,)), made_tables(cells=("lstm",), lengths=(9,), experiment="other")
+    both = Tables({name: pd.concat([one[name], two[name]]) for name in one})
+    page = report.build(tmp_path, both).read_text("utf-8")
+    assert '<h2 id="recall_dish">' in page
+    assert '<h2 id="other">' in page
+    assert (tmp_path / "figures" / "accuracy_map-other.svg").exists()
+
+
+def test_a_directory_without_results_or_with_damage_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.main([str(tmp_path)]) == 1
+    assert "no results here" in capsys.readouterr().err
+    write_tables(tmp_path / "jobs" / "0" / "tables", dict(made_tables(cells=("rnn",), lengths=(8,))))
+    damaged = tmp_path / "jobs" / "0" / "tables" / "curves.parquet"
+    damaged.write_bytes(b"PAR1")
+    assert report.main([str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert "curves.parquet: damaged" in error
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium that logs its console and every request."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("needs chromium and chromedriver (on Debian: apt-get install chromium chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"):
+        options.add_argument(f"--{flag}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield found
+    found.quit()
+
+
+@pytest.mark.slow
+def test_chromium_shows_the_page_whole_without_errors_or_requests(built: Path, browser: Any) -> None:
+    url = (built / "report.html").as_uri()
+    browser.get(url)
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"}
+    # The browser's own start page asks for chrome: resources.
+    assert {each for each in asked if not each.startswith(("data:", "chrome:"))} == {url}
+    sizes = browser.execute_script("return [...document.images].map(image => [image.complete, image.naturalWidth])")
+    assert len(sizes) == len(registry().names("figure"))
+    assert all(complete and width > 0 for complete, width in sizes)
+
+
+@pytest.mark.slow
+def test_clicking_a_head_sorts_the_runs(built: Path, browser: Any) -> None:
+    browser.get((built / "report.html").as_uri())
+    heads = browser.find_elements("css selector", "#all-runs th button")
+    names = [head.text for head in heads]
+    column = names.index("accuracy")
+    shown = f"return [...document.querySelectorAll('#all-runs tbody tr')].map(row => row.cells[{column}].innerText)"
+    for order in (sorted, lambda values: sorted(values, reverse=True)):
+        heads[column].click()
+        values = browser.execute_script(shown)
+        assert values[-1] == "–"  # the failed run has none and comes last, either way
+        numbers = [float(value) for value in values[:-1]]
+        assert numbers == order(numbers)
+    assert (
+        browser.execute_script(f"return document.querySelectorAll('#all-runs th')[{column}].ariaSort") == "descending"
+    )
+
+
+@pytest.mark.slow
+def test_the_page_fits_a_phone(built: Path, browser: Any) -> None:
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    browser.get((built / "report.html").as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
