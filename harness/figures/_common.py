@@ -20,7 +20,7 @@ from harness.tables import RUN_OUTCOMES, Tables
 
 COLOURS = {
     "feedforward": "#8a8d91",
-    "linear": "#b5651d",
+    "linear": "#9467bd",
     "rnn": "#d9480f",
     "rnn_relu": "#e0a100",
     "gru": "#12967a",
@@ -28,7 +28,7 @@ COLOURS = {
 }
 """One colour per built-in cell, told apart by colour-blind readers, on light and on dark pages."""
 
-FURTHER_COLOURS = ["#b45fa6", "#6a8f1f", "#7a6fd0", "#c2455f", "#4aa3b5"]
+FURTHER_COLOURS = ["#d16ba5", "#6a8f1f", "#a0683a", "#c2455f", "#4aa3b5"]
 MAX_WIDTH = 16.0
 
 
