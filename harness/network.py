@@ -7,22 +7,18 @@ operations on rows, and nothing can mix members.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from harness import scan
-from harness.cells import Cell, State
+from harness import native, scan
+from harness.cells import Cell
 from harness.initial import RECURRENT_INITS, dense
-from harness.scan import LayerTrace, LayerWeights
+from harness.scan import Buffers, LayerWeights, StepGradients, Trace
 from harness.seeds import stream
-
-OnLayerStep = Callable[[int, int, State], None]
-"""Called with a layer and a step t (both 1-based) and the total derivatives dL/d(part of s_t), each (K, B, H)."""
 
 READOUT = ("readout.weight", "readout.bias")
 
@@ -63,15 +59,8 @@ class MemberInit:
     weight_scale: float
 
 
-@dataclass(frozen=True)
-class Trace:
-    """One forward pass: the traces of all layers, bottom to top."""
-
-    layers: list[LayerTrace]
-
-    def outputs_at(self, steps: Sequence[int]) -> Tensor:
-        """h of the top layer at some steps (1-based), shape (K, B, S, H)."""
-        return torch.stack([self.layers[-1].states["h"][:, t] for t in steps], dim=2)
+LayerSteps = dict[int, StepGradients]
+"""The per-step gradients of some layers (1-based)."""
 
 
 class Network:
@@ -79,22 +68,28 @@ class Network:
 
     Args:
         flat: all weights, shape (K, P); kept, not copied.
+        compiled: run the scans as compiled kernels where that is possible.
     """
 
-    def __init__(self, shape: Shape, flat: Tensor):
+    def __init__(self, shape: Shape, flat: Tensor, compiled: bool = True):
         self.shape = shape
         self.flat = flat
+        self.compiled = compiled
         self.weights = views(shape, flat)
+        self.kernel = native.kernel(shape.cell, flat.dtype, flat.device) if compiled else None
+        self._buffers = [Buffers(flat) for _ in range(shape.num_layers)]
 
     @classmethod
-    def create(cls, shape: Shape, members: Sequence[MemberInit], dtype: torch.dtype, device: str) -> Network:
+    def create(
+        cls, shape: Shape, members: Sequence[MemberInit], dtype: torch.dtype, device: str, compiled: bool = True
+    ) -> Network:
         """New members, each drawn from its own seed: the same alone and in any company."""
         rows = np.stack([_initial_row(shape, member) for member in members])
-        return cls(shape, torch.from_numpy(rows).to(device=device, dtype=dtype))
+        return cls(shape, torch.from_numpy(rows).to(device=device, dtype=dtype), compiled)
 
     def to(self, dtype: torch.dtype) -> Network:
         """A copy in another precision."""
-        return Network(self.shape, self.flat.to(dtype, copy=True))
+        return Network(self.shape, self.flat.to(dtype, copy=True), self.compiled)
 
     def layer(self, layer: int, tensors: dict[str, Tensor] | None = None) -> LayerWeights:
         """The weights of a layer (1-based), or what ``tensors`` holds under their names."""
@@ -102,14 +97,25 @@ class Network:
         name = f"layer{layer}"
         return LayerWeights(tensors[f"{name}.input"], tensors.get(f"{name}.recurrent"), tensors.get(f"{name}.bias"))
 
-    def forward(self, inputs: Tensor) -> Trace:
-        """Run all layers over inputs of shape (K, T, B, input_size)."""
-        layers = []
-        for layer in range(1, self.shape.num_layers + 1):
-            trace = scan.forward(self.shape.cell, self.layer(layer), inputs, self.shape.hidden_size)
-            inputs = trace.states["h"][:, 1:]
-            layers.append(trace)
-        return Trace(layers)
+    def forward(self, inputs: Tensor) -> list[Trace]:
+        """Run all layers over inputs of shape (K, T, B, input_size).
+
+        Returns:
+            The traces of all layers, bottom to top, valid until the next call.
+        """
+        layers: list[Trace] = []
+        size = self.shape.hidden_size
+        for layer, buffers in enumerate(self._buffers, start=1):
+            if self.kernel is not None:
+                layers.append(self.kernel.forward(self.layer(layer), inputs, size, buffers))
+            else:
+                layers.append(scan.forward(self.shape.cell, self.layer(layer), inputs, size, buffers))
+            inputs = layers[-1].states["h"][:, 1:]
+        return layers
+
+    def outputs(self, inputs: Tensor, steps: Sequence[int]) -> Tensor:
+        """What the readout says at some steps (1-based), shape (K, B, S, output_size)."""
+        return self.readout(hidden_at(self.forward(inputs), steps))
 
     def readout(self, hidden: Tensor, tensors: dict[str, Tensor] | None = None) -> Tensor:
         """Outputs (K, B, S, output_size) of hidden states (K, B, S, H)."""
@@ -120,30 +126,29 @@ class Network:
 
     def backward(
         self,
-        trace: Trace,
-        grad_h: dict[int, Tensor],
+        layers: Sequence[Trace],
+        grad_h: Mapping[int, Tensor],
         grad: dict[str, Tensor] | None = None,
-        on_step: OnLayerStep | None = None,
+        keep: LayerSteps | None = None,
         need_input_grad: bool = False,
     ) -> Tensor | None:
-        """Carry the gradient back through all layers. Consumes the trace.
+        """Carry the gradient back through all layers. Uses up their traces.
 
         Args:
             grad_h: for each step (1-based) at which the readout is used, dL/dh of the top layer (K, B, H).
             grad: `views` of a (K, P) tensor to write the weights' gradients to.
-            on_step: is shown ``(layer, t, total derivatives of the parts)``, top layer first, t from T to 1.
+            keep: where to write the per-step gradients, for the layers that are in it.
 
         Returns:
             dL/dx, shape (K, T, B, input_size), if asked for.
         """
         below: Tensor | None = None
         for layer in range(self.shape.num_layers, 0, -1):
-            below = scan.backward(
-                trace.layers[layer - 1],
+            below = layers[layer - 1].backward(
                 self.layer(layer),
                 grad_h,
                 None if grad is None else self.layer(layer, grad),
-                None if on_step is None else partial(on_step, layer),
+                None if keep is None else keep.get(layer),
                 need_input_grad=layer > 1 or need_input_grad,
             )
             if layer > 1:
@@ -157,7 +162,7 @@ class Network:
         scored: Sequence[int],
         loss: Callable[[Tensor], Tensor],
         grad_flat: Tensor,
-        on_step: OnLayerStep | None = None,
+        keep: LayerSteps | None = None,
         need_input_grad: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Losses of all samples, and the gradients of their sum over the batch.
@@ -167,14 +172,14 @@ class Network:
             scored: the S steps (1-based) that are read out.
             loss: from outputs (K, B, S, output_size) to losses (K, B).
             grad_flat: (K, P), receives the gradients of the weights.
-            on_step: see `backward`.
+            keep: see `backward`; `step_gradients` makes one.
 
         Returns:
             The losses (K, B), and dL/dx of the shape of ``inputs`` if asked for.
         """
-        trace = self.forward(inputs)
+        layers = self.forward(inputs)
         head = {name: self.weights[name].detach().requires_grad_() for name in READOUT}
-        hidden = trace.outputs_at(scored).requires_grad_()
+        hidden = hidden_at(layers, scored).requires_grad_()
         with torch.enable_grad():
             losses = loss(self.readout(hidden, head))
             found = torch.autograd.grad(losses.sum(), [hidden, *head.values()])
@@ -182,7 +187,18 @@ class Network:
         for name, value in zip(READOUT, found[1:], strict=True):
             grad[name].copy_(value)
         grad_h = {t: found[0][:, :, index] for index, t in enumerate(scored)}
-        return losses.detach(), self.backward(trace, grad_h, grad, on_step, need_input_grad)
+        return losses.detach(), self.backward(layers, grad_h, grad, keep, need_input_grad)
+
+    def step_gradients(self, inputs: Tensor, totals: bool = False) -> LayerSteps:
+        """Room for the per-step gradients of all layers on these inputs; with ``totals`` not only for their norms."""
+        place, size, parts = inputs.shape[:3], self.shape.hidden_size, self.shape.cell.parts
+        return {
+            layer: StepGradients(
+                {part: inputs.new_empty(place, dtype=torch.float64) for part in parts},
+                {part: inputs.new_empty(*place, size) for part in parts} if totals else {},
+            )
+            for layer in range(1, self.shape.num_layers + 1)
+        }
 
     def spectral_radius(self) -> list[float]:
         """For each member the largest |eigenvalue| among its recurrent H×H blocks; NaN where not finite."""
@@ -198,6 +214,11 @@ class Network:
         finite = stacked.isfinite().flatten(1).all(1)
         radius = torch.linalg.eigvals(stacked.nan_to_num(0, 0, 0)).abs().amax(dim=(1, 2))
         return radius.where(finite, torch.nan).tolist()
+
+
+def hidden_at(layers: Sequence[Trace], steps: Sequence[int]) -> Tensor:
+    """h of the top layer at some steps (1-based), shape (K, B, S, H)."""
+    return torch.stack([layers[-1].states["h"][:, t] for t in steps], dim=2)
 
 
 def views(shape: Shape, flat: Tensor) -> dict[str, Tensor]:

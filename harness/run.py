@@ -113,7 +113,7 @@ def build(members: Sequence[Settings], dtype: torch.dtype) -> Network:
         first.experiment.output_size,
     )
     inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in members]
-    return Network.create(shape, inits, dtype, first.device)
+    return Network.create(shape, inits, dtype, first.device, first.compiled)
 
 
 @torch.no_grad()
@@ -168,7 +168,7 @@ def evaluate(network: Network, experiment: Experiment, data: Data) -> tuple[Tens
     """Mean loss (K,), accuracy (K,) and outputs (K, B, S, output_size) on held-out samples."""
     losses, right, outputs = [], [], []
     for chunk in data.chunks(EVAL_CHUNK):
-        found = network.readout(network.forward(chunk.inputs).outputs_at(data.scored))
+        found = network.outputs(chunk.inputs, data.scored)
         losses.append(experiment.loss(found, chunk.targets))
         right.append(experiment.correct(found, chunk.targets))
         outputs.append(found)

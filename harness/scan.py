@@ -5,20 +5,21 @@ mix: every product is a batched matmul over K, everything else is element by ele
 (K, T, B, ·), so that one time step is a strided view and the matmuls over all time need no copies.
 
 The carry of the backward scan is dL/ds_t, the per-step gradient that this project is about.
+
+This module runs step by step in torch, on every device and for every cell; `harness.native` does the same in
+one compiled call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from harness.cells import Cell, HandDerivative, State
-
-OnStep = Callable[[int, State], None]
-"""Called with a step t (1-based) and the total derivatives dL/d(part of s_t), each (K, B, H)."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,100 @@ class LayerWeights:
     bias: Tensor | None
 
 
+class Buffers:
+    """Memory that is kept from step to step: asking the system for it anew costs more than filling it."""
+
+    def __init__(self, like: Tensor):
+        self.like = like
+        self._kept: dict[str, Tensor] = {}
+
+    def __call__(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        """A tensor of this shape with arbitrary content, the same one as long as the shape stays the same."""
+        if name not in self._kept or self._kept[name].shape != shape:
+            self._kept[name] = self.like.new_empty(shape)
+        return self._kept[name]
+
+
 @dataclass(frozen=True)
-class LayerTrace:
-    """What the forward scan leaves for the backward scan.
+class StepGradients:
+    """Per-step gradients of one layer, as the backward scan writes them down.
+
+    Attributes:
+        norms: for each part the Euclidean norms of the total derivatives dL/ds_t, (K, T, B), float64.
+        totals: for each part these derivatives themselves, (K, T, B, H); empty where nobody asks for them.
+    """
+
+    norms: State
+    totals: State
+
+
+class Trace(Protocol):
+    """What a forward scan leaves; used up by its backward scan."""
+
+    @property
+    def states(self) -> State:
+        """For each part (K, T + 1, B, H): s_0, s_1, …, s_T."""
+
+    def backward(
+        self,
+        weights: LayerWeights,
+        grad_h: Mapping[int, Tensor],
+        grad: LayerWeights | None = None,
+        keep: StepGradients | None = None,
+        need_input_grad: bool = True,
+    ) -> Tensor | None:
+        """Carry the gradient back over time.
+
+        Args:
+            grad_h: for a step t (1-based), what enters dL/dh_t from outside the layer: from a readout at t or
+                from the next layer, shape (K, B, H). Steps without any may be missing.
+            grad: where to write the gradients of the weights, if anywhere.
+            keep: where to write the per-step gradients, if anywhere.
+
+        Returns:
+            dL/dx, shape (K, T, B, F), if asked for.
+        """
+
+
+def columns(blocks: slice, hidden_size: int) -> slice:
+    """The columns of a (…, G · H) tensor that belong to some blocks."""
+    return slice(blocks.start * hidden_size, blocks.stop * hidden_size)
+
+
+def forward(cell: Cell, weights: LayerWeights, inputs: Tensor, hidden_size: int, buffers: Buffers) -> StepwiseTrace:
+    """Run one layer over time from a zero state.
+
+    Args:
+        inputs: x, shape (K, T, B, F).
+    """
+    members, steps, batch, features = inputs.shape
+    act = buffers("act", (members, steps, batch, len(cell.gates) * hidden_size))
+    # Gates that the input product does not reach start at their bias alone.
+    if weights.bias is None:
+        act.zero_()
+    else:
+        act.copy_(weights.bias[:, None, None].expand_as(act))
+    flat = act.view(members, steps * batch, -1)
+    flat[..., columns(cell.input_blocks(), hidden_size)].baddbmm_(
+        inputs.reshape(members, steps * batch, features), weights.input
+    )
+    states = {part: buffers(f"state {part}", (members, steps + 1, batch, hidden_size)) for part in cell.parts}
+    for values in states.values():
+        values[:, 0] = 0
+    trace = StepwiseTrace(cell, inputs, act, states)
+    recurrent = columns(cell.recurrent_blocks(), hidden_size)
+    derivative = derivative_of(cell)
+    for t in range(1, steps + 1):
+        pre, state, new = act[:, t - 1], trace.at(t - 1), trace.at(t)
+        if weights.recurrent is not None:
+            pre[..., recurrent].baddbmm_(state["h"], weights.recurrent)
+        derivative.forward_(pre, state, new)
+    return trace
+
+
+@dataclass(frozen=True)
+class StepwiseTrace:
+    """What `forward` leaves for the backward scan.
 
     Attributes:
         inputs: x, shape (K, T, B, F).
@@ -55,96 +147,69 @@ class LayerTrace:
         """The parts of s_t."""
         return {part: values[:, t] for part, values in self.states.items()}
 
+    def backward(
+        self,
+        weights: LayerWeights,
+        grad_h: Mapping[int, Tensor],
+        grad: LayerWeights | None = None,
+        keep: StepGradients | None = None,
+        need_input_grad: bool = True,
+    ) -> Tensor | None:
+        """See `Trace.backward`."""
+        cell, act = self.cell, self.act
+        members, steps, batch, _ = act.shape
+        hidden_size = self.states["h"].shape[-1]
+        carry = {part: act.new_zeros(members, batch, hidden_size) for part in cell.parts}
+        derivative = derivative_of(cell)
+        recurrent = columns(cell.recurrent_blocks(), hidden_size)
+        for t in range(steps, 0, -1):
+            if t in grad_h:
+                carry["h"] += grad_h[t]
+            delta, new, state = act[:, t - 1], self.at(t), self.at(t - 1)
+            derivative.totals_(delta, state, new, carry)
+            if keep is not None:
+                _keep(keep, t, carry)
+            derivative.backward_(delta, state, new, carry)
+            if weights.recurrent is not None and t > 1:
+                carry["h"].baddbmm_(delta[..., recurrent], weights.recurrent.mT)
+        return self._products(weights, grad, need_input_grad)
 
-def columns(blocks: slice, hidden_size: int) -> slice:
-    """The columns of a (…, G · H) tensor that belong to some blocks."""
-    return slice(blocks.start * hidden_size, blocks.stop * hidden_size)
+    def _products(self, weights: LayerWeights, grad: LayerWeights | None, need_input_grad: bool) -> Tensor | None:
+        """The large matmuls after the loop, out of the deltas that the loop left in ``act``."""
+        members, steps, batch, width = self.act.shape
+        hidden_size = self.states["h"].shape[-1]
+        delta = self.act.view(members, steps * batch, width)
+        delta_in = delta[..., columns(self.cell.input_blocks(), hidden_size)]
+        if grad is not None:
+            x = self.inputs.reshape(members, steps * batch, -1)
+            torch.bmm(x.mT, delta_in, out=grad.input)
+            if grad.recurrent is not None:
+                h = self.states["h"][:, :steps].reshape(members, steps * batch, hidden_size)
+                delta_rec = delta[..., columns(self.cell.recurrent_blocks(), hidden_size)]
+                torch.bmm(h.mT, delta_rec, out=grad.recurrent)
+            if grad.bias is not None:
+                torch.sum(delta, dim=1, out=grad.bias)
+        if not need_input_grad:
+            return None
+        return (delta_in @ weights.input.mT).view(members, steps, batch, -1)
 
 
-def forward(cell: Cell, weights: LayerWeights, inputs: Tensor, hidden_size: int) -> LayerTrace:
-    """Run one layer over time from a zero state.
+def _keep(keep: StepGradients, t: int, totals: State) -> None:
+    for part, value in totals.items():
+        keep.norms[part][:, t - 1] = norm(value)
+        if part in keep.totals:
+            keep.totals[part][:, t - 1] = value
 
-    Args:
-        inputs: x, shape (K, T, B, F).
+
+def norm(vectors: Tensor) -> Tensor:
+    """Euclidean norm over the last dimension, in float64, without overflow or underflow by squaring.
+
+    An infinite entry gives inf, a NaN entry gives NaN.
     """
-    members, steps, batch, features = inputs.shape
-    act = inputs.new_zeros(members, steps, batch, len(cell.gates) * hidden_size)
-    if weights.bias is not None:
-        act += weights.bias[:, None, None]
-    flat = act.view(members, steps * batch, -1)
-    flat[..., columns(cell.input_blocks(), hidden_size)].baddbmm_(
-        inputs.reshape(members, steps * batch, features), weights.input
-    )
-    states = {part: inputs.new_zeros(members, steps + 1, batch, hidden_size) for part in cell.parts}
-    trace = LayerTrace(cell, inputs, act, states)
-    recurrent = columns(cell.recurrent_blocks(), hidden_size)
-    derivative = derivative_of(cell)
-    for t in range(1, steps + 1):
-        pre, state, new = act[:, t - 1], trace.at(t - 1), trace.at(t)
-        if weights.recurrent is not None:
-            pre[..., recurrent].baddbmm_(state["h"], weights.recurrent)
-        derivative.forward_(pre, state, new)
-    return trace
-
-
-def backward(
-    trace: LayerTrace,
-    weights: LayerWeights,
-    grad_h: Mapping[int, Tensor],
-    grad: LayerWeights | None = None,
-    on_step: OnStep | None = None,
-    need_input_grad: bool = True,
-) -> Tensor | None:
-    """Carry the gradient back over time. Consumes ``trace.act``.
-
-    Args:
-        grad_h: for a step t (1-based), what enters dL/dh_t from outside the layer: from a readout at t or
-            from the next layer, shape (K, B, H). Steps without any may be missing.
-        grad: where to write the gradients of the weights, if anywhere.
-        on_step: is shown every step's total derivative (valid during the call only).
-
-    Returns:
-        dL/dx, shape (K, T, B, F), if asked for.
-    """
-    cell, act = trace.cell, trace.act
-    members, steps, batch, _ = act.shape
-    hidden_size = trace.states["h"].shape[-1]
-    carry = {part: act.new_zeros(members, batch, hidden_size) for part in cell.parts}
-    derivative = derivative_of(cell)
-    recurrent = columns(cell.recurrent_blocks(), hidden_size)
-    for t in range(steps, 0, -1):
-        if t in grad_h:
-            carry["h"] += grad_h[t]
-        delta, new, state = act[:, t - 1], trace.at(t), trace.at(t - 1)
-        derivative.totals_(delta, state, new, carry)
-        if on_step is not None:
-            on_step(t, carry)
-        derivative.backward_(delta, state, new, carry)
-        if weights.recurrent is not None and t > 1:
-            carry["h"].baddbmm_(delta[..., recurrent], weights.recurrent.mT)
-    return _products(trace, weights, grad, need_input_grad)
-
-
-def _products(
-    trace: LayerTrace, weights: LayerWeights, grad: LayerWeights | None, need_input_grad: bool
-) -> Tensor | None:
-    """The large matmuls after the loop, out of the deltas that the loop left in ``trace.act``."""
-    members, steps, batch, width = trace.act.shape
-    hidden_size = trace.states["h"].shape[-1]
-    delta = trace.act.view(members, steps * batch, width)
-    delta_in = delta[..., columns(trace.cell.input_blocks(), hidden_size)]
-    if grad is not None:
-        x = trace.inputs.reshape(members, steps * batch, -1)
-        torch.bmm(x.mT, delta_in, out=grad.input)
-        if grad.recurrent is not None:
-            h = trace.states["h"][:, :steps].reshape(members, steps * batch, hidden_size)
-            delta_rec = delta[..., columns(trace.cell.recurrent_blocks(), hidden_size)]
-            torch.bmm(h.mT, delta_rec, out=grad.recurrent)
-        if grad.bias is not None:
-            torch.sum(delta, dim=1, out=grad.bias)
-    if not need_input_grad:
-        return None
-    return (delta_in @ weights.input.mT).view(members, steps, batch, -1)
+    vectors = vectors.double()
+    largest = vectors.abs().amax(dim=-1, keepdim=True)
+    scale = largest.where((largest > 0) & largest.isfinite(), 1)
+    return torch.linalg.vector_norm(vectors / scale, dim=-1) * scale.squeeze(-1)
 
 
 def derivative_of(cell: Cell) -> HandDerivative:

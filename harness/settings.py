@@ -25,6 +25,9 @@ from harness.plugins import registry
 PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
 """Settings in which the members of one pack may differ; in the order in which they vary, slowest first."""
 
+COMPILING_PAYS = 5e6
+"""Gate values computed in the training of one run, from which on a second of compiling is soon won back."""
+
 Precision = Literal["float32", "float64"]
 
 
@@ -46,6 +49,14 @@ class ProbeSettings(Options):
     dtype: Precision = Field(description="precision of the probes; float64 keeps 0.9^1000 above zero")
 
 
+class Engine(Options):
+    """How the numbers are computed."""
+
+    compile: bool | Literal["auto"] = Field(
+        description="compiled scan kernels: true, false, or auto: where a run is long enough to pay for compiling"
+    )
+
+
 class Settings(Options):
     """Everything that determines one run."""
 
@@ -61,6 +72,7 @@ class Settings(Options):
     dtype: Precision = Field(description="precision of the training")
     train: Train
     probe: ProbeSettings
+    engine: Engine
 
     @field_validator("init")
     @classmethod
@@ -106,10 +118,22 @@ class Settings(Options):
         return flat
 
     @property
+    def compiled(self) -> bool:
+        """Whether to compile; never a question of what is cached or packed, so that numbers can be repeated."""
+        if isinstance(self.engine.compile, bool):
+            return self.engine.compile
+        per_step = self.seq_len * self.train.batch_size * self.hidden_size * self.num_layers * len(self.cell.gates)
+        return self.train.steps * per_step >= COMPILING_PAYS
+
+    @property
     def run_id(self) -> str:
         """Short hash of everything that determines the run's numbers."""
         text = json.dumps(self.flat(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "engine": Engine}
+"""Settings that stand in sections of the configuration."""
 
 
 def members(config: dict[str, Any]) -> list[Settings]:
@@ -143,7 +167,7 @@ def settings(config: dict[str, Any]) -> Settings:
     values = dict(config)
     for kind in ("experiment", "cell"):
         values[kind] = _plugin(kind, values.get(kind))
-    for key, section in (("train", Train), ("probe", ProbeSettings)):
+    for key, section in SECTIONS.items():
         if not isinstance(values.get(key), dict):
             raise UserError(f"{key}={values.get(key)}: valid: a section with {', '.join(section.model_fields)}")
         values[key] = build(section, values[key], prefix=f"{key}.")
@@ -160,8 +184,8 @@ def _plugin(kind: str, value: Any) -> Any:
 def described(model: type[Options], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Pairs of dotted name and description of all settings of a model that have one."""
     for key, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Train | ProbeSettings):
-            yield from described(field.annotation, f"{prefix}{key}.")
+        if field.annotation in SECTIONS.values():
+            yield from described(SECTIONS[key], f"{prefix}{key}.")
         elif field.description:
             yield prefix + key, field.description
 

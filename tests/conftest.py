@@ -24,6 +24,7 @@ BASE: dict[str, Any] = {
     "dtype": "float32",
     "train": {"steps": 6, "batch_size": 8, "optimizer": "adam", "lr": 0.01, "clip_norm": 1.0},
     "probe": {"every": 3, "batch_size": 5, "dtype": "float64"},
+    "engine": {"compile": False},
 }
 
 
@@ -36,7 +37,7 @@ def config() -> Config:
         for key, value in changes.items():
             if key in ("cell", "experiment") and isinstance(value, str):
                 value = {"name": value}
-            if key in ("train", "probe"):
+            if key in ("train", "probe", "engine"):
                 value = {**made[key], **value}
             made[key] = value
         return made

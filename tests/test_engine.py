@@ -13,23 +13,33 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness import scan
-from harness.cells import Cell, HandDerivative
+from harness.cells import Cell
 from harness.network import MemberInit, Network, Shape, views
 from harness.plugins import registry
+from harness.scan import norm
 from tests.reference import reference
 
 CELLS = registry().names("cell")
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 
 
-def make_network(cell: str, members: int, features: int, hidden_size: int, layers: int = 1, seed: int = 0) -> Network:
+def make_network(
+    cell: str,
+    members: int,
+    features: int,
+    hidden_size: int,
+    layers: int = 1,
+    compiled: bool = True,
+    dtype: torch.dtype = torch.float64,
+) -> Network:
     made: Cell = registry().get("cell", cell)()
     shape = Shape(made, features, hidden_size, layers, output_size=3)
-    inits = [MemberInit(made, seed + k, "gaussian", 0.8 + 0.2 * k) for k in range(members)]
-    network = Network.create(shape, inits, torch.float64, "cpu")
+    inits = [MemberInit(made, k, "gaussian", 0.8 + 0.2 * k) for k in range(members)]
+    network = Network.create(shape, inits, torch.float64, "cpu", compiled)
+    assert (network.kernel is not None) == compiled
     # Biases start at zero; other values show that they are used, and used once.
-    network.flat += 0.1 * torch.randn(network.flat.shape, dtype=torch.float64, generator=torch.manual_seed(seed))
-    return network
+    network.flat += 0.1 * torch.randn(network.flat.shape, dtype=torch.float64, generator=torch.manual_seed(0))
+    return network.to(dtype)
 
 
 def make_data(network: Network, steps: int, batch: int, scored: list[int]) -> tuple[Tensor, Tensor]:
@@ -49,33 +59,32 @@ def cross_entropy(targets: Tensor) -> Any:
 
 def measure(network: Network, inputs: Tensor, targets: Tensor, scored: list[int]) -> dict[str, Any]:
     """Everything the engine computes: losses, gradients of weights, inputs and every state."""
-    states: dict[tuple[int, str], list[Tensor]] = {}
-
-    def keep(layer: int, t: int, totals: dict[str, Tensor]) -> None:
-        for part, value in totals.items():
-            states.setdefault((layer, part), []).insert(0, value.clone())
-
     flat = torch.zeros_like(network.flat)
+    keep = network.step_gradients(inputs, totals=True)
     with torch.no_grad():
         loss, grad_x = network.gradients(inputs, scored, cross_entropy(targets), flat, keep, need_input_grad=True)
+    for steps in keep.values():
+        for part, norms in steps.norms.items():
+            torch.testing.assert_close(norms, norm(steps.totals[part]), rtol=1e-12, atol=0, equal_nan=True)
     return {
         "loss": loss,
         "inputs": grad_x,
         "weights": views(network.shape, flat),
-        "states": {key: torch.stack(values, dim=1) for key, values in states.items()},
+        "states": {(layer, part): value for layer, steps in keep.items() for part, value in steps.totals.items()},
     }
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers: int) -> None:
+def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers: int, compiled: bool) -> None:
     scored = [4, 9]
-    network = make_network(cell, members, features=5, hidden_size=4, layers=layers)
+    network = make_network(cell, members, features=5, hidden_size=4, layers=layers, compiled=compiled)
     inputs, targets = make_data(network, steps=9, batch=3, scored=scored)
     found = measure(network, inputs, targets, scored)
     with torch.no_grad():
-        hidden = network.forward(inputs).layers[-1].states["h"][:, 1:]
+        hidden = network.forward(inputs)[-1].states["h"][:, 1:]
     for k in range(members):
         truth = reference(network, k, inputs[k], targets[k], scored)
         torch.testing.assert_close(found["loss"][k], truth.loss, **TOLERANCE)
@@ -89,17 +98,18 @@ def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers:
             torch.testing.assert_close(found["weights"][name][k], value, **TOLERANCE)
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("cell", CELLS)
-def test_weight_and_input_gradients_equal_finite_differences(cell: str) -> None:
+def test_weight_and_input_gradients_equal_finite_differences(cell: str, compiled: bool) -> None:
     scored = [5]
-    network = make_network(cell, members=2, features=3, hidden_size=4, layers=2)
+    network = make_network(cell, members=2, features=3, hidden_size=4, layers=2, compiled=compiled)
     inputs, targets = make_data(network, steps=5, batch=2, scored=scored)
     found = measure(network, inputs, targets, scored)
 
     def loss(weights: Tensor, x: Tensor) -> Tensor:
-        probed = Network(network.shape, weights)
+        probed = Network(network.shape, weights, network.compiled)
         with torch.no_grad():
-            return cross_entropy(targets)(probed.readout(probed.forward(x).outputs_at(scored))).sum()
+            return cross_entropy(targets)(probed.outputs(x, scored)).sum()
 
     direction_w, direction_x = torch.randn_like(network.flat), torch.randn_like(inputs)
     flat = torch.cat([value.flatten(1) for value in found["weights"].values()], dim=1)
@@ -112,26 +122,39 @@ def test_weight_and_input_gradients_equal_finite_differences(cell: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    cell=st.sampled_from([name for name in CELLS if issubclass(registry().get("cell", name), HandDerivative)]),
+    cell=st.sampled_from(CELLS),
     members=st.integers(1, 4),
     steps=st.integers(1, 7),
-    batch=st.integers(1, 4),
+    batch=st.integers(1, 20),
     hidden_size=st.integers(1, 5),
     layers=st.integers(1, 2),
     data=st.data(),
 )
-def test_hand_derivative_equals_derived_one(
+def test_hand_written_derived_and_compiled_derivatives_are_equal(
     cell: str, members: int, steps: int, batch: int, hidden_size: int, layers: int, data: st.DataObject
 ) -> None:
     scored = sorted(data.draw(st.sets(st.integers(1, steps), min_size=1)))
-    network = make_network(cell, members, features=2, hidden_size=hidden_size, layers=layers)
-    inputs, targets = make_data(network, steps, batch, scored)
-    by_hand = measure(network, inputs, targets, scored)
+    plain = make_network(cell, members, features=2, hidden_size=hidden_size, layers=layers, compiled=False)
+    inputs, targets = make_data(plain, steps, batch, scored)
+    by_hand = measure(plain, inputs, targets, scored)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan, "derivative_of", scan.DerivedByAutograd)
-        derived = measure(network, inputs, targets, scored)
+        derived = measure(plain, inputs, targets, scored)
+    compiled = measure(Network(plain.shape, plain.flat), inputs, targets, scored)
     for key in ("loss", "inputs", "weights", "states"):
         torch.testing.assert_close(by_hand[key], derived[key], **TOLERANCE)
+        torch.testing.assert_close(by_hand[key], compiled[key], **TOLERANCE)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_compiled_and_plain_single_precision_agree_within_rounding(cell: str) -> None:
+    scored = [20]
+    plain = make_network(cell, 3, features=4, hidden_size=16, compiled=False, dtype=torch.float32)
+    inputs, targets = make_data(plain, steps=20, batch=8, scored=scored)
+    inputs = inputs.float()
+    one, other = (measure(Network(plain.shape, plain.flat, way), inputs, targets, scored) for way in (False, True))
+    for key in ("loss", "inputs", "weights", "states"):
+        torch.testing.assert_close(one[key], other[key], rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("weight", [0.9, 1.0, 1.1])
@@ -162,11 +185,12 @@ def linear_profile(steps: int, hidden_size: int, init: str, scale: float) -> np.
     return states[1, "h"][0, :, 0].norm(dim=-1).numpy()
 
 
-def test_a_member_that_explodes_leaves_its_neighbours_bit_identical() -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_member_that_explodes_leaves_its_neighbours_bit_identical(compiled: bool) -> None:
     scored = [30]
-    calm = make_network("rnn_relu", members=3, features=2, hidden_size=8)
+    calm = make_network("rnn_relu", members=3, features=2, hidden_size=8, compiled=compiled)
     inputs, targets = make_data(calm, steps=30, batch=4, scored=scored)
-    wild = Network(calm.shape, calm.flat.clone())
+    wild = Network(calm.shape, calm.flat.clone(), compiled)
     wild.flat[1] = torch.inf
     before, after = measure(calm, inputs, targets, scored), measure(wild, inputs, targets, scored)
     assert not after["loss"][1].isfinite().all()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.probe import norm
+from harness.scan import norm
 
 # Below 1e-150 the reference itself underflows.
 finite = st.floats(-1e3, 1e3).map(lambda value: 0.0 if abs(value) < 1e-150 else value)

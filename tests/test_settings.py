@@ -45,6 +45,15 @@ def test_a_wrong_setting_is_named_in_one_line_with_what_is_valid(config: Config,
         assert word in message
 
 
+def test_compiling_is_worth_it_for_long_runs_whatever_their_company(config: Config) -> None:
+    long = {"steps": 10_000, "batch_size": 32}
+    for seeds in (0, [0, 1, 2]):
+        assert all(run.compiled for run in members(config(seed=seeds, train=long, engine={"compile": "auto"})))
+        assert not any(run.compiled for run in members(config(seed=seeds, engine={"compile": "auto"})))
+    assert members(config(engine={"compile": True}))[0].compiled
+    assert not members(config(train=long, engine={"compile": False}))[0].compiled
+
+
 def test_a_negative_weight_is_meaningful_for_a_multiple_of_the_identity(config: Config) -> None:
     assert members(config(weight_scale=-0.9, init="identity"))[0].weight_scale == -0.9
 
@@ -57,9 +66,9 @@ def test_lists_make_one_member_per_combination(config: Config) -> None:
 
 def test_run_id_depends_on_every_setting_and_on_nothing_else(config: Config) -> None:
     changes = [
-        {}, {"cell": "gru"}, {"seq_len": 9}, {"weight_scale": 0.9}, {"seed": 1}, {"hidden_size": 7}, {"num_layers": 2},
-        {"init": "gaussian"}, {"dtype": "float64"}, {"train": {"lr": 0.02}}, {"probe": {"every": 2}},
-        {"experiment": {"name": "recall_dish", "n_dishes": 3}},
+        {}, {"cell": "gru"}, {"seq_len": 9}, {"weight_scale": 0.9}, {"seed": 1}, {"hidden_size": 7},
+        {"num_layers": 2}, {"init": "gaussian"}, {"dtype": "float64"}, {"train": {"lr": 0.02}},
+        {"probe": {"every": 2}}, {"engine": {"compile": True}}, {"experiment": {"name": "recall_dish", "n_dishes": 3}},
     ]  # fmt: skip
     ids = [members(config(**change))[0].run_id for change in changes]
     assert len(set(ids)) == len(changes)
