@@ -31,9 +31,10 @@ def _sentences(runs: pd.DataFrame) -> Iterator[str]:
     if len(done):
         groups = by_setting(done)
         yield contrast_sentence(groups)
-        yield from _reach(groups)
+        yield from _reach(groups, "every run" if len(done) == len(runs) else "every run that did not fail")
         yield from _gradient(groups)
-        yield from _correlation(done)
+        yield from _gradient_after(groups)
+        yield from _correlation(done[~done.cell.isin(groups[groups.memoryless].cell)])
         yield from _baseline(groups)
     yield from _trouble(runs)
 
@@ -47,7 +48,8 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per cell × length × weight scale.
 
     Columns beside these: ``runs``, mean ``accuracy``, ``chance``, ``solved`` (share of runs), median
-    ``rate_init``, ``rate`` (decay rates) and ``ratio_init``, ``memoryless``, ``guessing`` (not above chance).
+    ``rate_init``, ``rate`` (decay rates) and ``ratio_init``, ``memoryless`` (no setting of the cell ever passes
+    gradient back: recurrent weights that only start at zero are no lack of memory), ``guessing`` (not above chance).
     """
     groups = runs.groupby(SETTING, sort=True, dropna=False)
     table = groups.agg(
@@ -59,9 +61,9 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
         rate_init=("decay_rate_init", "median"),
         rate=("decay_rate", "median"),
         ratio_init=("grad_ratio_init", "median"),
-        memoryless=("decay_rate_init", lambda column: bool(np.isneginf(column).all())),
     ).reset_index()
-    table["memoryless"] = table.memoryless.astype(bool)
+    silent = np.isneginf(runs.decay_rate_init) & ~np.isfinite(runs.decay_rate)
+    table["memoryless"] = table.cell.map(silent.groupby(runs.cell).all()).astype(bool)
     table["guessing"] = not_above_chance(table.accuracy, table.chance, table.samples)
     return table
 
@@ -104,18 +106,23 @@ def contrast_sentence(groups: pd.DataFrame) -> str:
     )
 
 
-def _reach(groups: pd.DataFrame) -> Iterator[str]:
+def _reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
     for cell, rows in groups[~groups.memoryless].groupby("cell", sort=False):
         solved = rows[rows.solved == 1]
         if len(solved):
             longest = solved.seq_len.max()
-            scales = _list(solved[solved.seq_len == longest].weight_scale)
+            scales = solved[solved.seq_len == longest].weight_scale
             tried = rows.seq_len.max()
             end = ", the longest that was tried" if longest == tried and rows.seq_len.nunique() > 1 else ""
-            yield f"{cell} solves the task in every run at up to {longest} steps{end} (weight scale {scales})."
+            missed = rows[(rows.seq_len < longest) & (rows.solved < 1) & rows.weight_scale.isin(scales)]
+            shorter = [f"{row.seq_len} steps with weight scale {row.weight_scale:g}" for row in missed.itertuples()]
+            yield (
+                f"{cell} solves the task in {every} at {'' if shorter else 'up to '}{longest} steps{end}"
+                f" (weight scale {_list(scales)}){f', but not at {_list(shorter)}' if shorter else ''}."
+            )
         elif (rows.solved > 0).any():
             longest = rows[rows.solved > 0].seq_len.max()
-            yield f"{cell} solves the task in some runs at up to {longest} steps, but in no setting in every run."
+            yield f"{cell} solves the task in some runs, at {longest} steps at most, but in no setting in every run."
         else:
             best = percent(rows.accuracy.max())
             yield f"{cell} solves the task in none of its runs; its best setting answers {best} right."
@@ -128,19 +135,32 @@ def _gradient(groups: pd.DataFrame) -> Iterator[str]:
         known = rows[np.isfinite(rows.rate_init)]
         if not len(known):
             continue
-        factors = ", ".join(f"{np.exp(row.rate_init):.3g} at {row.weight_scale:g}" for row in known.itertuples())
+        factors = ", ".join(f"{factor(row.rate_init):.3g} at {row.weight_scale:g}" for row in known.itertuples())
         least = known.sort_values("weight_scale").iloc[0]
         yield (
             f"Before training, each step back multiplies the gradient of {cell} by a factor of {factors}"
             f" (weight scale, {least.seq_len} steps); at {least.weight_scale:g}, the step that holds the information"
-            f" receives {amount(least.ratio_init)} of what the last step receives."
+            f" receives {amount(least.ratio_init)}{'' if least.ratio_init >= 1 else ' of'} what the last step receives."
         )
+
+
+def _gradient_after(groups: pd.DataFrame) -> Iterator[str]:
+    """The factors at the end of the training at the longest length, as a range over the weight scales."""
+    able = groups[~groups.memoryless]
+    known = able[(able.seq_len == able.seq_len.max()) & np.isfinite(able.rate)]
+    ranges = []
+    for cell, rows in known.groupby("cell", sort=False):
+        low, high = (f"{factor(rate):.3g}" for rate in (rows.rate.min(), rows.rate.max()))
+        ranges.append(f"{cell}: {low}" if low == high else f"{cell}: {low} to {high}")
+    if ranges:
+        scales = known.weight_scale.nunique()
+        over = f", over {scales} weight scales" if scales > 1 else ""
+        yield f"After training, the factor per step is ({known.seq_len.iloc[0]} steps{over}) {'; '.join(ranges)}."
 
 
 def _correlation(runs: pd.DataFrame) -> Iterator[str]:
     """Whether the gradient before training goes with what is learned, by ranks (Spearman)."""
     known = runs[["grad_ratio_init", "accuracy"]].astype(float).dropna()
-    known = known[~np.isneginf(runs.decay_rate_init.loc[known.index])]
     if len(known) < MIN_RUNS_FOR_CORRELATION or (known.nunique() < 2).any():
         return
     ranks = known.rank()
@@ -183,11 +203,20 @@ def _trouble(runs: pd.DataFrame) -> Iterator[str]:
         yield f"{len(failed)} of {len(runs)} runs failed: {reasons}."
 
 
+def factor(rate: float) -> float:
+    """The factor per step of a decay rate; inf where it is beyond all numbers."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(np.float64(rate)))
+
+
 def percent(share: float) -> str:
-    """A share as a percentage with as many digits as it needs: 100 %, 12.5 %."""
+    """A share as a percentage with as many digits as it needs: 100 %, 12.5 %; all and none are never rounded."""
     if not np.isfinite(share):
         return "an undefined share"
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+    text = f"{100 * share:.1f}".removesuffix(".0")
+    if text == "100" and share < 1:
+        return "more than 99.9 %"
+    return "less than 0.1 %" if text == "0" and share > 0 else f"{text} %"
 
 
 def amount(ratio: float) -> str:
@@ -216,6 +245,6 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean accuracy as text: a row per cell and length, a column per weight scale; ``~`` marks guessing."""
     groups = by_setting(finished(runs))
     mark = np.where(groups.guessing, "~", "")
-    groups["text"] = [percent(value) for value in groups.accuracy.round(3)]
+    groups["text"] = [percent(value) for value in groups.accuracy]
     groups["text"] = mark + groups.text
     return groups.pivot(index=["cell", "seq_len"], columns="weight_scale", values="text").fillna("")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,18 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from harness.errors import UserError
 from harness.figures import Figure
-from harness.findings import SETTING, by_setting, contrast, findings, finished, summary
+from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, summary
 from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
 from harness.plugins import PACKAGE, registry
 from harness.rendering import styled, svg_and_png
-from harness.tables import RUN_SETTINGS, Tables, first_line, gather, load, write_atomically, write_text
+from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, gather, load, write_atomically, write_text
 
 SHOWN_RUNS = 1000
 """Most rows in the report's table of runs; `tables/runs.csv` has all."""
@@ -155,29 +155,37 @@ def _title(directory: Path, experiments: list[str]) -> str:
 
 def _provenance(directory: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads((directory / "provenance.json").read_text("utf-8")))
+        found = json.loads((directory / "provenance.json").read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _overview(runs: pd.DataFrame) -> str:
-    """``108 runs: 4 cells × 3 lengths × 3 weight scales × 3 seeds``, where more than one of each."""
+    """``108 runs: 4 cells × 3 lengths × 3 weight scales × 3 seeds``, with commas where it is no such product."""
     words = {"cell": "cells", "seq_len": "lengths", "weight_scale": "weight scales", "seed": "seeds"}
-    varying = [f"{runs[key].nunique()} {word}" for key, word in words.items() if runs[key].nunique() > 1]
-    return ("1 run" if len(runs) == 1 else f"{len(runs)} runs") + (": " + " × ".join(varying) if varying else "")
+    counts = {word: count for key, word in words.items() if (count := runs[key].nunique()) > 1}
+    join = " × " if math.prod(counts.values()) == len(runs) else ", "
+    varying = join.join(f"{count} {word}" for word, count in counts.items())
+    return ("1 run" if len(runs) == 1 else f"{len(runs)} runs") + (f": {varying}" if varying else "")
 
 
 def _columns(runs: pd.DataFrame) -> dict[str, str]:
     """Columns of the table of runs: what identifies a run, every other setting that varies, outcomes."""
     base = [*SETTING, "seed"]
-    outcomes = [*runs.columns[list(runs.columns).index("status") :]]
-    settings = [name for name in runs.columns if name not in outcomes and name not in ("run_id", *base)]
-    varying = [name for name in settings if runs[name].nunique(dropna=False) > 1]
+    settings = [name for name in runs.columns if name not in ("run_id", *base, *RUN_OUTCOMES)]
+    varying = [name for name in settings if _varies(runs, name)]
     first = [name for name in RUN_SETTINGS if name in base or name in varying]
     rest = [name for name in varying if name not in first]
     if "reason" in runs and runs.reason.notna().any():
         rest.append("reason")
     return {**{name: name for name in [*first, *rest]}, **OUTCOMES}
+
+
+def _varies(runs: pd.DataFrame, setting: str) -> bool:
+    """Whether runs differ in a setting; that other cells do not have it is no difference."""
+    within = runs.groupby("cell")[setting].nunique(dropna=False)
+    return runs[setting].nunique() > 1 or bool((within > 1).any())
 
 
 def _row(run: pd.Series, columns: dict[str, str]) -> dict[str, Any]:
@@ -189,7 +197,7 @@ def _cell(name: str, value: Any) -> dict[str, Any]:
     if value is None or pd.isna(value):
         return {"text": "–", "sort": ""}
     if name.startswith("decay_rate"):
-        value = np.exp(value)
+        value = factor(value)
     if isinstance(value, bool) or name == "solved":
         return {"text": "yes" if value else "no", "sort": int(value)}
     if isinstance(value, str):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
 
 from harness.figures import Figure
@@ -51,6 +53,8 @@ def lines(axis: Axes, cell: str) -> Iterator[np.ndarray]:
             yield np.asarray(line.get_xydata())
 
 
+SMALL = {"lengths": (10,), "scales": (0.9,)}
+
 ABSURD = {
     "one run": {"cells": ("rnn",), "lengths": (8,), "scales": (1.0,), "seeds": (0,)},
     "one probe": {"steps": (0,)},
@@ -68,7 +72,7 @@ ABSURD = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_absurd_tables_without_a_warning(name: str, case: str) -> None:
     with np.errstate(all="ignore"):
-        tables = made_tables(**ABSURD[case])
+        tables = made_tables(**{**SMALL, **ABSURD[case]})
     drawn = draw(name, tables)
     assert drawn is not None or case == "undefined"
 
@@ -110,6 +114,53 @@ def test_a_gradient_of_exactly_zero_is_marked_at_the_lower_edge() -> None:
     np.testing.assert_array_equal(marks[0].get_xdata(), np.arange(1, 10))
 
 
+def with_gradients(tables: Tables, change: Callable[[pd.DataFrame], pd.Series]) -> Tables:
+    """The tables with another grad_norm."""
+    return Tables({**tables, "gradients": tables.gradients.assign(grad_norm=change)})
+
+
+def test_a_median_of_zero_is_a_marker_even_if_some_runs_are_above_zero() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=(0, 1, 2))
+    first = tables.runs.run_id[0]
+    drawn = draw("gradient_profile_init", with_gradients(tables, lambda g: g.grad_norm * (g.run_id == first)))
+    assert drawn is not None
+    line, marks = (line for line in drawn.axes[0].lines if line.get_color() == COLOURS["rnn"])
+    assert np.isnan(np.asarray(line.get_ydata(), dtype=float)).all()
+    np.testing.assert_array_equal(marks.get_xdata(), np.arange(10))
+
+
+def test_cells_that_are_zero_have_markers_at_different_heights() -> None:
+    drawn = draw("gradient_profile_init", made_tables(**SMALL, factor=lambda cell, scale: 0.0))
+    assert drawn is not None
+    heights = [line.get_ydata()[0] for line in drawn.axes[0].lines if line.get_marker() == "v"]
+    assert len(heights) == len(set(heights)) == 3
+
+
+def test_one_run_that_explodes_does_not_flatten_the_others() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,), seeds=(0, 1, 2))
+    first = tables.runs.run_id[0]
+    drawn = draw(
+        "gradient_profile_init",
+        with_gradients(tables, lambda g: g.grad_norm.where(g.run_id != first, 1e300)),
+    )
+    assert drawn is not None
+    assert drawn.axes[0].get_ylim()[1] < 3
+
+
+@pytest.mark.parametrize("factor", [0.999, 1.0, 0.8, 1e-9, 1e9])
+def test_powers_of_ten_are_whole_and_named_once(factor: float) -> None:
+    drawn = draw(
+        "gradient_profile_init",
+        made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), factor=lambda cell, scale: factor),
+    )
+    assert drawn is not None
+    axis = drawn.axes[0]
+    exponents = [float(tick) for tick in axis.get_yticks()]
+    assert len(exponents) >= 2
+    assert [label.get_text() for label in axis.get_yticklabels()] == [f"$10^{{{each:.0f}}}$" for each in exponents]
+    assert all(each.is_integer() for each in exponents)
+
+
 def test_cells_that_are_not_finite_are_named() -> None:
     drawn = draw("gradient_profile_init", made_tables(cells=("rnn",), factor=lambda cell, scale: np.nan))
     assert drawn is not None
@@ -127,6 +178,23 @@ def test_accuracy_map_shows_mean_accuracies_and_hatches_guessing() -> None:
     np.testing.assert_allclose(axis.collections[0].get_array(), 100 * expected.astype(float))
     hatched = {(patch.get_x(), patch.get_y()) for patch in axis.patches if patch.get_hatch()}
     assert hatched == {(0, 2), (1, 2), (2, 2)}  # all scales at the third length, 40
+
+
+@pytest.mark.parametrize("name", ["accuracy_map", "decay_map"])
+def test_what_is_written_in_a_tile_can_be_read(name: str) -> None:
+    drawn = draw(name, made_tables(scales=(0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)))
+    assert drawn is not None
+    for axis in drawn.axes[:-1]:
+        for colour, text in zip(axis.collections[0].get_facecolor(), axis.texts, strict=True):
+            assert contrast(to_rgb(colour), to_rgb(text.get_color())) >= 4.5
+
+
+def contrast(*colours: tuple[float, float, float]) -> float:
+    """The contrast of two colours by WCAG 2."""
+    parts = np.asarray(colours)
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    low, high = np.sort(linear @ [0.2126, 0.7152, 0.0722])
+    return float((high + 0.05) / (low + 0.05))
 
 
 def test_decay_map_writes_the_factor_per_step() -> None:
@@ -155,9 +223,56 @@ def test_scatter_shows_every_run_and_puts_zero_on_the_edge() -> None:
         assert points[ratios == 0, 0].max() < points[ratios > 0, 0].min()
 
 
+def test_scatter_puts_infinity_on_the_edge_and_says_what_it_leaves_out() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,))
+    runs = tables.runs.assign(grad_ratio_init=[np.inf, 0.1], grad_ratio=[np.nan, 0.1])
+    drawn = draw("accuracy_vs_grad_ratio", Tables({**tables, "runs": runs}))
+    assert drawn is not None
+    before, after = drawn.axes
+    assert before.get_xticklabels()[-1].get_text() == "inf"
+    assert before.get_xticks()[-1] == np.asarray(before.collections[0].get_offsets())[:, 0].max()
+    assert len(after.collections[0].get_offsets()) == 1
+    assert drawn.get_supxlabel() == "without a ratio or an accuracy, not shown: 1 run after training"
+
+
+def test_gradient_over_training_shows_the_longest_run_of_the_first_seed() -> None:
+    tables = with_gradients(made_tables(cells=("rnn",), scales=(0.9,)), lambda g: g.grad_norm * (1 + g.step))
+    drawn = draw("gradient_over_training", tables)
+    assert drawn is not None
+    (mesh,) = panel(drawn, "rnn, weight scale 0.9").collections
+    lag, step = np.arange(40)[::-1, None], np.array([0, 10, 20])
+    np.testing.assert_allclose(mesh.get_array(), lag * np.log10(0.9) + np.log10(1 + step))
+    assert drawn.get_supxlabel() == "40 steps, one run each: seed 0"
+
+
+def test_gradient_over_training_takes_another_seed_where_the_first_has_failed() -> None:
+    tables = made_tables()
+    lost = (tables.runs.cell == "rnn") & (tables.runs.seed == 0)
+    runs = tables.runs.assign(status=tables.runs.status.mask(lost, "failed"))
+    drawn = draw("gradient_over_training", Tables({**tables, "runs": runs}))
+    assert drawn is not None
+    assert len(panel(drawn, "rnn, weight scale 1").collections) == 1
+    assert drawn.get_supxlabel() == "40 steps, one run each: seed 0 or 1"
+
+
+@pytest.mark.parametrize("name", ["accuracy_map", "decay_map"])
+def test_maps_side_by_side_share_their_rows_where_a_cell_lacks_a_length(name: str) -> None:
+    all_lengths, two = made_tables(cells=("rnn",)), made_tables(cells=("lstm",), lengths=(20, 40))
+    both = Tables({table: pd.concat([all_lengths[table], two[table]], ignore_index=True) for table in two})
+    drawn = draw(name, both)
+    assert drawn is not None
+    assert [label.get_text() for label in panel(drawn, "rnn").get_yticklabels()] == ["10", "20", "40"]
+    missing = [text.get_position()[1] for text in panel(drawn, "lstm").texts if text.get_text() == "–"]
+    assert missing == [0.5, 0.5, 0.5]
+    for axis in (panel(drawn, "rnn"), panel(drawn, "lstm")):
+        assert axis.collections[0].get_array().shape == (3, 3)
+
+
 def test_what_is_averaged_over_is_said() -> None:
     assert averaged_over(made_tables().runs) == "each over 2 runs that differ in seed"
     assert averaged_over(made_tables(seeds=(0,)).runs) == ""
+    wider = made_tables().runs.assign(hidden_size=lambda runs: runs.seq_len)  # differs, but never within a setting
+    assert averaged_over(wider) == "each over 2 runs that differ in seed"
 
 
 def test_colours_belong_to_cells_whatever_else_is_drawn() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.findings import amount, by_setting, contrast, findings, not_above_chance, percent, summary
+from harness.findings import amount, by_setting, contrast, factor, findings, not_above_chance, percent, summary
 from harness.tables import Tables
 from tests.made_tables import made_tables
 
@@ -48,6 +48,41 @@ def test_reach_says_how_far_each_cell_gets() -> None:
         sentence(nowhere, "rnn solves")
         == "rnn solves the task in none of its runs; its best setting answers 30 % right."
     )
+
+
+def test_a_shorter_length_that_is_not_solved_is_said() -> None:
+    tables = made_tables(cells=("rnn",), accuracy=lambda cell, length, scale: float(length != 20 or scale != 1.0))
+    assert sentence(tables, "rnn solves") == (
+        "rnn solves the task in every run at 40 steps, the longest that was tried (weight scale 0.9, 1 and 1.1), "
+        "but not at 20 steps with weight scale 1."
+    )
+
+
+def test_failed_runs_are_not_among_those_that_solve_the_task() -> None:
+    setting = {"cells": ("rnn",), "lengths": (20,), "scales": (1.0,)}
+    good, failed = made_tables(**setting, seeds=(0,)), made_tables(**setting, seeds=(1, 2), status="failed")
+    both = Tables({name: pd.concat([good[name], failed[name]], ignore_index=True) for name in good})
+    assert "in every run that did not fail at up to 20 steps" in sentence(both, "rnn solves")
+
+
+def test_recurrent_weights_that_start_at_zero_are_no_lack_of_memory() -> None:
+    tables = made_tables(cells=("rnn", "feedforward"), scales=(0.0,), factor=lambda cell, scale: 0.0)
+    runs = tables.runs.assign(decay_rate=np.where(tables.runs.cell == "rnn", -0.02, -np.inf))
+    groups = by_setting(runs)
+    assert set(groups[groups.memoryless].cell) == {"feedforward"}
+    assert "rnn solves" in " ".join(findings(Tables({**tables, "runs": runs})))
+
+
+def test_the_factor_after_training_is_the_tables() -> None:
+    tables = made_tables(cells=("rnn", "lstm"))
+    runs = tables.runs.assign(decay_rate=np.log(np.where(tables.runs.cell == "rnn", tables.runs.weight_scale / 2, 1)))
+    assert sentence(Tables({**tables, "runs": runs}), "After training") == (
+        "After training, the factor per step is (40 steps, over 3 weight scales) lstm: 1; rnn: 0.45 to 0.55."
+    )
+
+
+def test_a_factor_beyond_all_numbers_is_infinite() -> None:
+    assert (factor(-np.inf), factor(0.0), factor(1e4)) == (0, 1, np.inf)
 
 
 def test_the_gradient_before_training_is_given_per_scale_and_at_the_cue() -> None:
@@ -126,7 +161,16 @@ def test_absurd_tables_give_sentences_without_undefined_numbers(
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(1, "100 %"), (0.125, "12.5 %"), (0.1304, "13 %"), (0, "0 %"), (np.nan, "an undefined share")]
+    ("share", "words"),
+    [
+        (1, "100 %"),
+        (0.125, "12.5 %"),
+        (0.1304, "13 %"),
+        (0, "0 %"),
+        (np.nan, "an undefined share"),
+        (2047 / 2048, "more than 99.9 %"),
+        (1 / 4096, "less than 0.1 %"),
+    ],
 )
 def test_percentages_have_the_digits_they_need(share: float, words: str) -> None:
     assert percent(share) == words

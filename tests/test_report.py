@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -89,6 +90,28 @@ def test_every_run_is_in_the_table_and_only_settings_that_vary(built: Path) -> N
     assert heads[:4] == ["cell", "seq_len", "weight_scale", "seed"]
     assert "reason" in heads
     assert "hidden_size" not in heads
+
+
+def test_an_option_that_stands_behind_the_outcomes_is_shown_where_it_varies() -> None:
+    runs = made_tables(cells=("rnn", "lstm"), seeds=(0, 1)).runs
+    lstm = runs.cell == "lstm"
+    option = "cell.forget_bias"
+    last = runs.drop(columns=option)  # as gathered tables have it: the first job did not know it
+    assert option in report._columns(last.assign(**{option: runs.seed.where(lstm).astype(float)}))
+    assert option not in report._columns(last.assign(**{option: np.where(lstm, 1.0, np.nan)}))
+
+
+def test_the_overview_multiplies_only_what_is_a_product() -> None:
+    runs = made_tables(cells=("rnn", "lstm"), lengths=(8,)).runs
+    assert report._overview(runs) == "12 runs: 2 cells × 3 weight scales × 2 seeds"
+    assert report._overview(runs.iloc[1:]) == "11 runs: 2 cells, 3 weight scales, 2 seeds"
+
+
+def test_the_markdown_gives_the_command_as_it_was_typed(tmp_path: Path) -> None:
+    command = "python -m harness -m 'cell=rnn,lstm'"
+    (tmp_path / "provenance.json").write_text(json.dumps({"command": command}))
+    report.build(tmp_path, made_tables(cells=("rnn",), lengths=(8,), scales=(1.0,), seeds=(0,)))
+    assert f"    {command}\n" in (tmp_path / "report.md").read_text("utf-8")
 
 
 def test_sentences_show_who_was_right(built: Path) -> None:
@@ -205,4 +228,19 @@ def test_the_page_fits_a_phone(built: Path, browser: Any) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     browser.get((built / "report.html").as_uri())
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.slow
+def test_paper_shows_the_page_whole(built: Path, browser: Any) -> None:
+    paper = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.get((built / "report.html").as_uri())
+    boxes = "return [...document.querySelectorAll('.wide, .scroll')].map(box => [box.scrollWidth, box.clientWidth,"
+    found = browser.execute_script(boxes + "box.scrollHeight, box.clientHeight])")
+    assert found
+    for width, shown_width, height, shown_height in found:
+        assert (width, height) == (shown_width, shown_height)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

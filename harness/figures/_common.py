@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from harness.findings import SETTING, finished
@@ -29,7 +29,13 @@ COLOURS = {
 """One colour per built-in cell, told apart by colour-blind readers, on light and on dark pages."""
 
 FURTHER_COLOURS = ["#d16ba5", "#6a8f1f", "#a0683a", "#c2455f", "#4aa3b5"]
+GREY = "#808489"
+"""Grid lines and borders of tiles."""
+
 MAX_WIDTH = 16.0
+LEAST_DECADES = 2.0
+EQUAL_CONTRAST = 0.179
+"""The relative luminance on which black and white are read equally well."""
 
 
 def palette(cells: Sequence[str]) -> dict[str, str]:
@@ -47,8 +53,15 @@ def in_order(cells: Sequence[str]) -> list[str]:
 
 def canvas(width: float, height: float) -> Canvas:
     """An empty figure that pyplot does not know of."""
-    figure = Canvas(figsize=(min(width, MAX_WIDTH), height), layout="constrained")
-    FigureCanvasAgg(figure)
+    return Canvas(figsize=(min(width, MAX_WIDTH), height), layout="constrained")
+
+
+def settled(figure: Canvas) -> Canvas:
+    """The figure with its layout worked out once, instead of anew by every file that it is saved to."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    figure.set_layout_engine("none")
     return figure
 
 
@@ -63,7 +76,7 @@ def panels(
     for i, length in enumerate(lengths):
         for j, scale in enumerate(scales):
             axis = axes[i][j]
-            axis.grid(True, linewidth=0.4, alpha=0.4)
+            grid(axis)
             if i == 0:
                 axis.set_title(f"weight scale {scale:g}")
             if j == len(scales) - 1:
@@ -72,6 +85,26 @@ def panels(
                 )
             found.append((axis, runs[(runs.seq_len == length) & (runs.weight_scale == scale)]))
     return figure, found
+
+
+def grid(axis: Axes) -> None:
+    """Thin lines in a grey that is seen on light and on dark pages."""
+    axis.grid(True, color=GREY, linewidth=0.5, alpha=0.35)
+
+
+def label_outer(figure: Canvas, x: str, y: str) -> None:
+    """Names of the axes at the left and at the lower edge of a grid of panels only."""
+    for axis in figure.axes:
+        place = axis.get_subplotspec()
+        assert place is not None
+        axis.set_xlabel(x if place.is_last_row() else "")
+        axis.set_ylabel(y if place.is_first_col() else "")
+
+
+def tiles(groups: pd.DataFrame, cell: str, column: str) -> pd.DataFrame:
+    """A cell's values, a row per length and a column per weight scale of all cells: maps side by side share rows."""
+    table = groups[groups.cell == cell].pivot(index="seq_len", columns="weight_scale", values=column)
+    return table.reindex(index=sorted(groups.seq_len.unique()), columns=sorted(groups.weight_scale.unique()))
 
 
 def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
@@ -83,9 +116,9 @@ def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -
     )
 
 
-def note(figure: Canvas, runs: pd.DataFrame) -> None:
-    """Say in small what was averaged over, where anything was."""
-    if text := averaged_over(runs):
+def note(figure: Canvas, text: str) -> None:
+    """Write a remark, in small, below all panels."""
+    if text:
         figure.supxlabel(text, fontsize=8, x=0.01, ha="left")
 
 
@@ -95,9 +128,9 @@ def averaged_over(runs: pd.DataFrame) -> str:
     if not len(counts) or counts.max() == 1:
         return ""
     outcomes = {"run_id", *RUN_OUTCOMES, *SETTING}
-    per_cell = runs.groupby("cell")
+    per_setting = runs.groupby(SETTING)
     names = [str(name) for name in runs if name not in outcomes]
-    differ = [key for key in names if (per_cell[key].nunique(dropna=False) > 1).any()]
+    differ = [key for key in names if (per_setting[key].nunique(dropna=False) > 1).any()]
     low, high = counts.min(), counts.max()
     return f"each over {low if low == high else f'{low} to {high}'} runs that differ in {', '.join(differ)}"
 
@@ -117,16 +150,49 @@ def log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.log10(values, out=np.full(values.shape, np.nan), where=usable)
 
 
-def power_of_ten_axis(axis: Axes) -> None:
-    """Label a y axis of exponents with powers of ten."""
-    axis.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"$10^{{{value:.0f}}}$"))
+def decades(exponents: NDArray[np.float64]) -> tuple[float, float]:
+    """The range of the finite exponents, widened to `LEAST_DECADES` so that it holds whole powers of ten."""
+    known = exponents[np.isfinite(exponents)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (-1.0, 0.0)
+    missing = max(0.0, LEAST_DECADES - (high - low)) / 2
+    return low - missing, high + missing
 
 
-def by_cell(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of each cell, in the order of all figures."""
-    for cell in in_order(list(rows.cell.unique())):
-        yield cell, rows[rows.cell == cell]
+def whole_powers(low: float, high: float) -> list[float]:
+    """A handful of whole exponents between two exponents at least `LEAST_DECADES` apart."""
+    ticks = MaxNLocator(nbins=6, integer=True).tick_values(low, high)
+    return [float(tick) for tick in ticks if low <= tick <= high and float(tick).is_integer()]
+
+
+def power(exponent: float) -> str:
+    """``10`` with an exponent, as matplotlib writes it."""
+    return f"$10^{{{exponent:.0f}}}$"
+
+
+def write_in_tiles(axis: Axes, words: pd.DataFrame, size: float) -> None:
+    """Write into every tile of a heat map, in black or white, whichever is read more easily on its colour."""
+    (mesh,) = (each for each in axis.collections if isinstance(each, QuadMesh))
+    values = mesh.get_array()
+    assert values is not None
+    colours = np.reshape(mesh.to_rgba(np.ma.masked_invalid(values)), (*words.shape, 4))
+    for (i, j), word in np.ndenumerate(words.to_numpy()):
+        axis.text(
+            j + 0.5, i + 0.5, word, color=_readable_on(colours[i, j]), ha="center", va="center", fontsize=size
+        )  # fmt: skip
+
+
+def tile_font(figure: Canvas, tiles: int) -> float:
+    """A size at which five digits fit into a tile, for that many tiles side by side."""
+    return float(np.clip(72 * (figure.get_size_inches()[0] - 2) / tiles / 3.4, 5, 10))
+
+
+def _readable_on(colour: NDArray[np.float64]) -> str:
+    """Black or white by the contrast of WCAG; ink where there is no tile."""
+    red, green, blue, alpha = colour
+    if alpha == 0:
+        return ink()
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (red, green, blue)]
+    return "#ffffff" if np.dot([0.2126, 0.7152, 0.0722], linear) < EQUAL_CONTRAST else "#000000"
 
 
 def ink() -> str:

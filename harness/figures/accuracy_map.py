@@ -2,12 +2,24 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch, Rectangle
 
 from harness.figures import Figure
-from harness.figures._common import canvas, in_order, ink, note
+from harness.figures._common import (
+    GREY,
+    averaged_over,
+    canvas,
+    in_order,
+    ink,
+    note,
+    settled,
+    tile_font,
+    tiles,
+    write_in_tiles,
+)
 from harness.findings import by_setting, finished
 from harness.tables import Tables
 
@@ -19,8 +31,8 @@ class AccuracyMap(Figure):
     title: ClassVar[str] = "Who knows the answer"
     caption: ClassVar[str] = (
         "Share of right answers on sequences that were not in the training, in percent, averaged over the runs: one "
-        "map per cell, longer sequences further down. Hatched: not distinguishable from guessing. The line in the "
-        "colour bar is the chance level."
+        "map per cell, longer sequences further down. Hatched: not above chance, that is within three standard errors "
+        "of it, so that guessing explains it. The line in the colour bar is the chance level; –: no result."
     )
     order: ClassVar[int] = 30
 
@@ -33,15 +45,15 @@ class AccuracyMap(Figure):
         cells = in_order([*groups.cell])
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 0.55 * lengths)
+        size = tile_font(figure, len(cells) * (scales + 1))
         axes = figure.subplots(1, len(cells), squeeze=False, sharey=True)[0]
         for axis, cell in zip(axes, cells, strict=True):
-            own = groups[groups.cell == cell]
-            table = own.pivot(index="seq_len", columns="weight_scale", values="accuracy").astype(float)
-            guessing = own.pivot(index="seq_len", columns="weight_scale", values="guessing")
+            table = tiles(groups, cell, "accuracy").astype(float)
+            guessing = tiles(groups, cell, "guessing")
             sns.heatmap(
-                100 * table, ax=axis, vmin=0, vmax=100, cmap="viridis", annot=True, fmt=".0f", cbar=False,
-                linewidths=1.5, linecolor=(0.5, 0.5, 0.5, 0.0),
+                100 * table, ax=axis, vmin=0, vmax=100, cmap="viridis", cbar=False, linewidths=0.5, linecolor=GREY
             )  # fmt: skip
+            write_in_tiles(axis, (100 * table).map(_percent), size)
             for i, j in zip(*(guessing == True).to_numpy().nonzero(), strict=True):  # noqa: E712 -- missing is not true
                 tile = Rectangle((j, i), 1, 1, fill=False, hatch="///", edgecolor=(1, 1, 1, 0.45), linewidth=0)
                 axis.add_patch(tile)
@@ -49,7 +61,15 @@ class AccuracyMap(Figure):
             axis.tick_params(rotation=0, length=0)
         bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label="accuracy (%)", fraction=0.03)
         bar.ax.axhline(100 * groups.chance.mean(), color="#ffffff", linewidth=2)
-        hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="guessing")
+        bar.ax.annotate(
+            "chance", (0, 100 * groups.chance.mean()), (-4, 0), textcoords="offset points", ha="right", va="center",
+            fontsize=8,
+        )  # fmt: skip
+        hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="not above chance")
         figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
-        note(figure, runs)
-        return figure
+        note(figure, averaged_over(runs))
+        return settled(figure)
+
+
+def _percent(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.0f}"

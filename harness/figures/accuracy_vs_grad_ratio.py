@@ -7,12 +7,26 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
 
 from harness.figures import Figure
-from harness.figures._common import canvas, ink, log10, palette
+from harness.figures._common import (
+    GREY,
+    canvas,
+    decades,
+    grid,
+    ink,
+    log10,
+    note,
+    palette,
+    power,
+    settled,
+    whole_powers,
+)
 from harness.findings import finished
 from harness.tables import Tables
+
+COLUMNS = {"grad_ratio_init": "before training", "grad_ratio": "after training"}
 
 
 class AccuracyVsGradRatio(Figure):
@@ -23,54 +37,67 @@ class AccuracyVsGradRatio(Figure):
     caption: ClassVar[str] = (
         "Every run is a point: how much gradient reaches the step that holds the information, relative to the last "
         "step (to the right: more), and how often the trained network is right. Left before training: can one tell "
-        "in advance who will learn? Right after it. Points on the left edge receive exactly nothing, points on the "
-        "right edge infinitely much; the dashed line is the chance level."
+        "in advance who will learn? Right after it. Points beyond the grey line at the left edge receive exactly "
+        "nothing, beyond the one at the right edge infinitely much; the dashed line is the chance level."
     )
     order: ClassVar[int] = 70
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Two panels, before and after training."""
         runs = finished(tables.runs)
+        shown = {column: runs.dropna(subset=[column, "accuracy"]) for column in COLUMNS}
+        most = max(COLUMNS, key=lambda column: len(shown[column]))
+        if not len(shown[most]):
+            return None
         figure = canvas(11, 4.4)
         axes = figure.subplots(1, 2, sharey=True)
-        columns = (("grad_ratio_init", "before training"), ("grad_ratio", "after training"))
-        shown = [_panel(axis, runs, column, title) for axis, (column, title) in zip(axes, columns, strict=True)]
-        if not any(shown):
-            return None
-        handles, labels = axes[shown.index(True)].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper", frameon=False)
-        for axis in axes:
-            if (own := axis.get_legend()) is not None:
-                own.remove()
-        return figure
+        for axis, (column, title) in zip(axes, COLUMNS.items(), strict=True):
+            _panel(axis, shown[column], runs, column, legend=column == most)
+            axis.set(title=title, xlabel="gradient at the cue / at the last step", ylabel="accuracy")
+            axis.set_ylim(-0.04, 1.04)
+            if column == most:
+                figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", frameon=False)
+                axis.get_legend().remove()
+        note(figure, _left_out({title: len(runs) - len(shown[column]) for column, title in COLUMNS.items()}))
+        return settled(figure)
 
 
-def _panel(axis: Axes, runs: pd.DataFrame, column: str, title: str) -> bool:
-    """One scatter plot; whether there was anything to draw."""
-    ratios = runs[column].to_numpy(dtype=np.float64)
-    exponents = log10(ratios)
-    known = exponents[np.isfinite(exponents)]
-    low, high = (known.min(), known.max()) if len(known) else (-1.0, 0.0)
-    margin = max(0.06 * (high - low), 0.3)
-    for wrong, edge, word in ((ratios == 0, low - 2 * margin, "0"), (np.isposinf(ratios), high + 2 * margin, "inf")):
-        exponents[wrong] = edge
-        if wrong.any():
-            axis.annotate(word, (edge, 0), xycoords=("data", "axes fraction"), xytext=(0, 3), ha="center",
-                          textcoords="offset points", fontsize=9)  # fmt: skip
-    rows = runs.assign(exponent=exponents, length=runs.seq_len.astype(str)).dropna(subset=["exponent", "accuracy"])
-    if not len(rows):
-        return False
+def _panel(axis: Axes, rows: pd.DataFrame, runs: pd.DataFrame, column: str, legend: bool) -> None:
+    """One scatter plot, in colours and markers that fit all runs."""
+    exponents = _with_edges(axis, rows[column].to_numpy(dtype=np.float64))
     colours = palette([*runs.cell])
     lengths = [str(length) for length in sorted(runs.seq_len.unique())]
     sns.scatterplot(
-        rows, x="exponent", y="accuracy", hue="cell", hue_order=list(colours), palette=colours,
-        style="length", style_order=lengths, ax=axis, s=42, alpha=0.75, linewidth=0,
+        rows.assign(exponent=exponents, length=rows.seq_len.astype(str)), x="exponent", y="accuracy",
+        hue="cell", hue_order=list(colours), palette=colours, style="length", style_order=lengths,
+        ax=axis, s=42, alpha=0.75, linewidth=0, legend="full" if legend else False,
     )  # fmt: skip
-    axis.axhline(rows.chance.mean(), color=ink(), linestyle="--", linewidth=1)
-    axis.axvline(0, color=ink(), linestyle=":", linewidth=1)
-    axis.set(title=title, xlabel="gradient at the cue / at the last step", ylabel="accuracy", ylim=(-0.04, 1.04))
-    axis.set_xlim(low - 2.6 * margin, high + 2.6 * margin)
-    axis.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"$10^{{{value:.0f}}}$"))
-    axis.grid(True, linewidth=0.4, alpha=0.4)
-    return True
+    axis.axhline(runs.chance.mean(), color=ink(), linestyle="--", linewidth=1)
+    grid(axis)
+
+
+def _with_edges(axis: Axes, ratios: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Exponents of ratios; zeros and infinities have places of their own beyond the scale."""
+    exponents = log10(ratios)
+    low, high = decades(exponents)
+    margin = 0.06 * (high - low)
+    ticks = {tick: power(tick) for tick in whole_powers(low, high)}
+    for wrong, border, edge, word in (
+        (ratios == 0, low - margin, low - 2 * margin, "0"),
+        (np.isposinf(ratios), high + margin, high + 2 * margin, "inf"),
+    ):
+        if wrong.any():
+            exponents[wrong] = edge
+            axis.axvline(border, color=GREY, linewidth=0.8)
+            ticks[edge] = word
+    axis.set_xlim(low - 2.8 * margin, high + 2.8 * margin)
+    axis.set_xticks(list(ticks), labels=list(ticks.values()))
+    if low <= 0 <= high:
+        axis.axvline(0, color=ink(), linestyle=":", linewidth=1)
+    return exponents
+
+
+def _left_out(counts: dict[str, int]) -> str:
+    """``without a ratio or an accuracy, not shown: 2 runs before training``; empty where there are none."""
+    parts = [f"{count} run{'s' * (count > 1)} {title}" for title, count in counts.items() if count]
+    return f"without a ratio or an accuracy, not shown: {', '.join(parts)}" if parts else ""

@@ -8,7 +8,17 @@ import seaborn as sns
 from matplotlib.figure import Figure as Canvas
 
 from harness.figures import Figure
-from harness.figures._common import canvas, in_order, note
+from harness.figures._common import (
+    GREY,
+    averaged_over,
+    canvas,
+    in_order,
+    note,
+    settled,
+    tile_font,
+    tiles,
+    write_in_tiles,
+)
 from harness.findings import by_setting, finished
 from harness.tables import Tables
 
@@ -37,19 +47,17 @@ class DecayMap(Figure):
         cells = in_order([*groups.cell])
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 2 * (0.4 + 0.5 * lengths))
+        size = tile_font(figure, len(cells) * (scales + 1))
         axes = figure.subplots(2, len(cells), squeeze=False, sharey=True, sharex="col")
         limit = _limit(groups)
         for row, (column, when) in enumerate((("rate_init", "before"), ("rate", "after"))):
             for axis, cell in zip(axes[row], cells, strict=True):
-                own = groups[groups.cell == cell]
-                rates = own.pivot(index="seq_len", columns="weight_scale", values=column).astype(float)
+                rates = tiles(groups, cell, column).astype(float)
                 sns.heatmap(
                     rates.clip(-limit, limit), ax=axis, vmin=-limit, vmax=limit, cmap="RdBu_r", cbar=False,
-                    annot=rates.map(_factor).to_numpy(), fmt="", mask=rates.isna(), linewidths=1.5,
-                    linecolor=(0.5, 0.5, 0.5, 0.0),
+                    linewidths=0.5, linecolor=GREY,
                 )  # fmt: skip
-                for i, j in zip(*rates.isna().to_numpy().nonzero(), strict=True):
-                    axis.text(j + 0.5, i + 0.5, "–", ha="center", va="center")
+                write_in_tiles(axis, rates.map(_factor), size)
                 axis.set(title=cell if row == 0 else "", xlabel="weight scale" if row else "", ylabel="")
                 axis.tick_params(rotation=0, length=0)
             axes[row][0].set_ylabel(f"{when} training\nsteps")
@@ -57,8 +65,8 @@ class DecayMap(Figure):
         ticks = np.linspace(-limit, limit, 5)
         bar.set_ticks(list(ticks), labels=[f"{np.exp(tick):.2f}" for tick in ticks])
         bar.ax.axhline(0, color="#000000", linewidth=2)
-        note(figure, runs)
-        return figure
+        note(figure, averaged_over(runs))
+        return settled(figure)
 
 
 def _limit(groups: pd.DataFrame) -> float:
@@ -70,5 +78,5 @@ def _limit(groups: pd.DataFrame) -> float:
 
 def _factor(rate: float) -> str:
     if np.isnan(rate):
-        return ""
+        return "–"
     return "0" if np.isneginf(rate) else f"{np.exp(np.clip(rate, -700, 700)):.3g}"

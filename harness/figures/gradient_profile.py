@@ -12,25 +12,31 @@ from matplotlib.lines import Line2D
 
 from harness.figures import Figure
 from harness.figures._common import (
-    by_cell,
+    averaged_over,
+    decades,
     ink,
+    label_outer,
     legend,
-    log10,
     memory_profiles,
     note,
     palette,
     panels,
-    power_of_ten_axis,
+    power,
+    settled,
+    whole_powers,
 )
-from harness.findings import finished
+from harness.findings import SETTING, finished
 from harness.tables import Tables
 
 HOW_TO_READ = (
     "Read from left to right as the error travels back in time: the lag is the distance from the end of the sequence. "
     "A straight line down loses the same share at every step; a flat line loses nothing. Lines are medians over the "
-    "runs, bands reach from the smallest to the largest; the dotted line marks the step that holds what has to be "
-    "remembered. Triangles at the lower edge: the gradient is exactly zero there, which no logarithm can show."
+    "runs, bands reach from the smallest to the largest, if need be beyond the panel; the dotted line marks the step "
+    "that holds what has to be remembered. Triangles at the lower edge: the gradient is exactly zero there, which no "
+    "logarithm can show."
 )
+MOST_ZEROS = 12
+"""Most triangles per line: enough to see where the zeros begin."""
 
 
 class GradientProfileInit(Figure):
@@ -64,49 +70,68 @@ class GradientProfileTrained(Figure):
 
 def _draw(tables: Tables, trained: bool) -> Canvas | None:
     runs = finished(tables.runs)
-    profiles = memory_profiles(tables, trained)
-    if not len(profiles):
+    rows = memory_profiles(tables, trained)
+    if not len(rows):
         return None
+    profiles = _over_runs(rows)
+    colours = palette([*runs.cell])
     figure, grid = panels(runs)
     for axis, here in grid:
-        rows = profiles[profiles.run_id.isin(here.run_id)]
-        for cell, own in by_cell(rows):
-            _line(axis, own, palette([*runs.cell])[cell])
-        if len(here):
-            cue_lag = (here.seq_len - here.cue_step.astype(float)).median()
-            axis.axvline(cue_lag, color=ink(), linestyle=":", linewidth=1)
-        if lost := [cell for cell, own in by_cell(rows) if not np.isfinite(own.grad_norm).all()]:
-            axis.text(0.03, 0.06, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8)
-        power_of_ten_axis(axis)
-    _label(figure, [axis for axis, _ in grid])
+        if not len(here):
+            continue
+        length, scale = here.seq_len.iloc[0], here.weight_scale.iloc[0]
+        row = profiles[profiles.seq_len == length]
+        _scale(axis, row)
+        column = row[row.weight_scale == scale]
+        for place, cell in enumerate(colours):
+            _line(axis, column[column.cell == cell], colours[cell], place)
+        axis.axvline((here.seq_len - here.cue_step.astype(float)).median(), color=ink(), linestyle=":", linewidth=1)
+        if lost := [cell for cell in colours if not column[column.cell == cell].all_finite.all()]:
+            axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
+    label_outer(figure, "lag (steps before the end)", "gradient norm")
     extra = [
         Line2D([], [], color=ink(), linestyle=":", linewidth=1, label="the cue"),
         Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label="exactly 0"),
     ]
     legend(figure, [*runs.cell], extra)
-    note(figure, runs)
-    return figure
+    note(figure, averaged_over(runs))
+    return settled(figure)
 
 
-def _line(axis: Axes, rows: pd.DataFrame, colour: str) -> None:
-    """Median and band over runs on a log scale; markers at the lower edge where every run is exactly zero."""
-    values = rows.pivot(index="lag", columns="run_id", values="grad_norm").sort_index()
-    lags, norms = values.index.to_numpy(), values.to_numpy(dtype=np.float64)
-    exponents = pd.DataFrame(log10(norms))
-    middle = exponents.median(axis=1)
+def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Median, smallest and largest exponent over the runs of each setting and lag; a zero counts as -inf."""
+    norms = rows.grad_norm.to_numpy(dtype=np.float64)
+    with np.errstate(all="ignore"):
+        rows = rows.assign(exponent=np.log10(norms), finite=np.isfinite(norms))
+        groups = rows.groupby([*SETTING, "lag"])
+        found = groups.agg(
+            middle=("exponent", "median"), low=("exponent", "min"), high=("exponent", "max"),
+            all_finite=("finite", "all"),
+        )  # fmt: skip
+    return found.reset_index()
+
+
+def _scale(axis: Axes, profiles: pd.DataFrame) -> None:
+    """Powers of ten that hold all medians: a single run that explodes does not flatten all other lines."""
+    low, high = decades(profiles.middle.to_numpy())
+    margin = (high - low) / 12
+    axis.set_ylim(low - 1.5 * margin, high + margin)
+    axis.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+
+
+def _line(axis: Axes, profile: pd.DataFrame, colour: str, place: int) -> None:
+    """Median and band over runs; markers at the lower edge, a row per cell, where the median is exactly zero."""
+    lags = profile.lag.to_numpy()
+    middle = profile.middle.where(np.isfinite(profile.middle))
     # A single point is no line: the last step of a network without memory.
     axis.plot(lags, middle, color=colour, linewidth=1.6, marker="o" if middle.notna().sum() == 1 else "", markersize=4)
-    axis.fill_between(lags, exponents.min(axis=1), exponents.max(axis=1), color=colour, alpha=0.2, linewidth=0)
-    zero = lags[(norms == 0).all(axis=1)]
-    shown = zero[:: max(1, len(zero) // 12)]
-    axis.plot(shown, np.full(len(shown), 0.025), "v", color=colour, markersize=4, transform=axis.get_xaxis_transform())
-
-
-def _label(figure: Canvas, axes: list[Axes]) -> None:
-    for axis in axes:
-        place = axis.get_subplotspec()
-        assert place is not None
-        if place.is_first_col():
-            axis.set_ylabel("gradient norm")
-        if place.is_last_row():
-            axis.set_xlabel("lag (steps before the end)")
+    bottom, top = axis.get_ylim()
+    low, high = profile.low.clip(bottom, top), profile.high.clip(bottom, top)
+    if (low < high).any():
+        axis.fill_between(
+            lags, low, high, where=middle.notna(), color=colour, alpha=0.2, linewidth=0, rasterized=True
+        )  # fmt: skip
+    zero = lags[np.isneginf(profile.middle)]
+    shown = zero[:: max(1, -(-len(zero) // MOST_ZEROS))]
+    height = np.full(len(shown), 0.025 + 0.03 * place)
+    axis.plot(shown, height, "v", color=colour, markersize=3.5, transform=axis.get_xaxis_transform())

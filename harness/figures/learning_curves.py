@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from harness.figures import Figure
-from harness.figures._common import ink, legend, note, palette, panels
+from harness.figures._common import averaged_over, ink, label_outer, legend, note, palette, panels, settled
 from harness.findings import finished
 from harness.tables import Tables
 
@@ -41,14 +41,8 @@ class LearningCurves(Figure):
             )  # fmt: skip
             if len(here):
                 axis.axhline(here.chance.mean(), color=ink(), linestyle="--", linewidth=1)
-            axis.set(xlabel="", ylabel="", ylim=(-0.03, 1.03))
-        for axis, _ in grid:
-            place = axis.get_subplotspec()
-            assert place is not None
-            if place.is_first_col():
-                axis.set_ylabel("accuracy")
-            if place.is_last_row():
-                axis.set_xlabel("training step")
+            axis.set_ylim(-0.03, 1.03)
+        label_outer(figure, "training step", "accuracy")
         legend(figure, [*runs.cell], [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="chance")])
-        note(figure, runs)
-        return figure
+        note(figure, averaged_over(runs))
+        return settled(figure)
