@@ -60,5 +60,5 @@ def describe(runs: list[Settings]) -> str:
 def work(runs: list[Settings]) -> float:
     """A job's share of the work, in arbitrary units: what the time left is reckoned by."""
     first = runs[0]
-    gates = len(first.cell.gates)
-    return float(len(runs) * (first.train.steps + 1) * first.seq_len * first.num_layers * (1 + gates))
+    width = first.cell.width(first.hidden_size)
+    return float(len(runs) * (first.train.steps + 1) * first.seq_len * first.num_layers * width)

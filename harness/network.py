@@ -7,17 +7,17 @@ operations on rows, and nothing can mix members.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from harness import native, scan
-from harness.cells import Cell
+from harness.cells import Cell, Parameter, State, Weights
 from harness.initial import RECURRENT_INITS, dense
-from harness.scan import Buffers, LayerWeights, StepGradients, Trace
+from harness.scan import Buffers, Outside, StepGradients, Trace, scanner
 from harness.seeds import stream
 
 READOUT = ("readout.weight", "readout.bias")
@@ -33,20 +33,16 @@ class Shape:
     num_layers: int
     output_size: int
 
-    def parameters(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes (without K) of all weights, in the order of a row of `Network.flat`."""
+    def parameters(self) -> dict[str, Parameter]:
+        """All weights by name, in the order of a row of `Network.flat`."""
         width = self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {}
+        found: dict[str, Parameter] = {}
         for layer in range(1, self.num_layers + 1):
-            features = self.input_size if layer == 1 else width
-            shapes[f"layer{layer}.input"] = (features, _count(self.cell.input_blocks()) * width)
-            if recurrent := _count(self.cell.recurrent_blocks()):
-                shapes[f"layer{layer}.recurrent"] = (width, recurrent * width)
-            if self.cell.bias:
-                shapes[f"layer{layer}.bias"] = (len(self.cell.gates) * width,)
-        shapes["readout.weight"] = (width, self.output_size)
-        shapes["readout.bias"] = (self.output_size,)
-        return shapes
+            own = self.cell.parameters(self.input_size if layer == 1 else width, width)
+            found.update({f"layer{layer}.{name}": parameter for name, parameter in own.items()})
+        found["readout.weight"] = Parameter((width, self.output_size), "dense")
+        found["readout.bias"] = Parameter((self.output_size,), "constant")
+        return found
 
 
 @dataclass(frozen=True)
@@ -62,6 +58,9 @@ class MemberInit:
 LayerSteps = dict[int, StepGradients]
 """The per-step gradients of some layers (1-based)."""
 
+LayerStates = list[State]
+"""The states of all layers at one step, bottom to top; every part (K, B, H)."""
+
 
 class Network:
     """K members of one shape.
@@ -69,74 +68,125 @@ class Network:
     Args:
         flat: all weights, shape (K, P); kept, not copied.
         compiled: run the scans as compiled kernels where that is possible.
+        recompute: on the way back, compute activations again, in spans of about √T steps, instead of keeping them:
+            a third more work for memory that grows with √T.
     """
 
-    def __init__(self, shape: Shape, flat: Tensor, compiled: bool = True):
+    def __init__(self, shape: Shape, flat: Tensor, compiled: bool = True, recompute: bool = False):
         self.shape = shape
         self.flat = flat
         self.compiled = compiled
+        self.recompute = recompute
         self.weights = views(shape, flat)
-        self.kernel = native.kernel(shape.cell, flat.dtype, flat.device) if compiled else None
-        self._buffers = [Buffers(flat) for _ in range(shape.num_layers)]
+        self.scanner = scanner(shape.cell, flat.dtype, flat.device, compiled)
+        self.buffers = [Buffers(flat) for _ in range(shape.num_layers)]
 
     @classmethod
     def create(
-        cls, shape: Shape, members: Sequence[MemberInit], dtype: torch.dtype, device: str, compiled: bool = True
+        cls,
+        shape: Shape,
+        members: Sequence[MemberInit],
+        dtype: torch.dtype,
+        device: str,
+        compiled: bool = True,
+        recompute: bool = False,
     ) -> Network:
         """New members, each drawn from its own seed: the same alone and in any company."""
         rows = np.stack([_initial_row(shape, member) for member in members])
-        return cls(shape, torch.from_numpy(rows).to(device=device, dtype=dtype), compiled)
+        return cls(shape, torch.from_numpy(rows).to(device=device, dtype=dtype), compiled, recompute)
 
     def to(self, dtype: torch.dtype) -> Network:
         """A copy in another precision."""
-        return Network(self.shape, self.flat.to(dtype, copy=True), self.compiled)
+        return Network(self.shape, self.flat.to(dtype, copy=True), self.compiled, self.recompute)
 
-    def layer(self, layer: int, tensors: dict[str, Tensor] | None = None) -> LayerWeights:
+    def only(self, members: Sequence[int]) -> Network:
+        """A copy of some members."""
+        return Network(self.shape, self.flat[list(members)], self.compiled, self.recompute)
+
+    def layer(self, layer: int, tensors: Weights | None = None) -> Weights:
         """The weights of a layer (1-based), or what ``tensors`` holds under their names."""
+        prefix = f"layer{layer}."
         tensors = self.weights if tensors is None else tensors
-        name = f"layer{layer}"
-        return LayerWeights(tensors[f"{name}.input"], tensors.get(f"{name}.recurrent"), tensors.get(f"{name}.bias"))
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
-    def forward(self, inputs: Tensor) -> list[Trace]:
+    def zero_states(self, batch: int) -> LayerStates:
+        """The states before anything is read."""
+        shape = (len(self.flat), batch, self.shape.hidden_size)
+        return [{part: self.flat.new_zeros(shape) for part in self.shape.cell.parts} for _ in self.buffers]
+
+    def forward(self, inputs: Tensor, start: LayerStates | None = None) -> list[Trace]:
         """Run all layers over inputs of shape (K, T, B, input_size).
+
+        Args:
+            start: the states to start from; zeros if not given.
 
         Returns:
             The traces of all layers, bottom to top, valid until the next call.
         """
-        layers: list[Trace] = []
-        size = self.shape.hidden_size
-        for layer, buffers in enumerate(self._buffers, start=1):
-            if self.kernel is not None:
-                layers.append(self.kernel.forward(self.layer(layer), inputs, size, buffers))
-            else:
-                layers.append(scan.forward(self.shape.cell, self.layer(layer), inputs, size, buffers))
-            inputs = layers[-1].states["h"][:, 1:]
-        return layers
+        start = self.zero_states(inputs.shape[2]) if start is None else start
+        traces: list[Trace] = []
+        for layer, (buffers, state) in enumerate(zip(self.buffers, start, strict=True), start=1):
+            traces.append(self.scanner.forward(self.layer(layer), inputs, state, buffers))
+            inputs = traces[-1].states["h"][:, 1:]
+        return traces
 
-    def outputs(self, inputs: Tensor, steps: Sequence[int]) -> Tensor:
+    @staticmethod
+    def final(traces: Sequence[Trace]) -> LayerStates:
+        """A copy of the states after the last step: what the next piece of a long sequence starts from."""
+        return [{part: values[:, -1].clone() for part, values in trace.states.items()} for trace in traces]
+
+    def outputs(self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None = None) -> Tensor:
         """What the readout says at some steps (1-based), shape (K, B, S, output_size)."""
-        return self.readout(hidden_at(self.forward(inputs), steps))
+        hidden = self._hidden(inputs, steps, start)[0]
+        return self.readout(hidden)
+
+    def _hidden(
+        self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None
+    ) -> tuple[Tensor, list[LayerStates | None], list[Trace]]:
+        """h of the top layer at some steps (K, B, S, H), the states before every span, the traces of the last one."""
+        members, length, batch, _ = inputs.shape
+        hidden = self.flat.new_empty(members, batch, len(steps), self.shape.hidden_size)
+        before = [start]
+        traces: list[Trace] = []
+        for begin, end in self.spans(length):
+            traces = self.forward(inputs[:, begin:end], before[-1])
+            if end < length:
+                before.append(self.final(traces))
+            places = [place for place, step in enumerate(steps) if begin < step <= end]
+            rows = [steps[place] - begin for place in places]
+            hidden[:, :, places] = traces[-1].states["h"][:, rows].transpose(1, 2)
+        return hidden, before, traces
+
+    def spans(self, length: int) -> list[tuple[int, int]]:
+        """The pieces that a sequence is run in: steps begin + 1 … end of each."""
+        step = math.isqrt(length - 1) + 1 if self.recompute else length
+        return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
 
     def readout(self, hidden: Tensor, tensors: dict[str, Tensor] | None = None) -> Tensor:
         """Outputs (K, B, S, output_size) of hidden states (K, B, S, H)."""
         tensors = self.weights if tensors is None else tensors
-        weight, bias = tensors["readout.weight"], tensors["readout.bias"]
-        flat = torch.baddbmm(bias[:, None], hidden.flatten(1, 2), weight)
-        return flat.view(*hidden.shape[:3], -1)
+        weight, bias, flat = tensors["readout.weight"], tensors["readout.bias"], hidden.flatten(1, 2)
+        if len(flat) == 1:
+            # A member alone takes another product than members together, which rounds otherwise: give it company.
+            weight, bias, flat = (torch.cat([each, each]) for each in (weight, bias, flat))
+        outputs = torch.baddbmm(bias[:, None], flat, weight)[: len(hidden)]
+        return outputs.view(*hidden.shape[:3], -1)
 
     def backward(
         self,
-        layers: Sequence[Trace],
-        grad_h: Mapping[int, Tensor],
-        grad: dict[str, Tensor] | None = None,
+        traces: Sequence[Trace],
+        outside: Outside,
+        carry: LayerStates,
+        grad: Weights,
         keep: LayerSteps | None = None,
         need_input_grad: bool = False,
     ) -> Tensor | None:
         """Carry the gradient back through all layers. Uses up their traces.
 
         Args:
-            grad_h: for each step (1-based) at which the readout is used, dL/dh of the top layer (K, B, H).
-            grad: `views` of a (K, P) tensor to write the weights' gradients to.
+            outside: what the readout sends into h of the top layer.
+            carry: for each layer dL/ds_T through steps after these; becomes dL/ds_0, in place.
+            grad: `views` of a (K, P) tensor; the weights' gradients are added to it.
             keep: where to write the per-step gradients, for the layers that are in it.
 
         Returns:
@@ -144,16 +194,17 @@ class Network:
         """
         below: Tensor | None = None
         for layer in range(self.shape.num_layers, 0, -1):
-            below = layers[layer - 1].backward(
+            below = traces[layer - 1].backward(
                 self.layer(layer),
-                grad_h,
-                None if grad is None else self.layer(layer, grad),
+                outside,
+                carry[layer - 1],
+                self.layer(layer, grad),
                 None if keep is None else keep.get(layer),
                 need_input_grad=layer > 1 or need_input_grad,
             )
             if layer > 1:
                 assert below is not None
-                grad_h = {t: below[:, t - 1] for t in range(1, below.shape[1] + 1)}
+                outside = Outside(range(1, below.shape[1] + 1), below)
         return below
 
     def gradients(
@@ -164,30 +215,49 @@ class Network:
         grad_flat: Tensor,
         keep: LayerSteps | None = None,
         need_input_grad: bool = False,
+        start: LayerStates | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Losses of all samples, and the gradients of their sum over the batch.
 
         Args:
             inputs: (K, T, B, input_size).
-            scored: the S steps (1-based) that are read out.
+            scored: the S steps (1-based, increasing) that are read out.
             loss: from outputs (K, B, S, output_size) to losses (K, B).
             grad_flat: (K, P), receives the gradients of the weights.
             keep: see `backward`; `step_gradients` makes one.
+            start: the states to start from, constants to the gradient; zeros if not given.
 
         Returns:
             The losses (K, B), and dL/dx of the shape of ``inputs`` if asked for.
         """
-        layers = self.forward(inputs)
+        hidden, before, traces = self._hidden(inputs, scored, start)
+        grad_flat.zero_()
+        grad = views(self.shape, grad_flat)
+        losses, grad_hidden = self._readout_gradients(hidden, loss, grad)
+        outside = Outside(scored, grad_hidden.transpose(1, 2))
+        carry, pieces = self.zero_states(inputs.shape[2]), []
+        spans = self.spans(inputs.shape[1])
+        for place in range(len(spans) - 1, -1, -1):
+            begin, end = spans[place]
+            if place < len(spans) - 1:
+                traces = self.forward(inputs[:, begin:end], before[place])
+            kept = None if keep is None else {layer: steps.between(begin, end) for layer, steps in keep.items()}
+            pieces.append(self.backward(traces, outside.between(begin, end), carry, grad, kept, need_input_grad))
+        found = [piece for piece in reversed(pieces) if piece is not None]
+        return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
+
+    def _readout_gradients(
+        self, hidden: Tensor, loss: Callable[[Tensor], Tensor], grad: Weights
+    ) -> tuple[Tensor, Tensor]:
+        """Losses (K, B) and dL/dh at the scored steps (K, B, S, H); writes the gradients of the readout."""
         head = {name: self.weights[name].detach().requires_grad_() for name in READOUT}
-        hidden = hidden_at(layers, scored).requires_grad_()
+        hidden.requires_grad_()
         with torch.enable_grad():
             losses = loss(self.readout(hidden, head))
-            found = torch.autograd.grad(losses.sum(), [hidden, *head.values()])
-        grad = views(self.shape, grad_flat)
-        for name, value in zip(READOUT, found[1:], strict=True):
+            grad_hidden, *found = torch.autograd.grad(losses.sum(), [hidden, *head.values()])
+        for name, value in zip(READOUT, found, strict=True):
             grad[name].copy_(value)
-        grad_h = {t: found[0][:, :, index] for index, t in enumerate(scored)}
-        return losses.detach(), self.backward(layers, grad_h, grad, keep, need_input_grad)
+        return losses.detach(), grad_hidden
 
     def step_gradients(self, inputs: Tensor, totals: bool = False) -> LayerSteps:
         """Room for the per-step gradients of all layers on these inputs; with ``totals`` not only for their norms."""
@@ -204,9 +274,9 @@ class Network:
         """For each member the largest |eigenvalue| among its recurrent H×H blocks; NaN where not finite."""
         blocks = [
             block
-            for layer in range(1, self.shape.num_layers + 1)
-            if (recurrent := self.layer(layer).recurrent) is not None
-            for block in recurrent.split(self.shape.hidden_size, dim=-1)
+            for name, parameter in self.shape.parameters().items()
+            if parameter.kind == "recurrent"
+            for block in self.weights[name].split(self.shape.hidden_size, dim=-1)
         ]
         if not blocks:
             return [0.0] * len(self.flat)
@@ -216,39 +286,28 @@ class Network:
         return radius.where(finite, torch.nan).tolist()
 
 
-def hidden_at(layers: Sequence[Trace], steps: Sequence[int]) -> Tensor:
-    """h of the top layer at some steps (1-based), shape (K, B, S, H)."""
-    return torch.stack([layers[-1].states["h"][:, t] for t in steps], dim=2)
-
-
 def views(shape: Shape, flat: Tensor) -> dict[str, Tensor]:
     """The weights of all members by name, each (K, …): views into ``flat`` of shape (K, P)."""
     found, start = {}, 0
-    for name, size in shape.parameters().items():
-        stop = start + int(np.prod(size))
-        found[name] = flat[:, start:stop].view(-1, *size)
+    for name, parameter in shape.parameters().items():
+        stop = start + math.prod(parameter.shape)
+        found[name] = flat[:, start:stop].view(-1, *parameter.shape)
         start = stop
     return found
 
 
-def _count(blocks: slice) -> int:
-    return blocks.stop - blocks.start
-
-
 def _initial_row(shape: Shape, member: MemberInit) -> np.ndarray:
     """All weights of one member in a row of length P, float64."""
-    width = shape.hidden_size
+    width, own = shape.hidden_size, replace(shape, cell=member.cell)
     parts = []
-    for name, size in shape.parameters().items():
-        rng = stream(member.seed, "weights", name)
-        if name.endswith(".recurrent"):
+    for name, parameter in own.parameters().items():
+        rng, size = stream(member.seed, "weights", name), parameter.shape
+        if parameter.kind == "recurrent":
             base = RECURRENT_INITS[member.init]
             blocks = [base(rng, width) * member.weight_scale for _ in range(size[1] // width)]
             value = np.concatenate(blocks, axis=1)
-        elif name.endswith(".bias"):
-            value = np.zeros(size)
-            if name != "readout.bias":
-                value = np.repeat([member.cell.initial_bias(gate) for gate in shape.cell.gates], width)
+        elif parameter.kind == "constant":
+            value = np.repeat(parameter.start, math.prod(size) // len(parameter.start))
         else:
             value = dense(rng, size[0], size[1], width)
         parts.append(value.ravel())

@@ -26,7 +26,7 @@ PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
 """Settings in which the members of one pack may differ; in the order in which they vary, slowest first."""
 
 COMPILING_PAYS = 5e6
-"""Gate values computed in the training of one run, from which on a second of compiling is soon won back."""
+"""Numbers that steps leave for the way back, in the training of one run, from which on a second of compiling is soon won back."""
 
 Precision = Literal["float32", "float64"]
 
@@ -122,7 +122,7 @@ class Settings(Options):
         """Whether to compile; never a question of what is cached or packed, so that numbers can be repeated."""
         if isinstance(self.engine.compile, bool):
             return self.engine.compile
-        per_step = self.seq_len * self.train.batch_size * self.hidden_size * self.num_layers * len(self.cell.gates)
+        per_step = self.seq_len * self.train.batch_size * self.num_layers * self.cell.width(self.hidden_size)
         return self.train.steps * per_step >= COMPILING_PAYS
 
     @property

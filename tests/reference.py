@@ -46,7 +46,7 @@ def torch_cells(network: Network, member: int) -> tuple[list[nn.Module], nn.Line
     cells = []
     for layer in range(1, shape.num_layers + 1):
         mine = network.layer(layer)
-        w_x, w_h, bias = mine.input[member], mine.recurrent[member], mine.bias[member]
+        w_x, w_h, bias = mine["input"][member], mine["recurrent"][member], mine["bias"][member]
         cell = MODULES[name](w_x.shape[0], size, dtype=torch.float64)
         recurrent_order = BLOCKS[name] if name != "gru" else [0, 1, 2]
         with torch.no_grad():

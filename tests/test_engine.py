@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from harness import scan
 from harness.cells import Cell
 from harness.network import MemberInit, Network, Shape, views
 from harness.plugins import registry
-from harness.scan import norm
+from harness.scan import norm, stepwise
+from harness.scan.compiled import Kernel
 from tests.reference import reference
 
 CELLS = registry().names("cell")
@@ -36,7 +36,7 @@ def make_network(
     shape = Shape(made, features, hidden_size, layers, output_size=3)
     inits = [MemberInit(made, k, "gaussian", 0.8 + 0.2 * k) for k in range(members)]
     network = Network.create(shape, inits, torch.float64, "cpu", compiled)
-    assert (network.kernel is not None) == compiled
+    assert isinstance(network.scanner, Kernel) == compiled
     # Biases start at zero; other values show that they are used, and used once.
     network.flat += 0.1 * torch.randn(network.flat.shape, dtype=torch.float64, generator=torch.manual_seed(0))
     return network.to(dtype)
@@ -138,7 +138,7 @@ def test_hand_written_derived_and_compiled_derivatives_are_equal(
     inputs, targets = make_data(plain, steps, batch, scored)
     by_hand = measure(plain, inputs, targets, scored)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "derivative_of", scan.DerivedByAutograd)
+        patch.setattr(stepwise, "derivative_of", stepwise.DerivedByAutograd)
         derived = measure(plain, inputs, targets, scored)
     compiled = measure(Network(plain.shape, plain.flat), inputs, targets, scored)
     for key in ("loss", "inputs", "weights", "states"):
@@ -217,7 +217,7 @@ def test_weight_scale_multiplies_the_recurrent_blocks_and_nothing_else(init: str
 def test_orthogonal_blocks_have_every_singular_value_equal_to_the_scale() -> None:
     cell = registry().get("cell", "gru")()
     network = Network.create(Shape(cell, 3, 12, 1, 2), [MemberInit(cell, 0, "orthogonal", 0.9)], torch.float64, "cpu")
-    for block in network.layer(1).recurrent[0].split(12, dim=-1):
+    for block in network.layer(1)["recurrent"][0].split(12, dim=-1):
         torch.testing.assert_close(torch.linalg.svdvals(block), torch.full((12,), 0.9, dtype=torch.float64))
 
 
@@ -233,7 +233,7 @@ def test_a_members_weights_do_not_depend_on_its_company() -> None:
 def test_spectral_radius_is_the_largest_absolute_eigenvalue_and_nan_where_weights_are_not_finite() -> None:
     network = make_network("gru", members=2, features=2, hidden_size=5)
     expected = max(
-        np.abs(np.linalg.eigvals(block.numpy())).max() for block in network.layer(1).recurrent[0].split(5, dim=-1)
+        np.abs(np.linalg.eigvals(block.numpy())).max() for block in network.layer(1)["recurrent"][0].split(5, dim=-1)
     )
     network.flat[1] = torch.nan
     found = network.spectral_radius()

@@ -70,8 +70,6 @@ TORCH_BLOCKS = {"rnn": [0], "lstm": [0, 1, 3, 2], "gru": [1, 2, 0]}
 def torch_weights(network: Network, member: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """``weight_ih, weight_hh, bias_ih, bias_hh`` of torch's layout for the first layer of one member of ours."""
     name, size, weights = network.shape.cell.name, network.shape.hidden_size, network.layer(1)
-    assert weights.recurrent is not None
-    assert weights.bias is not None
     # A gru's recurrent blocks are ours from the second on: r, z and the candidate's own, in torch's order.
     recurrent_order = [0, 1, 2] if name == "gru" else TORCH_BLOCKS[name]
 
@@ -79,13 +77,13 @@ def torch_weights(network: Network, member: int) -> tuple[Tensor, Tensor, Tensor
         blocks = columns.split(size, dim=-1)
         return torch.cat([blocks[place].mT if columns.dim() == 2 else blocks[place] for place in order])
 
-    bias_ih = rows(weights.bias[member], TORCH_BLOCKS[name])
+    bias_ih = rows(weights["bias"][member], TORCH_BLOCKS[name])
     bias_hh = torch.zeros_like(bias_ih)
     if name == "gru":
-        bias_hh[2 * size :] = weights.bias[member, 3 * size :]
+        bias_hh[2 * size :] = weights["bias"][member, 3 * size :]
     return (
-        rows(weights.input[member], TORCH_BLOCKS[name]),
-        rows(weights.recurrent[member], recurrent_order),
+        rows(weights["input"][member], TORCH_BLOCKS[name]),
+        rows(weights["recurrent"][member], recurrent_order),
         bias_ih,
         bias_hh,
     )
@@ -175,8 +173,7 @@ def floor(task: Task) -> Step:
     network, inputs = task.network, task.inputs
     members, steps, batch, features = inputs.shape
     size, weights = network.shape.hidden_size, network.layer(1)
-    assert weights.recurrent is not None
-    w_x, w_h = weights.input.contiguous(), weights.recurrent.contiguous()
+    w_x, w_h = weights["input"].contiguous(), weights["recurrent"].contiguous()
     x = inputs.reshape(members, steps * batch, features)
     wide_x, wide_h = (torch.randn(members, steps * batch, w.shape[-1]) for w in (w_x, w_h))
     h_all = torch.randn(members, steps * batch, size)

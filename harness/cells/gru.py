@@ -3,10 +3,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from harness.cells import Cell, HandDerivative, State
+from harness.cells import HandDerivative, PointwiseCell, State
 
 
-class GRU(Cell, HandDerivative):
+class GRU(PointwiseCell, HandDerivative):
     """Gated recurrent unit: a reset gate r and an update gate z decide what is overwritten.
 
         r = sigmoid(x_t · W_xr + h_{t-1} · W_hr + b_r)

@@ -2,10 +2,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from harness.cells import Cell, HandDerivative, State
+from harness.cells import HandDerivative, PointwiseCell, State
 
 
-class Linear(Cell, HandDerivative):
+class Linear(PointwiseCell, HandDerivative):
     """Linear recurrence without bias: the error is multiplied by W_h at every step and by nothing else.
 
         h_t = x_t · W_x + h_{t-1} · W_h

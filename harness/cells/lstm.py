@@ -4,10 +4,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.cells import Cell, HandDerivative, State
+from harness.cells import HandDerivative, PointwiseCell, State
 
 
-class LSTM(Cell, HandDerivative):
+class LSTM(PointwiseCell, HandDerivative):
     """Long short-term memory: input, forget and output gates around a cell state c, the "main plot line".
 
         i, f, o = sigmoid(x_t · W_x + h_{t-1} · W_h + b)     one block each

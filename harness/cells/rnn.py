@@ -3,10 +3,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from harness.cells import Cell, HandDerivative, State
+from harness.cells import HandDerivative, PointwiseCell, State
 
 
-class RNN(Cell, HandDerivative):
+class RNN(PointwiseCell, HandDerivative):
     """Simple recurrent network with tanh: the ordinary RNN that forgets.
 
         h_t = tanh(x_t · W_x + h_{t-1} · W_h + b)

@@ -3,10 +3,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from harness.cells import Cell, HandDerivative, State
+from harness.cells import HandDerivative, PointwiseCell, State
 
 
-class ReLURNN(Cell, HandDerivative):
+class ReLURNN(PointwiseCell, HandDerivative):
     """Simple recurrent network with ReLU: no saturation, so nothing but W_h bounds the state.
 
         h_t = max(0, x_t · W_x + h_{t-1} · W_h + b)

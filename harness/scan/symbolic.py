@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cells import Cell
+from harness.cells import PointwiseCell
 
 
 class Untraceable(Exception):
@@ -149,7 +149,7 @@ class Formulas:
     direct: dict[str, Expr]
 
 
-def formulas(cell: Cell) -> Formulas:
+def formulas(cell: PointwiseCell) -> Formulas:
     """Trace a cell's step and differentiate it.
 
     Raises:

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness import native
-from harness.cells import Cell, State
-from harness.native.symbolic import Untraceable, formulas
+from harness.cells import PointwiseCell, State
 from harness.network import MemberInit, Network, Shape
 from harness.run import run
+from harness.scan import compiled
+from harness.scan.symbolic import Untraceable, formulas
 from harness.settings import members
 from tests.conftest import Config
 from tests.test_engine import make_data, measure
@@ -29,12 +29,12 @@ CPU = torch.device("cpu")
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Nothing compiled yet, in a cache of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    native._kernel.cache_clear()
+    compiled._kernel.cache_clear()
     yield tmp_path
-    native._kernel.cache_clear()
+    compiled._kernel.cache_clear()
 
 
-class Odd(Cell):
+class Odd(PointwiseCell):
     """A cell of many operations, two parts, and no derivative written by hand."""
 
     name: ClassVar[str] = "odd"
@@ -64,7 +64,7 @@ def test_a_step_without_a_hand_derivative_is_compiled_with_its_derivative() -> N
     plain.flat += 0.1 * torch.randn(plain.flat.shape, dtype=torch.float64, generator=torch.manual_seed(0))
     inputs, targets = make_data(plain, steps=7, batch=9, scored=[3, 7])
     fast = Network(shape, plain.flat)
-    assert fast.kernel is not None
+    assert isinstance(fast.scanner, compiled.Kernel)
     one, other = (measure(network, inputs, targets, [3, 7]) for network in (plain, fast))
     for key in ("loss", "inputs", "weights", "states"):
         torch.testing.assert_close(one[key], other[key], rtol=0, atol=1e-10)
@@ -72,7 +72,7 @@ def test_a_step_without_a_hand_derivative_is_compiled_with_its_derivative() -> N
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_kernels_tanh_and_sigmoid_are_those_of_torch_to_a_few_units(dtype: torch.dtype) -> None:
-    class Squash(Cell):
+    class Squash(PointwiseCell):
         name: ClassVar[str] = "squash"
         gates: ClassVar[tuple[str, ...]] = ("a", "b")
         recurrent_gates: ClassVar[int | None] = 0
@@ -90,7 +90,7 @@ def test_the_kernels_tanh_and_sigmoid_are_those_of_torch_to_a_few_units(dtype: t
         Shape(Squash(), 2 * size, size, 1, 1), [MemberInit(Squash(), 0, "identity", 1.0)], dtype, "cpu"
     )
     network.weights["layer1.input"][0] = torch.eye(2 * size, dtype=dtype)
-    assert network.kernel is not None
+    assert isinstance(network.scanner, compiled.Kernel)
     states = network.forward(torch.cat([values, values])[None, None, None])[0].states
     accuracy = 8 * torch.finfo(dtype).eps
     for part, truth in (("h", values.double().tanh()), ("s", values.double().sigmoid())):
@@ -108,10 +108,10 @@ def test_a_nan_stays_a_nan_and_infinity_saturates() -> None:
         assert states["h"].isfinite().all().item() is finite
 
 
-def registry_cell(name: str) -> Cell:
+def registry_cell(name: str) -> PointwiseCell:
     from harness.plugins import registry
 
-    made: Cell = registry().get("cell", name)()
+    made: PointwiseCell = registry().get("cell", name)()
     return made
 
 
@@ -119,7 +119,7 @@ def test_what_is_no_formula_is_refused_and_runs_all_the_same(caplog: pytest.LogC
     with pytest.raises(Untraceable, match="sort"):
         formulas(Sorting())
     with caplog.at_level(logging.INFO):
-        assert native.kernel(Sorting(), torch.float32, CPU) is None
+        assert compiled.kernel(Sorting(), torch.float32, CPU) is None
     assert len(caplog.records) == 1
     assert "runs without a compiled kernel" in caplog.text
 
@@ -142,11 +142,11 @@ def test_without_a_working_compiler_runs_are_the_same_and_the_log_says_why(
 
 
 def test_kernels_are_compiled_once_and_kept(fresh_cache: Path) -> None:
-    assert native.kernel(registry_cell("rnn"), torch.float32, CPU) is not None
+    assert compiled.kernel(registry_cell("rnn"), torch.float32, CPU) is not None
     (made,) = fresh_cache.rglob("*.so")
     stamp = made.stat().st_mtime_ns
-    native._kernel.cache_clear()
-    assert native.kernel(registry_cell("rnn"), torch.float32, CPU) is not None
+    compiled._kernel.cache_clear()
+    assert compiled.kernel(registry_cell("rnn"), torch.float32, CPU) is not None
     assert [path.stat().st_mtime_ns for path in fresh_cache.rglob("*.so")] == [stamp]
     assert list(fresh_cache.rglob("*.c")) == []
 

@@ -1,0 +1,32 @@
+"""The scan: one layer of K members run over time, forward, and the gradient carried back.
+
+The carry of the backward scan is dL/ds_t, the per-step gradient that this project is about.
+
+There are three ways, with the same results: `compiled` (one call of a kernel generated from the cell's formula; CPUs
+with a C compiler), `stepwise` (a torch operation at a time; every device), and `general` (autograd through any step,
+for cells that are no recurrent product with a pointwise step). Which one is taken is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from harness.cells import Cell, PointwiseCell
+from harness.scan.compiled import kernel
+from harness.scan.general import GeneralScanner
+from harness.scan.interface import Buffers, Outside, Scanner, StepGradients, Trace, norm
+from harness.scan.stepwise import StepwiseScanner
+
+__all__ = ["Buffers", "Outside", "Scanner", "StepGradients", "Trace", "norm", "scanner"]
+
+
+def scanner(cell: Cell, dtype: torch.dtype, device: torch.device, compile: bool) -> Scanner:
+    """The way to run a cell.
+
+    Args:
+        compile: use a compiled kernel where one can be made.
+    """
+    if not isinstance(cell, PointwiseCell):
+        return GeneralScanner(cell)
+    found = kernel(cell, dtype, device) if compile else None
+    return found or StepwiseScanner(cell)
