@@ -165,11 +165,7 @@ class Network:
     def readout(self, hidden: Tensor, tensors: dict[str, Tensor] | None = None) -> Tensor:
         """Outputs (K, B, S, output_size) of hidden states (K, B, S, H)."""
         tensors = self.weights if tensors is None else tensors
-        weight, bias, flat = tensors["readout.weight"], tensors["readout.bias"], hidden.flatten(1, 2)
-        if len(flat) == 1:
-            # A member alone takes another product than members together, which rounds otherwise: give it company.
-            weight, bias, flat = (torch.cat([each, each]) for each in (weight, bias, flat))
-        outputs = torch.baddbmm(bias[:, None], flat, weight)[: len(hidden)]
+        outputs = self.scanner.affine(hidden.flatten(1, 2), tensors["readout.weight"], tensors["readout.bias"])
         return outputs.view(*hidden.shape[:3], -1)
 
     def backward(

@@ -43,52 +43,63 @@ class Record:
         self._samples: list[list[dict[str, object]]] = [[] for _ in members]
         self._cue_step: list[float] = [math.nan] * len(members)
 
-    def training_loss(self, step: int, losses: Sequence[float]) -> None:
-        """Note the training losses of a step; a member with a non-finite one has diverged."""
-        for k, loss in enumerate(losses):
+    def open(self, present: Sequence[int]) -> list[int]:
+        """Those of some members that are still to be measured."""
+        return [k for k in present if not self._closed[k]]
+
+    def training_loss(self, step: int, present: Sequence[int], losses: Sequence[float]) -> None:
+        """Note the training losses of the members that are present; one with a non-finite one has diverged."""
+        for k, loss in zip(present, losses, strict=True):
             if self.active[k] and not math.isfinite(loss):
                 self.active[k], self.diverged_at[k] = False, step
 
-    def trained(self, clipped: Sequence[bool]) -> None:
+    def trained(self, present: Sequence[int], clipped: Sequence[bool]) -> None:
         """Note that the active members have moved, and whose gradient was clipped."""
         self._since += 1
-        self._clipped += clipped
+        self._clipped[list(present)] += clipped
         for k, active in enumerate(self.active):
             self._steps[k] += active
 
     def measured(
         self,
         step: int,
+        present: Sequence[int],
         probe: Probe,
         cue: NDArray[np.int64],
         loss: Tensor,
         accuracy: Tensor,
         spectral_radius: Sequence[float],
     ) -> None:
-        """Note an evaluation and a probe of all members that are still open."""
-        rows = [k for k, closed in enumerate(self._closed) if not closed]
-        ids = [self.members[k].run_id for k in rows]
+        """Note an evaluation and a probe of the members that are present and still open.
+
+        A member that has diverged is closed by it, and so is one that has solved its task and is to stop there.
+        """
+        rows = [row for row, k in enumerate(present) if not self._closed[k]]
+        ids = [self.members[present[row]].run_id for row in rows]
         self._gradients += [_gradient_rows(ids, step, profile, rows) for profile in probe.profiles]
-        for k in rows:
-            self._last[k] = {"loss": float(loss[k]), "accuracy": float(accuracy[k])}
+        for row in rows:
+            k = present[row]
+            self._last[k] = {"loss": float(loss[row]), "accuracy": float(accuracy[row])}
             self._curves.append(
                 {
                     "run_id": self.members[k].run_id,
                     "step": step,
                     **self._last[k],
-                    "grad_norm_weights": float(probe.grad_norm_weights[k]),
+                    "grad_norm_weights": float(probe.grad_norm_weights[row]),
                     "clipped": float(self._clipped[k] / self._since) if self._since else 0.0,
-                    "spectral_radius": spectral_radius[k],
+                    "spectral_radius": spectral_radius[row],
                 }
             )
-            self._note_flow(k, probe, cue[k])
+            self._note_flow(k, row, probe, cue[row])
+            if self.members[k].train.stop_solved and self._solved(k):
+                self.active[k] = False
             self._closed[k] = not self.active[k]
         self._clipped[:], self._since = 0, 0
 
-    def _note_flow(self, k: int, probe: Probe, cue: NDArray[np.int64]) -> None:
+    def _note_flow(self, k: int, row: int, probe: Probe, cue: NDArray[np.int64]) -> None:
         """The figures of the profile that decides what can be remembered: layer 1, the cell's memory."""
         memory = self.members[k].cell.memory
-        norms = next(each.norms for each in probe.profiles if (each.layer, each.part) == (1, memory))[k]
+        norms = next(each.norms for each in probe.profiles if (each.layer, each.part) == (1, memory))[row]
         by_sample = norms.cpu().numpy()
         cue_norm = by_sample[cue - 1, np.arange(len(cue))].mean()
         flow = gradient_flow(by_sample.mean(axis=1)[::-1], cue_norm)
@@ -96,10 +107,14 @@ class Record:
         self._flows[k]["last"] = flow
         self._cue_step[k] = float(cue.mean())
 
-    def answers(self, batches: Sequence[Batch], outputs: NDArray[np.float64]) -> None:
-        """Keep what each member answers to the first held-out samples; ``outputs`` is (K, shown, S, classes)."""
-        for k, settings in enumerate(self.members):
-            shown = [settings.experiment.show(batches[k], i, outputs[k, i]) for i in range(outputs.shape[1])]
+    def _solved(self, k: int) -> bool:
+        return self._last[k]["accuracy"] >= self.members[k].experiment.solved_at
+
+    def answered(self, present: Sequence[int], batches: Sequence[Batch], outputs: NDArray[np.float64]) -> None:
+        """Keep what the members last answered to the first held-out samples; outputs (K, shown, S, classes)."""
+        for row, k in enumerate(present):
+            settings = self.members[k]
+            shown = [settings.experiment.show(batches[row], i, outputs[row, i]) for i in range(outputs.shape[1])]
             self._samples[k] = [
                 {"run_id": settings.run_id, "sample": i, **vars(sample)}
                 for i, sample in enumerate(shown)
@@ -129,7 +144,7 @@ class Record:
             "status": "ok" if self.diverged_at[k] is None else "diverged",
             **self._last[k],
             "chance": experiment.chance(settings.seq_len),
-            "solved": self._last[k]["accuracy"] >= experiment.solved_at,
+            "solved": self._solved(k),
             **vars(last),
             **{f"{name}_init": value for name, value in vars(first).items()},
             "diverged_at": self.diverged_at[k],

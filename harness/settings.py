@@ -26,7 +26,11 @@ PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
 """Settings in which the members of one pack may differ; in the order in which they vary, slowest first."""
 
 COMPILING_PAYS = 5e6
-"""Numbers that steps leave for the way back, in the training of one run, from which on a second of compiling is soon won back."""
+"""Numbers that the steps of one run's training leave for the way back, from which on a second of compiling is soon
+won back."""
+
+RECOMPUTING_PAYS = 64 * 2**20
+"""Numbers that the steps of one training step of one run leave for the way back, from which on they are not kept."""
 
 Precision = Literal["float32", "float64"]
 
@@ -39,6 +43,7 @@ class Train(Options):
     optimizer: Literal["adam", "sgd", "rmsprop"] = Field(description="adam, sgd or rmsprop")
     lr: float = Field(gt=0, description="learning rate")
     clip_norm: float | None = Field(gt=0, description="largest norm of the weights' gradient; null: no clipping")
+    stop_solved: bool = Field(description="end the training of a run at the first evaluation that it solves")
 
 
 class ProbeSettings(Options):
@@ -54,6 +59,10 @@ class Engine(Options):
 
     compile: bool | Literal["auto"] = Field(
         description="compiled scan kernels: true, false, or auto: where a run is long enough to pay for compiling"
+    )
+    recompute: bool | Literal["auto"] = Field(
+        description="compute activations again on the way back, instead of keeping them: a third more work, memory "
+        "that grows with the root of seq_len; auto: where a run's activations would take hundreds of MB"
     )
 
 
@@ -122,8 +131,17 @@ class Settings(Options):
         """Whether to compile; never a question of what is cached or packed, so that numbers can be repeated."""
         if isinstance(self.engine.compile, bool):
             return self.engine.compile
-        per_step = self.seq_len * self.train.batch_size * self.num_layers * self.cell.width(self.hidden_size)
-        return self.train.steps * per_step >= COMPILING_PAYS
+        return self.train.steps * self.stored >= COMPILING_PAYS
+
+    @property
+    def recomputed(self) -> bool:
+        """Whether to recompute activations on the way back."""
+        return self.stored >= RECOMPUTING_PAYS if self.engine.recompute == "auto" else self.engine.recompute
+
+    @property
+    def stored(self) -> int:
+        """Numbers that the steps of one training step leave for the way back."""
+        return self.seq_len * self.train.batch_size * self.num_layers * self.cell.width(self.hidden_size)
 
     @property
     def run_id(self) -> str:

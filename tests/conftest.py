@@ -22,9 +22,9 @@ BASE: dict[str, Any] = {
     "init": "orthogonal",
     "device": "cpu",
     "dtype": "float32",
-    "train": {"steps": 6, "batch_size": 8, "optimizer": "adam", "lr": 0.01, "clip_norm": 1.0},
+    "train": {"steps": 6, "batch_size": 8, "optimizer": "adam", "lr": 0.01, "clip_norm": 1.0, "stop_solved": False},
     "probe": {"every": 3, "batch_size": 5, "dtype": "float64"},
-    "engine": {"compile": False},
+    "engine": {"compile": False, "recompute": False},
 }
 
 

@@ -12,14 +12,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from harness.cells import Cell
+from harness.cells import Cell, PointwiseCell
 from harness.network import MemberInit, Network, Shape, views
 from harness.plugins import registry
 from harness.scan import norm, stepwise
 from harness.scan.compiled import Kernel
+from harness.scan.general import GeneralScanner
+from harness.scan.stepwise import StepwiseScanner
 from tests.reference import reference
 
 CELLS = registry().names("cell")
+POINTWISE = [name for name in CELLS if issubclass(registry().get("cell", name), PointwiseCell)]
+WAYS = [(cell, way) for cell in POINTWISE for way in ("compiled", "stepwise", "general")]
+WAYS += [(cell, "general") for cell in CELLS if cell not in POINTWISE]
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 
 
@@ -29,17 +34,29 @@ def make_network(
     features: int,
     hidden_size: int,
     layers: int = 1,
-    compiled: bool = True,
+    way: str = "compiled",
     dtype: torch.dtype = torch.float64,
 ) -> Network:
     made: Cell = registry().get("cell", cell)()
     shape = Shape(made, features, hidden_size, layers, output_size=3)
     inits = [MemberInit(made, k, "gaussian", 0.8 + 0.2 * k) for k in range(members)]
-    network = Network.create(shape, inits, torch.float64, "cpu", compiled)
-    assert isinstance(network.scanner, Kernel) == compiled
+    network = Network.create(shape, inits, torch.float64, "cpu")
     # Biases start at zero; other values show that they are used, and used once.
     network.flat += 0.1 * torch.randn(network.flat.shape, dtype=torch.float64, generator=torch.manual_seed(0))
-    return network.to(dtype)
+    return by(network.to(dtype), way)
+
+
+def by(network: Network, way: str) -> Network:
+    """The same weights, run in a given way."""
+    made = Network(network.shape, network.flat, recompute=network.recompute)
+    if way == "compiled":
+        assert isinstance(made.scanner, Kernel)
+    elif way == "general":
+        made.scanner = GeneralScanner(network.shape.cell)
+    else:
+        assert isinstance(network.shape.cell, PointwiseCell)
+        made.scanner = StepwiseScanner(network.shape.cell)
+    return made
 
 
 def make_data(network: Network, steps: int, batch: int, scored: list[int]) -> tuple[Tensor, Tensor]:
@@ -74,13 +91,13 @@ def measure(network: Network, inputs: Tensor, targets: Tensor, scored: list[int]
     }
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("way", ["compiled", "stepwise", "general"])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers: int, compiled: bool) -> None:
+def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers: int, way: str) -> None:
     scored = [4, 9]
-    network = make_network(cell, members, features=5, hidden_size=4, layers=layers, compiled=compiled)
+    network = make_network(cell, members, features=5, hidden_size=4, layers=layers, way=way)
     inputs, targets = make_data(network, steps=9, batch=3, scored=scored)
     found = measure(network, inputs, targets, scored)
     with torch.no_grad():
@@ -98,16 +115,15 @@ def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers:
             torch.testing.assert_close(found["weights"][name][k], value, **TOLERANCE)
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-@pytest.mark.parametrize("cell", CELLS)
-def test_weight_and_input_gradients_equal_finite_differences(cell: str, compiled: bool) -> None:
+@pytest.mark.parametrize(("cell", "way"), WAYS)
+def test_weight_and_input_gradients_equal_finite_differences(cell: str, way: str) -> None:
     scored = [5]
-    network = make_network(cell, members=2, features=3, hidden_size=4, layers=2, compiled=compiled)
+    network = make_network(cell, members=2, features=3, hidden_size=4, layers=2, way=way)
     inputs, targets = make_data(network, steps=5, batch=2, scored=scored)
     found = measure(network, inputs, targets, scored)
 
     def loss(weights: Tensor, x: Tensor) -> Tensor:
-        probed = Network(network.shape, weights, network.compiled)
+        probed = by(Network(network.shape, weights), way)
         with torch.no_grad():
             return cross_entropy(targets)(probed.outputs(x, scored)).sum()
 
@@ -120,39 +136,105 @@ def test_weight_and_input_gradients_equal_finite_differences(cell: str, compiled
     torch.testing.assert_close((ahead - behind) / (2 * step), expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize(("cell", "way"), [pair for pair in WAYS if pair[0] != "lstm"])
+def test_per_step_gradients_equal_finite_differences_of_the_state(cell: str, way: str) -> None:
+    """For cells of one part, dL/dh_t is what a loss changes by when the rest of the sequence starts elsewhere."""
+    steps, t = 7, 3
+    network = make_network(cell, members=2, features=3, hidden_size=4, way=way)
+    inputs, targets = make_data(network, steps, batch=2, scored=[steps])
+    found = measure(network, inputs, targets, [steps])["states"][1, "h"][:, t - 1].clone()
+    h = network.forward(inputs)[0].states["h"][:, t].clone()
+    direction, step = torch.randn_like(h), 1e-6
+
+    def loss(start: Tensor) -> Tensor:
+        return cross_entropy(targets)(network.outputs(inputs[:, t:], [steps - t], start=[{"h": start}])).sum()
+
+    with torch.no_grad():
+        slope = (loss(h + step * direction) - loss(h - step * direction)) / (2 * step)
+    torch.testing.assert_close(slope, (found * direction).sum(), rtol=1e-6, atol=1e-8)
+
+
+SHAPES = {
+    "cell": st.sampled_from(POINTWISE),
+    "members": st.integers(1, 4),
+    "steps": st.integers(1, 12),
+    "batch": st.integers(1, 20),
+    "hidden_size": st.integers(1, 9),
+    "layers": st.integers(1, 2),
+    "data": st.data(),
+}
+
+
 @settings(max_examples=40, deadline=None)
-@given(
-    cell=st.sampled_from(CELLS),
-    members=st.integers(1, 4),
-    steps=st.integers(1, 7),
-    batch=st.integers(1, 20),
-    hidden_size=st.integers(1, 5),
-    layers=st.integers(1, 2),
-    data=st.data(),
-)
-def test_hand_written_derived_and_compiled_derivatives_are_equal(
+@given(**SHAPES)
+def test_all_ways_give_the_same_numbers(
     cell: str, members: int, steps: int, batch: int, hidden_size: int, layers: int, data: st.DataObject
 ) -> None:
     scored = sorted(data.draw(st.sets(st.integers(1, steps), min_size=1)))
-    plain = make_network(cell, members, features=2, hidden_size=hidden_size, layers=layers, compiled=False)
+    plain = make_network(cell, members, features=2, hidden_size=hidden_size, layers=layers, way="stepwise")
     inputs, targets = make_data(plain, steps, batch, scored)
     by_hand = measure(plain, inputs, targets, scored)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stepwise, "derivative_of", stepwise.DerivedByAutograd)
-        derived = measure(plain, inputs, targets, scored)
-    compiled = measure(Network(plain.shape, plain.flat), inputs, targets, scored)
-    for key in ("loss", "inputs", "weights", "states"):
-        torch.testing.assert_close(by_hand[key], derived[key], **TOLERANCE)
-        torch.testing.assert_close(by_hand[key], compiled[key], **TOLERANCE)
+        found = {"derived": measure(plain, inputs, targets, scored)}
+    found |= {way: measure(by(plain, way), inputs, targets, scored) for way in ("compiled", "general")}
+    plain.recompute = True
+    found |= {f"{way} again": measure(by(plain, way), inputs, targets, scored) for way in ("compiled", "stepwise")}
+    for way in found.values():
+        for key in ("loss", "inputs", "weights", "states"):
+            torch.testing.assert_close(by_hand[key], way[key], **TOLERANCE)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@settings(max_examples=40, deadline=None)
+@given(**SHAPES, dtype=st.sampled_from([torch.float32, torch.float64]), threads=st.integers(1, 3))
+def test_compiled_numbers_are_the_same_to_the_bit_in_any_company_and_on_any_number_of_threads(
+    cell: str, members: int, steps: int, batch: int, hidden_size: int, layers: int, dtype: torch.dtype, threads: int,
+    data: st.DataObject,
+) -> None:  # fmt: skip
+    scored = sorted(data.draw(st.sets(st.integers(1, steps), min_size=1)))
+    chosen = data.draw(st.lists(st.integers(0, members - 1), min_size=1, unique=True))
+    network = make_network(cell, members, features=3, hidden_size=hidden_size, layers=layers, dtype=dtype)
+    inputs, targets = make_data(network, steps, batch, scored)
+    inputs = inputs.to(dtype)
+    together = measure(network, inputs, targets, scored)
+    try:
+        torch.set_num_threads(threads)
+        apart = measure(network.only(chosen), inputs[chosen], targets[chosen], scored)
+    finally:
+        torch.set_num_threads(1)
+    assert torch.equal(together["loss"][chosen], apart["loss"])
+    assert torch.equal(together["inputs"][chosen], apart["inputs"])
+    for key in ("weights", "states"):
+        for name, value in together[key].items():
+            assert torch.equal(value[chosen], apart[key][name]), name
+
+
+@pytest.mark.parametrize(("cell", "way"), WAYS)
+def test_a_sequence_in_two_pieces_ends_like_one_whose_gradient_is_cut_between_them(cell: str, way: str) -> None:
+    network = make_network(cell, members=2, features=3, hidden_size=5, layers=2, way=way)
+    inputs, targets = make_data(network, steps=9, batch=3, scored=[5])
+    whole = [{part: values[:, 9].clone() for part, values in trace.states.items()} for trace in network.forward(inputs)]
+    middle = network.final(network.forward(inputs[:, :4]))
+    last = network.final(network.forward(inputs[:, 4:], middle))
+    for one, other in zip(whole, last, strict=True):
+        torch.testing.assert_close(one, other, **TOLERANCE)
+    keep, flat = network.step_gradients(inputs[:, 4:]), torch.empty_like(network.flat)
+    loss, _ = network.gradients(inputs[:, 4:], [5], cross_entropy(targets), flat, keep, start=middle)
+    full, whole_keep = torch.empty_like(network.flat), network.step_gradients(inputs)
+    expected, _ = network.gradients(inputs, [9], cross_entropy(targets), full, whole_keep)
+    torch.testing.assert_close(loss, expected, **TOLERANCE)
+    # What arrives within the last piece is the same; the weights miss what the first piece would add.
+    torch.testing.assert_close(keep[2].norms["h"], whole_keep[2].norms["h"][:, 4:], **TOLERANCE)
+    assert (flat - full).abs().max() > (1e-6 if cell != "feedforward" else -1)
+
+
+@pytest.mark.parametrize("cell", POINTWISE)
 def test_compiled_and_plain_single_precision_agree_within_rounding(cell: str) -> None:
     scored = [20]
-    plain = make_network(cell, 3, features=4, hidden_size=16, compiled=False, dtype=torch.float32)
+    plain = make_network(cell, 3, features=4, hidden_size=16, way="stepwise", dtype=torch.float32)
     inputs, targets = make_data(plain, steps=20, batch=8, scored=scored)
     inputs = inputs.float()
-    one, other = (measure(Network(plain.shape, plain.flat, way), inputs, targets, scored) for way in (False, True))
+    one, other = (measure(by(plain, way), inputs, targets, scored) for way in ("stepwise", "compiled"))
     for key in ("loss", "inputs", "weights", "states"):
         torch.testing.assert_close(one[key], other[key], rtol=1e-3, atol=1e-5)
 
@@ -185,12 +267,12 @@ def linear_profile(steps: int, hidden_size: int, init: str, scale: float) -> np.
     return states[1, "h"][0, :, 0].norm(dim=-1).numpy()
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_a_member_that_explodes_leaves_its_neighbours_bit_identical(compiled: bool) -> None:
+@pytest.mark.parametrize("way", ["compiled", "stepwise", "general"])
+def test_a_member_that_explodes_leaves_its_neighbours_bit_identical(way: str) -> None:
     scored = [30]
-    calm = make_network("rnn_relu", members=3, features=2, hidden_size=8, compiled=compiled)
+    calm = make_network("rnn_relu", members=3, features=2, hidden_size=8, way=way)
     inputs, targets = make_data(calm, steps=30, batch=4, scored=scored)
-    wild = Network(calm.shape, calm.flat.clone(), compiled)
+    wild = by(Network(calm.shape, calm.flat.clone()), way)
     wild.flat[1] = torch.inf
     before, after = measure(calm, inputs, targets, scored), measure(wild, inputs, targets, scored)
     assert not after["loss"][1].isfinite().all()

@@ -47,7 +47,7 @@ def ours(task: Task, probing: bool) -> Step:
     """The harness: all members packed."""
     network = task.network.to(task.network.flat.dtype)
     members, steps, batch, _ = task.inputs.shape
-    train = Train(steps=1, batch_size=batch, optimizer="adam", lr=LR, clip_norm=None)
+    train = Train(steps=1, batch_size=batch, optimizer="adam", lr=LR, clip_norm=None, stop_solved=False)
     optimizer = MemberOptimizer(network.flat, [train] * members)
     keep = network.step_gradients(task.inputs) if probing else None
 

@@ -19,6 +19,7 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import torch
@@ -78,6 +79,40 @@ class Kernel:
         )
         self.library.forward(ctypes.byref(trace.call(weights)))
         return trace
+
+    def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """See `harness.scan.interface.Scanner.affine`; by our own products, which round the same in any company."""
+        made: Tensor = _Affine.apply(self, x, weight, bias)  # type: ignore[no-untyped-call]
+        return made
+
+    def product(self, a: Tensor, b: Tensor) -> Tensor:
+        """a · b of every member: (K, M, N) from (K, M, D) and (K, D, N) of any strides."""
+        (members, rows, depth), columns, threads = a.shape, b.shape[-1], torch.get_num_threads()
+        made = a.new_empty(members, rows, columns)
+        size = depth * _up(columns, self.panel)
+        work = a.new_empty(threads * size)
+        strides = [(ctypes.c_long * 3)(*each.stride()) for each in (a, b)]
+        self.library.products(
+            *map(ctypes.c_long, (members, rows, depth, columns, threads)), _pointer(a), strides[0], _pointer(b),
+            strides[1], _pointer(made), _pointer(work), ctypes.c_long(size),
+        )  # fmt: skip
+        return made
+
+
+class _Affine(torch.autograd.Function):
+    """x · W + b, with its derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, kernel: Kernel, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.kernel = kernel
+        ctx.save_for_backward(x, weight)
+        return kernel.product(x, weight).add_(bias[:, None])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        product, ones = ctx.kernel.product, grad.new_ones(1, 1, 1).expand(len(x), 1, x.shape[1])
+        return None, product(grad, weight.mT), product(x.mT, grad), product(ones, grad)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -180,7 +215,7 @@ def _kernel(cell: PointwiseCell, dtype: torch.dtype) -> Kernel | None:
     except (Untraceable, OSError, subprocess.SubprocessError) as error:
         log.info("cell %s runs without a compiled kernel: %s", cell.name, error)
         return None
-    library.forward.restype = library.backward.restype = None
+    library.forward.restype = library.backward.restype = library.products.restype = None
     return Kernel(cell, library, ctypes.c_int.in_dll(library, "panel_width").value)
 
 

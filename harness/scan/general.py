@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from harness.cells import Cell, State, Weights
-from harness.scan.interface import Buffers, Outside, StepGradients, norm, states_buffers
+from harness.scan.interface import Buffers, Outside, StepGradients, TorchAffine, norm, states_buffers
 
 
 @dataclass(frozen=True)
-class GeneralScanner:
+class GeneralScanner(TorchAffine):
     """Runs a cell by its plain step, leaving a graph of all steps."""
 
     cell: Cell
@@ -73,11 +73,12 @@ class GeneralTrace:
         for name, value in zip(self.leaves, values, strict=False):
             grad[name] += value
         grad_x, *first = values[len(self.leaves) : len(asked)]
-        for part, value in zip(self.steps[0], first, strict=True):
-            carry[part].copy_(value)
         for (t, part), value in zip(kept, values[len(asked) :], strict=True):
             assert keep is not None
             keep.norms[part][:, t - 1] = norm(value)
             if part in keep.totals:
                 keep.totals[part][:, t - 1] = value
+        # Last, since autograd hands on what it was given: the gradient of s_T is the carry itself.
+        for part, value in zip(self.steps[0], first, strict=True):
+            carry[part].copy_(value)
         return grad_x if need_input_grad else None

@@ -109,7 +109,7 @@ class Trace(Protocol):
 
 
 class Scanner(Protocol):
-    """One way to run the layers of a cell over time."""
+    """One way to run the layers of a cell over time, and the readout after them."""
 
     def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> Trace:
         """Run one layer.
@@ -119,6 +119,17 @@ class Scanner(Protocol):
             start: the parts of s_0, each (K, B, H).
             buffers: what the trace lives in: it is valid until the next call with them.
         """
+
+    def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """x · W + b of every member, (K, N, C) from (K, N, H), (K, H, C) and (K, C); autograd can differentiate it."""
+
+
+class TorchAffine:
+    """The readout's product by torch."""
+
+    def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """See `Scanner.affine`."""
+        return torch.baddbmm(bias[:, None], x, weight)
 
 
 def states_buffers(cell: Cell, inputs: Tensor, start: State, buffers: Buffers) -> State:

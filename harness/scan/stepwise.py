@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from harness.cells import HandDerivative, PointwiseCell, State, Weights
-from harness.scan.interface import Buffers, Outside, StepGradients, norm, states_buffers
+from harness.scan.interface import Buffers, Outside, StepGradients, TorchAffine, norm, states_buffers
 
 
 @dataclass(frozen=True)
-class StepwiseScanner:
+class StepwiseScanner(TorchAffine):
     """Runs a cell by one product and one pointwise step after another, in one buffer."""
 
     cell: PointwiseCell
