@@ -158,3 +158,36 @@ def test_a_network_without_memory_stays_at_chance(config: Config) -> None:
     assert runs.accuracy.mean() < 0.125 + 3 * np.sqrt(0.125 * 0.875 / 1024)
     assert (runs.chance == 0.125).all()
     assert (runs.grad_ratio == 0).all()
+
+
+def test_members_that_are_left_out_of_a_pack_change_nothing_for_the_others(config: Config) -> None:
+    """Three of four diverge and are left out; the one that stays gives what it gives alone, to the bit."""
+    wild = {"cell": "rnn_relu", "init": "identity", "seq_len": 40, "engine": {"compile": True}}
+    train = {"steps": 12, "lr": 0.01, "clip_norm": None}
+    pack = tables(config(weight_scale=[1.0, 40.0, 41.0, 42.0], train=train, **wild))
+    assert pack["runs"].status.tolist() == ["ok", "diverged", "diverged", "diverged"]
+    assert pack["curves"].groupby("run_id", sort=False).step.max().tolist()[0] == 12
+    alone = tables(config(weight_scale=1.0, train=train, **wild))
+    for name in ("curves", "gradients", "samples"):
+        kept = only(pack, weight_scale=1.0)[name]
+        pd.testing.assert_frame_equal(kept, alone[name], check_exact=True)
+
+
+def test_a_solved_run_stops_where_asked_to(config: Config) -> None:
+    easy = {"cell": "lstm", "seq_len": 8, "hidden_size": 32, "seed": [0, 1], "engine": {"compile": True}}
+    train = {"steps": 400, "batch_size": 32, "lr": 0.01}
+    probe = {"every": 20}
+    full = tables(config(train=train, probe=probe, **easy))
+    short = tables(config(train={**train, "stop_solved": True}, probe=probe, **easy))
+    assert full["runs"].steps.tolist() == [400, 400]
+    for (_, whole), (_, own), (_, run_row) in zip(
+        full["curves"].groupby("run_id", sort=False),
+        short["curves"].groupby("run_id", sort=False),
+        short["runs"].iterrows(),
+        strict=True,
+    ):
+        solved_at = whole[whole.accuracy >= 0.95].step.min()
+        assert run_row.steps == own.step.max() == solved_at < 400
+        assert run_row.solved
+        numbers = ["loss", "accuracy", "grad_norm_weights"]
+        np.testing.assert_array_equal(own[numbers], whole[whole.step <= solved_at][numbers])

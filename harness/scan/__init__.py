@@ -2,9 +2,10 @@
 
 The carry of the backward scan is dL/ds_t, the per-step gradient that this project is about.
 
-There are three ways, with the same results: `compiled` (one call of a kernel generated from the cell's formula; CPUs
-with a C compiler), `stepwise` (a torch operation at a time; every device), and `general` (autograd through any step,
-for cells that are no recurrent product with a pointwise step). Which one is taken is decided here and nowhere else.
+There are several ways, with the same results: `compiled` (one call of a kernel generated from the cell's formula; CPUs
+with a C compiler), `stepwise` (a torch operation at a time; every device; as CUDA graphs in `graphed`), and `general`
+(autograd through any step, for cells that are no recurrent product with a pointwise step). Which one is taken is
+decided here and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from harness.cells import Cell, PointwiseCell
 from harness.scan.compiled import kernel
 from harness.scan.general import GeneralScanner
+from harness.scan.graphed import GraphedScanner
 from harness.scan.interface import Buffers, Outside, Scanner, StepGradients, Trace, norm
 from harness.scan.stepwise import StepwiseScanner
 
@@ -24,9 +26,11 @@ def scanner(cell: Cell, dtype: torch.dtype, device: torch.device, compile: bool)
     """The way to run a cell.
 
     Args:
-        compile: use a compiled kernel where one can be made.
+        compile: use a compiled kernel where one can be made, or CUDA graphs on a GPU.
     """
     if not isinstance(cell, PointwiseCell):
         return GeneralScanner(cell)
+    if compile and device.type == "cuda":
+        return GraphedScanner(StepwiseScanner(cell))
     found = kernel(cell, dtype, device) if compile else None
     return found or StepwiseScanner(cell)
