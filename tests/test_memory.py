@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
-from torch.autograd.profiler import profile
 
+from harness.bench.memory import peak_bytes
 from harness.cells import PointwiseCell
 from harness.network import Network
 from harness.plugins import registry
@@ -17,31 +14,11 @@ from tests.test_engine import by, cross_entropy, make_data, make_network
 POINTWISE = [name for name in registry().names("cell") if issubclass(registry().get("cell", name), PointwiseCell)]
 
 
-class Peak:
-    """The most bytes that torch held above what it held at the start."""
-
-    bytes = 0
-
-
-@contextmanager
-def counted() -> Iterator[Peak]:
-    """Counts every allocation and release of torch's CPU allocator."""
-    peak = Peak()
-    with profile(profile_memory=True) as found:
-        yield peak
-    held = 0
-    for event in found.kineto_results.events():
-        if event.name() == "[memory]":
-            held += event.nbytes()
-            peak.bytes = max(peak.bytes, held)
-
-
 def step_bytes(network: Network, steps: int, batch: int) -> int:
     inputs, targets = make_data(network, steps, batch, scored=[steps])
     grad, keep = torch.zeros_like(network.flat), network.step_gradients(inputs)
-    with counted() as peak, torch.no_grad():
-        network.gradients(inputs, [steps], cross_entropy(targets), grad, keep)
-    return peak.bytes
+    with torch.no_grad():
+        return peak_bytes(lambda: network.gradients(inputs, [steps], cross_entropy(targets), grad, keep))
 
 
 def stored_bytes(network: Network, steps: int, batch: int) -> int:
