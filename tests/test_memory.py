@@ -52,3 +52,21 @@ def test_recomputing_needs_memory_for_the_root_of_the_length(way: str) -> None:
     states = stored_bytes(network, steps, batch=8) // 6 * 2 // span
     assert taken <= 1.5 * stored_bytes(network, span, batch=8) + 2 * states
     assert taken <= 0.1 * stored_bytes(network, steps, batch=8)
+
+
+def test_a_sequence_of_20000_steps_can_be_trained_on() -> None:
+    made = make_network("lstm", members=1, features=4, hidden_size=32, dtype=torch.float32)
+    network = Network(made.shape, made.flat, recompute=True)
+    steps, batch = 20_000, 4
+    inputs, targets = make_data(network, steps, batch, scored=[steps])
+    inputs, grad, keep = inputs.float(), torch.zeros_like(network.flat), network.step_gradients(inputs.float())
+    losses = []
+    with torch.no_grad():
+        for _ in range(3):
+            loss, _ = network.gradients(inputs, [steps], cross_entropy(targets), grad, keep)
+            network.flat -= 0.01 * grad
+            losses.append(loss.mean().item())
+    assert losses[2] < losses[0]
+    assert keep[1].norms["c"].isfinite().all()
+    held = sum(buffers.bytes for buffers in network.buffers)
+    assert held <= 0.02 * stored_bytes(network, steps, batch) / 2

@@ -124,7 +124,7 @@ class CompiledTrace:
 
     Attributes:
         inputs: x, shape (K, T, B, F).
-        act: (K, T, B, G · H): the products of every gate.
+        act: the products of every gate, as many numbers as (K, T, B, G · H), in the order of the kernel.
         states: for each part (K, T + 1, B, H): s_0, s_1, …, s_T.
     """
 
