@@ -24,10 +24,11 @@ from rich.table import Table
 from harness.errors import UserError
 from harness.figures import Figure
 from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, summary
+from harness.gather import gather, load
 from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
 from harness.plugins import PACKAGE, registry
 from harness.rendering import styled, svg_and_png
-from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, gather, load, write_atomically, write_text
+from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, write_atomically, write_text
 
 SHOWN_RUNS = 1000
 """Most rows in the report's table of runs; `tables/runs.csv` has all."""
@@ -92,6 +93,7 @@ def build(directory: Path, tables: Tables) -> Path:
         "runs": tables.runs,
         "overview": _overview(tables.runs),
         "findings": findings(tables),
+        "left_out": tables.left_out,
         "sections": sections,
         "columns": _columns(tables.runs),
         "rows": [_row(run, _columns(tables.runs)) for _, run in tables.runs.head(SHOWN_RUNS).iterrows()],
@@ -250,12 +252,19 @@ def print_summary(tables: Tables) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m harness.report``: rebuild reports; the last line printed is a report's path."""
+    """``python -m harness.report``: rebuild reports; the last line printed is a report's path.
+
+    A job with a damaged table is left out, with a line on stderr that names the file; the exit code is 0 all the
+    same: there is a report, and it says what is missing.
+    """
     parser = argparse.ArgumentParser(prog="python -m harness.report", description="Rebuild reports from their tables.")
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a results directory")
     try:
         for directory in parser.parse_args(arguments).directories:
-            tables = gather(directory) if any(directory.glob("jobs/*/tables/runs.parquet")) else load(directory)
+            has_jobs = any(directory.glob("jobs/*/tables/runs.parquet"))
+            tables = gather(directory, skip_damaged=True) if has_jobs else load(directory)
+            for problem in tables.left_out:
+                print(f"left out: {problem}", file=sys.stderr)
             print(build(directory, tables))
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)

@@ -31,11 +31,12 @@ from omegaconf import DictConfig, OmegaConf
 
 import harness
 from harness.errors import UserError
+from harness.gather import gather
 from harness.job import describe, plain, work
 from harness.progress import Planned, Watch
 from harness.report import build, print_summary
 from harness.settings import PACKED, members
-from harness.tables import gather, write_text
+from harness.tables import write_text
 
 MAX_MEMBERS = 64
 """Most runs in one pack: larger packs bring nothing more on a CPU and need memory in proportion."""

@@ -9,7 +9,8 @@ import pytest
 
 import harness
 from harness.errors import UserError
-from harness.tables import gather, read_table, write_atomically, write_tables
+from harness.gather import gather
+from harness.tables import read_table, write_atomically, write_tables
 
 
 def job(directory: Path, number: int, ids: list[str]) -> None:
