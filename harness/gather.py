@@ -35,6 +35,9 @@ PIECES_AT_ONCE = 512
 AHEAD = 4
 """Pieces that are read while one is being written."""
 
+# Reading ahead pays on a network store, and takes a gigabyte more for a large table.
+PARQUET = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False))
+
 Result = TypeVar("Result")
 
 
@@ -93,7 +96,7 @@ def _merged(directory: Path, left_out: Sequence[str] = ()) -> Tables:
     for path in paths:
         with opened(path):
             pass
-    return Tables({path.stem: ds.dataset(path) for path in paths}, left_out=left_out)
+    return Tables({path.stem: ds.dataset(path, format=PARQUET) for path in paths}, left_out=left_out)
 
 
 def _finished_jobs(directory: Path) -> list[Path]:

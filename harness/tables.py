@@ -102,6 +102,10 @@ class Tables(Mapping[str, pd.DataFrame]):
     def __repr__(self) -> str:
         return "Tables(" + ", ".join(f"{name}: {self.rows(name)} rows" for name in self) + ")"
 
+    def limited(self, most_rows: int) -> Tables:
+        """The same tables, those with more rows only in parts."""
+        return Tables(self._sources, most_rows, self.left_out)
+
     def rows(self, name: str) -> int:
         """How many rows a table has, without reading it."""
         source = self._sources[name]
