@@ -65,7 +65,7 @@ def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.Dat
         np.maximum.at(latest, run[own], step[own])
         own &= step == latest[run]
         # Copies: a view of a few rows would keep the whole batch.
-        kept = {name: batch.column(name).to_numpy()[own] for name in ("lag", "grad_norm")}
+        kept = {name: batch.column(name).to_numpy(zero_copy_only=False)[own] for name in ("lag", "grad_norm")}
         found.append(pd.DataFrame({"run": run[own], "step": step[own], **kept}))
     if not found:
         return pd.DataFrame({"run": [], "lag": [], "grad_norm": []})
