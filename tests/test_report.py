@@ -146,6 +146,18 @@ def test_reports_of_hardly_anything_are_built(tmp_path: Path, changes: dict[str,
     assert "runs" in path.read_text("utf-8")
 
 
+def test_a_figure_that_takes_a_table_that_is_too_large_whole_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tables(tmp_path / "jobs" / "0" / "tables", dict(made_tables(cells=("rnn",), lengths=(8,), seeds=(0,))))
+    monkeypatch.setattr(report, "MOST_ROWS", 20)
+    monkeypatch.setattr(registry().get("figure", "accuracy_map"), "draw", lambda self, tables: tables.gradients)
+    assert report.main([str(tmp_path)]) == 0
+    page = html(tmp_path)
+    assert "gradients has 144 rows, too many at once; ask for a part with read() or scan()" in page
+    assert page.count("could not be drawn") == 1
+
+
 def test_several_experiments_have_a_section_and_figures_each(tmp_path: Path) -> None:
     one, two = made_tables(cells=("rnn",), lengths=(8,)), made_tables(cells=("lstm",), lengths=(9,), experiment="other")
     both = Tables({name: pd.concat([one[name], two[name]]) for name in one})
@@ -153,6 +165,24 @@ def test_several_experiments_have_a_section_and_figures_each(tmp_path: Path) -> 
     assert '<h2 id="recall_dish">' in page
     assert '<h2 id="other">' in page
     assert (tmp_path / "figures" / "accuracy_map-other.svg").exists()
+
+
+def test_a_figure_of_one_experiment_sees_only_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, experiment in enumerate(("recall_dish", "other")):
+        made = made_tables(cells=("rnn",), lengths=(8 + number,), seeds=(0,), experiment=experiment)
+        write_tables(tmp_path / "jobs" / str(number) / "tables", dict(made))
+    seen = []
+
+    def draw(self: Figure, tables: Tables) -> None:
+        parts = tables.read("gradients", ["run_id", "lag"], [("step", "==", 0)])
+        seen.append((set(tables.runs.run_id), set(tables.gradients.run_id), set(parts.run_id), parts.lag.max()))
+
+    monkeypatch.setattr(registry().get("figure", "accuracy_map"), "draw", draw)
+    assert report.main([str(tmp_path)]) == 0
+    (one, *_), (two, *_) = seen
+    assert [each[1:3] for each in seen] == [(one, one), (two, two)]
+    assert [each[3] for each in seen] == [7, 8]
+    assert not one & two
 
 
 def test_a_directory_without_results_is_one_line_and_damage_is_left_out(

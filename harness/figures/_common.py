@@ -113,7 +113,7 @@ def that_fit(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_
             shown = spread(values, most)
             runs = runs[runs[column].isin(shown)]
             missing = [f"{value:g}" for value in values if value not in shown]
-            named = ", ".join(missing) if len(missing) <= MOST_NAMED else f"from {missing[0]} to {missing[-1]}"
+            named = ", ".join(missing) if len(missing) <= MOST_NAMED else f"{len(missing)} others"
             remarks.append(f"{most} of {len(values)} {words} are shown, without {named}")
     return runs, "; ".join(remarks)
 
