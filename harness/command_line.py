@@ -22,6 +22,7 @@ from harness.options import Options
 from harness.plugins import registry, shipped_folder
 from harness.settings import Settings, described
 from harness.sweep import PackingSweeper
+from harness.trackers import TRACKERS
 
 HELP = """\
 Compare recurrent networks by what they learn and by how much gradient arrives at every time step.
@@ -105,7 +106,7 @@ def defaults(model: type[Options]) -> dict[str, Any]:
 
 def help_template() -> str:
     """The text of ``--help``, with every setting and every plugin's options."""
-    lines = [*described(Settings)]
+    lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
     for kind in ("cell", "experiment"):
         for plugin in registry().of_kind(kind):
             options = described(plugin.target, f"{kind}.")
@@ -139,7 +140,7 @@ def one_line(text: str) -> str:
 
 def setting_names() -> list[str]:
     """Every key that can be set, those of all plugins included."""
-    names = ["experiment", "cell", *(key for key, _ in described(Settings))]
+    names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
     for kind in ("cell", "experiment"):
         names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]
     return sorted(set(names))
