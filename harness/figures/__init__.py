@@ -15,12 +15,14 @@ class Figure(ABC):
 
     A subclass states its `name` (file name and plugin name), `title`, `caption` (how to read it, for
     somebody who has not seen the code) and `order` (its place in the report), and draws itself from tables.
+    One that makes sense for some experiments alone names them in `experiments`.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     caption: ClassVar[str]
     order: ClassVar[int] = 100
+    experiments: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def draw(self, tables: Tables) -> Canvas | None:
