@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.experiment import Batch, Experiment, Sample
+from harness.experiment import Batch, Classes, Experiment, Sample
 
 # Each dish with the ingredient that belongs to it, Chinese and English.
 DISHES = [
@@ -72,8 +72,8 @@ class RecallDish(Experiment):
         return len(FIXED) + 2 * self.n_dishes
 
     @property
-    def output_size(self) -> int:
-        return self.n_dishes
+    def outputs(self) -> Classes:
+        return Classes(self.n_dishes)
 
     def chance(self, seq_len: int) -> float:
         return 1 / self.n_dishes
@@ -94,7 +94,6 @@ class RecallDish(Experiment):
         return Batch(
             inputs=tokens,
             targets=dish[:, None],
-            scored=np.array([seq_len]),
             cue=np.full(batch_size, len(OPENING) + 1),
         )
 
@@ -108,7 +107,7 @@ class RecallDish(Experiment):
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample:
         """A sentence in Chinese and English, with the right and the given dish."""
         words = [self._word(token) for token in batch.inputs[index]]
-        cue = int(batch.cue[index]) - 1
+        cue = int(batch.cue[index, 0]) - 1
         words[cue] = (words[cue][0] + "：", words[cue][1] + ":")
         right, given = int(batch.targets[index, 0]), output[0]
         return Sample(

@@ -6,23 +6,29 @@ import importlib
 import os
 import re
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.errors import UserError, unknown, unknown_setting
-from harness.job import run_job
-from harness.options import Options
-from harness.plugins import registry, shipped_folder
+from harness.experiment import Experiment
+from harness.job import plain, run_job
+from harness.plugins import listed, plugin_files, registry, shipped_folder, use
 from harness.settings import Settings, described
 from harness.sweep import PackingSweeper
 from harness.trackers import TRACKERS
+
+GROUPS = ["cell"]
+"""Config groups that an experiment may choose from in its `defaults`."""
 
 HELP = """\
 Compare recurrent networks by what they learn and by how much gradient arrives at every time step.
@@ -51,8 +57,9 @@ def main() -> None:
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     # Hydra prints errors over many lines unless it is told to let them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    register()
     try:
+        use_plugin_files()
+        register()
         _as_multirun()
         hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
     except Exception as error:
@@ -60,6 +67,20 @@ def main() -> None:
             raise
         print(f"harness: {explain(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def use_plugin_files() -> None:
+    """Take in the files of ``plugins=[…]``: what they bring must be known before the command line is read."""
+    # While the shell completes a line, that line stands in a variable.
+    for word in [*sys.argv[1:], *os.environ.get("COMP_LINE", "").split()]:
+        if word.startswith("plugins="):
+            use(files := listed(OverridesParser.create().parse_override(word).value()))
+            # Jobs may run in other directories.
+            absolute = f"plugins=[{','.join(repr(str(Path(file).resolve())) for file in files)}]"
+            sys.argv = [absolute if each == word else each for each in sys.argv]
+    for broken in registry().broken:
+        if Path(broken.origin) in plugin_files():
+            print(f"harness: {broken.origin} cannot be used: {broken.reason}", file=sys.stderr)
 
 
 def _as_multirun() -> None:
@@ -83,9 +104,33 @@ def register() -> None:
                 group="hydra/sweeper")  # fmt: skip
     store.store("harness", {"app_name": "harness", "header": "", "footer": "", "template": help_template()},
                 group="hydra/help")  # fmt: skip
-    for kind in ("cell", "experiment"):
-        for plugin in registry().of_kind(kind):
-            store.store(plugin.name, {"name": plugin.name, **defaults(plugin.target)}, group=kind)
+    for plugin in registry().of_kind("cell"):
+        store.store(plugin.name, {"name": plugin.name, **plugin.target.defaults_of_options()}, group="cell")
+    for plugin in registry().of_kind("experiment"):
+        store.store(plugin.name, experiment_config(plugin.target), group="experiment", package="_global_")
+        if plugin.target.sweep:
+            store.store(plugin.name, study_config(plugin.target), group="study", package="_global_")
+
+
+def experiment_config(experiment: type[Experiment]) -> dict[str, Any]:
+    """An experiment's options, and the settings of the run that it starts from."""
+    made = OmegaConf.create({"experiment": {"name": experiment.name, **experiment.defaults_of_options()}})
+    choices = []
+    for key, value in experiment.defaults.items():
+        if key in GROUPS:
+            choices.append({f"override /{key}": value})
+        else:
+            OmegaConf.update(made, key, value)
+    return {"defaults": ["_self_", *choices], **plain(made)}
+
+
+def study_config(experiment: type[Experiment]) -> dict[str, Any]:
+    """The study that runs an experiment's own sweep."""
+    params = {key: str(value) for key, value in experiment.sweep.items()}
+    return {
+        "defaults": ["_self_", {"override /experiment": experiment.name}],
+        "hydra": {"sweeper": {"params": params}},
+    }
 
 
 def _register_sweeper() -> None:
@@ -97,11 +142,6 @@ def _register_sweeper() -> None:
         namespace = sys.modules["hydra_plugins"] = ModuleType("hydra_plugins")
     module = sys.modules[PackingSweeper.__module__] = sys.modules["harness.sweep"]
     namespace.harness = module  # type: ignore[attr-defined]
-
-
-def defaults(model: type[Options]) -> dict[str, Any]:
-    """The options of a plugin with their defaults."""
-    return {key: field.get_default(call_default_factory=True) for key, field in model.model_fields.items()}
 
 
 def help_template() -> str:
@@ -121,7 +161,7 @@ def explain(error: Exception) -> str:
     """One line for any error: ours, Hydra's, OmegaConf's, or one that nobody foresaw."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return str(unknown(group, name, error.options))
+        return str(registry().why_not(group, name) or unknown(group, name, error.options))
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as key=value ({one_line(error.message)})"
     if found := re.search(r"Could not override '(?:\w+@)?([^']+)'", str(error)):

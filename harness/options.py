@@ -14,6 +14,11 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @classmethod
+    def defaults_of_options(cls) -> dict[str, Any]:
+        """All options with their defaults."""
+        return {key: field.get_default(call_default_factory=True) for key, field in cls.model_fields.items()}
+
 
 Model = TypeVar("Model", bound=Options)
 

@@ -2,17 +2,21 @@
 
 A plugin is a class with a ``name`` in a module of its own: a `Cell` in ``harness/cells``, an `Experiment`
 in ``experiments``, a `Figure` in ``harness/figures``, or any of them in a module that an installed package
-announces under the entry-point group ``harness.plugins``. Nothing is registered by hand. A module that
-cannot be imported is listed as broken, with the reason, and never stops the others.
+announces under the entry-point group ``harness.plugins``, or in a file that is named with
+``plugins=[path/to/file.py]``. Nothing is registered by hand. What cannot be used is listed as broken, with
+the reason, and never stops the others.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -20,7 +24,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from harness.errors import UserError, unknown
+from harness.options import Options
 from harness.tables import first_line
 
 PACKAGE = Path(__file__).parent
@@ -50,8 +57,13 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Broken:
-    """A module that could not be used, and the one-line reason."""
+    """A module, or a class in it, that could not be used, and the one-line reason.
 
+    Attributes:
+        name: the plugin's name as far as it is known, else the module's.
+    """
+
+    name: str
     origin: str
     reason: str
 
@@ -79,10 +91,14 @@ class Registry:
         """
         if (kind, name) in self.plugins:
             return self.plugins[kind, name].target
+        raise self.why_not(kind, name) or unknown(kind, name, self.names(kind))
+
+    def why_not(self, kind: str, name: str) -> UserError | None:
+        """Why a plugin cannot be used, where a broken one has this name."""
         for broken in self.broken:
-            if Path(broken.origin).stem == name:
-                raise UserError(f"{kind}={name}: its file {broken.origin} cannot be used: {broken.reason}")
-        raise unknown(kind, name, self.names(kind))
+            if name in (broken.name, Path(broken.origin).stem):
+                return UserError(f"{kind}={name}: {broken.origin} cannot be used: {broken.reason}")
+        return None
 
 
 def kinds() -> dict[str, type[Any]]:
@@ -94,22 +110,58 @@ def kinds() -> dict[str, type[Any]]:
     return {"cell": Cell, "experiment": Experiment, "figure": Figure}
 
 
+_files: list[Path] = []
+
+
+def listed(value: object) -> list[str]:
+    """The setting ``plugins``: a list of paths, or one path."""
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def use(paths: Iterable[str | Path]) -> None:
+    """Add plugin files to those that this process knows.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    for path in map(Path, paths):
+        if path.suffix != ".py" or not path.is_file():
+            raise UserError(f"plugins=[{path}]: no such file; valid: paths of Python files")
+        if path.resolve() not in _files:
+            _files.append(path.resolve())
+            registry.cache_clear()
+
+
+def plugin_files() -> list[Path]:
+    """The files that were taken in by `use`."""
+    return [*_files]
+
+
 @cache
 def registry() -> Registry:
-    """All plugins of this installation (found once per process)."""
+    """All plugins of this installation and of the files in use (found once per process)."""
     plugins: dict[tuple[str, str], Plugin] = {}
     broken: list[Broken] = []
     bases = kinds()
     for origin, load in _modules():
         try:
-            for plugin in _plugins_in(load(), origin, bases):
-                key = (plugin.kind, plugin.name)
-                if key in plugins:
-                    raise UserError(f"{plugin.kind} {plugin.name!r} exists already in {plugins[key].origin}")
-                plugins[key] = plugin
-        except Exception as error:
-            broken.append(Broken(origin, f"{type(error).__name__}: {first_line(error)}"))
+            module = load()
+        except (Exception, SystemExit) as error:
+            broken.append(Broken(Path(origin).stem, origin, _reason(error)))
+            continue
+        for kind, target in _plugins_in(module, bases):
+            try:
+                plugin = Plugin(kind, _checked(kind, target), target, origin)
+                if (kind, plugin.name) in plugins:
+                    raise UserError(f"{kind} {plugin.name!r} exists already in {plugins[kind, plugin.name].origin}")
+                plugins[kind, plugin.name] = plugin
+            except Exception as error:
+                broken.append(Broken(getattr(target, "name", target.__name__), origin, _reason(error)))
     return Registry(plugins, broken)
+
+
+def _reason(error: BaseException) -> str:
+    return first_line(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
 
 
 def _modules() -> Iterator[tuple[str, Any]]:
@@ -125,6 +177,9 @@ def _modules() -> Iterator[tuple[str, Any]]:
                 yield origin, lambda name=f"{package}.{path.stem}", path=path: import_file(name, path)
     for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
         yield entry.value, entry.load
+    for path in _files:
+        name = f"harness_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+        yield str(path), lambda name=name, path=path: import_file(name, path)
 
 
 def import_file(name: str, path: Path) -> ModuleType:
@@ -144,35 +199,70 @@ def import_file(name: str, path: Path) -> ModuleType:
     return module
 
 
-def _plugins_in(module: ModuleType, origin: str, bases: dict[str, type[Any]]) -> Iterator[Plugin]:
+def _plugins_in(module: ModuleType, bases: dict[str, type[Any]]) -> Iterator[tuple[str, type[Any]]]:
+    """The classes of a module that are meant to be plugins: those with a name of their own."""
     for target in vars(module).values():
-        if not inspect.isclass(target) or target.__module__ != module.__name__ or inspect.isabstract(target):
+        if not inspect.isclass(target) or target.__module__ != module.__name__:
             continue
         for kind, base in bases.items():
-            if issubclass(target, base):
-                plugin: Any = target
-                yield Plugin(kind, plugin.name, plugin, origin)
+            if issubclass(target, base) and ("name" in vars(target) or not inspect.isabstract(target)):
+                yield kind, target
 
 
-def studies() -> dict[str, str]:
-    """Names of the studies in ``conf/study``, with the first comment line of each as its summary."""
-    found = {}
+def _checked(kind: str, target: type[Any]) -> str:
+    """The plugin's name, after a look at what would otherwise break those who never asked for it.
+
+    Raises:
+        UserError: the class cannot be registered.
+    """
+    if missing := sorted(getattr(target, "__abstractmethods__", ())):
+        raise UserError(f"{target.__name__} does not define {', '.join(missing)}")
+    name = getattr(target, "name", None)
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(f"{target.__name__}.name = {name!r}; valid: lower-case letters, digits and _")
+    if kind == "experiment" and not isinstance(getattr(target, "claim", None), str):
+        raise UserError(f"{target.__name__} does not define claim")
+    if issubclass(target, Options):
+        OmegaConf.create(target.defaults_of_options())
+        target()
+    return name
+
+
+def studies() -> dict[str, tuple[str, str]]:
+    """For every study where it comes from and what it is: those of ``conf/study``, and experiments' own sweeps."""
+    found = {
+        plugin.name: (plugin.origin, plugin.target.claim)
+        for plugin in registry().of_kind("experiment")
+        if plugin.target.sweep
+    }
     for path in sorted((shipped_folder("conf") / "study").glob("*.yaml")):
         comments = [line.lstrip("# ") for line in path.read_text("utf-8").splitlines() if line.startswith("#")]
-        found[path.stem] = next((line for line in comments if not line.startswith("@")), "")
+        summary = next((line for line in comments if not line.startswith("@")), "")
+        found[path.stem] = (f"conf/study/{path.name}", summary)
     return found
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print every plugin and study: kind, name, where it comes from, and its one-line summary."""
+    parser = argparse.ArgumentParser(prog="python -m harness.plugins", description="List plugins and studies.")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="a plugin file to list besides")
+    try:
+        use(parser.parse_args(arguments).files)
+    except UserError as error:
+        print(f"harness.plugins: {error}", file=sys.stderr)
+        return 1
     found = registry()
     lines = [(plugin.kind, plugin.name, plugin.origin, plugin.summary) for plugin in found.plugins.values()]
-    lines += [("study", name, f"conf/study/{name}.yaml", text) for name, text in studies().items()]
-    lines += [("broken", Path(each.origin).stem, each.origin, each.reason) for each in found.broken]
+    lines += [("study", name, *where) for name, where in studies().items()]
+    lines += [("broken", each.name, each.origin, each.reason) for each in found.broken]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     for line in lines:
         print("  ".join([*(text.ljust(width) for text, width in zip(line, widths, strict=False)), line[3]]))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    # Under this name the module would be a second one beside the one that plugins import.
+    from harness.plugins import main as imported_main
+
+    sys.exit(imported_main())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from harness.experiment import Experiment
+from harness.data import Data
 from harness.network import Network
 from harness.scan import norm
 
@@ -43,20 +42,16 @@ class Probe:
     grad_norm_weights: Tensor
 
 
-def probe(network: Network, experiment: Experiment, inputs: Tensor, targets: Tensor, scored: Sequence[int]) -> Probe:
+def probe(network: Network, data: Data) -> Probe:
     """Measure every per-step gradient of every sample's own loss.
 
     Args:
-        inputs: (K, T, B, input_size), in the precision to probe in, like the network.
-        targets: (K, B, S).
-        scored: the S time steps (1-based) that are read out.
+        data: the probe batch, in the precision to probe in, like the network.
     """
-    keep = network.step_gradients(inputs)
+    keep = network.step_gradients(data.inputs)
     grad_flat = torch.zeros_like(network.flat)
     # The sum over the batch leaves every sample the gradient of its own loss: samples do not interact.
-    loss, grad_x = network.gradients(
-        inputs, scored, lambda outputs: experiment.loss(outputs, targets), grad_flat, keep, need_input_grad=True
-    )
+    loss, grad_x = network.gradients(data.inputs, data.scored, data.loss, grad_flat, keep, need_input_grad=True)
     assert grad_x is not None
     profiles = [Profile(layer, part, norms) for layer, steps in keep.items() for part, norms in steps.norms.items()]
-    return Probe([*profiles, Profile(0, "x", norm(grad_x))], loss, norm(grad_flat / inputs.shape[2]))
+    return Probe([*profiles, Profile(0, "x", norm(grad_x))], loss, norm(grad_flat / data.inputs.shape[2]))

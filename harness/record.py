@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor
 
-from harness.experiment import Batch
+from harness.evaluation import Evaluation
 from harness.gradient_flow import GradientFlow, gradient_flow
 from harness.probe import Probe, Profile
 from harness.settings import Settings
@@ -66,8 +65,7 @@ class Record:
         present: Sequence[int],
         probe: Probe,
         cue: NDArray[np.int64],
-        loss: Tensor,
-        accuracy: Tensor,
+        evaluation: Evaluation,
         spectral_radius: Sequence[float],
     ) -> None:
         """Note an evaluation and a probe of the members that are present and still open.
@@ -79,7 +77,7 @@ class Record:
         self._gradients += [_gradient_rows(ids, step, profile, rows) for profile in probe.profiles]
         for row in rows:
             k = present[row]
-            self._last[k] = {"loss": float(loss[row]), "accuracy": float(accuracy[row])}
+            self._last[k] = {"loss": float(evaluation.loss[row]), "accuracy": float(evaluation.accuracy[row])}
             self._curves.append(
                 {
                     "run_id": self.members[k].run_id,
@@ -90,6 +88,11 @@ class Record:
                     "spectral_radius": spectral_radius[row],
                 }
             )
+            self._samples[k] = [
+                {"run_id": self.members[k].run_id, "sample": index, **vars(sample)}
+                for index, sample in enumerate(evaluation.shown[row])
+                if sample is not None
+            ]
             self._note_flow(k, row, probe, cue[row])
             if self.members[k].train.stop_solved and self._solved(k):
                 self.active[k] = False
@@ -101,7 +104,7 @@ class Record:
         memory = self.members[k].cell.memory
         norms = next(each.norms for each in probe.profiles if (each.layer, each.part) == (1, memory))[row]
         by_sample = norms.cpu().numpy()
-        cue_norm = by_sample[cue - 1, np.arange(len(cue))].mean()
+        cue_norm = by_sample[cue - 1, np.arange(len(cue))[:, None]].mean()
         flow = gradient_flow(by_sample.mean(axis=1)[::-1], cue_norm)
         self._flows[k].setdefault("first", flow)
         self._flows[k]["last"] = flow
@@ -109,17 +112,6 @@ class Record:
 
     def _solved(self, k: int) -> bool:
         return self._last[k]["accuracy"] >= self.members[k].experiment.solved_at
-
-    def answered(self, present: Sequence[int], batches: Sequence[Batch], outputs: NDArray[np.float64]) -> None:
-        """Keep what the members last answered to the first held-out samples; outputs (K, shown, S, classes)."""
-        for row, k in enumerate(present):
-            settings = self.members[k]
-            shown = [settings.experiment.show(batches[row], i, outputs[row, i]) for i in range(outputs.shape[1])]
-            self._samples[k] = [
-                {"run_id": settings.run_id, "sample": i, **vars(sample)}
-                for i, sample in enumerate(shown)
-                if sample is not None
-            ]
 
     def tables(self, seconds: float) -> dict[str, pd.DataFrame]:
         """All tables; ``seconds`` is each run's share of the pack's time."""
@@ -144,6 +136,7 @@ class Record:
             "status": "ok" if self.diverged_at[k] is None else "diverged",
             **self._last[k],
             "chance": experiment.chance(settings.seq_len),
+            "chance_loss": experiment.chance_loss(settings.seq_len),
             "solved": self._solved(k),
             **vars(last),
             **{f"{name}_init": value for name, value in vars(first).items()},
@@ -176,7 +169,7 @@ def runs_table(members: Sequence[Settings], outcomes: Sequence[dict[str, object]
 
 INTEGER_OUTCOMES = ["diverged_at", "steps", "parameters", "eval_samples"]
 FLOAT_OUTCOMES = {
-    "accuracy", "loss", "chance", "decay_rate", "grad_ratio", "horizon", "seconds", "cue_step",
+    "accuracy", "loss", "chance", "chance_loss", "decay_rate", "grad_ratio", "horizon", "seconds", "cue_step",
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.errors import UserError
+from harness.experiment import Experiment
 from harness.figures import Figure
 from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, spread, summary
 from harness.gather import gather, load
@@ -82,8 +83,10 @@ class Section:
     experiment: str
     about: str
     claim: str
+    verdict: str
     figures: list[Drawn]
     sentences: list[dict[str, Any]]
+    artefacts: list[str]
 
 
 def build(directory: Path, tables: Tables) -> Path:
@@ -131,13 +134,44 @@ def _only(tables: Tables, experiment: str, alone: bool) -> Tables:
 
 
 def _section(directory: Path, tables: Tables, experiment: str, alone: bool) -> Section:
-    about = claim = ""
+    about = claim = verdict = ""
+    artefacts: list[str] = []
     if experiment in registry().names("experiment"):
         plugin = registry().get("experiment", experiment)
         about, claim = (plugin.__doc__ or "").strip().partition("\n")[0], plugin.claim
+        verdict = _verdict(plugin, tables)
+        artefacts = _artefacts(directory, plugin, tables)
     figures = sorted((plugin.target for plugin in registry().of_kind("figure")), key=lambda figure: figure.order)
-    drawn = [_draw(directory, figure(), tables, "" if alone else f"-{experiment}") for figure in figures]
-    return Section(experiment, about, claim, [each for each in drawn if each is not None], _sentences(tables))
+    wanted = [figure for figure in figures if not figure.experiments or experiment in figure.experiments]
+    drawn = [_draw(directory, figure(), tables, "" if alone else f"-{experiment}") for figure in wanted]
+    return Section(
+        experiment, about, claim, verdict, [each for each in drawn if each is not None], _sentences(tables), artefacts
+    )
+
+
+def _verdict(experiment: type[Experiment], tables: Tables) -> str:
+    """Whether the results bear out the claim; a check that raises is a note."""
+    try:
+        verdict = experiment.bears_out(tables)
+    except Exception as error:
+        return f"could not be checked: {type(error).__name__}: {first_line(error)}"
+    if verdict is None:
+        return "not tested by these runs."
+    return f"{'borne out' if verdict.holds else 'not borne out'}. {verdict.numbers}"
+
+
+def _artefacts(directory: Path, experiment: type[Experiment], tables: Tables) -> list[str]:
+    """Write an experiment's own files; their paths from the report on. One that cannot be made is a note."""
+    try:
+        files = experiment.artefacts(tables)
+    except Exception as error:
+        return [f"could not be made: {type(error).__name__}: {first_line(error)}"]
+    for name, content in files.items():
+        write_atomically(
+            directory / "artefacts" / experiment.name / name,
+            lambda temporary, content=content: temporary.write_bytes(content),  # type: ignore[misc]
+        )
+    return [f"artefacts/{experiment.name}/{name}" for name in files]
 
 
 def _draw(directory: Path, figure: Figure, tables: Tables, suffix: str) -> Drawn | None:

@@ -20,7 +20,7 @@ from harness.errors import UserError, unknown
 from harness.experiment import Experiment
 from harness.initial import RECURRENT_INITS
 from harness.options import Options, build
-from harness.plugins import registry
+from harness.plugins import listed, registry, use
 
 PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
 """Settings in which the members of one pack may differ; in the order in which they vary, slowest first."""
@@ -107,10 +107,8 @@ class Settings(Options):
                 f"weight_scale={self.weight_scale}: a negative scale means nothing with init={self.init}, whose "
                 "matrices have no sign; valid: 0 or more (any number with init=identity)"
             )
-        if self.seq_len < (shortest := self.experiment.min_seq_len()):
-            raise UserError(
-                f"seq_len={self.seq_len}: too short for experiment={self.experiment.name}; valid: {shortest} or more"
-            )
+        if valid := self.experiment.refuses(self.seq_len):
+            raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
         return self
 
     def flat(self) -> dict[str, Any]:
@@ -163,6 +161,8 @@ def members(config: dict[str, Any]) -> list[Settings]:
     Raises:
         UserError: one line that names the key, its value and what is valid.
     """
+    config = dict(config)
+    use(listed(config.pop("plugins", [])))
     choices = [(key, value) for key in PACKED if isinstance(value := _get(config, key), list)]
     if empty := [key for key, values in choices if not values]:
         raise UserError(f"{empty[0]}=[]: an empty list; valid: a value, or a list of values")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import harness
+from tests.test_plugins import EXPERIMENT
 
 ROOT = Path(harness.__file__).parent.parent
 QUICK = [
@@ -184,7 +185,7 @@ def test_help_names_every_setting_with_its_meaning(tmp_path: Path) -> None:
         "+study=dish",
     ):
         assert words in done.stdout
-    assert command(tmp_path, "--cfg", "job", "cell=lstm").stdout.rstrip().endswith("forget_bias: 1.0")
+    assert command(tmp_path, "--cfg", "job", "cell=lstm").stdout.rstrip().endswith("n_dishes: 8")
 
 
 def test_plugins_are_listed_one_line_each_and_a_broken_one_with_its_reason(tmp_path: Path) -> None:
@@ -223,3 +224,24 @@ def test_an_installed_package_runs_outside_of_its_source_tree(tmp_path: Path) ->
     done = command(work, *QUICK, PYTHONPATH=str(site))
     assert done.returncode == 0, done.stderr
     assert len(results(work)) == 1
+
+
+def test_a_plugin_file_of_ones_own_brings_its_defaults_its_options_and_its_sweep(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(EXPERIMENT.format(name="mine"))
+    (tmp_path / "bad.py").write_text("import no_such_package")
+    shown = command(tmp_path, "plugins=[mine.py]", "experiment=mine", "--cfg", "job")
+    assert shown.returncode == 0, shown.stderr
+    assert "lr: 0.5" in shown.stdout
+    assert "name: gru" in shown.stdout
+    done = command(tmp_path, "-m", "plugins=[mine.py,bad.py]", "+study=mine", *QUICK[:2], "train.lr=0.1", "cell=rnn")
+    assert done.returncode == 0, done.stderr
+    assert "bad.py cannot be used: ModuleNotFoundError" in done.stderr
+    (directory,) = results(tmp_path)
+    tables = harness.load(directory)
+    assert tables.runs.seq_len.tolist() == [4, 5]
+    assert set(tables.runs["train.lr"]) == {0.1}
+    assert set(tables.runs.cell) == {"rnn"}
+    assert "not tested by these runs" in (directory / "report.md").read_text()
+    asked = command(tmp_path, "plugins=[bad.py]", "experiment=bad")
+    assert asked.returncode == 1
+    assert "bad.py cannot be used: ModuleNotFoundError" in asked.stderr.splitlines()[-1]

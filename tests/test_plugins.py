@@ -8,6 +8,14 @@ from harness import plugins
 from harness.errors import UserError
 
 
+@pytest.fixture(autouse=True)
+def found_anew():
+    """What a test makes the registry find does not outlast it."""
+    yield
+    plugins._files.clear()
+    plugins.registry.cache_clear()
+
+
 @pytest.fixture
 def with_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A registry that finds these files in ``experiments``, besides all cells and figures."""
@@ -22,7 +30,7 @@ def with_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 CELL = """
-from harness.cells import PointwiseCell
+from harness.cells import Cell, PointwiseCell
 class {name}(PointwiseCell):
     '''A cell of somebody else.'''
     name = "{name}"
@@ -69,3 +77,72 @@ def test_every_plugin_says_what_it_is_in_its_first_line() -> None:
     assert not plugins.registry().broken
     for plugin in plugins.registry().plugins.values():
         assert len(plugin.summary) > 20, plugin.name
+
+
+EXPERIMENT = """
+from harness.experiment import Batch, Classes, Experiment
+class {name}(Experiment):
+    '''A task of somebody else.'''
+    name = "{name}"
+    claim = "It can be done."
+    sweep = {{"seq_len": "4,5"}}
+    defaults = {{"cell": "gru", "train.lr": 0.5}}
+    input_size = property(lambda self: 3)
+    outputs = property(lambda self: Classes(3))
+    def chance(self, seq_len): return 1 / 3
+    def sample(self, rng, batch_size, seq_len):
+        row = rng.integers(3, size=(batch_size, seq_len))
+        return Batch(row, row[:, :1])
+"""
+
+
+def test_one_bad_class_leaves_the_others_of_its_file_alone(with_files) -> None:
+    found = with_files(
+        mixed=CELL.format(name="sine")
+        + """
+from pydantic import Field
+class Unfinished(PointwiseCell):
+    name = "unfinished"
+    gates = ("h",)
+class Nameless(PointwiseCell):
+    gates = ("h",)
+    def step(self, pre, state): return {"h": pre}
+class Shouting(Nameless):
+    name = "No Name!"
+class Demanding(Nameless):
+    name = "demanding"
+    needed: int
+class Contradictory(Nameless):
+    name = "contradictory"
+    size: int = "many"
+    model_config = {**Cell.model_config, "validate_default": True}
+class Exotic(Nameless):
+    name = "exotic"
+    thing: object = object()
+    model_config = {**Cell.model_config, "arbitrary_types_allowed": True}
+"""
+    )
+    assert "sine" in found.names("cell")
+    reasons = {broken.name: broken.reason for broken in found.broken}
+    assert reasons["unfinished"] == "Unfinished does not define step"
+    assert "name = None" in reasons["Nameless"]
+    assert "valid: lower-case" in reasons["No Name!"]
+    assert "needed" in reasons["demanding"]
+    assert "size" in reasons["contradictory"]
+    assert "object" in reasons["exotic"]
+
+
+def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(EXPERIMENT.format(name="mine"))
+    assert "mine" not in plugins.registry().names("experiment")
+    plugins.use([path])
+    assert plugins.registry().plugins["experiment", "mine"].origin == str(path)
+    assert plugins.studies()["mine"] == (str(path), "It can be done.")
+    with pytest.raises(UserError, match="no such file"):
+        plugins.use([tmp_path / "not_there.py"])
+
+
+def test_a_module_that_exits_is_only_broken(with_files) -> None:
+    found = with_files(rude="raise SystemExit('bye')")
+    assert [broken.reason for broken in found.broken] == ["SystemExit: bye"]

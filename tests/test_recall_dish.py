@@ -33,7 +33,7 @@ def test_a_sentence_names_its_dish_once_and_asks_for_it_at_the_end(seq_len: int)
 
 def test_the_cue_is_where_the_dish_is_named() -> None:
     batch, _ = draw()
-    named = batch.inputs[np.arange(200), batch.cue - 1]
+    named = batch.inputs[np.arange(200), batch.cue[:, 0] - 1]
     assert len(set(named)) == 8
     assert all(len(set(batch.targets[named == token, 0])) == 1 for token in set(named))
 
