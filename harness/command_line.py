@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
+import json
 import os
 import re
 import sys
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -16,12 +16,15 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.conduct import CONDUCT
 from harness.errors import UserError, unknown, unknown_setting
 from harness.job import run_job
 from harness.options import Options
 from harness.plugins import registry, shipped_folder
 from harness.settings import Settings, described
-from harness.sweep import PackingSweeper
+from harness.sweep import INTERRUPTED, PackingSweeper
+
+SWEEPER = "hydra_plugins.harness.PackingSweeper"
 
 HELP = """\
 Compare recurrent networks by what they learn and by how much gradient arrives at every time step.
@@ -30,6 +33,7 @@ Compare recurrent networks by what they learn and by how much gradient arrives a
   python -m harness cell=lstm seq_len=40             one run, other settings
   python -m harness -m cell=rnn,lstm seed=0,1,2      a sweep over all combinations
   python -m harness -m +study=dish                   a named sweep
+  python -m harness resume=DIR                       go on with a sweep that was interrupted
   python -m harness.report DIR                       rebuild the report of a results directory
   python -m harness.plugins                          every experiment, cell, figure and study
 
@@ -52,13 +56,45 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register()
     try:
+        _resume()
         _as_multirun()
         hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
+    except KeyboardInterrupt:
+        print("harness: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if wants_traceback:
             raise
         print(f"harness: {explain(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _resume() -> None:
+    """Turn ``resume=DIR`` into Hydra's words: the directory, and where nothing else is said the old command.
+
+    Raises:
+        UserError: there is no sweep in the directory to go on with.
+    """
+    prefix = "resume="
+    given = [each for each in sys.argv[1:] if each.startswith(prefix)]
+    if not given:
+        return
+    directory = Path(given[-1].removeprefix(prefix).strip("'\""))
+    rest = [each for each in sys.argv[1:] if each not in (*given, "-m", "--multirun")]
+    if not rest:
+        try:
+            rest = json.loads((directory / "provenance.json").read_text("utf-8"))["arguments"]
+        except (OSError, ValueError, KeyError):
+            raise UserError(
+                f"{given[-1]}: no sweep to go on with here; valid: a results directory of a sweep"
+            ) from None
+    rest = [each for each in rest if not each.startswith(("hydra.sweep.dir=", "hydra.run.dir="))]
+    sys.argv = [sys.argv[0], "--multirun", *rest, f"hydra.sweep.dir={quoted(str(directory))}"]
+
+
+def quoted(text: str) -> str:
+    """A text as a value of Hydra's grammar, in which commas and brackets mean something else."""
+    return "'" + text.replace("'", "\\'") + "'"
 
 
 def _as_multirun() -> None:
@@ -78,8 +114,7 @@ def register() -> None:
     """Give Hydra our sweeper, our help, and a config-group entry for every cell and experiment."""
     _register_sweeper()
     store = ConfigStore.instance()
-    store.store("pack", {"_target_": "hydra_plugins.harness.PackingSweeper", "params": None},
-                group="hydra/sweeper")  # fmt: skip
+    store.store("pack", {"_target_": SWEEPER, "params": None}, group="hydra/sweeper")
     store.store("harness", {"app_name": "harness", "header": "", "footer": "", "template": help_template()},
                 group="hydra/help")  # fmt: skip
     for kind in ("cell", "experiment"):
@@ -88,14 +123,9 @@ def register() -> None:
 
 
 def _register_sweeper() -> None:
-    """Hydra takes sweepers only from below ``hydra_plugins``, which exists where other plugins are installed."""
+    """Hydra takes sweepers by names below ``hydra_plugins`` only; workers find the class where it stands."""
     Plugins.instance().register(PackingSweeper)
-    try:
-        namespace = importlib.import_module("hydra_plugins")
-    except ImportError:
-        namespace = sys.modules["hydra_plugins"] = ModuleType("hydra_plugins")
-    module = sys.modules[PackingSweeper.__module__] = sys.modules["harness.sweep"]
-    namespace.harness = module  # type: ignore[attr-defined]
+    Plugins.instance().class_name_to_class[SWEEPER] = PackingSweeper
 
 
 def defaults(model: type[Options]) -> dict[str, Any]:
@@ -106,6 +136,8 @@ def defaults(model: type[Options]) -> dict[str, Any]:
 def help_template() -> str:
     """The text of ``--help``, with every setting and every plugin's options."""
     lines = [*described(Settings)]
+    for key, section in CONDUCT.items():
+        lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):
         for plugin in registry().of_kind(kind):
             options = described(plugin.target, f"{kind}.")
@@ -140,6 +172,7 @@ def one_line(text: str) -> str:
 def setting_names() -> list[str]:
     """Every key that can be set, those of all plugins included."""
     names = ["experiment", "cell", *(key for key, _ in described(Settings))]
+    names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
     for kind in ("cell", "experiment"):
         names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]
     return sorted(set(names))

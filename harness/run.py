@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from harness.checkpoint import Checkpoint, State
 from harness.experiment import Batch, Experiment
 from harness.network import MemberInit, Network, Shape
 from harness.probe import probe
@@ -132,12 +133,15 @@ def build(members: Sequence[Settings], dtype: torch.dtype) -> Network:
 
 
 @torch.no_grad()
-def run(members: Sequence[Settings], tick: Tick = lambda step: None) -> dict[str, pd.DataFrame]:
+def run(
+    members: Sequence[Settings], tick: Tick = lambda step: None, checkpoint: Checkpoint | None = None
+) -> dict[str, pd.DataFrame]:
     """Train the members of a pack together and measure each on its own.
 
     Args:
         members: runs that differ in nothing but what changes no shape (`harness.settings.PACKED`).
-        tick: called after every training step.
+        tick: called after every training step; what it raises ends the run.
+        checkpoint: where the state is saved from time to time, and taken from if there is one already.
 
     Returns:
         The tables of these runs (see `harness.tables.COLUMNS`).
@@ -161,17 +165,30 @@ def run(members: Sequence[Settings], tick: Tick = lambda step: None) -> dict[str
         record.measured(step, present, found, probe_data.cue, loss, accuracy, network.spectral_radius())
         record.answered(present, held_out.batches, outputs[:, :SHOWN_SAMPLES].double().cpu().numpy())
 
-    measure(0)
-    for step in range(1, first.train.steps + 1):
+    def go_on_with(staying: list[int]) -> None:
+        nonlocal network, data, held_out, probe_data, present
+        kept = [place for place, member in enumerate(present) if member in staying]
+        network = network.only(kept)
+        optimizer.keep(kept, network.flat)
+        data, held_out, probe_data = data.only(kept), held_out.only(kept), probe_data.only(kept)
+        present = staying
+
+    def state() -> State:
+        optimiser = optimizer.optimizer
+        return {"present": present, "weights": network.flat, "optimizer": optimiser, "data": data.rngs, "record": record}
+
+    done = 0
+    if checkpoint and (saved := checkpoint.load()):
+        go_on_with(saved["present"])
+        done = checkpoint.restore(saved, state())
+    else:
+        measure(0)
+    for step in range(done + 1, first.train.steps + 1):
         staying = record.open(present)
         if not staying:
             break
         if worth_leaving_out(len(present), len(staying), network.compiled):
-            kept = [place for place, member in enumerate(present) if member in staying]
-            network = network.only(kept)
-            optimizer.keep(kept, network.flat)
-            data, held_out, probe_data = data.only(kept), held_out.only(kept), probe_data.only(kept)
-            present = staying
+            go_on_with(staying)
         batch = data.next(first.train.batch_size, dtype)
         loss = _loss_and_gradient(network, first.experiment, batch, optimizer.grad)
         record.training_loss(step, present, loss.tolist())
@@ -181,8 +198,11 @@ def run(members: Sequence[Settings], tick: Tick = lambda step: None) -> dict[str
         record.trained(present, optimizer.step([record.active[member] for member in present]))
         if step % first.probe.every == 0 or step == first.train.steps:
             measure(step)
+        if checkpoint:
+            checkpoint.after(step, state)
         tick(step)
-    return record.tables(seconds=(time.perf_counter() - started) / len(members))
+    seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
+    return record.tables(seconds=seconds / len(members))
 
 
 def worth_leaving_out(present: int, staying: int, compiled: bool) -> bool:
