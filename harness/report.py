@@ -27,6 +27,7 @@ from harness.findings import SETTING, by_setting, contrast, factor, findings, fi
 from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
 from harness.plugins import PACKAGE, registry
 from harness.rendering import styled, svg_and_png
+from harness.sweep_plan import missing
 from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, gather, load, write_atomically, write_text
 
 SHOWN_RUNS = 1000
@@ -91,6 +92,8 @@ def build(directory: Path, tables: Tables) -> Path:
         "title": _title(directory, names),
         "runs": tables.runs,
         "overview": _overview(tables.runs),
+        "missing": str(missing(directory) or ""),
+        "resume": shlex.join(["python", "-m", "harness", f"resume={directory}"]),
         "findings": findings(tables),
         "sections": sections,
         "columns": _columns(tables.runs),
@@ -256,7 +259,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for directory in parser.parse_args(arguments).directories:
             tables = gather(directory) if any(directory.glob("jobs/*/tables/runs.parquet")) else load(directory)
-            print(build(directory, tables))
+            path = build(directory, tables)
+            if (left := missing(directory)) and left.runs:
+                print(left)
+            print(path)
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)
         return 1

@@ -103,10 +103,10 @@ class PackingSweeper(Sweeper):
         for line in set_damaged_aside(directory):
             print(line, file=sys.stderr)
         finished = done(directory)
+        before = sum(run_id in finished for job in jobs for run_id in job.ids)
         jobs = placed(directory, jobs, finished)
         tasks = [Task(job, [each for each in job.runs if each.run_id not in finished]) for job in jobs]
         tasks = [task for task in tasks if task.todo]
-        before = sum(len(job.runs) for job in jobs) - sum(len(task.todo) for task in tasks)
         if before:
             print(f"{before} runs are done already", file=sys.stderr)
         old = read_plan(directory) or {}
