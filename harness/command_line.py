@@ -16,6 +16,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from harness import launchers
 from harness.conduct import CONDUCT
 from harness.errors import UserError, unknown, unknown_setting
 from harness.job import run_job
@@ -126,6 +127,7 @@ def _register_sweeper() -> None:
     """Hydra takes sweepers by names below ``hydra_plugins`` only; workers find the class where it stands."""
     Plugins.instance().register(PackingSweeper)
     Plugins.instance().class_name_to_class[SWEEPER] = PackingSweeper
+    launchers.register()
 
 
 def defaults(model: type[Options]) -> dict[str, Any]:
@@ -157,6 +159,10 @@ def explain(error: Exception) -> str:
         return f"{error.override}: cannot be read as key=value ({one_line(error.message)})"
     if found := re.search(r"Could not override '(?:\w+@)?([^']+)'", str(error)):
         return str(unknown_setting(found[1], setting_names()))
+    if found := re.search(r"Unknown plugin class : '.*\.(\w+)'", str(error)):
+        for extra, name in launchers.EXTRAS.items():
+            if name == found[1]:
+                return f"hydra/launcher={extra}: not installed; install it with: pip install '.[{extra}]'"
     if isinstance(error.__cause__, OmegaConfBaseException):
         return one_line(f"{error} {error.__cause__}")
     if isinstance(error, UserError | HydraException | OmegaConfBaseException):
