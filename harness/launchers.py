@@ -40,6 +40,8 @@ if _has("hydra_ray_launcher"):
             import ray
             from hydra_plugins.hydra_ray_launcher import _core
 
+            core: Any = _core
+
             def get(reference: Any) -> JobReturn:
                 try:
                     return ray.get(reference)
@@ -47,11 +49,11 @@ if _has("hydra_ray_launcher"):
                     return lost(error)
 
             ours = not ray.is_initialized()
-            _core.ray = SimpleNamespace(get=get)  # all that the module takes from Ray
+            core.ray = SimpleNamespace(get=get)  # all that the module takes from Ray
             try:
                 return super().launch(job_overrides, initial_job_idx)
             finally:
-                _core.ray = ray
+                core.ray = ray
                 if ours:
                     ray.shutdown()
 
@@ -66,14 +68,15 @@ if _has("hydra_submitit_launcher"):
             """Submit jobs and wait for all of them."""
             import submitit
 
+            executors: Any = submitit.AutoExecutor
             submitted: list[Any] = []
-            submit = submitit.AutoExecutor.map_array
+            submit = executors.map_array
 
             def map_array(executor: Any, *arguments: Any) -> list[Any]:
                 submitted.extend(submit(executor, *arguments))
                 return [SimpleNamespace(results=lambda job=job: _results(job)) for job in submitted]
 
-            submitit.AutoExecutor.map_array = map_array
+            executors.map_array = map_array
             try:
                 return super().launch(job_overrides, initial_job_idx)
             except BaseException:
@@ -82,7 +85,7 @@ if _has("hydra_submitit_launcher"):
                         job.cancel(check=False)
                 raise
             finally:
-                submitit.AutoExecutor.map_array = submit
+                executors.map_array = submit
 
     def _results(job: Any) -> list[JobReturn]:
         from submitit.core.utils import UncompletedJobError

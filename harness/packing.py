@@ -69,15 +69,13 @@ def bytes_per_member(settings: Settings) -> float:
     Per sample and step: pre-activations and states of every layer, the inputs, and their gradients; times the
     largest batch. The held-out samples stand beside it as inputs.
     """
-    cell, width = settings.cell, settings.hidden_size
-    per_step = (
-        settings.num_layers * width * (len(cell.gates) + 2 * len(cell.parts)) + 2 * settings.experiment.input_size
-    )
+    width = settings.hidden_size
+    per_layer = settings.cell.width(width) + len(settings.cell.parts) * width
+    per_step = settings.num_layers * per_layer + 2 * settings.experiment.input_size
     largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
     held_out = EVAL_SAMPLES * settings.experiment.input_size
     precision = max(4 if kind == "float32" else 8 for kind in (settings.dtype, settings.probe.dtype))
-    weights = 8 * settings.num_layers * len(cell.gates) * width * (width + max(width, settings.experiment.input_size))
-    return float(precision * (settings.seq_len * (COPIES * largest * per_step + held_out) + weights))
+    return float(precision * settings.seq_len * (COPIES * largest * per_step + held_out))
 
 
 def memory(device: str) -> float:

@@ -175,7 +175,13 @@ def run(
 
     def state() -> State:
         optimiser = optimizer.optimizer
-        return {"present": present, "weights": network.flat, "optimizer": optimiser, "data": data.rngs, "record": record}
+        return {
+            "present": present,
+            "weights": network.flat,
+            "optimizer": optimiser,
+            "data": data.rngs,
+            "record": record,
+        }
 
     done = 0
     if checkpoint and (saved := checkpoint.load()):

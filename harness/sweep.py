@@ -23,11 +23,12 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -167,6 +168,17 @@ class PackingSweeper(Sweeper):
         if not override.is_discrete_sweep():
             raise UserError(f"{override.input_line}: this sweeper needs a list of values, a range or a glob")
         return list(override.sweep_string_iterator())
+
+
+class ReportAtEnd(Callback):
+    """Gathers and reports at the end of a sweep whose sweeper knows nothing of tables: Hydra's own, Optuna's."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called by Hydra."""
+        directory = Path(config.hydra.sweep.dir)
+        ours = str(config.hydra.sweeper._target_).endswith(f".{PackingSweeper.__name__}")
+        if not ours and any(directory.glob("jobs/*/tables/runs.parquet")) and report(directory):
+            raise SystemExit(1)
 
 
 def numbered(jobs: list[Job]) -> list[Job]:
