@@ -172,7 +172,7 @@ def _packed_keys(config: dict[str, Any]) -> list[str]:
 
 
 def members(config: dict[str, Any]) -> list[Settings]:
-    """The runs of one job, in the order of their packed settings.
+    """The runs of one job, in the order of their packed settings; what is named twice is one run.
 
     Args:
         config: the job's configuration as plain containers.
@@ -190,7 +190,7 @@ def members(config: dict[str, Any]) -> list[Settings]:
             *path, leaf = key.split(".")
             _get(own, ".".join(path))[leaf] = value
         found.append(settings(own))
-    return found
+    return list({each.run_id: each for each in found}.values())
 
 
 def settings(config: dict[str, Any]) -> Settings:

@@ -109,7 +109,7 @@ class PackingSweeper(Sweeper):
         tasks = [Task(job, [each for each in job.runs if each.run_id not in finished]) for job in jobs]
         tasks = [task for task in tasks if task.todo]
         if before:
-            print(f"{before} runs are done already", file=sys.stderr)
+            print(f"{before} of the runs are done already", file=sys.stderr)
         old = read_plan(directory) or {}
         write_plan(directory, jobs, {run_id: name for run_id, name in old.items() if run_id in finished})
         self._note_provenance(directory)
@@ -186,7 +186,7 @@ def numbered(jobs: list[Job]) -> list[Job]:
     seen: set[str] = set()
     found: list[Job] = []
     for job in jobs:
-        runs = [each for each in {each.run_id: each for each in job.runs}.values() if each.run_id not in seen]
+        runs = [each for each in job.runs if each.run_id not in seen]
         seen.update(each.run_id for each in runs)
         if runs:
             found.append(dataclasses.replace(job, runs=runs, name=str(len(found))))
