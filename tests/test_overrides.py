@@ -79,7 +79,7 @@ def check(arguments: list[str]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(overrides)
 def test_every_command_line_runs_or_is_refused_in_one_line(arguments: list[str]) -> None:
     check(arguments)
