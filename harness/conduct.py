@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from harness.errors import UserError
 from harness.options import Options, build
 from harness.record import FLOAT_OUTCOMES
+from harness.settings import described
 
 
 class SweepOptions(Options):
@@ -58,7 +59,7 @@ def conduct(config: DictConfig) -> Conduct:
     found: dict[str, Any] = {}
     for key, section in CONDUCT.items():
         if not isinstance(config[key], DictConfig):
-            raise UserError(f"{key}={config[key]}: valid: a section with {', '.join(section.model_fields)}")
+            raise UserError(f"{key}={config[key]}: valid: a section with {', '.join(dict(described(section)))}")
         values: Any = OmegaConf.to_container(config[key], resolve=True)
         found[key] = build(section, values, prefix=f"{key}.")
     return Conduct(**found)

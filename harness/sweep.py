@@ -167,7 +167,10 @@ class PackingSweeper(Sweeper):
             raise UserError(f"{override.input_line}: several values are a multirun; add -m, or give one value")
         if not override.is_discrete_sweep():
             raise UserError(f"{override.input_line}: this sweeper needs a list of values, a range or a glob")
-        return list(override.sweep_string_iterator())
+        values = list(override.sweep_string_iterator())
+        if not values:
+            raise UserError(f"{override.input_line}: matches nothing; valid: at least one value")
+        return values
 
 
 class ReportAtEnd(Callback):
