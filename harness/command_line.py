@@ -24,6 +24,7 @@ from harness.options import Options
 from harness.plugins import registry, shipped_folder
 from harness.settings import Settings, described
 from harness.sweep import INTERRUPTED, PackingSweeper
+from harness.trackers import TRACKERS
 
 SWEEPER = "hydra_plugins.harness.PackingSweeper"
 
@@ -137,7 +138,7 @@ def defaults(model: type[Options]) -> dict[str, Any]:
 
 def help_template() -> str:
     """The text of ``--help``, with every setting and every plugin's options."""
-    lines = [*described(Settings)]
+    lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
     for key, section in CONDUCT.items():
         lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):
@@ -177,7 +178,7 @@ def one_line(text: str) -> str:
 
 def setting_names() -> list[str]:
     """Every key that can be set, those of all plugins included."""
-    names = ["experiment", "cell", *(key for key, _ in described(Settings))]
+    names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
     names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
     for kind in ("cell", "experiment"):
         names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]

@@ -67,7 +67,7 @@ def conduct(config: DictConfig) -> Conduct:
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """The settings of a job's runs as plain containers, without Hydra's and without the conduct."""
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", *CONDUCT)])
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", "tracker", *CONDUCT)])
     values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}

@@ -37,6 +37,7 @@ from omegaconf import DictConfig, OmegaConf
 import harness
 from harness.conduct import conduct, plain
 from harness.errors import UserError
+from harness.gather import gather
 from harness.launching import Launching, Task
 from harness.lock import Lock
 from harness.packing import batched, members_in_memory, most_members, pack
@@ -44,7 +45,8 @@ from harness.progress import Watch
 from harness.report import build, print_summary
 from harness.settings import members
 from harness.sweep_plan import Job, done, placed, read_plan, set_damaged_aside, write_plan
-from harness.tables import gather, write_text
+from harness.tables import write_text
+from harness.trackers import Tracker, track, tracker
 
 VERSIONS_OF = ["torch", "numpy", "pandas", "hydra-core", "seaborn", "matplotlib", "pyarrow"]
 
@@ -82,6 +84,7 @@ class PackingSweeper(Sweeper):
             UserError: a setting is not valid, and nothing has been written; or the directory is being worked on.
             SystemExit: with 1 where a run has failed, with 130 after an interruption.
         """
+        chosen = tracker(self.config.tracker)
         jobs = self.jobs(arguments)
         directory = Path(self.config.hydra.sweep.dir)
         directory.mkdir(parents=True, exist_ok=True)
@@ -91,11 +94,11 @@ class PackingSweeper(Sweeper):
             except KeyboardInterrupt:
                 print(f"interrupted; to go on:  {resuming(directory)}", file=sys.stderr, flush=True)
                 if any(directory.glob("jobs/*/tables/runs.parquet")):
-                    report(directory)
+                    report(directory, chosen)
                 raise SystemExit(INTERRUPTED) from None
             for line in lost:
                 print(f"not saved: {line}", file=sys.stderr)
-            if report(directory) or lost:
+            if report(directory, chosen) or lost:
                 print(f"to do again what failed:  {resuming(directory)}", file=sys.stderr)
                 raise SystemExit(1)
 
@@ -180,7 +183,11 @@ class ReportAtEnd(Callback):
         """Called by Hydra."""
         directory = Path(config.hydra.sweep.dir)
         ours = str(config.hydra.sweeper._target_).endswith(f".{PackingSweeper.__name__}")
-        if not ours and any(directory.glob("jobs/*/tables/runs.parquet")) and report(directory):
+        if (
+            not ours
+            and any(directory.glob("jobs/*/tables/runs.parquet"))
+            and report(directory, tracker(config.tracker))
+        ):
             raise SystemExit(1)
 
 
@@ -241,14 +248,17 @@ def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
     }
 
 
-def report(directory: Path) -> int:
+def report(directory: Path, chosen: Tracker | None = None) -> int:
     """Gather the results, build the report, print the findings and, last, the report's path.
 
     Returns:
-        The number of failed runs.
+        The number of failed runs, and of jobs whose tables are damaged.
     """
-    tables = gather(directory)
+    tables = gather(directory, skip_damaged=True)
+    for problem in tables.left_out:
+        print(f"left out: {problem}", file=sys.stderr)
     path = build(directory, tables)
+    track(chosen, directory, tables)
     print_summary(tables)
     failed = tables.runs[tables.runs.status == "failed"]
     if len(failed):
@@ -257,4 +267,4 @@ def report(directory: Path) -> int:
             file=sys.stderr,
         )
     print(path, flush=True)
-    return len(failed)
+    return len(failed) + len(tables.left_out)

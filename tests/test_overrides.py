@@ -52,7 +52,7 @@ def outcome(arguments: list[str], directory: Path) -> tuple[int, str]:
     with (
         patch.object(sys, "argv", argv),
         # Figures take seconds, and are tested elsewhere.
-        patch.object(harness.sweep, "report", lambda directory: 0),
+        patch.object(harness.sweep, "report", lambda directory, chosen=None: 0),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

@@ -22,8 +22,8 @@ def with_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 CELL = """
-from harness.cells import Cell
-class {name}(Cell):
+from harness.cells import PointwiseCell
+class {name}(PointwiseCell):
     '''A cell of somebody else.'''
     name = "{name}"
     gates = ("h",)

@@ -12,7 +12,7 @@ from tests.conftest import Config
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"cell": "lstmm"}, ["cell=lstmm", "did you mean 'lstm'", "feedforward, gru, linear, lstm"]),
+        ({"cell": "lstmm"}, ["cell=lstmm", "did you mean 'lstm'", "feedforward, gru, gru_reset_before, linear, lstm"]),
         ({"experiment": "recal_dish"}, ["experiment=recal_dish", "did you mean 'recall_dish'"]),
         ({"seq_len": 4}, ["seq_len=4", "recall_dish", "5 or more"]),
         ({"seq_len": "long"}, ["seq_len=long", "integer"]),
