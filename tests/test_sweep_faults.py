@@ -17,6 +17,8 @@ import harness
 from harness.sweep_plan import missing
 from tests.sweeps import QUICK, assert_same, command, start, with_code
 
+pytestmark = pytest.mark.slow
+
 SWEEP = ["-m", *QUICK, "cell=rnn,gru", "seq_len=8,10", "weight_scale=0.9,1.1", "seed=0,1,2"]
 
 
@@ -31,7 +33,6 @@ def wait_for(there: object, process: subprocess.Popen[str], seconds: float = 60)
         time.sleep(0.01)
 
 
-@pytest.mark.slow
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
     long = [*SWEEP, "train.steps=600", "probe.every=100", "checkpoint.every=50"]
     whole = command(tmp_path, *long, "hydra.sweep.dir=whole")
