@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
-from torch.autograd.profiler import profile
 
+from harness.bench.memory import peak_bytes
 from harness.cells import PointwiseCell
 from harness.network import Network
 from harness.plugins import registry
@@ -17,31 +14,11 @@ from tests.test_engine import by, cross_entropy, make_data, make_network
 POINTWISE = [name for name in registry().names("cell") if issubclass(registry().get("cell", name), PointwiseCell)]
 
 
-class Peak:
-    """The most bytes that torch held above what it held at the start."""
-
-    bytes = 0
-
-
-@contextmanager
-def counted() -> Iterator[Peak]:
-    """Counts every allocation and release of torch's CPU allocator."""
-    peak = Peak()
-    with profile(profile_memory=True) as found:
-        yield peak
-    held = 0
-    for event in found.kineto_results.events():
-        if event.name() == "[memory]":
-            held += event.nbytes()
-            peak.bytes = max(peak.bytes, held)
-
-
 def step_bytes(network: Network, steps: int, batch: int) -> int:
     inputs, targets = make_data(network, steps, batch, scored=[steps])
     grad, keep = torch.zeros_like(network.flat), network.step_gradients(inputs)
-    with counted() as peak, torch.no_grad():
-        network.gradients(inputs, [steps], cross_entropy(targets), grad, keep)
-    return peak.bytes
+    with torch.no_grad():
+        return peak_bytes(lambda: network.gradients(inputs, [steps], cross_entropy(targets), grad, keep))
 
 
 def stored_bytes(network: Network, steps: int, batch: int) -> int:
@@ -75,3 +52,21 @@ def test_recomputing_needs_memory_for_the_root_of_the_length(way: str) -> None:
     states = stored_bytes(network, steps, batch=8) // 6 * 2 // span
     assert taken <= 1.5 * stored_bytes(network, span, batch=8) + 2 * states
     assert taken <= 0.1 * stored_bytes(network, steps, batch=8)
+
+
+def test_a_sequence_of_20000_steps_can_be_trained_on() -> None:
+    made = make_network("lstm", members=1, features=4, hidden_size=32, dtype=torch.float32)
+    network = Network(made.shape, made.flat, recompute=True)
+    steps, batch = 20_000, 4
+    inputs, targets = make_data(network, steps, batch, scored=[steps])
+    inputs, grad, keep = inputs.float(), torch.zeros_like(network.flat), network.step_gradients(inputs.float())
+    losses = []
+    with torch.no_grad():
+        for _ in range(3):
+            loss, _ = network.gradients(inputs, [steps], cross_entropy(targets), grad, keep)
+            network.flat -= 0.01 * grad
+            losses.append(loss.mean().item())
+    assert losses[2] < losses[0]
+    assert keep[1].norms["c"].isfinite().all()
+    held = sum(buffers.bytes for buffers in network.buffers)
+    assert held <= 0.02 * stored_bytes(network, steps, batch) / 2

@@ -90,7 +90,7 @@ def torch_weights(network: Network, member: int) -> tuple[Tensor, Tensor, Tensor
 
 
 def _readout(network: Network, member: int) -> nn.Linear:
-    made = nn.Linear(network.shape.hidden_size, network.shape.output_size)
+    made = nn.Linear(network.shape.hidden_size, network.shape.output_size, device=network.flat.device)
     with torch.no_grad():
         made.weight.copy_(network.weights["readout.weight"][member].T)
         made.bias.copy_(network.weights["readout.bias"][member])
@@ -101,7 +101,8 @@ def _modules(task: Task, kinds: dict[str, Any], suffix: str) -> list[Any]:
     network = task.network
     made = []
     for member in range(len(network.flat)):
-        module = kinds[network.shape.cell.name](network.shape.input_size, network.shape.hidden_size)
+        sizes = network.shape.input_size, network.shape.hidden_size
+        module = kinds[network.shape.cell.name](*sizes, device=network.flat.device)
         with torch.no_grad():
             for name, value in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), torch_weights(network, member),
                                    strict=True):  # fmt: skip

@@ -38,6 +38,9 @@ COMPILE_SECONDS = 60
 CHUNK = 16
 """Samples that are carried through all steps together; never a question of how many members or threads there are."""
 
+BLOCK = 8
+"""Steps whose deltas go into the weights' gradients together."""
+
 
 @cache
 def call_type(parts: int) -> type[ctypes.Structure]:
@@ -73,7 +76,7 @@ class Kernel:
         trace = CompiledTrace(
             self,
             inputs,
-            buffers("act", (members, steps, batch, len(self.cell.gates) * hidden_size), slack=self.panel),
+            buffers("act", (members, steps, batch, len(self.cell.gates) * hidden_size)),
             states_buffers(self.cell, inputs, start, buffers),
             buffers,
         )
@@ -121,7 +124,7 @@ class CompiledTrace:
 
     Attributes:
         inputs: x, shape (K, T, B, F).
-        act: (K, T, B, G · H): the products of every gate.
+        act: the products of every gate, as many numbers as (K, T, B, G · H), in the order of the kernel.
         states: for each part (K, T + 1, B, H): s_0, s_1, …, s_T.
     """
 
@@ -179,14 +182,15 @@ class CompiledTrace:
         return call
 
     def _work_size(self) -> int:
-        """Room that a thread needs for its weights in panels and a total of every part."""
+        """Room that a thread needs: its weights in panels; deltas of a few steps, a total of every part."""
         features, hidden_size = self.inputs.shape[-1], self.states["h"].shape[-1]
         cell, panel = self.kernel.cell, self.kernel.panel
         blocks = cell.recurrent_blocks()
         wide_in, wide_rec = cell.input_blocks().stop * hidden_size, (blocks.stop - blocks.start) * hidden_size
         forward = features * _up(wide_in, panel) + hidden_size * _up(wide_rec, panel)
         backward = wide_in * _up(features, panel) + wide_rec * _up(hidden_size, panel)
-        return max(forward, backward + len(self.states) * hidden_size)
+        deltas = BLOCK * CHUNK * len(cell.gates) * hidden_size + panel
+        return max(forward, backward + deltas + len(self.states) * hidden_size)
 
     def _partial_gradients(self) -> Tensor:
         """Room for the weights' gradients of every item."""
@@ -238,6 +242,7 @@ def source(cell: PointwiseCell, dtype: torch.dtype) -> str:
         input=cell.input_blocks().stop,
         recurrent=width,
         chunk=CHUNK,
+        block=BLOCK,
         h=cell.parts.index("h"),
         bias=cell.bias,
         parts=cell.parts,

@@ -23,16 +23,12 @@ class Buffers:
         self.like = like
         self._kept: dict[str, Tensor] = {}
 
-    def __call__(self, name: str, shape: tuple[int, ...], slack: int = 0) -> Tensor:
-        """A tensor of this shape with arbitrary content, valid until the next call of this name.
-
-        Args:
-            slack: elements behind it that may be read, too.
-        """
+    def __call__(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        """A tensor of this shape with arbitrary content, valid until the next call of this name."""
         size = torch.Size(shape).numel()
         kept = self._kept.get(name)
-        if kept is None or kept.numel() < size + slack:
-            kept = self._kept[name] = self.like.new_zeros(size + slack)
+        if kept is None or kept.numel() < size:
+            kept = self._kept[name] = self.like.new_empty(size)
         return kept[:size].view(shape)
 
     @property
