@@ -117,6 +117,9 @@ class RecallDish(Experiment):
             answered=_dish(int(given.argmax())) if np.isfinite(given).all() else "nothing: its outputs are no numbers",
         )
 
+    def word(self, token: int) -> str:
+        return self._word(token)[0]
+
     def _word(self, token: int) -> tuple[str, str]:
         """Chinese and English of a token."""
         if token < len(FIXED):

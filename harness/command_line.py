@@ -109,6 +109,8 @@ def register() -> None:
         store.store(plugin.name, experiment_config(plugin.target), group="experiment", package="_global_")
         if plugin.target.sweep:
             store.store(plugin.name, study_config(plugin.target), group="study", package="_global_")
+    for plugin in registry().of_kind("probe"):
+        store.store(plugin.name, plugin.target.defaults_of_options(), group="probes", package=f"probes.{plugin.name}")
 
 
 def experiment_config(experiment: type[Experiment]) -> dict[str, Any]:
@@ -150,6 +152,8 @@ def help_template() -> str:
         for plugin in registry().of_kind(kind):
             options = described(plugin.target, f"{kind}.")
             lines += [(key, f"({plugin.name}) {text}") for key, text in options]
+    for plugin in registry().of_kind("probe"):
+        lines += described(plugin.target, f"probes.{plugin.name}.")
     width = max(len(key) for key, _ in lines)
     settings = "\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines)
     # A dollar sign or an interpolation in a description is text, not a template.
@@ -182,4 +186,6 @@ def setting_names() -> list[str]:
     names = ["experiment", "cell", *(key for key, _ in described(Settings))]
     for kind in ("cell", "experiment"):
         names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]
+    for plugin in registry().of_kind("probe"):
+        names += ["probes", *(f"probes.{plugin.name}.{key}" for key in plugin.target.model_fields)]
     return sorted(set(names))

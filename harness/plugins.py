@@ -1,10 +1,10 @@
 """Finding plugins, and ``python -m harness.plugins``: what there is, one line each.
 
 A plugin is a class with a ``name`` in a module of its own: a `Cell` in ``harness/cells``, an `Experiment`
-in ``experiments``, a `Figure` in ``harness/figures``, or any of them in a module that an installed package
-announces under the entry-point group ``harness.plugins``, or in a file that is named with
-``plugins=[path/to/file.py]``. Nothing is registered by hand. What cannot be used is listed as broken, with
-the reason, and never stops the others.
+in ``experiments``, a `Figure` in ``harness/figures``, a `Probe` in ``harness/probes``, or any of them in a
+module that an installed package announces under the entry-point group ``harness.plugins``, or in a file that is
+named with ``plugins=[path/to/file.py]``. Nothing is registered by hand. What cannot be used is listed as broken,
+with the reason, and never stops the others.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def shipped_folder(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Plugin:
-    """One plugin: its kind (``cell``, ``experiment``, ``figure``), its class, and where it comes from."""
+    """One plugin: its kind (``cell``, ``experiment``, ``figure``, ``probe``), its class, and where it comes from."""
 
     kind: str
     name: str
@@ -106,8 +106,9 @@ def kinds() -> dict[str, type[Any]]:
     from harness.cells import Cell
     from harness.experiment import Experiment
     from harness.figures import Figure
+    from harness.probes import Probe
 
-    return {"cell": Cell, "experiment": Experiment, "figure": Figure}
+    return {"cell": Cell, "experiment": Experiment, "figure": Figure, "probe": Probe}
 
 
 _files: list[Path] = []
@@ -170,6 +171,7 @@ def _modules() -> Iterator[tuple[str, Any]]:
         ("harness.cells", PACKAGE / "cells"),
         ("harness.experiments", shipped_folder("experiments")),
         ("harness.figures", PACKAGE / "figures"),
+        ("harness.probes", PACKAGE / "probes"),
     ]:
         for path in sorted(folder.glob("*.py")):
             if not path.stem.startswith("_"):
@@ -223,9 +225,20 @@ def _checked(kind: str, target: type[Any]) -> str:
     if kind == "experiment" and not isinstance(getattr(target, "claim", None), str):
         raise UserError(f"{target.__name__} does not define claim")
     if issubclass(target, Options):
-        OmegaConf.create(target.defaults_of_options())
+        if needed := [name for name, field in target.model_fields.items() if field.is_required()]:
+            raise UserError(f"{target.__name__} has options without defaults: {', '.join(needed)}")
         target()
+        _storable(target)
     return name
+
+
+def _storable(target: type[Options]) -> None:
+    """Refuse options whose defaults a configuration cannot hold."""
+    for option, default in target.defaults_of_options().items():
+        try:
+            OmegaConf.create({option: default})
+        except Exception as error:
+            raise UserError(f"{target.__name__}.{option}: no default for a configuration: {_reason(error)}") from None
 
 
 def studies() -> dict[str, tuple[str, str]]:
