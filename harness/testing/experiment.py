@@ -51,6 +51,8 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
         with problems.during(f"at seq_len={length}, drawing a batch"):
             _check_batches(problems, experiment, length)
     if not problems.found:
+        _check_show(problems, experiment, lengths[0])
+    if not problems.found:
         _check_runs(problems, experiment, lengths[0], steps)
     problems.report()
 
@@ -164,7 +166,7 @@ def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps:
         problems.unless((runs.status == "ok").all(), f"the run without memory ended {set(runs.status)}")
         if steps:
             _check_chance(problems, experiment, seq_len, found)
-        _check_words(problems, experiment, seq_len, found)
+        _check_words(problems, experiment, found)
 
 
 def _check_chance(problems: Problems, experiment: Experiment, seq_len: int, tables: Tables) -> None:
@@ -189,16 +191,26 @@ def _check_chance(problems: Problems, experiment: Experiment, seq_len: int, tabl
         )
 
 
-def _check_words(problems: Problems, experiment: Experiment, seq_len: int, tables: Tables) -> None:
+def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> None:
+    """Samples in words, whatever the outputs are."""
     batch = experiment.held_out(stream(0, "contract"), 2, experiment.windows * seq_len)
     for name, fill in (("zeros", 0.0), ("NaN", np.nan), ("inf", np.inf)):
         with problems.during(f"show of outputs that are {name}"):
             shown = experiment.show(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
-            if shown is not None:
-                problems.unless(
-                    isinstance(shown, Sample) and all(isinstance(each, str) for each in vars(shown).values()),
-                    f"show returns {shown!r}; valid: a Sample of texts, or None",
-                )
+            problems.unless(
+                shown is None
+                or (isinstance(shown, Sample) and all(isinstance(each, str) for each in vars(shown).values())),
+                f"show returns {shown!r}; valid: a Sample of texts, or None",
+            )
+    if experiment.continuation is not None:
+        with problems.during("show_continued"):
+            tokens = np.arange(3) % experiment.outputs.size
+            shown = experiment.show_continued(tokens, tokens)
+            problems.unless(isinstance(shown, Sample), f"show_continued returns {shown!r}; valid: a Sample")
+
+
+def _check_words(problems: Problems, experiment: Experiment, tables: Tables) -> None:
+    """The claim and the artefacts, from tables that may hold nothing to judge by."""
     empty = Tables({name: frame.head(0) for name, frame in tables.items()})
     for words, each in (("these tables", tables), ("empty tables", empty)):
         with problems.during(f"bears_out of {words}"):

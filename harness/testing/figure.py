@@ -103,4 +103,6 @@ def _filled(frame: pd.DataFrame, name: str, value: float) -> pd.DataFrame:
         "curves": ["loss", "accuracy", "grad_norm_weights", "spectral_radius"],
         "gradients": ["grad_norm", "grad_q10", "grad_q50", "grad_q90"],
     }.get(name, [str(column) for column in frame if frame[column].dtype.kind == "f"])  # fmt: skip
-    return frame.assign(**dict.fromkeys(results, value))
+    filled = frame.assign(**dict.fromkeys(results, value))
+    # There is no infinite share of right answers.
+    return filled.assign(accuracy=0.0) if "accuracy" in filled and np.isinf(value) else filled
