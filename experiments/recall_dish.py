@@ -118,7 +118,8 @@ class RecallDish(Experiment):
         )
 
     def word(self, token: int) -> str:
-        return self._word(token)[0]
+        """In English: fonts that hold Chinese are not everywhere where figures are drawn."""
+        return self._word(token)[1].lstrip(",; ")
 
     def _word(self, token: int) -> tuple[str, str]:
         """Chinese and English of a token."""

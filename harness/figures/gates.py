@@ -74,5 +74,5 @@ def _gradient(axis, rows: pd.DataFrame, run: pd.Series) -> None:  # type: ignore
     axis.set_yticks(ticks, [power(tick) for tick in ticks])
     axis.set(ylabel=f"gradient in {run.memory}\nrelative to the last step", xlabel="time step")
     if len(by_step) <= READABLE_WORDS and by_step.word.ne("").all():
-        axis.set_xticks(by_step.t - 0.5, by_step.word, rotation=90, fontsize=8)
+        axis.set_xticks(by_step.t - 0.5, by_step.word.str.slice(0, 14), rotation=90, fontsize=8)
         axis.set_xlabel("")

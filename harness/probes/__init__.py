@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from harness.cells import PointwiseCell
 from harness.data import Data
 from harness.network import LayerSteps, Network
 from harness.options import Options
@@ -54,6 +55,22 @@ class Moment:
         unused = torch.zeros_like(self.network.flat)
         self.network.gradients(self.data.inputs, self.data.scored, self.data.loss, unused, keep)
         return keep
+
+    def pre_activations(self, layer: int) -> dict[str, Tensor]:
+        """By gate what enters it in a layer (1-based) of a `PointwiseCell`, before any function: (K, T, B, H)."""
+        cell, size = self.network.shape.cell, self.network.shape.hidden_size
+        assert isinstance(cell, PointwiseCell)
+        weights, into, back = self.network.layer(layer), cell.input_blocks(), cell.recurrent_blocks()
+        below = self.data.inputs if layer == 1 else self.states[layer - 2]["h"][:, 1:]
+        pre = below.new_zeros(*below.shape[:3], len(cell.gates) * size)
+        pre[..., into.start * size : into.stop * size] += below @ weights["input"][:, None]
+        if "recurrent" in weights:
+            # h_{t-1} stands one place before h_t.
+            before = self.states[layer - 1]["h"][:, :-1]
+            pre[..., back.start * size : back.stop * size] += before @ weights["recurrent"][:, None]
+        if "bias" in weights:
+            pre += weights["bias"][:, None, None]
+        return dict(zip(cell.gates, pre.split(size, dim=-1), strict=True))
 
     def jacobian(self, layer: int, step: int) -> Tensor:
         """d s_t / d s_{t-1} of a layer at a step (both 1-based): (K, B, P · H, P · H), parts in the cell's order."""

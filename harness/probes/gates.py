@@ -1,6 +1,7 @@
 from typing import ClassVar
 
 import pandas as pd
+import torch
 from pydantic import Field
 
 from harness.cells import PointwiseCell
@@ -33,17 +34,9 @@ class Gates(Probe):
         if not gates or not isinstance(cell, PointwiseCell):
             return pd.DataFrame(columns=COLUMNS)
         size, rows = network.shape.hidden_size, []
-        for layer, states in enumerate(moment.states, start=1):
-            below = moment.data.inputs if layer == 1 else moment.states[layer - 2]["h"][:, 1:]
-            weights = network.layer(layer)
-            # All gates of these cells get both products; h_{t-1} stands one place before h_t.
-            width = len(gates) * size
-            pre = (
-                below @ weights["input"][:, None, :, :width]
-                + states["h"][:, :-1] @ weights["recurrent"][:, None, :, :width]
-                + weights["bias"][:, None, None, :width]
-            )
-            values = pre[:, :, : self.samples].sigmoid().unflatten(-1, (len(gates), size)).cpu().numpy()
+        for layer in range(1, network.shape.num_layers + 1):
+            pre = moment.pre_activations(layer)
+            values = torch.stack([pre[gate][:, :, : self.samples].sigmoid() for gate in gates], dim=3).cpu().numpy()
             norms = moment.gradients[layer].norms[cell.memory][:, :, : self.samples].cpu().numpy()
             members, steps, samples = values.shape[:3]
             place = pd.MultiIndex.from_product(
