@@ -1,6 +1,7 @@
 """A pluggable experiment harness that compares RNN variants on gradient behaviour."""
 
-from harness.tables import Tables, load
+from harness.gather import load
+from harness.tables import Tables
 
 __all__ = ["Tables", "load"]
 __version__ = "0.1.0"

@@ -25,6 +25,7 @@ from harness.job import plain, run_job
 from harness.plugins import listed, plugin_files, registry, shipped_folder, use
 from harness.settings import Settings, described
 from harness.sweep import PackingSweeper
+from harness.trackers import TRACKERS
 
 GROUPS = ["cell"]
 """Config groups that an experiment may choose from in its `defaults`."""
@@ -147,7 +148,7 @@ def _register_sweeper() -> None:
 
 def help_template() -> str:
     """The text of ``--help``, with every setting and every plugin's options."""
-    lines = [*described(Settings)]
+    lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
     for kind in ("cell", "experiment"):
         for plugin in registry().of_kind(kind):
             options = described(plugin.target, f"{kind}.")
@@ -183,7 +184,7 @@ def one_line(text: str) -> str:
 
 def setting_names() -> list[str]:
     """Every key that can be set, those of all plugins included."""
-    names = ["experiment", "cell", *(key for key, _ in described(Settings))]
+    names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
     for kind in ("cell", "experiment"):
         names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]
     for plugin in registry().of_kind("probe"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ SETTING = ["cell", "seq_len", "weight_scale"]
 """What runs are grouped by; they are averaged over everything else, the seed above all."""
 
 MIN_RUNS_FOR_CORRELATION = 8
+
+MOST_LISTED = 6
+"""Most values that a sentence lists one by one."""
 
 
 def findings(tables: Tables) -> list[str]:
@@ -51,12 +54,12 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
     ``rate_init``, ``rate`` (decay rates) and ``ratio_init``, ``memoryless`` (no setting of the cell ever passes
     gradient back: recurrent weights that only start at zero are no lack of memory), ``guessing`` (not above chance).
     """
-    groups = runs.groupby(SETTING, sort=True, dropna=False)
+    groups = runs.assign(solved=runs.solved.astype(float)).groupby(SETTING, sort=True, dropna=False)
     table = groups.agg(
         runs=("run_id", "size"),
         accuracy=("accuracy", "mean"),
         chance=("chance", "mean"),
-        solved=("solved", lambda column: column.astype(float).mean()),
+        solved=("solved", "mean"),
         samples=("eval_samples", "sum"),
         rate_init=("decay_rate_init", "median"),
         rate=("decay_rate", "median"),
@@ -135,11 +138,13 @@ def _gradient(groups: pd.DataFrame) -> Iterator[str]:
         known = rows[np.isfinite(rows.rate_init)]
         if not len(known):
             continue
-        factors = ", ".join(f"{factor(row.rate_init):.3g} at {row.weight_scale:g}" for row in known.itertuples())
+        shown = known[known.weight_scale.isin(spread(known.weight_scale, MOST_LISTED))]
+        factors = ", ".join(f"{factor(row.rate_init):.3g} at {row.weight_scale:g}" for row in shown.itertuples())
+        some = f"{len(shown)} of {len(known)} weight scales" if len(shown) < len(known) else "weight scale"
         least = known.sort_values("weight_scale").iloc[0]
         yield (
             f"Before training, each step back multiplies the gradient of {cell} by a factor of {factors}"
-            f" (weight scale, {least.seq_len} steps); at {least.weight_scale:g}, the step that holds the information"
+            f" ({some}, {least.seq_len} steps); at {least.weight_scale:g}, the step that holds the information"
             f" receives {amount(least.ratio_init)}{'' if least.ratio_init >= 1 else ' of'} what the last step receives."
         )
 
@@ -236,9 +241,20 @@ def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
 
 
-def _list(values: object) -> str:
-    words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]  # type: ignore[attr-defined]
+def _list(values: Iterable[object]) -> str:
+    """``1, 2 and 3``; of many the first, and how many more there are."""
+    words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+    if len(words) > MOST_LISTED:
+        words = [*words[: MOST_LISTED - 1], f"{len(words) - MOST_LISTED + 1} more"]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def spread(values: Iterable[float], most: int) -> list[float]:
+    """As many of the values, in order and evenly spread, the smallest and the largest among them."""
+    known = sorted(set(values))
+    if len(known) <= most:
+        return known
+    return [known[place] for place in np.linspace(0, len(known) - 1, most).round().astype(int)]
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:

@@ -44,8 +44,8 @@ def run_job(config: DictConfig) -> int:
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """A job's own settings as plain containers, without Hydra's."""
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    """The settings of a job's runs as plain containers, without what is no setting of a run."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", "tracker")])
     values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}

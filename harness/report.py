@@ -18,22 +18,30 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
 from harness.errors import UserError
 from harness.experiment import Experiment
 from harness.figures import Figure
-from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, summary
+from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, spread, summary
+from harness.gather import gather, load
 from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
 from harness.plugins import PACKAGE, registry
 from harness.rendering import styled, svg_and_png
-from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, gather, load, write_atomically, write_text
+from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, write_atomically, write_text
 
 SHOWN_RUNS = 1000
 """Most rows in the report's table of runs; `tables/runs.csv` has all."""
 
+MOST_ROWS = 20_000_000
+"""Rows from which on figures get a table only in parts: as a DataFrame it would take gigabytes."""
+
 SHOWN_SENTENCES = 3
+
+MOST_SCALES = 12
+"""Most weight scales in the table on the terminal."""
 
 OUTCOMES = {
     "status": "status",
@@ -88,16 +96,19 @@ def build(directory: Path, tables: Tables) -> Path:
         The path of ``report.html``.
     """
     names = list(dict.fromkeys(tables.runs.experiment))
-    sections = [_section(directory, _only(tables, name), name, alone=len(names) == 1) for name in names]
+    alone = len(names) == 1
+    sections = [_section(directory, _only(tables, name, alone), name, alone) for name in names]
+    columns = _columns(tables.runs)
     _remove_stale(directory / "figures", {figure.name for section in sections for figure in section.figures})
     view = {
         "title": _title(directory, names),
         "runs": tables.runs,
         "overview": _overview(tables.runs),
         "findings": findings(tables),
+        "left_out": tables.left_out,
         "sections": sections,
-        "columns": _columns(tables.runs),
-        "rows": [_row(run, _columns(tables.runs)) for _, run in tables.runs.head(SHOWN_RUNS).iterrows()],
+        "columns": columns,
+        "rows": [_row(run, columns) for _, run in tables.runs.head(SHOWN_RUNS).iterrows()],
         "provenance": _provenance(directory),
         "directory": directory,
         "rebuild": shlex.join(["python", "-m", "harness.report", str(directory)]),
@@ -112,11 +123,14 @@ def build(directory: Path, tables: Tables) -> Path:
     return directory / "report.html"
 
 
-def _only(tables: Tables, experiment: str) -> Tables:
+def _only(tables: Tables, experiment: str, alone: bool) -> Tables:
     """The rows of one experiment."""
+    if alone:
+        return tables.limited(MOST_ROWS)
     runs = tables.runs[tables.runs.experiment == experiment]
-    others = {name: frame[frame.run_id.isin(runs.run_id)] for name, frame in tables.items() if name != "runs"}
-    return Tables({"runs": runs, **others})
+    own = pc.field("run_id").isin(runs.run_id.tolist())
+    others = {name: tables.scan(name).filter(own) for name in tables if name != "runs"}
+    return Tables({"runs": runs, **others}, most_rows=MOST_ROWS)
 
 
 def _section(directory: Path, tables: Tables, experiment: str, alone: bool) -> Section:
@@ -243,15 +257,18 @@ def _cell(name: str, value: Any) -> dict[str, Any]:
 def _sentences(tables: Tables) -> list[dict[str, Any]]:
     """A few held-out sentences with the right answer and what each cell answered, at the contrast's length."""
     runs = finished(tables.runs)
-    runs = runs[runs.run_id.isin(tables["samples"].run_id)] if "samples" in tables else runs.head(0)
+    if "samples" not in tables:
+        return []
+    runs = runs[runs.run_id.isin(tables.read("samples", ["run_id"]).run_id.unique())]
     if not len(runs):
         return []
     pair = contrast(by_setting(runs))
     seq_len = pair[0].seq_len if pair else runs.seq_len.max()
     chosen = runs[(runs.seq_len == seq_len) & (runs.seed == runs.seed.min())].drop_duplicates(SETTING)
-    answers = tables["samples"].merge(chosen[["run_id", *SETTING]], on="run_id")
+    own = pc.field("run_id").isin(chosen.run_id.tolist()) & (pc.field("sample") < SHOWN_SENTENCES)
+    answers = tables.read("samples", filters=own).merge(chosen[["run_id", *SETTING]], on="run_id")
     shown = []
-    for _, rows in list(answers.groupby("sample"))[:SHOWN_SENTENCES]:
+    for _, rows in answers.groupby("sample"):
         first = rows.iloc[0]
         given = [
             {
@@ -272,6 +289,7 @@ def print_summary(tables: Tables) -> None:
     runs = finished(tables.runs)
     if len(runs):
         table = summary(runs)
+        table = table[spread(map(float, table.columns), MOST_SCALES)]
         shown = Table("cell", "seq_len", *(f"{scale:g}" for scale in table.columns), title="accuracy by weight scale")
         for cell, rows in table.groupby(level="cell"):
             for seq_len, row in rows.droplevel("cell").iterrows():
@@ -284,12 +302,19 @@ def print_summary(tables: Tables) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m harness.report``: rebuild reports; the last line printed is a report's path."""
+    """``python -m harness.report``: rebuild reports; the last line printed is a report's path.
+
+    A job with a damaged table is left out, with a line on stderr that names the file; the exit code is 0 all the
+    same: there is a report, and it says what is missing.
+    """
     parser = argparse.ArgumentParser(prog="python -m harness.report", description="Rebuild reports from their tables.")
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a results directory")
     try:
         for directory in parser.parse_args(arguments).directories:
-            tables = gather(directory) if any(directory.glob("jobs/*/tables/runs.parquet")) else load(directory)
+            has_jobs = any(directory.glob("jobs/*/tables/runs.parquet"))
+            tables = gather(directory, skip_damaged=True) if has_jobs else load(directory)
+            for problem in tables.left_out:
+                print(f"left out: {problem}", file=sys.stderr)
             print(build(directory, tables))
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)

@@ -31,11 +31,13 @@ from omegaconf import DictConfig, OmegaConf
 
 import harness
 from harness.errors import UserError
+from harness.gather import gather
 from harness.job import describe, plain, work
 from harness.progress import Planned, Watch
 from harness.report import build, print_summary
 from harness.settings import PACKED, members
-from harness.tables import gather, write_text
+from harness.tables import write_text
+from harness.trackers import Tracker, track, tracker
 
 MAX_MEMBERS = 64
 """Most runs in one pack: larger packs bring nothing more on a CPU and need memory in proportion."""
@@ -75,6 +77,7 @@ class PackingSweeper(Sweeper):
             UserError: a setting is not valid; nothing has been written.
             SystemExit: with 1 where a run has failed, with 130 after an interruption.
         """
+        chosen = tracker(self.config.tracker)
         jobs = self._jobs(arguments)
         directory = Path(self.config.hydra.sweep.dir)
         planned = [self._plan(directory / "jobs" / str(number), job) for number, job in enumerate(jobs)]
@@ -90,12 +93,12 @@ class PackingSweeper(Sweeper):
         except KeyboardInterrupt:
             print("interrupted; what is done is reported", file=sys.stderr)
             if any(directory.glob("jobs/*/tables/runs.parquet")):
-                report(directory)
+                report(directory, chosen)
             raise SystemExit(130) from None
         lost = [str(result._return_value) for result in results if result.status != JobStatus.COMPLETED]
         for reason in lost:
             print(f"a job was lost: {reason}", file=sys.stderr)
-        if report(directory) or lost:
+        if report(directory, chosen) or lost:
             raise SystemExit(1)
 
     def _command(self) -> str:
@@ -170,14 +173,17 @@ def provenance(study: str | None, command: str) -> dict[str, object]:
     }
 
 
-def report(directory: Path) -> int:
+def report(directory: Path, chosen: Tracker | None = None) -> int:
     """Gather the results, build the report, print the findings and, last, the report's path.
 
     Returns:
-        The number of failed runs.
+        The number of failed runs, and of jobs whose tables are damaged.
     """
-    tables = gather(directory)
+    tables = gather(directory, skip_damaged=True)
+    for problem in tables.left_out:
+        print(f"left out: {problem}", file=sys.stderr)
     path = build(directory, tables)
+    track(chosen, directory, tables)
     print_summary(tables)
     failed = tables.runs[tables.runs.status == "failed"]
     if len(failed):
@@ -186,4 +192,4 @@ def report(directory: Path) -> int:
             file=sys.stderr,
         )
     print(path, flush=True)
-    return len(failed)
+    return len(failed) + len(tables.left_out)

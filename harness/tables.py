@@ -1,4 +1,4 @@
-"""The result tables: their format, atomic writing, merging and loading.
+"""The result tables: their format, atomic writing and reading.
 
 A results directory holds one small set of tables per job, ``DIR/jobs/<job>/tables/*.parquet``, and the
 merged set ``DIR/tables/*.parquet``. Every parquet file carries the format version in its metadata, so that
@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from harness.errors import UserError
@@ -42,31 +46,96 @@ COLUMNS: dict[str, list[str]] = {
 """Columns that every table of that name has, in this order (``runs`` has further settings besides)."""
 
 
+Filters: TypeAlias = list[Any] | pc.Expression | None
+
+
 class Tables(Mapping[str, pd.DataFrame]):
     """The tables of one results directory: ``tables.runs`` or ``tables["runs"]``, and so on.
 
-    Standard tables are ``runs``, ``curves``, ``gradients`` and ``samples``; probes may add others.
+    Standard tables are ``runs``, ``curves``, ``gradients`` and ``samples``; probes may add others. A table is
+    read when it is first asked for. Of a large one, `read` gives some columns and rows as a DataFrame, and
+    `scan` a pyarrow dataset, to be worked through piece by piece.
+
+    Args:
+        sources: a table's name to a DataFrame, or to a pyarrow dataset that has yet to be read.
+        most_rows: larger tables are refused as a whole (an error that says so), and come through `read` or
+            `scan` only; None: any size.
+        left_out: what could not be merged, one line each, naming the file.
+
+    Example:
+        >>> tables = harness.load("results/dish/2026-01-31_12-00-00")                        # doctest: +SKIP
+        >>> tables.read("gradients", ["run_id", "lag", "grad_norm"], [("step", "==", 0)])    # doctest: +SKIP
     """
 
-    def __init__(self, frames: Mapping[str, pd.DataFrame]):
-        self._frames = dict(frames)
+    def __init__(
+        self,
+        sources: Mapping[str, pd.DataFrame | ds.Dataset],
+        most_rows: int | None = None,
+        left_out: Sequence[str] = (),
+    ):
+        self._sources = dict(sources)
+        self._most_rows = most_rows
+        self.left_out = list(left_out)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        return self._frames[name]
+        source = self._sources[name]
+        if not isinstance(source, pd.DataFrame):
+            if self._most_rows is not None and (rows := self.rows(name)) > self._most_rows:
+                raise UserError(f"{name} has {rows} rows, too many at once; ask for a part with read() or scan()")
+            source = self._sources[name] = self.read(name)
+        return source
 
     def __getattr__(self, name: str) -> pd.DataFrame:
-        if name.startswith("_") or name not in self._frames:
+        if name.startswith("_") or name not in self._sources:
             raise AttributeError(name)
-        return self._frames[name]
+        return self[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._frames)
+        return iter(self._sources)
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self._sources)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sources
 
     def __repr__(self) -> str:
-        return "Tables(" + ", ".join(f"{name}: {len(frame)} rows" for name, frame in self.items()) + ")"
+        return "Tables(" + ", ".join(f"{name}: {self.rows(name)} rows" for name in self) + ")"
+
+    def limited(self, most_rows: int) -> Tables:
+        """The same tables, those with more rows only in parts."""
+        return Tables(self._sources, most_rows, self.left_out)
+
+    def rows(self, name: str) -> int:
+        """How many rows a table has, without reading it."""
+        source = self._sources[name]
+        return len(source) if isinstance(source, pd.DataFrame) else source.count_rows()
+
+    def scan(self, name: str) -> ds.Dataset:
+        """A table as a pyarrow dataset: nothing is read until its batches are asked for."""
+        source = self._sources[name]
+        if isinstance(source, pd.DataFrame):
+            return ds.dataset(pa.Table.from_pandas(source, preserve_index=False))
+        return source
+
+    def read(self, name: str, columns: Sequence[str] | None = None, filters: Filters = None) -> pd.DataFrame:
+        """Some columns and rows of a table; only they are read from the file.
+
+        Args:
+            columns: their names, in the order wanted; None: all.
+            filters: as in `pandas.read_parquet`: ``[("step", "==", 0), ("part", "in", ["h", "c"])]``, or a
+                pyarrow expression.
+
+        Raises:
+            UserError: the file is damaged; the message names it.
+        """
+        dataset = self.scan(name)
+        wanted = None if columns is None else list(columns)
+        chosen = pq.filters_to_expression(filters) if isinstance(filters, list) else filters
+        try:
+            return dataset.to_table(columns=wanted, filter=chosen).to_pandas()
+        except OSError as error:
+            raise damaged(getattr(dataset, "files", [name])[0], error) from None
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -89,7 +158,13 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write one table as parquet, atomically, with the format version in its metadata."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), FORMAT_KEY: FORMAT.encode()})
-    write_atomically(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    write_atomically(path, lambda temporary: pq.write_table(table, temporary, **encoding(table.schema)))
+
+
+def encoding(schema: pa.Schema) -> dict[str, Any]:
+    """How tables are stored: no dictionaries of measured numbers, which hardly repeat."""
+    repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    return {"compression": "zstd", "use_dictionary": repeating}
 
 
 def write_tables(directory: Path, frames: Mapping[str, pd.DataFrame]) -> None:
@@ -104,75 +179,35 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing, damaged or of another format; the message names it.
     """
+    with opened(path) as file:
+        return file.read().to_pandas()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open one table; errors within the ``with`` block are told of this file.
+
+    Raises:
+        UserError: the file is missing, damaged or of another format; the message names it.
+    """
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            found = (file.schema_arrow.metadata or {}).get(FORMAT_KEY, b"none").decode()
+            if found != FORMAT:
+                raise UserError(f"{path}: table format {found}, this version reads format {FORMAT}")
+            yield file
     except FileNotFoundError:
         raise UserError(f"{path}: no such table") from None
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: damaged table, not readable as parquet ({first_line(error)})") from None
-    found = (table.schema.metadata or {}).get(FORMAT_KEY, b"none").decode()
-    if found != FORMAT:
-        raise UserError(f"{path}: table format {found}, this version reads format {FORMAT}")
-    return table.to_pandas()
+        raise damaged(path, error) from None
 
 
-def load(directory: str | os.PathLike[str]) -> Tables:
-    """The merged tables of a results directory as pandas DataFrames.
-
-    Args:
-        directory: a directory that a sweep or a run has written (the one with ``report.html``).
-
-    Raises:
-        UserError: there are no results, or a table is damaged or of another format.
-
-    Example:
-        >>> tables = harness.load("results/dish/2026-01-31_12-00-00")    # doctest: +SKIP
-        >>> tables.runs.groupby("cell").accuracy.mean()                   # doctest: +SKIP
-    """
-    root = Path(directory)
-    paths = sorted((root / "tables").glob("*.parquet"))
-    if not (root / "tables" / "runs.parquet").exists():
-        if not any(root.glob("jobs/*/tables/runs.parquet")):
-            raise UserError(f"{root}: no results here; expected a directory with jobs/ or tables/ in it")
-        return gather(root)
-    return Tables({path.stem: read_table(path) for path in paths})
-
-
-def gather(directory: Path) -> Tables:
-    """Merge the tables of all finished jobs and write them to ``DIR/tables`` (and ``runs.csv``).
-
-    Rows are ordered by the jobs' numbers; a run that stands in several jobs is kept once.
-
-    Raises:
-        UserError: there are no finished jobs, or one of their tables is damaged or of another format.
-    """
-    jobs = sorted(directory.glob("jobs/*/tables/runs.parquet"), key=lambda path: _natural(path.parts[-3]))
-    if not jobs:
-        raise UserError(f"{directory}: no finished jobs here; expected jobs/*/tables/runs.parquet")
-    parts: dict[str, list[pd.DataFrame]] = {}
-    seen: set[str] = set()
-    for runs_path in jobs:
-        frames = {path.stem: read_table(path) for path in sorted(runs_path.parent.glob("*.parquet"))}
-        new = set(frames["runs"].run_id) - seen
-        seen |= new
-        for name, frame in frames.items():
-            parts.setdefault(name, []).append(frame[frame.run_id.isin(new)])
-    tables = {name: _concat(frames) for name, frames in parts.items()}
-    write_tables(directory / "tables", tables)
-    write_text(directory / "tables" / "runs.csv", tables["runs"].to_csv(index=False))
-    return Tables(tables)
+def damaged(path: Path | str, error: Exception) -> UserError:
+    """The error for a file that cannot be read."""
+    return UserError(f"{path}: damaged table, not readable as parquet ({first_line(error)})")
 
 
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message, or its type where it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _concat(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    filled = [frame for frame in frames if len(frame)] or frames[:1]
-    return pd.concat(filled, ignore_index=True)
-
-
-def _natural(name: str) -> tuple[int, str]:
-    return (int(name), "") if name.isdigit() else (1 << 62, name)

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure as Canvas
 
 from harness.figures import Figure
 from harness.figures._common import COLOURS, averaged_over, palette
+from harness.figures._rows import memory_profiles
 from harness.findings import by_setting
 from harness.plugins import registry
 from harness.rendering import INK, styled, svg_and_png
@@ -89,6 +90,52 @@ def test_every_figure_holds_six_cells_five_scales_and_four_lengths(name: str) ->
     drawn = draw(name, many)
     assert drawn is not None
     assert drawn.get_size_inches()[0] <= 16
+
+
+@pytest.mark.parametrize("name", ["gradient_profile_init", "learning_curves"])
+def test_more_panels_than_can_be_read_are_left_out_with_a_remark(name: str) -> None:
+    scales = tuple(np.linspace(0.5, 1.4, 10).round(1))
+    drawn = draw(name, made_tables(cells=("rnn",), lengths=tuple(range(6, 26, 2)), scales=scales, seeds=(0,)))
+    assert drawn is not None
+    assert len(drawn.axes) == 36
+    titles = [axis.get_title() for axis in drawn.axes if axis.get_title()]
+    assert (titles[0], titles[-1]) == ("weight scale 0.5", "weight scale 1.4")
+    assert drawn.get_supxlabel() == (
+        "6 of 10 lengths are shown, without 8, 12, 18, 22; 6 of 10 weight scales are shown, without 0.6, 0.8, 1.1, 1.3"
+    )
+
+
+def test_many_tiles_are_left_out_with_a_remark() -> None:
+    scales = tuple(np.linspace(0, 1, 101).round(2))
+    drawn = draw(
+        "accuracy_map", made_tables(cells=("rnn", "lstm"), lengths=(6,), scales=scales, seeds=(0,), steps=(0,))
+    )
+    assert drawn is not None
+    assert len(panel(drawn, "rnn").get_xticks()) == 28
+    assert drawn.get_supxlabel() == "28 of 101 weight scales are shown, without 73 others"
+
+
+def test_many_points_are_drawn_as_an_image() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,))
+    many = pd.concat([tables.runs] * 2000)
+    drawn = draw("accuracy_vs_grad_ratio", Tables({**tables, "runs": many}))
+    assert drawn is not None
+    points = drawn.axes[0].collections[0]
+    assert len(points.get_offsets()) == 4000
+    assert points.get_rasterized()
+
+
+def test_the_last_probe_is_each_runs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the rows of a run come in several pieces, and probes in any order."""
+    monkeypatch.setattr("harness.figures._rows.AT_ONCE", 7)
+    tables = made_tables(cells=("rnn", "lstm"), lengths=(10,), scales=(0.9,))
+    runs = tables.runs
+    gradients = tables.gradients[(tables.gradients.step < 20) | (tables.gradients.run_id != runs.run_id[1])]
+    gradients = gradients.assign(grad_norm=gradients.step + gradients.lag / 100).sample(frac=1, random_state=0)
+    for trained, steps in ((True, [20, 10, 20, 20]), (False, [0, 0, 0, 0])):
+        rows = memory_profiles(Tables({**tables, "gradients": gradients}), runs, trained).sort_values(["run", "lag"])
+        assert rows.run.tolist() == np.repeat(range(4), 10).tolist()
+        np.testing.assert_allclose(rows.grad_norm, np.repeat(steps, 10) + np.tile(np.arange(10), 4) / 100)
 
 
 @pytest.mark.parametrize("name", FIGURES)

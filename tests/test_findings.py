@@ -132,6 +132,17 @@ def test_above_chance_means_by_more_than_three_standard_errors() -> None:
     assert not_above_chance(pd.Series([edge - 1e-6, edge + 1e-6]), *series).tolist() == [True, False]
 
 
+def test_sentences_about_many_settings_stay_short() -> None:
+    found = findings(made_tables(scales=tuple(np.linspace(0.5, 1.5, 41).round(3)), seeds=(0,)))
+    assert max(map(len, found)) < 400
+    (reach,) = [each for each in found if each.startswith("lstm solves")]
+    assert "(weight scale 0.5, 0.525, 0.55, 0.575, 0.6 and 36 more)" in reach
+    (gradient,) = [each for each in found if "gradient of rnn" in each]
+    assert (
+        "a factor of 0.5 at 0.5, 0.7 at 0.7, 0.9 at 0.9, 1.1 at 1.1, 1.3 at 1.3, 1.5 at 1.5 (6 of 41 weight" in gradient
+    )
+
+
 def test_the_summary_marks_guessing() -> None:
     table = summary(made_tables().runs)
     assert table.loc[("rnn", 40), 0.9] == "~13 %"

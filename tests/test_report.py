@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import harness
 from harness import report
 from harness.figures import Figure
 from harness.findings import findings
@@ -55,8 +56,6 @@ def test_the_page_opens_with_the_findings_of_its_tables(built: Path) -> None:
 
 def test_page_and_markdown_say_the_same(built: Path) -> None:
     page, markdown = html(built), (built / "report.md").read_text("utf-8")
-    import harness
-
     for sentence in findings(harness.load(built)):
         if "<" not in sentence:
             assert sentence in page
@@ -147,6 +146,18 @@ def test_reports_of_hardly_anything_are_built(tmp_path: Path, changes: dict[str,
     assert "runs" in path.read_text("utf-8")
 
 
+def test_a_figure_that_takes_a_table_that_is_too_large_whole_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tables(tmp_path / "jobs" / "0" / "tables", dict(made_tables(cells=("rnn",), lengths=(8,), seeds=(0,))))
+    monkeypatch.setattr(report, "MOST_ROWS", 20)
+    monkeypatch.setattr(registry().get("figure", "accuracy_map"), "draw", lambda self, tables: tables.gradients)
+    assert report.main([str(tmp_path)]) == 0
+    page = html(tmp_path)
+    assert "gradients has 144 rows, too many at once; ask for a part with read() or scan()" in page
+    assert page.count("could not be drawn") == 1
+
+
 def test_several_experiments_have_a_section_and_figures_each(tmp_path: Path) -> None:
     one, two = made_tables(cells=("rnn",), lengths=(8,)), made_tables(cells=("lstm",), lengths=(9,), experiment="other")
     both = Tables({name: pd.concat([one[name], two[name]]) for name in one})
@@ -156,19 +167,50 @@ def test_several_experiments_have_a_section_and_figures_each(tmp_path: Path) -> 
     assert (tmp_path / "figures" / "accuracy_map-other.svg").exists()
 
 
-def test_a_directory_without_results_or_with_damage_is_one_line(
+def test_a_figure_of_one_experiment_sees_only_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, experiment in enumerate(("recall_dish", "other")):
+        made = made_tables(cells=("rnn",), lengths=(8 + number,), seeds=(0,), experiment=experiment)
+        write_tables(tmp_path / "jobs" / str(number) / "tables", dict(made))
+    seen = []
+
+    def draw(self: Figure, tables: Tables) -> None:
+        parts = tables.read("gradients", ["run_id", "lag"], [("step", "==", 0)])
+        seen.append((set(tables.runs.run_id), set(tables.gradients.run_id), set(parts.run_id), parts.lag.max()))
+
+    monkeypatch.setattr(registry().get("figure", "accuracy_map"), "draw", draw)
+    assert report.main([str(tmp_path)]) == 0
+    (one, *_), (two, *_) = seen
+    assert [each[1:3] for each in seen] == [(one, one), (two, two)]
+    assert [each[3] for each in seen] == [7, 8]
+    assert not one & two
+
+
+def test_a_directory_without_results_is_one_line_and_damage_is_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report.main([str(tmp_path)]) == 1
     assert "no results here" in capsys.readouterr().err
     write_tables(tmp_path / "jobs" / "0" / "tables", dict(made_tables(cells=("rnn",), lengths=(8,))))
+    write_tables(tmp_path / "jobs" / "1" / "tables", dict(made_tables(cells=("gru",), lengths=(8,))))
     damaged = tmp_path / "jobs" / "0" / "tables" / "curves.parquet"
     damaged.write_bytes(b"PAR1")
+    assert report.main([str(tmp_path)]) == 0
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert f"left out: {damaged}: damaged" in error
+    assert harness.load(tmp_path).runs.cell.unique().tolist() == ["gru"]
+    for text in (html(tmp_path), (tmp_path / "report.md").read_text("utf-8")):
+        assert "jobs/0/tables/curves.parquet: damaged table" in text
+
+
+def test_a_directory_with_nothing_but_damage_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tables(tmp_path / "jobs" / "0" / "tables", dict(made_tables(cells=("rnn",), lengths=(8,))))
+    (tmp_path / "jobs" / "0" / "tables" / "curves.parquet").write_bytes(b"PAR1")
     assert report.main([str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert len(error.strip().splitlines()) == 1
     assert "curves.parquet: damaged" in error
-    assert not (tmp_path / "report.html").exists()
+    assert list(tmp_path.iterdir()) == [tmp_path / "jobs"]
 
 
 @pytest.fixture(scope="module")

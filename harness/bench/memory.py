@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from torch.autograd.profiler import profile
 
 
 def peak_bytes(call: Callable[[], object]) -> int:
     """The most bytes that torch held during a call above what it held before."""
-    with profile(profile_memory=True) as found:
+    with _silent(), profile(profile_memory=True) as found:
         call()
     events = found.kineto_results
     assert events is not None
@@ -19,3 +21,16 @@ def peak_bytes(call: Callable[[], object]) -> int:
             held += event.nbytes()
             peak = max(peak, held)
     return peak
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The profiler's library tells the standard error that it starts and stops."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -16,6 +16,10 @@ class Figure(ABC):
     A subclass states its `name` (file name and plugin name), `title`, `caption` (how to read it, for
     somebody who has not seen the code) and `order` (its place in the report), and draws itself from tables.
     One that makes sense for some experiments alone names them in `experiments`.
+
+    ``tables.runs``, ``tables.gradients`` and so on are DataFrames. A sweep may be large, though (100,000 runs have
+    10^8 gradient rows), and the report refuses a table that fits no memory as a whole: a figure that is to stand such
+    sweeps takes what it draws by ``tables.read(name, columns, filters)``.
     """
 
     name: ClassVar[str]

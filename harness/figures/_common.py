@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from harness.findings import SETTING, finished
-from harness.tables import RUN_OUTCOMES, Tables
+from harness.findings import SETTING, spread
+from harness.tables import RUN_OUTCOMES
 
 COLOURS = {
     "feedforward": "#8a8d91",
@@ -33,6 +33,18 @@ GREY = "#808489"
 """Grid lines and borders of tiles."""
 
 MAX_WIDTH = 16.0
+MOST_PANELS = 6
+"""Most panels side by side, and one below the other."""
+
+MOST_TILES = 20
+"""Most tiles of a heat map one below the other."""
+
+MOST_COLUMNS = 56
+"""Most tiles side by side, in all maps of a figure: in more, nothing could be written."""
+
+MOST_NAMED = 12
+"""Most values that a remark lists one by one."""
+
 LEAST_DECADES = 2.0
 EQUAL_CONTRAST = 0.179
 """The relative luminance on which black and white are read equally well."""
@@ -68,10 +80,11 @@ def settled(figure: Canvas) -> Canvas:
 def panels(
     runs: pd.DataFrame, share_y: Literal["row", "all"] = "row"
 ) -> tuple[Canvas, list[tuple[Axes, pd.DataFrame]]]:
-    """A grid of panels, a row per length and a column per weight scale, each with its runs."""
+    """A grid of panels, a row per length and a column per weight scale, each with its runs (see `that_fit`)."""
     lengths, scales = sorted(runs.seq_len.unique()), sorted(runs.weight_scale.unique())
     figure = canvas(1.2 + 3.1 * len(scales), 1.0 + 2.3 * len(lengths))
     axes = figure.subplots(len(lengths), len(scales), squeeze=False, sharex="row", sharey=share_y)
+    own = runs.groupby(["seq_len", "weight_scale"])
     found = []
     for i, length in enumerate(lengths):
         for j, scale in enumerate(scales):
@@ -83,8 +96,26 @@ def panels(
                 axis.annotate(
                     f"{length} steps", (1.02, 0.5), xycoords="axes fraction", rotation=-90, va="center", ha="left"
                 )
-            found.append((axis, runs[(runs.seq_len == length) & (runs.weight_scale == scale)]))
+            here = own.get_group((length, scale)) if (length, scale) in own.groups else runs.head(0)
+            found.append((axis, here))
     return figure, found
+
+
+def that_fit(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_PANELS) -> tuple[pd.DataFrame, str]:
+    """The runs of as many lengths and weight scales as can be told apart in one figure, and a remark on the others.
+
+    Where there are more, those that are shown are spread evenly, the smallest and the largest among them.
+    """
+    remarks = []
+    for column, most, words in (("seq_len", lengths, "lengths"), ("weight_scale", scales, "weight scales")):
+        values = sorted(runs[column].unique())
+        if len(values) > most:
+            shown = spread(values, most)
+            runs = runs[runs[column].isin(shown)]
+            missing = [f"{value:g}" for value in values if value not in shown]
+            named = ", ".join(missing) if len(missing) <= MOST_NAMED else f"{len(missing)} others"
+            remarks.append(f"{most} of {len(values)} {words} are shown, without {named}")
+    return runs, "; ".join(remarks)
 
 
 def grid(axis: Axes) -> None:
@@ -116,9 +147,9 @@ def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -
     )
 
 
-def note(figure: Canvas, text: str) -> None:
-    """Write a remark, in small, below all panels."""
-    if text:
+def note(figure: Canvas, *remarks: str) -> None:
+    """Write remarks, in small, below all panels, a line each."""
+    if text := "\n".join(remark for remark in remarks if remark):
         figure.supxlabel(text, fontsize=8, x=0.01, ha="left")
 
 
@@ -129,19 +160,10 @@ def averaged_over(runs: pd.DataFrame) -> str:
         return ""
     outcomes = {"run_id", *RUN_OUTCOMES, *SETTING}
     per_setting = runs.groupby(SETTING)
-    names = [str(name) for name in runs if name not in outcomes]
+    names = [str(name) for name in runs if name not in outcomes and runs[name].nunique(dropna=False) > 1]
     differ = [key for key in names if (per_setting[key].nunique(dropna=False) > 1).any()]
     low, high = counts.min(), counts.max()
     return f"each over {low if low == high else f'{low} to {high}'} runs that differ in {', '.join(differ)}"
-
-
-def memory_profiles(tables: Tables, trained: bool) -> pd.DataFrame:
-    """Rows of the gradient table of layer 1 and each run's memory, at its last or first probe, with its settings."""
-    runs = finished(tables.runs)[["run_id", *SETTING, "seed", "memory", "cue_step"]]
-    rows = tables.gradients[tables.gradients.layer == 1].merge(runs, on="run_id")
-    rows = rows[rows.part == rows.memory]
-    probes = rows.groupby("run_id").step
-    return rows[rows.step == (probes.transform("max") if trained else probes.transform("min"))]
 
 
 def log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -179,6 +201,12 @@ def write_in_tiles(axis: Axes, words: pd.DataFrame, size: float) -> None:
         axis.text(
             j + 0.5, i + 0.5, word, color=_readable_on(colours[i, j]), ha="center", va="center", fontsize=size
         )  # fmt: skip
+
+
+def crowd(axis: Axes) -> None:
+    """Turn the names of many columns, so that they do not run into each other."""
+    if len(axis.get_xticks()) > MOST_PANELS:
+        axis.tick_params(axis="x", rotation=90, labelsize=8)
 
 
 def tile_font(figure: Canvas, tiles: int) -> float:

@@ -10,12 +10,16 @@ from matplotlib.patches import Patch, Rectangle
 from harness.figures import Figure
 from harness.figures._common import (
     GREY,
+    MOST_COLUMNS,
+    MOST_TILES,
     averaged_over,
     canvas,
+    crowd,
     in_order,
     ink,
     note,
     settled,
+    that_fit,
     tile_font,
     tiles,
     write_in_tiles,
@@ -41,8 +45,9 @@ class AccuracyMap(Figure):
         runs = finished(tables.runs)
         if not len(runs):
             return None
+        cells = in_order([*runs.cell])
+        runs, remark = that_fit(runs, lengths=MOST_TILES, scales=max(3, MOST_COLUMNS // len(cells)))
         groups = by_setting(runs)
-        cells = in_order([*groups.cell])
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 0.55 * lengths)
         size = tile_font(figure, len(cells) * (scales + 1))
@@ -59,6 +64,7 @@ class AccuracyMap(Figure):
                 axis.add_patch(tile)
             axis.set(title=cell, xlabel="weight scale", ylabel="steps" if axis is axes[0] else "")
             axis.tick_params(rotation=0, length=0)
+            crowd(axis)
         bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label="accuracy (%)", fraction=0.03)
         bar.ax.axhline(100 * groups.chance.mean(), color="#ffffff", linewidth=2)
         bar.ax.annotate(
@@ -67,7 +73,7 @@ class AccuracyMap(Figure):
         )  # fmt: skip
         hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="not above chance")
         figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
-        note(figure, averaged_over(runs))
+        note(figure, averaged_over(runs), remark)
         return settled(figure)
 
 

@@ -26,6 +26,12 @@ from harness.figures._common import (
 from harness.findings import finished
 from harness.tables import Tables
 
+MANY = 3000
+"""More points than this are small, and drawn as an image: as shapes they would make a file of many megabytes."""
+
+MOST_MARKERS = 8
+"""Up to so many lengths have a marker each: more could not be told apart."""
+
 COLUMNS = {"grad_ratio_init": "before training", "grad_ratio": "after training"}
 
 
@@ -56,7 +62,10 @@ class AccuracyVsGradRatio(Figure):
             axis.set(title=title, xlabel="gradient at the cue / at the last step", ylabel="accuracy")
             axis.set_ylim(-0.04, 1.04)
             if column == most:
-                figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", frameon=False)
+                handles, labels = axis.get_legend_handles_labels()
+                named = figure.legend(handles, labels, loc="outside right upper", frameon=False)
+                for line in named.get_lines():
+                    line.set(alpha=0.9, markersize=6)
                 axis.get_legend().remove()
         note(figure, _left_out({title: len(runs) - len(shown[column]) for column, title in COLUMNS.items()}))
         return settled(figure)
@@ -67,10 +76,12 @@ def _panel(axis: Axes, rows: pd.DataFrame, runs: pd.DataFrame, column: str, lege
     exponents = _with_edges(axis, rows[column].to_numpy(dtype=np.float64))
     colours = palette([*runs.cell])
     lengths = [str(length) for length in sorted(runs.seq_len.unique())]
+    markers = {"style": "length", "style_order": lengths} if len(lengths) <= MOST_MARKERS else {}
+    many = len(runs) > MANY
     sns.scatterplot(
         rows.assign(exponent=exponents, length=rows.seq_len.astype(str)), x="exponent", y="accuracy",
-        hue="cell", hue_order=list(colours), palette=colours, style="length", style_order=lengths,
-        ax=axis, s=42, alpha=0.75, linewidth=0, legend="full" if legend else False,
+        hue="cell", hue_order=list(colours), palette=colours, **markers, ax=axis, s=8 if many else 42,
+        alpha=0.3 if many else 0.75, linewidth=0, legend="full" if legend else False, rasterized=many,
     )  # fmt: skip
     axis.axhline(runs.chance.mean(), color=ink(), linestyle="--", linewidth=1)
     grid(axis)

@@ -10,11 +10,15 @@ from matplotlib.figure import Figure as Canvas
 from harness.figures import Figure
 from harness.figures._common import (
     GREY,
+    MOST_COLUMNS,
+    MOST_TILES,
     averaged_over,
     canvas,
+    crowd,
     in_order,
     note,
     settled,
+    that_fit,
     tile_font,
     tiles,
     write_in_tiles,
@@ -43,8 +47,9 @@ class DecayMap(Figure):
         runs = finished(tables.runs)
         if not len(runs):
             return None
+        cells = in_order([*runs.cell])
+        runs, remark = that_fit(runs, lengths=MOST_TILES, scales=max(3, MOST_COLUMNS // len(cells)))
         groups = by_setting(runs)
-        cells = in_order([*groups.cell])
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 2 * (0.4 + 0.5 * lengths))
         size = tile_font(figure, len(cells) * (scales + 1))
@@ -60,12 +65,13 @@ class DecayMap(Figure):
                 write_in_tiles(axis, rates.map(_factor), size)
                 axis.set(title=cell if row == 0 else "", xlabel="weight scale" if row else "", ylabel="")
                 axis.tick_params(rotation=0, length=0)
+                crowd(axis)
             axes[row][0].set_ylabel(f"{when} training\nsteps")
         bar = figure.colorbar(axes[0][0].collections[0], ax=axes, label="factor per step", fraction=0.03)
         ticks = np.linspace(-limit, limit, 5)
         bar.set_ticks(list(ticks), labels=[f"{np.exp(tick):.2f}" for tick in ticks])
         bar.ax.axhline(0, color="#000000", linewidth=2)
-        note(figure, averaged_over(runs))
+        note(figure, averaged_over(runs), remark)
         return settled(figure)
 
 

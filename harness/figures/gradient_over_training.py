@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
@@ -12,7 +13,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from harness.figures import Figure
-from harness.figures._common import canvas, in_order, log10, note, settled
+from harness.figures._common import canvas, in_order, log10, note, settled, that_fit
 from harness.findings import SETTING, finished
 from harness.tables import Tables
 
@@ -37,8 +38,11 @@ class GradientOverTraining(Figure):
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are cells, columns weight scales."""
         runs = finished(tables.runs)
-        runs = runs[runs.seq_len == runs.seq_len.max()].sort_values("seed", kind="stable").drop_duplicates(SETTING)
-        rows = tables.gradients[tables.gradients.layer == 1].merge(runs[["run_id", *SETTING, "memory"]], on="run_id")
+        runs, remark = that_fit(runs[runs.seq_len == runs.seq_len.max()])
+        runs = runs.sort_values("seed", kind="stable").drop_duplicates(SETTING)
+        own = (pc.field("layer") == 1) & pc.field("run_id").isin(runs.run_id.tolist())
+        rows = tables.read("gradients", ["run_id", "step", "part", "t", "grad_norm"], own)
+        rows = rows.merge(runs[["run_id", *SETTING, "memory"]], on="run_id")
         rows = rows[rows.part == rows.memory]
         if not len(rows):
             return None
@@ -65,7 +69,7 @@ class GradientOverTraining(Figure):
             handles=[Patch(color=ZERO_COLOUR, label="exactly 0"), Patch(color=LOST_COLOUR, label="not finite")],
             loc="outside upper right", ncols=2, frameon=False,
         )  # fmt: skip
-        note(figure, _which(runs))
+        note(figure, _which(runs), remark)
         return settled(figure)
 
 

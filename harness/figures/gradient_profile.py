@@ -17,15 +17,16 @@ from harness.figures._common import (
     ink,
     label_outer,
     legend,
-    memory_profiles,
     note,
     palette,
     panels,
     power,
     settled,
+    that_fit,
     whole_powers,
 )
-from harness.findings import SETTING, finished
+from harness.figures._rows import memory_profiles, over_runs
+from harness.findings import finished
 from harness.tables import Tables
 
 HOW_TO_READ = (
@@ -69,11 +70,13 @@ class GradientProfileTrained(Figure):
 
 
 def _draw(tables: Tables, trained: bool) -> Canvas | None:
-    runs = finished(tables.runs)
-    rows = memory_profiles(tables, trained)
+    runs, remark = that_fit(finished(tables.runs))
+    rows = memory_profiles(tables, runs, trained)
     if not len(rows):
         return None
-    profiles = _over_runs(rows)
+    with np.errstate(all="ignore"):
+        exponents = np.log10(rows.grad_norm.to_numpy(dtype=np.float64))
+    profiles = over_runs(rows.assign(exponent=exponents), runs, "lag", "exponent")  # a zero counts as -inf
     colours = palette([*runs.cell])
     figure, grid = panels(runs)
     for axis, here in grid:
@@ -86,7 +89,7 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
         for place, cell in enumerate(colours):
             _line(axis, column[column.cell == cell], colours[cell], place)
         axis.axvline((here.seq_len - here.cue_step.astype(float)).median(), color=ink(), linestyle=":", linewidth=1)
-        if lost := [cell for cell in colours if not column[column.cell == cell].all_finite.all()]:
+        if lost := [cell for cell in colours if not column[column.cell == cell].bounded.all()]:
             axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
     label_outer(figure, "lag (steps before the end)", "gradient norm")
     extra = [
@@ -94,21 +97,8 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
         Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label="exactly 0"),
     ]
     legend(figure, [*runs.cell], extra)
-    note(figure, averaged_over(runs))
+    note(figure, averaged_over(runs), remark)
     return settled(figure)
-
-
-def _over_runs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Median, smallest and largest exponent over the runs of each setting and lag; a zero counts as -inf."""
-    norms = rows.grad_norm.to_numpy(dtype=np.float64)
-    with np.errstate(all="ignore"):
-        rows = rows.assign(exponent=np.log10(norms), finite=np.isfinite(norms))
-        groups = rows.groupby([*SETTING, "lag"])
-        found = groups.agg(
-            middle=("exponent", "median"), low=("exponent", "min"), high=("exponent", "max"),
-            all_finite=("finite", "all"),
-        )  # fmt: skip
-    return found.reset_index()
 
 
 def _scale(axis: Axes, profiles: pd.DataFrame) -> None:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import seaborn as sns
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from harness.figures import Figure
-from harness.figures._common import averaged_over, ink, label_outer, legend, note, palette, panels, settled
+from harness.figures._common import averaged_over, ink, label_outer, legend, note, palette, panels, settled, that_fit
+from harness.figures._rows import over_runs, pieces
 from harness.findings import finished
 from harness.tables import Tables
 
@@ -26,23 +28,30 @@ class LearningCurves(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are lengths, columns weight scales, colours cells."""
-        runs = finished(tables.runs)
-        curves = tables.curves.merge(runs[["run_id", "cell"]], on="run_id").dropna(subset="accuracy")
-        if not len(curves):
+        runs, remark = that_fit(finished(tables.runs))
+        read = pieces(tables, "curves", runs, ["step", "accuracy"])
+        rows = [batch.to_pandas().assign(run=run).dropna() for batch, run in read]
+        if not sum(map(len, rows)):
             return None
+        curves = over_runs(pd.concat(rows), runs, "step", "accuracy")
+        by_panel = dict([*curves.groupby(["seq_len", "weight_scale"])])
         colours = palette([*runs.cell])
         figure, grid = panels(runs, share_y="all")
         for axis, here in grid:
-            rows = curves[curves.run_id.isin(here.run_id)]
-            sns.lineplot(
-                rows, x="step", y="accuracy", hue="cell", hue_order=list(colours), palette=colours, ax=axis,
-                estimator="median", errorbar=("pi", 100), legend=False,
-                marker="o" if rows.step.nunique() == 1 else None,
-            )  # fmt: skip
             if len(here):
+                own = by_panel.get((here.seq_len.iloc[0], here.weight_scale.iloc[0]), curves.head(0))
+                for cell, colour in colours.items():
+                    _line(axis, own[own.cell == cell], colour)
                 axis.axhline(here.chance.mean(), color=ink(), linestyle="--", linewidth=1)
             axis.set_ylim(-0.03, 1.03)
         label_outer(figure, "training step", "accuracy")
         legend(figure, [*runs.cell], [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="chance")])
-        note(figure, averaged_over(runs))
+        note(figure, averaged_over(runs), remark)
         return settled(figure)
+
+
+def _line(axis: Axes, curve: pd.DataFrame, colour: str) -> None:
+    """Median and band over runs; a single evaluation is a point."""
+    axis.plot(curve.step, curve.middle, color=colour, linewidth=1.5, marker="o" if len(curve) == 1 else "")
+    if (curve.low < curve.high).any():
+        axis.fill_between(curve.step, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0)

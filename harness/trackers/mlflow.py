@@ -1,0 +1,112 @@
+"""MLflow: runs with parameters and metrics in ``DIR/mlflow.db``, or wherever ``MLFLOW_TRACKING_URI`` says.
+
+The local store is an SQLite file: MLflow has put its store of plain files into maintenance mode and refuses to open it
+unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+# Asked for before the import: nothing is sent home from other people's machines.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import alembic  # noqa: F401 -- MLflow asks for these two only when it opens the store: they are missed here
+import sqlalchemy  # noqa: F401
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+
+from harness.tables import Tables
+from harness.trackers import CURVES, Run, Tracker, runs
+
+AT_ONCE = 1000
+"""Most metrics that MLflow takes in one call."""
+
+PARAMS_AT_ONCE = 100
+REPORT = "report"
+
+
+class MLflow(Tracker):
+    """Runs in an MLflow store."""
+
+    name: ClassVar[str] = "mlflow"
+
+    def log(self, directory: Path, tables: Tables) -> str:
+        """Log what the store does not hold yet; runs that have failed and the report are logged anew."""
+        local = f"sqlite:///{directory.resolve() / 'mlflow.db'}"
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or local
+        client = MlflowClient(tracking_uri=uri)
+        experiment = _experiment(client, directory.resolve(), is_local=uri == local)
+        there = _logged(client, experiment)
+        for run in runs(tables):
+            if run.run_id not in there:
+                _log(client, experiment, run)
+        report = client.create_run(experiment, run_name=REPORT).info.run_id
+        for name in ("report.html", "report.md"):
+            client.log_artifact(report, str(directory / name))
+        client.log_artifacts(report, str(directory / "figures"), "figures")
+        client.set_terminated(report)
+        return f"mlflow ui --backend-store-uri {uri}"
+
+
+def _experiment(client: MlflowClient, directory: Path, is_local: bool) -> str:
+    """MLflow's experiment for a results directory, of the same name."""
+    name = f"{directory.parent.name}/{directory.name}"
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    return str(client.create_experiment(name, (directory / "mlflow").as_uri() if is_local else None))
+
+
+def _logged(client: MlflowClient, experiment: str) -> set[str]:
+    """The ids of the runs that need not be logged again; what is in the way of the others is deleted."""
+    there: set[str] = set()
+    for run in _all(client, experiment):
+        run_id = run.data.tags.get("run_id")
+        if run_id is None or run.info.status != "FINISHED":
+            client.delete_run(run.info.run_id)
+        else:
+            there.add(run_id)
+    return there
+
+
+def _all(client: MlflowClient, experiment: str) -> list[Any]:
+    found: list[Any] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=AT_ONCE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _log(client: MlflowClient, experiment: str, run: Run) -> None:
+    own = client.create_run(experiment, run_name=run.label, tags={"run_id": run.run_id}).info.run_id
+    now = int(1000 * time.time())
+    texts = {key: value for key, value in run.outcomes.items() if isinstance(value, str)}
+    params = [Param(key, str(value)) for key, value in run.settings.items()]
+    numbers = [Metric(key, float(value), now, 0) for key, value in run.outcomes.items() if key not in texts]
+    for part in _parts(params, PARAMS_AT_ONCE):
+        client.log_batch(own, params=part)
+    client.log_batch(own, metrics=numbers, tags=[RunTag(key, value) for key, value in texts.items()])
+    points = [
+        Metric(f"curve/{key}", float(row[key]), now, int(row["step"]))
+        for row in run.curves.to_dict("records")
+        for key in CURVES
+    ]
+    for part in _parts(points, AT_ONCE):
+        client.log_batch(own, metrics=part)
+    client.set_terminated(own, "FAILED" if run.outcomes.get("status") == "failed" else "FINISHED")
+
+
+def _parts(values: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+TRACKER = MLflow()
