@@ -163,9 +163,11 @@ def help_template() -> str:
 
 def explain(error: Exception) -> str:
     """One line for any error: ours, Hydra's, OmegaConf's, or one that nobody foresaw."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return str(registry().why_not(group, name) or unknown(group, name, error.options))
+        kind = {"probes": "probe"}.get(group, group)
+        if valid := error.options or registry().names(kind):
+            return str(registry().why_not(kind, name) or unknown(group, name, valid))
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as key=value ({one_line(error.message)})"
     if found := re.search(r"Could not override '(?:\w+@)?([^']+)'", str(error)):

@@ -78,7 +78,7 @@ def test_a_package_of_somebody_else_brings_its_plugins_in_an_environment_of_its_
 
     mine = shutil.copytree(PACKAGE, tmp_path / "package")
     for folder in (ROOT, mine):
-        call("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall", str(folder))
+        call("-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed", str(folder))
     assert str(site) in call("-c", "import harness; print(harness.__file__)")
     listed = call("-m", "harness.plugins")
     for kind, name in (("experiment", "echo"), ("cell", "leaky"), ("probe", "saturation"), ("figure", "last_loss")):
