@@ -117,6 +117,10 @@ class RecallDish(Experiment):
             answered=_dish(int(given.argmax())) if np.isfinite(given).all() else "nothing: its outputs are no numbers",
         )
 
+    def word(self, token: int) -> str:
+        """In English: fonts that hold Chinese are not everywhere where figures are drawn."""
+        return self._word(token)[1].lstrip(",; ")
+
     def _word(self, token: int) -> tuple[str, str]:
         """Chinese and English of a token."""
         if token < len(FIXED):

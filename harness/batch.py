@@ -78,6 +78,8 @@ class Batch:
         Raises:
             ValueError: not every step is scored, or the length is no multiple of ``count``.
         """
+        if count == 1:
+            return [self]
         if len(self.scored) != self.length or self.length % count:
             raise ValueError(
                 f"sequences of {self.length} steps, {len(self.scored)} of them scored, cannot be cut into {count} "

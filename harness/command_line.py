@@ -144,6 +144,8 @@ def register() -> None:
         store.store(plugin.name, experiment_config(plugin.target), group="experiment", package="_global_")
         if plugin.target.sweep:
             store.store(plugin.name, study_config(plugin.target), group="study", package="_global_")
+    for plugin in registry().of_kind("probe"):
+        store.store(plugin.name, plugin.target.defaults_of_options(), group="probes", package=f"probes.{plugin.name}")
 
 
 def experiment_config(experiment: type[Experiment]) -> dict[str, Any]:
@@ -183,6 +185,8 @@ def help_template() -> str:
         for plugin in registry().of_kind(kind):
             options = described(plugin.target, f"{kind}.")
             lines += [(key, f"({plugin.name}) {text}") for key, text in options]
+    for plugin in registry().of_kind("probe"):
+        lines += described(plugin.target, f"probes.{plugin.name}.")
     width = max(len(key) for key, _ in lines)
     settings = "\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines)
     # A dollar sign or an interpolation in a description is text, not a template.
@@ -191,9 +195,11 @@ def help_template() -> str:
 
 def explain(error: Exception) -> str:
     """One line for any error: ours, Hydra's, OmegaConf's, or one that nobody foresaw."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return str(registry().why_not(group, name) or unknown(group, name, error.options))
+        kind = {"probes": "probe"}.get(group, group)
+        if valid := error.options or registry().names(kind):
+            return str(registry().why_not(kind, name) or unknown(group, name, valid))
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as key=value ({one_line(error.message)})"
     if found := re.search(r"Could not override '(?:\w+@)?([^']+)'", str(error)):
@@ -220,4 +226,6 @@ def setting_names() -> list[str]:
     names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
     for kind in ("cell", "experiment"):
         names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]
+    for plugin in registry().of_kind("probe"):
+        names += ["probes", *(f"probes.{plugin.name}.{key}" for key in plugin.target.model_fields)]
     return sorted(set(names))

@@ -106,7 +106,7 @@ class Streams:
             windows = self.experiment.windows
             length = windows * self.seq_len
             drawn = {seed: self.experiment.sample(rng, batch_size, length) for seed, rng in self.rngs.items()}
-            pieces = {seed: batch.windows(windows) if windows > 1 else [batch] for seed, batch in drawn.items()}
+            pieces = {seed: batch.windows(windows) for seed, batch in drawn.items()}
             self._pending = [
                 self._ready({seed: own[place] for seed, own in pieces.items()}, dtype, continues=place > 0)
                 for place in range(windows)

@@ -143,14 +143,19 @@ class Experiment(Options, ABC):
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
         """One sample of a batch in words, with the answer that ``output`` (S, output size) gives.
 
-        By default tokens and judged answers as numbers, and nothing for real vectors.
+        By default tokens (see `word`) and judged answers as numbers, and nothing for real vectors.
         """
         if batch.inputs.ndim == 3:
             return None
         places = np.flatnonzero(batch.judged[index])
         targets = [self.outputs.say(batch.targets[index, place]) for place in places]
         answers = [self.say(output[place]) for place in places]
-        return Sample(" ".join(map(str, batch.inputs[index])), " ".join(targets), " ".join(answers))
+        text = " ".join(self.word(int(token)) for token in batch.inputs[index])
+        return Sample(text, " ".join(targets), " ".join(answers))
+
+    def word(self, token: int) -> str:
+        """An input token in words."""
+        return str(token)
 
     def say(self, output: NDArray[np.float64]) -> str:
         """What one output says, as `Outputs.say` puts it; ``?`` for what is not finite."""

@@ -1,22 +1,21 @@
 """Finding plugins, and ``python -m harness.plugins``: what there is, one line each.
 
 A plugin is a class with a ``name`` in a module of its own: a `Cell` in ``harness/cells``, an `Experiment`
-in ``experiments``, a `Figure` in ``harness/figures``, or any of them in a module that an installed package
-announces under the entry-point group ``harness.plugins``, or in a file that is named with
-``plugins=[path/to/file.py]``. Nothing is registered by hand. What cannot be used is listed as broken, with
-the reason, and never stops the others.
+in ``experiments``, a `Figure` in ``harness/figures``, a `Probe` in ``harness/probes``, or any of them in a
+module that an installed package announces under the entry-point group ``harness.plugins``, or in a file that is
+named with ``plugins=[path/to/file.py]``. Nothing is registered by hand. What cannot be used is listed as broken,
+with the reason, and never stops the others.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -27,7 +26,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from harness.errors import UserError, unknown
-from harness.options import Options
+from harness.options import Options, build
 from harness.tables import first_line
 
 PACKAGE = Path(__file__).parent
@@ -42,7 +41,7 @@ def shipped_folder(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Plugin:
-    """One plugin: its kind (``cell``, ``experiment``, ``figure``), its class, and where it comes from."""
+    """One plugin: its kind (``cell``, ``experiment``, ``figure``, ``probe``), its class, and where it comes from."""
 
     kind: str
     name: str
@@ -106,8 +105,9 @@ def kinds() -> dict[str, type[Any]]:
     from harness.cells import Cell
     from harness.experiment import Experiment
     from harness.figures import Figure
+    from harness.probes import Probe
 
-    return {"cell": Cell, "experiment": Experiment, "figure": Figure}
+    return {"cell": Cell, "experiment": Experiment, "figure": Figure, "probe": Probe}
 
 
 _files: list[Path] = []
@@ -127,7 +127,8 @@ def use(paths: Iterable[str | Path]) -> None:
     for path in map(Path, paths):
         if path.suffix != ".py" or not path.is_file():
             raise UserError(f"plugins=[{path}]: no such file; valid: paths of Python files")
-        if path.resolve() not in _files:
+        shipped = path.resolve().parent in {folder.resolve() for _, folder in folders()}
+        if path.resolve() not in _files and not shipped:
             _files.append(path.resolve())
             registry.cache_clear()
 
@@ -146,6 +147,8 @@ def registry() -> Registry:
     for origin, load in _modules():
         try:
             module = load()
+            if not isinstance(module, ModuleType):
+                raise UserError(f"is a {type(module).__name__}; valid: a module that holds plugins")
         except (Exception, SystemExit) as error:
             broken.append(Broken(Path(origin).stem, origin, _reason(error)))
             continue
@@ -164,13 +167,19 @@ def _reason(error: BaseException) -> str:
     return first_line(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
 
 
-def _modules() -> Iterator[tuple[str, Any]]:
-    """Pairs of origin and a function that imports the module, in a fixed order."""
-    for package, folder in [
+def folders() -> list[tuple[str, Path]]:
+    """Where plugins lie that need no announcement: pairs of package and folder."""
+    return [
         ("harness.cells", PACKAGE / "cells"),
         ("harness.experiments", shipped_folder("experiments")),
         ("harness.figures", PACKAGE / "figures"),
-    ]:
+        ("harness.probes", PACKAGE / "probes"),
+    ]
+
+
+def _modules() -> Iterator[tuple[str, Any]]:
+    """Pairs of origin and a function that imports the module, in a fixed order."""
+    for package, folder in folders():
         for path in sorted(folder.glob("*.py")):
             if not path.stem.startswith("_"):
                 origin = f"{folder.name}/{path.name}"
@@ -223,9 +232,20 @@ def _checked(kind: str, target: type[Any]) -> str:
     if kind == "experiment" and not isinstance(getattr(target, "claim", None), str):
         raise UserError(f"{target.__name__} does not define claim")
     if issubclass(target, Options):
-        OmegaConf.create(target.defaults_of_options())
-        target()
+        if needed := [name for name, field in target.model_fields.items() if field.is_required()]:
+            raise UserError(f"{target.__name__} has options without defaults: {', '.join(needed)}")
+        build(target, {}, prefix=f"{target.__name__}.")
+        _storable(target)
     return name
+
+
+def _storable(target: type[Options]) -> None:
+    """Refuse options whose defaults a configuration cannot hold."""
+    for option, default in target.defaults_of_options().items():
+        try:
+            OmegaConf.create({option: default})
+        except Exception as error:
+            raise UserError(f"{target.__name__}.{option}: no default for a configuration: {_reason(error)}") from None
 
 
 def studies() -> dict[str, tuple[str, str]]:
@@ -242,27 +262,7 @@ def studies() -> dict[str, tuple[str, str]]:
     return found
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print every plugin and study: kind, name, where it comes from, and its one-line summary."""
-    parser = argparse.ArgumentParser(prog="python -m harness.plugins", description="List plugins and studies.")
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="a plugin file to list besides")
-    try:
-        use(parser.parse_args(arguments).files)
-    except UserError as error:
-        print(f"harness.plugins: {error}", file=sys.stderr)
-        return 1
-    found = registry()
-    lines = [(plugin.kind, plugin.name, plugin.origin, plugin.summary) for plugin in found.plugins.values()]
-    lines += [("study", name, *where) for name, where in studies().items()]
-    lines += [("broken", each.name, each.origin, each.reason) for each in found.broken]
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    for line in lines:
-        print("  ".join([*(text.ljust(width) for text, width in zip(line, widths, strict=False)), line[3]]))
-    return 0
-
-
 if __name__ == "__main__":
-    # Under this name the module would be a second one beside the one that plugins import.
-    from harness.plugins import main as imported_main
+    from harness.plugin_list import main
 
-    sys.exit(imported_main())
+    sys.exit(main())

@@ -28,7 +28,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Probe:
+class Measured:
     """What one probe measures on the probe batch.
 
     Attributes:
@@ -42,7 +42,7 @@ class Probe:
     grad_norm_weights: Tensor
 
 
-def probe(network: Network, data: Data) -> Probe:
+def probe(network: Network, data: Data) -> Measured:
     """Measure every per-step gradient of every sample's own loss.
 
     Args:
@@ -54,4 +54,4 @@ def probe(network: Network, data: Data) -> Probe:
     loss, grad_x = network.gradients(data.inputs, data.scored, data.loss, grad_flat, keep, need_input_grad=True)
     assert grad_x is not None
     profiles = [Profile(layer, part, norms) for layer, steps in keep.items() for part, norms in steps.norms.items()]
-    return Probe([*profiles, Profile(0, "x", norm(grad_x))], loss, norm(grad_flat / data.inputs.shape[2]))
+    return Measured([*profiles, Profile(0, "x", norm(grad_x))], loss, norm(grad_flat / data.inputs.shape[2]))

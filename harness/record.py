@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from harness.evaluation import Evaluation
 from harness.gradient_flow import GradientFlow, gradient_flow
-from harness.probe import Probe, Profile
+from harness.probe import Measured, Profile
+from harness.probes import Probe
 from harness.settings import Settings
 from harness.tables import COLUMNS, RUN_OUTCOMES
 
@@ -40,6 +41,7 @@ class Record:
         self._curves: list[dict[str, object]] = []
         self._gradients: list[pd.DataFrame] = []
         self._samples: list[list[dict[str, object]]] = [[] for _ in members]
+        self._probed: dict[str, list[pd.DataFrame]] = {}
         self._cue_step: list[float] = [math.nan] * len(members)
 
     def open(self, present: Sequence[int]) -> list[int]:
@@ -63,10 +65,11 @@ class Record:
         self,
         step: int,
         present: Sequence[int],
-        probe: Probe,
+        probe: Measured,
         cue: NDArray[np.int64],
         evaluation: Evaluation,
         spectral_radius: Sequence[float],
+        further: Sequence[tuple[Probe, pd.DataFrame]],
     ) -> None:
         """Note an evaluation and a probe of the members that are present and still open.
 
@@ -74,6 +77,7 @@ class Record:
         """
         rows = [row for row, k in enumerate(present) if not self._closed[k]]
         ids = [self.members[present[row]].run_id for row in rows]
+        columns = self._note_further(step, present, further)
         self._gradients += [_gradient_rows(ids, step, profile, rows) for profile in probe.profiles]
         for row in rows:
             k = present[row]
@@ -86,6 +90,7 @@ class Record:
                     "grad_norm_weights": float(probe.grad_norm_weights[row]),
                     "clipped": float(self._clipped[k] / self._since) if self._since else 0.0,
                     "spectral_radius": spectral_radius[row],
+                    **columns.get(row, {}),
                 }
             )
             self._samples[k] = [
@@ -99,7 +104,24 @@ class Record:
             self._closed[k] = not self.active[k]
         self._clipped[:], self._since = 0, 0
 
-    def _note_flow(self, k: int, row: int, probe: Probe, cue: NDArray[np.int64]) -> None:
+    def _note_further(
+        self, step: int, present: Sequence[int], further: Sequence[tuple[Probe, pd.DataFrame]]
+    ) -> dict[int, dict[str, object]]:
+        """Note what probes measured; returns what they add to the row of each open member in the table of curves."""
+        columns: dict[int, dict[str, object]] = {}
+        ids = {row: self.members[k].run_id for row, k in enumerate(present) if not self._closed[k]}
+        for plugin, frame in further:
+            rows, name = frame[frame["member"].isin(ids)], plugin.name
+            if plugin.adds == "table":
+                named = rows.assign(run_id=rows["member"].map(ids), step=step).drop(columns="member")
+                self._probed.setdefault(name, []).append(named[["run_id", "step", *frame.columns.drop("member")]])
+                continue
+            for row in rows.to_dict("records"):
+                measured = {f"{name}.{key}": value for key, value in row.items() if key != "member"}
+                columns.setdefault(row["member"], {}).update(measured)
+        return columns
+
+    def _note_flow(self, k: int, row: int, probe: Measured, cue: NDArray[np.int64]) -> None:
         """The figures of the profile that decides what can be remembered: layer 1, the cell's memory."""
         memory = self.members[k].cell.memory
         norms = next(each.norms for each in probe.profiles if (each.layer, each.part) == (1, memory))[row]
@@ -118,8 +140,9 @@ class Record:
         runs = [self._run_row(k, seconds) for k in range(len(self.members))]
         return {
             "runs": runs_table(self.members, runs),
-            "curves": self._by_run(pd.DataFrame(self._curves, columns=COLUMNS["curves"])),
+            "curves": self._by_run(pd.DataFrame(self._curves)),
             "gradients": self._by_run(pd.concat(self._gradients, ignore_index=True)),
+            **{name: self._by_run(pd.concat(frames, ignore_index=True)) for name, frames in self._probed.items()},
             "samples": pd.DataFrame([row for rows in self._samples for row in rows], columns=COLUMNS["samples"]),
         }
 

@@ -14,6 +14,7 @@ from harness.data import Data, Streams
 from harness.evaluation import EVAL_SAMPLES, carried, evaluate
 from harness.network import LayerStates, MemberInit, Network, Shape
 from harness.probe import probe
+from harness.probes import Moment, measured
 from harness.record import Record
 from harness.settings import Settings
 from harness.training import MemberOptimizer
@@ -66,7 +67,8 @@ def run(
         probed = network.to(probe_dtype) if step else untrained
         found = probe(probed, probe_data)
         evaluation = evaluate(network, [members[k] for k in present], held_out)
-        record.measured(step, present, found, probe_data.cue, evaluation, network.spectral_radius())
+        further = measured(Moment(probed, probe_data, [members[k] for k in present], step))
+        record.measured(step, present, found, probe_data.cue, evaluation, network.spectral_radius(), further)
 
     carry: LayerStates | None = None
 

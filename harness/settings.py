@@ -83,6 +83,7 @@ class Settings(Options):
     device: str = Field(description="cpu, cuda or cuda:N")
     dtype: Precision = Field(description="precision of the training")
     train: Train
+    probes: dict[str, SerializeAsAny[Options]] = Field(default={})
     probe: ProbeSettings
     engine: Engine
 
@@ -119,6 +120,11 @@ class Settings(Options):
         flat: dict[str, Any] = {}
         for key in type(self).model_fields:
             value = getattr(self, key)
+            if key == "probes":
+                flat.update({f"{key}.{name}": True for name in value})
+                for name, options in value.items():
+                    flat.update({f"{key}.{name}.{option}": each for option, each in options.model_dump().items()})
+                continue
             if isinstance(value, Cell | Experiment):
                 flat[key] = value.name
             if isinstance(value, Options):
@@ -202,6 +208,7 @@ def settings(config: dict[str, Any]) -> Settings:
     values = dict(config)
     for kind in ("experiment", "cell"):
         values[kind] = _plugin(kind, values.get(kind))
+    values["probes"] = _probes(values.get("probes") or {})
     for key, section in SECTIONS.items():
         if not isinstance(values.get(key), dict):
             raise UserError(f"{key}={values.get(key)}: valid: a section with {', '.join(section.model_fields)}")
@@ -214,6 +221,15 @@ def _plugin(kind: str, value: Any) -> Any:
         raise unknown(kind, value, registry().names(kind))
     options = {key: each for key, each in value.items() if key != "name"}
     return build(registry().get(kind, value["name"]), options, prefix=f"{kind}.")
+
+
+def _probes(chosen: Any) -> dict[str, Any]:
+    if not isinstance(chosen, dict):
+        raise UserError(f"probes={chosen}: valid: a list of {', '.join(registry().names('probe'))}")
+    return {
+        name: build(registry().get("probe", name), options or {}, prefix=f"probes.{name}.")
+        for name, options in chosen.items()
+    }
 
 
 def described(model: type[Options], prefix: str = "") -> Iterator[tuple[str, str]]:

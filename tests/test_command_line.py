@@ -245,3 +245,32 @@ def test_a_plugin_file_of_ones_own_brings_its_defaults_its_options_and_its_sweep
     asked = command(tmp_path, "plugins=[bad.py]", "experiment=bad")
     assert asked.returncode == 1
     assert "bad.py cannot be used: ModuleNotFoundError" in asked.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("plugins=[mine.py] experiment=m", "experiment=mine"),
+        ("plugins=[mine.py] +study=m", "+study=mine"),
+        ("cell=lstm cell.f", "cell.forget_bias="),
+        ("probes=[gates] probes.gates.", "probes.gates.samples="),
+    ],
+)
+def test_the_shell_completes_plugins_and_their_options(line: str, offered: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(EXPERIMENT.format(name="mine"))
+    done = command(tmp_path, "--shell-completion", "query=bash", COMP_LINE=f"harness {line}")
+    assert offered in done.stdout.split()
+
+
+def test_a_probe_adds_its_table_where_it_has_something_to_say(tmp_path: Path) -> None:
+    done = command(tmp_path, "-m", *QUICK, "cell=rnn,lstm", "probes=[gates]", "probes.gates.samples=1")
+    assert done.returncode == 0, done.stderr
+    (directory,) = results(tmp_path)
+    tables = harness.load(directory)
+    lstm = tables.runs[tables.runs.cell == "lstm"]
+    assert set(tables.gates.run_id) == set(lstm.run_id)
+    assert tables.gates.groupby("step").size().tolist() == [8 * 3] * 3
+    assert (directory / "figures" / "gates.png").exists()
+    refused = command(tmp_path, "probes=[gate]")
+    assert refused.returncode == 1
+    assert "did you mean 'gates'" in refused.stderr

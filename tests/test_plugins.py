@@ -129,7 +129,7 @@ class Exotic(Nameless):
     assert "valid: lower-case" in reasons["No Name!"]
     assert "needed" in reasons["demanding"]
     assert "size" in reasons["contradictory"]
-    assert "object" in reasons["exotic"]
+    assert "Exotic.thing: no default for a configuration" in reasons["exotic"]
 
 
 def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure as Canvas
+
+from harness.figures import Figure
+from harness.figures._common import canvas, decades, grid, log10, power, settled, whole_powers
+from harness.findings import finished
+from harness.tables import Tables
+
+NAMES = {
+    "i": "input gate: writes", "f": "forget gate: keeps", "o": "output gate: tells",
+    "r": "reset gate: uses the past", "z": "update gate: keeps",
+}  # fmt: skip
+
+READABLE_WORDS = 45
+"""Most steps at which every token is written below the picture."""
+
+
+class Gates(Figure):
+    """The gates of a cell over one sequence, beside the gradient through its memory."""
+
+    name: ClassVar[str] = "gates"
+    title: ClassVar[str] = "What the gates do"
+    caption: ClassVar[str] = (
+        "The best run of each gated cell at the end of its training, reading one sequence. Upper part: mean value of "
+        "each gate over the units, 0 closed and 1 open; a forget gate near 1 (in a GRU: an update gate) hands the "
+        "memory on unchanged. Lower part: the gradient that arrives in the memory at each step, relative to the last; "
+        "where the gate that keeps stays open, it passes."
+    )
+    order: ClassVar[int] = 60
+
+    def draw(self, tables: Tables) -> Canvas | None:
+        """A column per cell: a heat map of gates over steps, and the gradient below it."""
+        if "gates" not in tables or not len(tables["gates"]):
+            return None
+        runs = finished(tables.runs)
+        runs = runs[runs.run_id.isin(tables["gates"].run_id)].sort_values("accuracy", ascending=False, kind="stable")
+        best = runs[runs.seq_len == runs.seq_len.max()].drop_duplicates("cell")
+        if not len(best):
+            return None
+        steps = int(best.seq_len.max())
+        figure = canvas(1.5 + len(best) * float(np.clip(0.22 * steps, 4.5, 8)), 4.8)
+        axes = figure.subplots(2, len(best), squeeze=False, height_ratios=[1, 1], sharex="col")
+        for column, (_, run) in enumerate(best.iterrows()):
+            rows = tables["gates"][tables["gates"].run_id == run.run_id]
+            rows = rows[(rows.step == rows.step.max()) & (rows.layer == 1) & (rows["sample"] == 0)]
+            _gates(axes[0][column], rows, run, last=column == len(best) - 1)
+            _gradient(axes[1][column], rows, run)
+        return settled(figure)
+
+
+def _gates(axis, rows: pd.DataFrame, run: pd.Series, last: bool) -> None:  # type: ignore[no-untyped-def]
+    table = rows.pivot(index="gate", columns="t", values="mean").reindex(
+        [gate for gate in NAMES if gate in {*rows.gate}]
+    )
+    sns.heatmap(table, ax=axis, vmin=0, vmax=1, cmap="viridis", cbar=last, cbar_kws={"label": "mean gate value"})
+    axis.set(title=f"{run.cell}, weight scale {run.weight_scale:g}", xlabel="", ylabel="")
+    axis.set_yticks(np.arange(len(table)) + 0.5, [NAMES[gate] for gate in table.index], rotation=0)
+
+
+def _gradient(axis, rows: pd.DataFrame, run: pd.Series) -> None:  # type: ignore[no-untyped-def]
+    by_step = rows.drop_duplicates("t").sort_values("t")
+    norms = by_step.grad_norm.to_numpy(dtype=float)
+    with np.errstate(all="ignore"):
+        exponents = log10(norms / norms[-1])
+    grid(axis)
+    axis.plot(by_step.t - 0.5, exponents, color="#d9480f")
+    ticks = whole_powers(*decades(exponents))
+    axis.set_yticks(ticks, [power(tick) for tick in ticks])
+    axis.set(ylabel=f"gradient in {run.memory}\nrelative to the last step", xlabel="time step")
+    if len(by_step) <= READABLE_WORDS and by_step.word.ne("").all():
+        axis.set_xticks(by_step.t - 0.5, by_step.word.str.slice(0, 14), rotation=90, fontsize=8)
+        axis.set_xlabel("")

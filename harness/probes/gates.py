@@ -1,0 +1,64 @@
+from typing import ClassVar
+
+import pandas as pd
+import torch
+from pydantic import Field
+
+from harness.cells import PointwiseCell
+from harness.probes import Moment, Probe
+
+SIGMOID_GATES = {"lstm": ("i", "f", "o"), "gru": ("r", "z")}
+"""Gates with values from 0 to 1, of the cells that have some."""
+
+COLUMNS = ["member", "layer", "sample", "t", "word", "gate", "mean", "q10", "q90", "grad_norm"]
+
+
+class Gates(Probe):
+    """What an LSTM's and a GRU's gates do over a sequence, beside the gradient through its memory.
+
+    A row per member, layer, sample, time step and gate: mean, 10 % and 90 % quantile of the gate's values over the
+    units, and ``grad_norm``, the norm of that sample's gradient through the part of the state that is the cell's
+    memory (an LSTM's c) at that step.
+
+    The pictures of the Chinese tutorial "什么是 LSTM 循环神经网络" (Morvan Zhou, 2016): three controllers around a main
+    plot line.
+    """
+
+    name: ClassVar[str] = "gates"
+
+    samples: int = Field(2, ge=1, description="how many sequences of the probe batch to look at")
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        network, cell = moment.network, moment.network.shape.cell
+        gates = SIGMOID_GATES.get(cell.name, ())
+        if not gates or not isinstance(cell, PointwiseCell):
+            return pd.DataFrame(columns=COLUMNS)
+        size, rows = network.shape.hidden_size, []
+        for layer in range(1, network.shape.num_layers + 1):
+            pre = moment.pre_activations(layer)
+            values = torch.stack([pre[gate][:, :, : self.samples].sigmoid() for gate in gates], dim=3).cpu().numpy()
+            norms = moment.gradients[layer].norms[cell.memory][:, :, : self.samples].cpu().numpy()
+            members, steps, samples = values.shape[:3]
+            place = pd.MultiIndex.from_product(
+                [range(members), range(1, steps + 1), range(samples), gates], names=["member", "t", "sample", "gate"]
+            ).to_frame(index=False)
+            flat = values.reshape(-1, size)
+            low, high = pd.DataFrame(flat.T).quantile([0.1, 0.9]).to_numpy()
+            rows.append(
+                place.assign(
+                    layer=layer, mean=flat.mean(axis=1), q10=low, q90=high,
+                    grad_norm=norms.repeat(len(gates), axis=-1).ravel(), word=self._words(moment, place),
+                )
+            )  # fmt: skip
+        return pd.concat(rows, ignore_index=True)[COLUMNS]
+
+    def _words(self, moment: Moment, place: pd.DataFrame) -> list[str]:
+        """The token that each row's step reads; empty for real vectors."""
+        said = {}
+        for member, batch in enumerate(moment.data.batches):
+            if batch.inputs.ndim == 2:
+                word = moment.members[member].experiment.word
+                for sample in range(self.samples):
+                    tokens = batch.inputs[sample % len(batch.inputs)]
+                    said.update({(member, sample, t): word(int(token)) for t, token in enumerate(tokens, start=1)})
+        return [said.get(key, "") for key in zip(place["member"], place["sample"], place.t, strict=True)]

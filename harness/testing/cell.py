@@ -1,0 +1,139 @@
+"""The contract of cells."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.cells import Cell
+from harness.network import MemberInit, Network, Shape
+from harness.run import run
+from harness.testing._problems import Problems, check_registration, small_runs
+
+MEMBERS, STEPS, BATCH, FEATURES, SIZE, LAYERS, OUTPUTS = 3, 7, 4, 3, 5, 2, 2
+SCORED = [3, 7]
+
+
+def check_cell(cell: Cell) -> None:
+    """Check a cell against everything that the harness relies on.
+
+    Its name and documented options; states as it declares them; that the engine's outputs, gradients of all weights and
+    inputs, and the gradient at every step, equal those of float64 autograd through the plain step; that members do not
+    mix; that a run trains.
+
+    Raises:
+        ContractError: one line per problem.
+    """
+    problems = Problems(f"cell {getattr(cell, 'name', type(cell).__name__)}")
+    check_registration(problems, type(cell))
+    problems.unless("h" in cell.parts, f"parts = {cell.parts}; valid: h, which the readout sees, and others")
+    problems.unless(cell.memory in cell.parts, f"memory = {cell.memory!r} is none of the parts {cell.parts}")
+    if not problems.found:
+        with problems.during("building a network"):
+            network, inputs = _network(cell), _inputs()
+            with problems.during("a step"):
+                _check_step(problems, network, inputs)
+            if not problems.found:
+                with problems.during("the gradient"):
+                    _check_gradients(problems, network, inputs)
+                with problems.during("a run of members side by side"):
+                    _check_isolation(problems, network, inputs)
+    if not problems.found:
+        with problems.during("a training run"):
+            found = run(small_runs(cell=cell, seed=[0, 1]))["runs"]
+            problems.unless((found.status == "ok").all(), f"a small training run ended {set(found.status)}")
+    problems.report()
+
+
+def _network(cell: Cell) -> Network:
+    shape = Shape(cell, FEATURES, SIZE, LAYERS, OUTPUTS)
+    inits = [MemberInit(cell, seed, "gaussian", 1.2) for seed in range(MEMBERS)]
+    network = Network.create(shape, inits, torch.float64, "cpu", compiled=False)
+    # Biases at zero would hide mistakes in them.
+    network.flat += 0.1 * torch.randn(network.flat.shape, generator=torch.Generator().manual_seed(0)).double()
+    return network
+
+
+def _inputs() -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(MEMBERS, STEPS, BATCH, FEATURES, generator=generator, dtype=torch.float64)
+
+
+def _loss(outputs: Tensor) -> Tensor:
+    return outputs.square().mean(dim=(2, 3))
+
+
+def _check_step(problems: Problems, network: Network, inputs: Tensor) -> None:
+    """One plain step: the parts that are declared, in their shapes, without changing what it was given."""
+    cell = network.shape.cell
+    before = network.zero_states(BATCH)[0]
+    copies = {part: value.clone() for part, value in before.items()}
+    after = cell.apply(network.layer(1), inputs[:, 0], before)
+    if problems.unless(
+        set(after) == set(cell.parts), f"a step returns the parts {sorted(after)}, declared are {sorted(cell.parts)}"
+    ):
+        for part, value in after.items():
+            problems.unless(
+                value.shape == (MEMBERS, BATCH, SIZE),
+                f"a step returns {part} of shape {tuple(value.shape)}; valid: (K, B, H)",
+            )
+    problems.unless(
+        all(torch.equal(before[part], value) for part, value in copies.items()),
+        "a step changes the state that it was given",
+    )
+
+
+def _check_gradients(problems: Problems, network: Network, inputs: Tensor) -> None:
+    """The engine against autograd through a plain loop."""
+    flat, x = network.flat.clone().requires_grad_(), inputs.clone().requires_grad_()
+    with torch.enable_grad():
+        plain = Network(network.shape, flat, compiled=False)
+        outputs, states = _plain_loop(plain, x)
+        loss = _loss(outputs)
+        wanted = torch.autograd.grad(loss.sum(), [flat, x, *states.values()], allow_unused=True)
+    keep, grad_flat = network.step_gradients(inputs, totals=True), torch.empty_like(network.flat)
+    found, grad_x = network.gradients(inputs, SCORED, _loss, grad_flat, keep, need_input_grad=True)
+    _compare(problems, "outputs (loss)", found, loss.detach())
+    _compare(problems, "gradient of the weights", grad_flat, wanted[0])
+    _compare(problems, "gradient of the inputs", grad_x, wanted[1])
+    for (layer, part, step), expected in zip(states, wanted[2:], strict=True):
+        got = keep[layer].totals[part][:, step - 1]
+        _compare(problems, f"per-step gradient of {part}", got, torch.zeros_like(got) if expected is None else expected)
+
+
+def _plain_loop(network: Network, x: Tensor) -> tuple[Tensor, dict[tuple[int, str, int], Tensor]]:
+    """Outputs at the scored steps, and every state by layer, part and step."""
+    kept: dict[tuple[int, str, int], Tensor] = {}
+    states = network.zero_states(BATCH)
+    hidden = []
+    for step in range(1, STEPS + 1):
+        below = x[:, step - 1]
+        for place in range(LAYERS):
+            states[place] = network.shape.cell.apply(network.layer(place + 1), below, states[place])
+            kept.update({(place + 1, part, step): value for part, value in states[place].items()})
+            below = states[place]["h"]
+        if step in SCORED:
+            hidden.append(below)
+    return network.readout(torch.stack(hidden, dim=2)), kept
+
+
+def _compare(problems: Problems, what: str, found: Tensor | None, wanted: Tensor | None) -> None:
+    if not problems.unless(found is not None and wanted is not None, f"there is no {what}"):
+        return
+    assert found is not None
+    assert wanted is not None
+    far = (found - wanted).abs().max().item() / max(wanted.abs().max().item(), 1e-300)
+    problems.unless(far < 1e-8, f"{what} differs from float64 autograd through the plain step, by {far:.1g} relative")
+
+
+def _check_isolation(problems: Problems, network: Network, inputs: Tensor) -> None:
+    """What one member is and does must not reach its neighbours."""
+    together = network.outputs(inputs, SCORED)
+    alone = Network(network.shape, network.flat[:1].clone(), compiled=False).outputs(inputs[:1], SCORED)
+    wild = network.flat.clone()
+    wild[1:] = torch.inf
+    beside = Network(network.shape, wild, compiled=False).outputs(inputs, SCORED)
+    problems.unless(
+        torch.allclose(together[:1], alone, rtol=1e-9) and torch.allclose(together[0], beside[0], rtol=1e-9),
+        "mixes members: what a member answers depends on its company",
+    )

@@ -1,0 +1,108 @@
+"""The contract of figures."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from harness.figures import Figure
+from harness.plugins import registry
+from harness.record import failed
+from harness.rendering import styled, svg_and_png
+from harness.run import run
+from harness.tables import Tables
+from harness.testing._problems import Problems, check_registration, possible_length, small_runs
+
+
+def check_figure(figure: Figure, tables: Tables | None = None) -> None:
+    """Check a figure: name, title and caption, and that it draws, or has nothing to draw, whatever the tables hold.
+
+    Drawn are the tables of small runs, those of a single run, of failed runs only, empty ones, and ones in which all
+    results are infinite, or NaN, or zero.
+
+    Args:
+        tables: tables that hold what the figure shows; not given: those of two cells, two lengths and two weight
+            scales on the experiment that it is for.
+
+    Raises:
+        ContractError: one line per problem.
+    """
+    problems = Problems(f"figure {getattr(figure, 'name', type(figure).__name__)}")
+    check_registration(problems, type(figure))
+    for attribute in ("title", "caption"):
+        text = getattr(figure, attribute, "")
+        problems.unless(isinstance(text, str) and text.strip(), f"has no {attribute}")
+    full = _small_tables(figure.experiments[0] if figure.experiments else "recall_dish") if tables is None else tables
+    drawn = _draw(problems, figure, "the tables of small runs", full)
+    if tables is not None:
+        problems.unless(drawn, "draws nothing from the tables that were given")
+    for words, each in _hard(full).items():
+        _draw(problems, figure, words, each)
+    problems.report()
+
+
+def _draw(problems: Problems, figure: Figure, words: str, tables: Tables) -> bool:
+    """Whether a picture comes of these tables."""
+    before = {name: frame.copy() for name, frame in tables.items()}
+    with problems.during(f"draw of {words}"), styled(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        canvas = figure.draw(tables)
+        problems.unless(
+            all(frame.equals(before[name]) for name, frame in tables.items()),
+            "draw changes the tables that it is given",
+        )
+        if canvas is not None and problems.unless(
+            isinstance(canvas, Canvas), f"draw returns {type(canvas).__name__}; valid: a matplotlib Figure, or None"
+        ):
+            svg_and_png(canvas)
+            return True
+    return False
+
+
+@cache
+def _small_tables(experiment: str) -> Tables:
+    """Tables of two cells, two lengths and two weight scales."""
+    task = registry().get("experiment", experiment)()
+    length = possible_length(task)
+    frames: dict[str, list[pd.DataFrame]] = {}
+    for cell in ("rnn", "lstm"):
+        for seq_len in (length, 2 * length):
+            if task.refuses(seq_len):
+                continue
+            made = small_runs(task, registry().get("cell", cell)(), seq_len=seq_len, weight_scale=[0.9, 1.1])
+            for name, frame in run(made).items():
+                frames.setdefault(name, []).append(frame)
+    return Tables({name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()})
+
+
+def _hard(full: Tables) -> dict[str, Tables]:
+    """Tables that trip a figure up."""
+    one = full.runs.run_id.iloc[0]
+    found = {
+        "the tables of a single run": Tables({name: frame[frame.run_id == one] for name, frame in full.items()}),
+        "empty tables": Tables({name: frame.head(0) for name, frame in full.items()}),
+        "the tables of failed runs": Tables(failed(small_runs(seed=[0, 1]), "RuntimeError: no oven")),
+        "the standard tables alone": Tables({name: full[name] for name in ("runs", "curves", "gradients", "samples")}),
+    }
+    for words, value in (("infinite", np.inf), ("NaN", np.nan), ("zero", 0.0)):
+        found[f"tables whose results are {words}"] = Tables(
+            {name: _filled(frame, name, value) for name, frame in full.items()}
+        )
+    return found
+
+
+def _filled(frame: pd.DataFrame, name: str, value: float) -> pd.DataFrame:
+    """The table with every real result, no setting and no step, replaced."""
+    results = {
+        "runs": ["accuracy", "loss", *(f"{each}{end}" for each in ("decay_rate", "grad_ratio", "horizon")
+                                       for end in ("", "_init"))],
+        "curves": ["loss", "accuracy", "grad_norm_weights", "spectral_radius"],
+        "gradients": ["grad_norm", "grad_q10", "grad_q50", "grad_q90"],
+    }.get(name, [str(column) for column in frame if frame[column].dtype.kind == "f"])  # fmt: skip
+    filled = frame.assign(**dict.fromkeys(results, value))
+    # There is no infinite share of right answers.
+    return filled.assign(accuracy=0.0) if "accuracy" in filled and np.isinf(value) else filled

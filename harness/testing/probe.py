@@ -1,0 +1,77 @@
+"""The contract of probes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+
+from harness.data import Streams
+from harness.experiment import Experiment
+from harness.plugins import registry
+from harness.probes import Moment, Probe
+from harness.run import build
+from harness.settings import Settings
+from harness.tables import COLUMNS
+from harness.testing._problems import Problems, check_registration, small_runs
+
+RESERVED = {"run_id", "step"}
+
+
+def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:
+    """Check a probe on small networks of several cells, with one and two layers.
+
+    Its name and documented options; that what it measures has rows of the members that there are, the same every
+    time; that it changes no weight; that a member measured alone gives what it gives in company; that networks
+    whose weights are zero, infinite or NaN do not make it raise.
+
+    Raises:
+        ContractError: one line per problem.
+    """
+    problems = Problems(f"probe {getattr(probe, 'name', type(probe).__name__)}")
+    check_registration(problems, type(probe))
+    problems.unless(probe.adds in ("table", "columns"), f"adds = {probe.adds!r}; valid: table, columns")
+    problems.unless(probe.adds != "table" or probe.name not in COLUMNS, f"name: {probe.name} is a standard table")
+    if not problems.found:
+        for cell in ("feedforward", "rnn", "lstm", "gru"):
+            for layers in (1, 2):
+                made = small_runs(
+                    experiment, registry().get("cell", cell)(), seed=[0, 1], num_layers=layers, hidden_size=4
+                )
+                with problems.during(f"measure on {cell} with {layers} layer{'s' * (layers > 1)}"):
+                    _check_measured(problems, probe, made)
+    problems.report()
+
+
+def _moment(made: list[Settings], fill: float | None = None) -> Moment:
+    network = build(made, torch.float64)
+    if fill is not None:
+        network.flat.fill_(fill)
+    return Moment(network, Streams(made, "probe").next(3, torch.float64), made, 0)
+
+
+@torch.no_grad()
+def _check_measured(problems: Problems, probe: Probe, made: list[Settings]) -> None:
+    moment = _moment(made)
+    before = moment.network.flat.clone()
+    found = probe.measure(moment)
+    problems.unless(torch.equal(before, moment.network.flat), "measure changes the weights of the network")
+    if not problems.unless(
+        isinstance(found, pd.DataFrame) and "member" in found,
+        "measure returns no table with a column member; valid: a DataFrame with one",
+    ):
+        return
+    problems.unless(found["member"].isin(range(len(made))).all(), f"member outside of 0 to {len(made) - 1}")
+    if clash := RESERVED & set(found):
+        problems.unless(False, f"columns {sorted(clash)} are filled by the harness")
+    if probe.adds == "columns":
+        problems.unless(found["member"].is_unique, "adds columns, but gives a member several rows")
+    problems.unless(found.equals(probe.measure(_moment(made))), "measure is not the same twice")
+    alone = probe.measure(_moment(made[:1]))
+    mine = found[found["member"] == 0].reset_index(drop=True)
+    try:
+        pd.testing.assert_frame_equal(mine, alone.reset_index(drop=True), check_dtype=False, rtol=1e-6, atol=1e-12)
+    except AssertionError:
+        problems.unless(False, "mixes members: what is measured of one depends on its company")
+    for fill in (0.0, torch.inf, torch.nan):
+        with problems.during(f"measure on weights that are {fill}"):
+            probe.measure(_moment(made, fill))

@@ -1,0 +1,20 @@
+"""How many units are stuck at their limits?"""
+
+import pandas as pd
+from pydantic import Field
+
+from harness.probes import Moment, Probe
+
+
+class Saturation(Probe):
+    """The share of layer 1's values of h that are nearly 1 or -1: there a tanh passes no gradient."""
+
+    name = "saturation"
+    adds = "columns"
+
+    limit: float = Field(0.95, gt=0, lt=1, description="size from which on a value counts as saturated")
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        h = moment.states[0]["h"][:, 1:]  # (K, T, B, H); the first state is the one before anything was read
+        share = (h.abs() > self.limit).double().mean(dim=(1, 2, 3))
+        return pd.DataFrame({"member": range(len(share)), "share": share.tolist()})

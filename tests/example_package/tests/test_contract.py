@@ -1,0 +1,24 @@
+"""The contract of each plugin, in one line."""
+
+from rnn_extras.echo import Echo
+from rnn_extras.last_loss import LastLoss
+from rnn_extras.leaky import Leaky
+from rnn_extras.saturation import Saturation
+
+from harness.testing import check_cell, check_experiment, check_figure, check_probe
+
+
+def test_experiment() -> None:
+    check_experiment(Echo())
+
+
+def test_cell() -> None:
+    check_cell(Leaky())
+
+
+def test_probe() -> None:
+    check_probe(Saturation())
+
+
+def test_figure() -> None:
+    check_figure(LastLoss())
