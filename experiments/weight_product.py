@@ -78,7 +78,7 @@ class WeightProduct(Experiment):
         return Verdict(
             bool(worst < EXACT),
             f"{rows.run_id.nunique()} runs differ from |w|^(T-t) by at most {worst:.1g} of it. "
-            f"What is left of 1 after {rows.lag.max()} steps: {said}.",
+            f"What is left of 1 after {rows.lag.max():.0f} steps: {said}.",
         )
 
 
@@ -92,9 +92,10 @@ def products(tables: Tables) -> pd.DataFrame:
     runs = runs[(runs.cell == "linear") & runs.init.isin(["identity", "orthogonal"]) & (runs.dtype == "float64")]
     rows = tables.gradients[(tables.gradients.part == "h") & (tables.gradients.step == 0)]
     rows = rows[rows.layer == 1].merge(runs[["run_id", "weight_scale", "hidden_size", "init", "seq_len"]], on="run_id")
+    rows = rows.astype({"grad_norm": float, "weight_scale": float, "lag": float})  # empty tables have no types
     last = rows.run_id.map(rows[rows.lag == 0].set_index("run_id").grad_norm).astype(float)
     with np.errstate(all="ignore"):
-        exact: NDArray[np.float64] = rows.weight_scale.abs().to_numpy(float) ** rows.lag.to_numpy(float)
+        exact: NDArray[np.float64] = (rows.weight_scale.abs() ** rows.lag).to_numpy()
         rows = rows.assign(measured=rows.grad_norm / last, exact=exact)
         rows["deviation"] = (rows.measured / rows.exact - 1).abs()
     usable = np.isfinite(exact) & (exact > np.finfo(float).tiny) & np.isfinite(last) & (last > 0)
