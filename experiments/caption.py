@@ -41,7 +41,7 @@ class Caption(Experiment):
 
     Source: the Chinese tutorial "什么是循环神经网络 RNN" (Morvan Zhou, 2016), "only one X, the picture, and then a
     sentence that describes it"; as a decoder that is shown the picture once Vinyals, Toshev, Bengio, Erhan, "Show and
-    tell: a neural image caption generator", CVPR 2015, section 3.1 (there photographs, seen by a convolutional network).
+    tell: a neural image caption generator", CVPR 2015, section 3.1 (there photographs, through a convolutional net).
     """
 
     name = "caption"

@@ -83,12 +83,12 @@ def test_every_word_is_one_token() -> None:
 
 
 @pytest.mark.slow
-def test_gated_cells_translate_more_faithfully(config: Config) -> None:
+def test_an_lstm_translates_what_a_plain_rnn_mixes_up(config: Config) -> None:
     found = {
         cell: run(members(config(
             experiment="translate", cell=cell, seq_len=17, hidden_size=64,
-            train={"steps": 600, "batch_size": 32, "lr": 0.01}, probe={"every": 600},
+            train={"steps": 1000, "batch_size": 32, "lr": 0.01}, probe={"every": 1000},
         )))["runs"].accuracy.item()
-        for cell in ("rnn", "gru")
+        for cell in ("rnn", "lstm")
     }  # fmt: skip
-    assert found["gru"] > found["rnn"] + 0.1
+    assert found["lstm"] > 0.95 > found["rnn"]
