@@ -143,7 +143,8 @@ def best_table(motif: int, seq_len: int) -> float:
     """The share of determined notes that the best table from one note to the next gets right."""
     batch = Compose(motif=motif).sample(stream(0, "compose", "table"), 4000, seq_len)
     pairs = np.zeros((2 * DEGREES, 2 * DEGREES))
-    np.add.at(pairs, (batch.inputs[batch.judged], batch.targets[batch.judged]), 1)
+    notes = batch.inputs[batch.judged].astype(np.int64)
+    np.add.at(pairs, (notes, batch.targets[batch.judged]), 1)
     return float(pairs.max(axis=1).sum() / pairs.sum())
 
 
@@ -151,7 +152,8 @@ def melodies(tables: Tables) -> dict[str, tuple[list[int], list[int]]]:
     """For each cell the beginning that its best run was given, and what it wrote after it: first of its samples."""
     best = finished(tables.runs).query("experiment == 'compose'").sort_values("accuracy", ascending=False)
     samples = tables.samples[tables.samples["sample"] == 0].merge(best.drop_duplicates("cell")[["run_id", "cell"]])
-    return {row.cell: (read(row.text), read(row.answered)) for row in samples.itertuples()}
+    columns = (samples[name].astype(str) for name in ("cell", "text", "answered"))
+    return {cell: (read(text), read(answered)) for cell, text, answered in zip(*columns, strict=True)}
 
 
 def spelled(notes: Sequence[int] | NDArray[np.int64]) -> str:
