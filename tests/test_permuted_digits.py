@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 from harness.plugins import registry
+from harness.run import run
 from harness.seeds import stream
+from harness.settings import members
 
 PermutedDigits = registry().get("experiment", "permuted_digits")
 DIGITS = load_digits()
@@ -46,3 +51,20 @@ def test_the_last_step_is_empty_so_that_only_the_commonest_digit_can_be_guessed(
 def test_all_pixels_are_read_and_no_other_length_is_possible() -> None:
     assert PermutedDigits().refuses(8) == "64"
     assert PermutedDigits().refuses(64) is None
+
+
+@pytest.mark.slow
+def test_a_gru_reads_the_natural_order_better(config: Callable[..., dict[str, Any]]) -> None:
+    found = {
+        permuted: run(
+            members(
+                config(
+                    experiment={"name": "permuted_digits", "permuted": permuted}, cell="gru", seq_len=64,
+                    hidden_size=64, seed=[0, 1], train={"steps": 250, "batch_size": 64}, probe={"every": 250},
+                    engine={"compile": "auto"},
+                )
+            )
+        )["runs"].accuracy.mean()
+        for permuted in (True, False)
+    }  # fmt: skip
+    assert found[False] > found[True] > 3 * PermutedDigits().chance(64)
