@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 from harness.findings import finished, percent
@@ -24,7 +22,7 @@ class AssociativeRecall(Experiment):
     all keys and values, and misleads. Only the answers at queries count.
 
     Which value belongs to a key is drawn anew in each sequence: without memory one answer in ``values`` is right,
-    the loss is ln ``values``.
+    the loss is ln ``values``. A network that remembers which values there were, but not whose, is right once in ``pairs``.
 
     Source: Arora et al., "Zoology: measuring and improving recall in efficient language models", ICLR 2024,
     section 3 and appendix (MQAR). There half of 8192 tokens are keys, half values, there are 4 to 64 pairs in 64 to 512
@@ -36,17 +34,19 @@ class AssociativeRecall(Experiment):
     sweep = {"cell": "rnn,gru,lstm", "seq_len": 32, "experiment.pairs": "1,2,4,8", "seed": "0,1", "hidden_size": 64,
              "train.steps": 1000, "train.lr": 0.01, "probe.every": 100}  # fmt: skip
 
-    pairs: int = Field(4, ge=1, description="how many pairs of key and value; at most as many as keys and values")
     keys: int = Field(8, ge=1, description="how many different keys there are")
     values: int = Field(8, ge=2, description="how many different values there are")
+    pairs: int = Field(
+        4, ge=1, validate_default=True, description="pairs in a sequence, at most as many as there are keys and values"
+    )
 
-    @model_validator(mode="after")
-    def _enough(self) -> Self:
-        if self.pairs > min(self.keys, self.values):
-            raise ValueError(
-                f"pairs: {self.pairs}; valid: at most {min(self.keys, self.values)}, the number of keys and of values"
-            )
-        return self
+    @field_validator("pairs")
+    @classmethod
+    def _enough_of_each(cls, pairs: int, others: ValidationInfo) -> int:
+        most = min(others.data.get("keys", pairs), others.data.get("values", pairs))
+        if pairs > most:
+            raise ValueError(f"more pairs than keys or values; valid: 1 to {most}")
+        return pairs
 
     @property
     def input_size(self) -> int:

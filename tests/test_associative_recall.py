@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 
+from harness.errors import UserError
+from harness.options import build
 from harness.plugins import registry
 from harness.run import run
 from harness.seeds import stream
@@ -48,9 +49,14 @@ def test_a_lone_query_comes_sooner_in_proportion_to_the_stated_weights() -> None
     np.testing.assert_allclose(batch.mask[:, 2::2].mean(axis=0), weights / weights.sum(), atol=0.01)
 
 
-def test_more_pairs_than_keys_or_values_are_refused() -> None:
-    with pytest.raises(ValidationError, match="at most 3"):
-        AssociativeRecall(pairs=4, values=3)
+@pytest.mark.parametrize(("options", "message"), [
+    ({"pairs": 9}, "experiment.pairs=9: more pairs than keys or values; valid: 1 to 8"),
+    ({"values": 3}, "experiment.pairs=4: more pairs than keys or values; valid: 1 to 3"),
+    ({"keys": 0}, "experiment.keys=0: "),
+])  # fmt: skip
+def test_more_pairs_than_keys_or_values_are_refused(options: dict[str, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build(AssociativeRecall, options, "experiment.")
 
 
 def test_the_claim_needs_accuracy_to_fall_with_pairs_and_by_more_than_noise() -> None:
