@@ -22,7 +22,8 @@ class AssociativeRecall(Experiment):
     all keys and values, and misleads. Only the answers at queries count.
 
     Which value belongs to a key is drawn anew in each sequence: without memory one answer in ``values`` is right,
-    the loss is ln ``values``. A network that remembers which values there were, but not whose, is right once in ``pairs``.
+    the loss is ln ``values``. A network that remembers which values there were, but
+    not whose, is right once in ``pairs``.
 
     Source: Arora et al., "Zoology: measuring and improving recall in efficient language models", ICLR 2024,
     section 3 and appendix (MQAR). There half of 8192 tokens are keys, half values, there are 4 to 64 pairs in 64 to 512
