@@ -25,10 +25,10 @@ class Parity(Experiment):
     best memoryless guess is the bit itself, right with probability q = (T + 1) / (2 T) over all steps; its loss is
     the entropy of q.
 
-    Source: Minsky, Papert, "Perceptrons", 1969; as a task for recurrent networks Hochreiter, Schmidhuber, "Long
-    short-term memory", 1997, section 5 (there ±1, up to 500 steps, solved by guessing weights); that the signal of
-    the final form is too weak to learn from Shalev-Shwartz, Shamir, Shammah, "Failures of gradient-based deep
-    learning", ICML 2017, section 2.
+    Source: Minsky, Papert, "Perceptrons", 1969; as a task for recurrent networks Hochreiter, Schmidhuber, "LSTM can
+    solve hard long time lag problems", NIPS 1996 (there rows of ±1, 500 to 600 steps, solved by guessing weights);
+    that the signal of the final form is too weak to learn from: Shalev-Shwartz, Shamir, Shammah, "Failures of
+    gradient-based deep learning", ICML 2017, section 2.
     """
 
     name = "parity"
