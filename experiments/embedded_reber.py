@@ -47,8 +47,8 @@ class EmbeddedReber(Experiment):
         "Most runs of gated cells learn to carry the second symbol to the end of strings over which no plain RNN does."
     )
     exact_chance = False
-    sweep = {"cell": "rnn,gru,lstm", "seq_len": "12,20,30", "seed": "0,1,2,3", "train.steps": 1500, "train.lr": 0.01,
-             "train.stop_solved": True, "probe.every": 100}  # fmt: skip
+    sweep = {"cell": "rnn,gru,lstm", "seq_len": "12,20,30", "seed": "0,1,2,3", "train.steps": 1000, "train.lr": 0.01,
+             "probe.every": 100}  # fmt: skip
 
     @property
     def input_size(self) -> int:
