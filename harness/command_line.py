@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
+import json
 import os
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import hydra
@@ -19,16 +18,19 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from harness import launchers
+from harness.conduct import CONDUCT, plain
 from harness.errors import UserError, unknown, unknown_setting
 from harness.experiment import Experiment
-from harness.job import plain, run_job
+from harness.job import run_job
 from harness.plugins import listed, plugin_files, registry, shipped_folder, use
 from harness.settings import Settings, described
-from harness.sweep import PackingSweeper
+from harness.sweep import INTERRUPTED, PackingSweeper
 from harness.trackers import TRACKERS
 
 GROUPS = ["cell"]
 """Config groups that an experiment may choose from in its `defaults`."""
+SWEEPER = "hydra_plugins.harness.PackingSweeper"
 
 HELP = """\
 Compare recurrent networks by what they learn and by how much gradient arrives at every time step.
@@ -37,6 +39,7 @@ Compare recurrent networks by what they learn and by how much gradient arrives a
   python -m harness cell=lstm seq_len=40             one run, other settings
   python -m harness -m cell=rnn,lstm seed=0,1,2      a sweep over all combinations
   python -m harness -m +study=dish                   a named sweep
+  python -m harness resume=DIR                       go on with a sweep that was interrupted
   python -m harness.report DIR                       rebuild the report of a results directory
   python -m harness.plugins                          every experiment, cell, figure and study
 
@@ -60,8 +63,12 @@ def main() -> None:
     try:
         use_plugin_files()
         register()
+        _resume()
         _as_multirun()
         hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
+    except KeyboardInterrupt:
+        print("harness: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if wants_traceback:
             raise
@@ -83,6 +90,34 @@ def use_plugin_files() -> None:
             print(f"harness: {broken.origin} cannot be used: {broken.reason}", file=sys.stderr)
 
 
+def _resume() -> None:
+    """Turn ``resume=DIR`` into Hydra's words: the directory, and where nothing else is said the old command.
+
+    Raises:
+        UserError: there is no sweep in the directory to go on with.
+    """
+    prefix = "resume="
+    given = [each for each in sys.argv[1:] if each.startswith(prefix)]
+    if not given:
+        return
+    directory = Path(given[-1].removeprefix(prefix).strip("'\""))
+    rest = [each for each in sys.argv[1:] if each not in (*given, "-m", "--multirun")]
+    if not rest:
+        try:
+            rest = json.loads((directory / "provenance.json").read_text("utf-8"))["arguments"]
+        except (OSError, ValueError, KeyError):
+            raise UserError(
+                f"{given[-1]}: no sweep to go on with here; valid: a results directory of a sweep"
+            ) from None
+    rest = [each for each in rest if not each.startswith(("hydra.sweep.dir=", "hydra.run.dir="))]
+    sys.argv = [sys.argv[0], "--multirun", *rest, f"hydra.sweep.dir={quoted(str(directory))}"]
+
+
+def quoted(text: str) -> str:
+    """A text as a value of Hydra's grammar, in which commas and brackets mean something else."""
+    return "'" + text.replace("'", "\\'") + "'"
+
+
 def _as_multirun() -> None:
     """Make a single run a sweep of one job, so that there is one path from a command line to a report."""
     args = get_args_parser().parse_args()
@@ -100,8 +135,7 @@ def register() -> None:
     """Give Hydra our sweeper, our help, and a config-group entry for every cell and experiment."""
     _register_sweeper()
     store = ConfigStore.instance()
-    store.store("pack", {"_target_": "hydra_plugins.harness.PackingSweeper", "params": None},
-                group="hydra/sweeper")  # fmt: skip
+    store.store("pack", {"_target_": SWEEPER, "params": None}, group="hydra/sweeper")
     store.store("harness", {"app_name": "harness", "header": "", "footer": "", "template": help_template()},
                 group="hydra/help")  # fmt: skip
     for plugin in registry().of_kind("cell"):
@@ -136,19 +170,17 @@ def study_config(experiment: type[Experiment]) -> dict[str, Any]:
 
 
 def _register_sweeper() -> None:
-    """Hydra takes sweepers only from below ``hydra_plugins``, which exists where other plugins are installed."""
+    """Hydra takes sweepers by names below ``hydra_plugins`` only; workers find the class where it stands."""
     Plugins.instance().register(PackingSweeper)
-    try:
-        namespace = importlib.import_module("hydra_plugins")
-    except ImportError:
-        namespace = sys.modules["hydra_plugins"] = ModuleType("hydra_plugins")
-    module = sys.modules[PackingSweeper.__module__] = sys.modules["harness.sweep"]
-    namespace.harness = module  # type: ignore[attr-defined]
+    Plugins.instance().class_name_to_class[SWEEPER] = PackingSweeper
+    launchers.register()
 
 
 def help_template() -> str:
     """The text of ``--help``, with every setting and every plugin's options."""
     lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
+    for key, section in CONDUCT.items():
+        lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):
         for plugin in registry().of_kind(kind):
             options = described(plugin.target, f"{kind}.")
@@ -172,6 +204,10 @@ def explain(error: Exception) -> str:
         return f"{error.override}: cannot be read as key=value ({one_line(error.message)})"
     if found := re.search(r"Could not override '(?:\w+@)?([^']+)'", str(error)):
         return str(unknown_setting(found[1], setting_names()))
+    if found := re.search(r"Unknown plugin class : '.*\.(\w+)'", str(error)):
+        for extra, name in launchers.EXTRAS.items():
+            if name == found[1]:
+                return f"hydra/launcher={extra}: not installed; install it with: pip install '.[{extra}]'"
     if isinstance(error.__cause__, OmegaConfBaseException):
         return one_line(f"{error} {error.__cause__}")
     if isinstance(error, UserError | HydraException | OmegaConfBaseException):
@@ -187,6 +223,7 @@ def one_line(text: str) -> str:
 def setting_names() -> list[str]:
     """Every key that can be set, those of all plugins included."""
     names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
+    names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
     for kind in ("cell", "experiment"):
         names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]
     for plugin in registry().of_kind("probe"):

@@ -87,6 +87,11 @@ class Streams:
         }
         self._pending: list[Data] = []
 
+    @property
+    def at_a_beginning(self) -> bool:
+        """Whether the next batch starts sequences of its own: nothing but the generators need be kept."""
+        return not self._pending
+
     def only(self, members: Sequence[int]) -> Streams:
         """The streams of some members, which go on where they are."""
         made = copy.copy(self)

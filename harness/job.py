@@ -2,62 +2,173 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
+import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from harness.checkpoint import Checkpoint
+from harness.conduct import conduct, plain
 from harness.progress import JobProgress
 from harness.record import failed
 from harness.run import run
 from harness.settings import Settings, members
-from harness.tables import first_line, write_tables
+from harness.stopping import Stopping
+from harness.tables import first_line, read_table, write_tables
 
 log = logging.getLogger(__name__)
 
+Frames = dict[str, pd.DataFrame]
 
-def run_job(config: DictConfig) -> int:
-    """Run the members of a job's configuration and write their tables into the job's directory.
 
-    A member or a whole pack that raises is recorded as failed, with its reason; the traceback stands in
-    the job's log.
+def run_job(config: DictConfig) -> float:
+    """Run the members of a job's configuration and put their tables into the job's directory.
+
+    A pack that raises or takes too long is halved, and its halves run, until the culprits stand alone: they are
+    recorded as failed, with the reason; the tracebacks stand in the job's log.
 
     Returns:
-        The number of failed runs.
+        The mean of `sweep.objective` over the runs, for sweepers that search; NaN where one has failed.
+
+    Raises:
+        KeyboardInterrupt: the job was asked to stop; its state is saved where `checkpoint.every` says so.
+        OSError: not even a note of the failure could be written.
     """
-    directory = Path(HydraConfig.get().runtime.output_dir)
-    runs = members(plain(config))
-    progress = JobProgress(directory, steps=runs[0].train.steps)
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no error of the runs
+    use_granted_cores()
+    directory, how = Path(HydraConfig.get().runtime.output_dir), conduct(config)
+    everyone = members(plain(config))
+    todo = [each for each in everyone if how.sweep.only is None or each.run_id in how.sweep.only]
+    progress = JobProgress(directory, len(todo), todo[0].train.steps)
+
+    def attempt(runs: Sequence[Settings]) -> Frames:
+        with Stopping(how.sweep.timeout) as stopping:
+            ids = [each.run_id for each in runs]
+            path = directory / f"checkpoint-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:8]}.pt"
+            checkpoint = Checkpoint(path, ids, how.checkpoint.every or 0, lambda: stopping.asked)
+
+            def tick(step: int) -> None:
+                progress.tick(step, len(runs))
+                stopping.check()
+
+            return run(runs, tick, checkpoint)
+
+    tables = joined(isolated(todo, attempt, progress.settled))
     try:
-        tables = run(runs, progress.tick)
-        failures = 0
-    except Exception as error:
-        log.exception("job %s failed", directory.name)
-        tables = failed(runs, f"{type(error).__name__}: {first_line(error)}")
-        failures = len(runs)
-    tables["runs"]["job"] = directory.name
-    write_tables(directory / "tables", tables)
+        publish(directory / "tables", tables, everyone)
+    except OSError as error:
+        log.exception("tables of job %s cannot be written", directory.name)
+        tables = failed(todo, reason(error))
+        progress.settled([], tables)
+        publish(directory / "tables", tables, everyone)
+    for path in directory.glob("checkpoint-*.pt"):
+        path.unlink(missing_ok=True)
     progress.done()
-    return failures
+    return float(tables["runs"][how.sweep.objective].mean(skipna=False))
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
-    """The settings of a job's runs as plain containers, without what is no setting of a run."""
-    own = OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", "tracker")])
-    values = OmegaConf.to_container(own, resolve=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+def use_granted_cores() -> None:
+    """Use as many threads as Slurm has granted cores; the other launchers say so by OMP_NUM_THREADS themselves."""
+    if granted := os.environ.get("SLURM_CPUS_PER_TASK"):
+        torch.set_num_threads(int(granted))
 
 
-def describe(runs: list[Settings]) -> str:
+def isolated(
+    runs: Sequence[Settings],
+    attempt: Callable[[Sequence[Settings]], Frames],
+    settled: Callable[[Sequence[Settings], Frames], None] = lambda runs, frames: None,
+) -> list[Frames]:
+    """The tables of runs that train together as far as they can: whoever makes a pack fail ends up alone.
+
+    Args:
+        attempt: runs a pack.
+        settled: told of runs that are over, and of their tables.
+    """
+    try:
+        frames = attempt(runs)
+    except Exception as error:
+        log.exception("%d runs failed together: %s", len(runs), ", ".join(each.run_id for each in runs))
+        if len(runs) > 1:
+            half = len(runs) // 2
+            return isolated(runs[:half], attempt, settled) + isolated(runs[half:], attempt, settled)
+        frames = failed(runs, reason(error))
+    settled(runs, frames)
+    return [frames]
+
+
+def reason(error: BaseException) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def joined(pieces: Sequence[Frames]) -> Frames:
+    """The tables of several packs as one set, in their order."""
+    names = dict.fromkeys(name for piece in pieces for name in piece)
+    frames = {name: [piece[name] for piece in pieces if name in piece] for name in names}
+    # An empty table knows nothing of types.
+    return {
+        name: pd.concat([each for each in found if len(each)] or found[:1], ignore_index=True)
+        for name, found in frames.items()
+    }
+
+
+def publish(folder: Path, tables: Frames, order: Sequence[Settings]) -> None:
+    """Put tables in their place, all at once; rows of other runs of this job that stand there already stay.
+
+    Args:
+        folder: ``jobs/<job>/tables``.
+        order: all runs of the job, in the order of their rows.
+    """
+    tables["runs"]["job"] = folder.parent.name
+    complete(folder)
+    if (folder / "runs.parquet").exists():
+        tables = _merged({path.stem: read_table(path) for path in folder.glob("*.parquet")}, tables, order)
+    following = _following(folder)
+    try:
+        write_tables(following, tables)
+    except OSError:
+        shutil.rmtree(following, ignore_errors=True)
+        raise
+    complete(folder)
+
+
+def complete(folder: Path) -> None:
+    """Finish what a process that was killed had begun: the exchange of a job's tables."""
+    following = _following(folder)
+    if not (following / "runs.parquet").exists():
+        return  # not all of them were written
+    shutil.rmtree(folder, ignore_errors=True)
+    following.rename(folder)
+
+
+def _following(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.next")
+
+
+def _merged(old: Frames, new: Frames, order: Sequence[Settings]) -> Frames:
+    place = {settings.run_id: index for index, settings in enumerate(order)}
+    kept = {name: frame[~frame.run_id.isin(new["runs"].run_id)] for name, frame in old.items()}
+    both = joined([kept, new])
+    return {
+        name: frame.iloc[frame.run_id.map(place).argsort(kind="stable").to_numpy()].reset_index(drop=True)
+        for name, frame in both.items()
+    }
+
+
+def describe(runs: Sequence[Settings]) -> str:
     """What a job is, in a few words."""
     first = runs[0]
     return f"{first.experiment.name} {first.cell.name} seq_len={first.seq_len}"
 
 
-def work(runs: list[Settings]) -> float:
+def work(runs: Sequence[Settings]) -> float:
     """A job's share of the work, in arbitrary units: what the time left is reckoned by."""
     first = runs[0]
     width = first.cell.width(first.hidden_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from harness.errors import UserError, unknown_setting
 
@@ -18,6 +18,18 @@ class Options(BaseModel):
     def defaults_of_options(cls) -> dict[str, Any]:
         """All options with their defaults."""
         return {key: field.get_default(call_default_factory=True) for key, field in cls.model_fields.items()}
+
+
+INIT_ONLY: dict[str, JsonValue] = {"init_only": True}
+"""``Field(…, json_schema_extra=INIT_ONLY)`` marks an option that changes nothing but how weights start.
+
+Runs that differ in such an option of a cell train together in one pack.
+"""
+
+
+def init_only(model: type[Options]) -> list[str]:
+    """The options of a model that are marked `INIT_ONLY`."""
+    return [name for name, field in model.model_fields.items() if field.json_schema_extra == INIT_ONLY]
 
 
 Model = TypeVar("Model", bound=Options)

@@ -9,13 +9,16 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from harness.settings import Settings
 from harness.tables import write_text
 
 FILE = "progress.json"
@@ -28,18 +31,32 @@ LINE_EVERY = 10.0
 
 
 class JobProgress:
-    """What a job tells about itself while it runs."""
+    """What a job tells about itself while it runs: how far its runs are, and which have failed.
 
-    def __init__(self, directory: Path, steps: int):
+    Args:
+        directory: the job's.
+        runs: how many runs it has to do.
+        steps: training steps of each.
+    """
+
+    def __init__(self, directory: Path, runs: int, steps: int):
         self.path = directory / FILE
-        self.steps = max(steps, 1)
-        self._written = 0.0
-        self.tick(0)
+        self.runs, self.steps = runs, max(steps, 1)
+        self.over = 0
+        self.reasons: list[str] = []
+        self._note(0.0)
 
-    def tick(self, step: int) -> None:
-        """Note that ``step`` training steps are done."""
+    def tick(self, step: int, runs: int) -> None:
+        """Note that ``runs`` of them have done ``step`` training steps."""
         if time.monotonic() - self._written >= WRITE_EVERY:
-            self._note(min(step / self.steps, 0.99))
+            self._note(min((self.over + runs * min(step / self.steps, 1)) / self.runs, 0.99))
+
+    def settled(self, runs: Sequence[Settings], frames: dict[str, pd.DataFrame]) -> None:
+        """Note that these runs are over, one way or the other."""
+        self.over += len(runs)
+        table = frames["runs"]
+        self.reasons += table[table.status == "failed"].reason.tolist()
+        self._note(min(self.over / self.runs, 0.99))
 
     def done(self) -> None:
         """Note that the job's tables are written."""
@@ -47,29 +64,53 @@ class JobProgress:
 
     def _note(self, share: float) -> None:
         self._written = time.monotonic()
-        write_text(self.path, json.dumps({"share": share}))
+        note = {"share": share, "over": self.over, "failed": len(self.reasons), "reason": (self.reasons or [""])[0]}
+        # On a disk that is full, the progress is the least that is lost.
+        with suppress(OSError):
+            write_text(self.path, json.dumps(note))
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a job has told last: its share that is done, runs that are over, runs that failed, the first's reason."""
+
+    share: float
+    over: int
+    failed: int
+    reason: str
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A job of a sweep: its directory, what it is, how many runs it holds, its share of the work."""
+    """A job of a sweep: its directory, what it is, how many runs it has to do, its share of the work."""
 
     directory: Path
     label: str
     runs: int
     work: float
 
-    def share(self) -> float | None:
-        """How much of the job is done, 0 to 1; None before it has started."""
+    def note(self) -> Note | None:
+        """What the job told last; None before it has started."""
         try:
-            return float(json.loads((self.directory / FILE).read_text("utf-8"))["share"])
-        except FileNotFoundError:
+            return Note(**json.loads((self.directory / FILE).read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
             return None
+
+    def forget(self) -> None:
+        """Remove what an earlier attempt at the job has told."""
+        (self.directory / FILE).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a sweep stands."""
+    """How a sweep stands.
+
+    Attributes:
+        runs_done: runs that are over, those of earlier sittings included.
+        share: of the work of this sitting that is done.
+        running: labels of the jobs at work.
+        seconds_left: None as long as nothing is known.
+    """
 
     runs_done: int
     runs: int
@@ -78,16 +119,18 @@ class Standing:
     seconds_left: float | None
 
     @classmethod
-    def of(cls, jobs: Sequence[Planned], seconds: float) -> Standing:
-        """The standing of these jobs, ``seconds`` after the start."""
-        shares = [job.share() for job in jobs]
+    def of(
+        cls, jobs: Sequence[Planned], notes: Sequence[Note | None], seconds: float, done_before: int = 0
+    ) -> Standing:
+        """The standing of these jobs, ``seconds`` after the start of this sitting."""
+        told = [(job, note) for job, note in zip(jobs, notes, strict=True) if note]
         total = sum(job.work for job in jobs)
-        done = sum(job.work * (share or 0.0) for job, share in zip(jobs, shares, strict=True)) / total
+        done = sum(job.work * note.share for job, note in told) / total
         return cls(
-            runs_done=sum(job.runs for job, share in zip(jobs, shares, strict=True) if share == 1.0),
-            runs=sum(job.runs for job in jobs),
+            runs_done=done_before + sum(note.over for _, note in told),
+            runs=done_before + sum(job.runs for job in jobs),
             share=done,
-            running=[job.label for job, share in zip(jobs, shares, strict=True) if share not in (None, 1.0)],
+            running=[job.label for job, note in told if note.share < 1],
             seconds_left=seconds * (1 - done) / done if done > 0 else None,
         )
 
@@ -109,12 +152,22 @@ def clock(seconds: float | None) -> str:
 
 
 class Watch:
-    """Shows the progress of a sweep on stderr, as a context: a bar on a terminal, plain lines elsewhere."""
+    """Shows the progress of a sweep on stderr, as a context: a bar on a terminal, plain lines elsewhere.
 
-    def __init__(self, jobs: Sequence[Planned]):
+    What fails is said at once.
+
+    Args:
+        jobs: of this sitting.
+        done_before: runs that earlier sittings have done.
+    """
+
+    def __init__(self, jobs: Sequence[Planned], done_before: int = 0):
         self.jobs = jobs
+        self.done_before = done_before
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
+        self._said: dict[Path, int] = {}
+        self._last: dict[Path, Note] = {}
 
     def __enter__(self) -> Watch:
         self._thread.start()
@@ -127,7 +180,22 @@ class Watch:
     def _watch(self) -> None:
         started = time.monotonic()
         show = self._show_bar if sys.stderr.isatty() else self._show_lines
-        show(lambda: Standing.of(self.jobs, time.monotonic() - started))
+        show(lambda: Standing.of(self.jobs, self._notes(), time.monotonic() - started, self.done_before))
+
+    def _notes(self) -> list[Note | None]:
+        """What every job told last. What a job tells at its end is not read again: there may be thousands."""
+        for job in self.jobs:
+            last = self._last.get(job.directory)
+            if not (last and last.share == 1) and (note := job.note()):
+                self._last[job.directory] = note
+        return [self._last.get(job.directory) for job in self.jobs]
+
+    def _failures(self) -> Iterator[str]:
+        """A line for every job in which more runs have failed than was said."""
+        for job, note in zip(self.jobs, self._notes(), strict=True):
+            if note and note.failed > self._said.get(job.directory, 0):
+                self._said[job.directory] = note.failed
+                yield f"{job.label}: {note.failed} of {job.runs} runs failed: {note.reason} ({job.directory})"
 
     def _show_bar(self, standing: Callable[[], Standing]) -> None:
         columns = [BarColumn(), TextColumn("{task.percentage:3.0f} %"), TextColumn("{task.description}")]
@@ -135,12 +203,21 @@ class Watch:
             task = bar.add_task("", total=1.0)
             while True:
                 over = self._over.wait(POLL_EVERY)
+                for line in self._failures():
+                    bar.console.print(line, markup=False, highlight=False)
                 now = standing()
                 bar.update(task, completed=now.share, description=now.words())
                 if over:
                     return
 
     def _show_lines(self, standing: Callable[[], Standing]) -> None:
-        while not self._over.wait(LINE_EVERY):
-            print(standing().words(), file=sys.stderr, flush=True)
-        print(standing().words(), file=sys.stderr, flush=True)
+        shown = time.monotonic()
+        while True:
+            over = self._over.wait(POLL_EVERY)
+            for line in self._failures():
+                print(line, file=sys.stderr, flush=True)
+            if over or time.monotonic() - shown >= LINE_EVERY:
+                print(standing().words(), file=sys.stderr, flush=True)
+                shown = time.monotonic()
+            if over:
+                return

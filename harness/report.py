@@ -30,6 +30,7 @@ from harness.gather import gather, load
 from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
 from harness.plugins import PACKAGE, registry
 from harness.rendering import styled, svg_and_png
+from harness.sweep_plan import missing
 from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, write_atomically, write_text
 
 SHOWN_RUNS = 1000
@@ -104,6 +105,8 @@ def build(directory: Path, tables: Tables) -> Path:
         "title": _title(directory, names),
         "runs": tables.runs,
         "overview": _overview(tables.runs),
+        "missing": str(missing(directory) or ""),
+        "resume": shlex.join(["python", "-m", "harness", f"resume={directory}"]),
         "findings": findings(tables),
         "left_out": tables.left_out,
         "sections": sections,
@@ -315,7 +318,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tables = gather(directory, skip_damaged=True) if has_jobs else load(directory)
             for problem in tables.left_out:
                 print(f"left out: {problem}", file=sys.stderr)
-            print(build(directory, tables))
+            path = build(directory, tables)
+            if (left := missing(directory)) and left.runs:
+                print(left)
+            print(path)
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from harness.checkpoint import Checkpoint, State
 from harness.data import Data, Streams
 from harness.evaluation import EVAL_SAMPLES, carried, evaluate
 from harness.network import LayerStates, MemberInit, Network, Shape
@@ -37,12 +38,15 @@ def build(members: Sequence[Settings], dtype: torch.dtype) -> Network:
 
 
 @torch.no_grad()
-def run(members: Sequence[Settings], tick: Tick = lambda step: None) -> dict[str, pd.DataFrame]:
+def run(
+    members: Sequence[Settings], tick: Tick = lambda step: None, checkpoint: Checkpoint | None = None
+) -> dict[str, pd.DataFrame]:
     """Train the members of a pack together and measure each on its own.
 
     Args:
         members: runs that differ in nothing but what changes no shape (`harness.settings.PACKED`).
-        tick: called after every training step.
+        tick: called after every training step; what it raises ends the run.
+        checkpoint: where the state is saved from time to time, and taken from if there is one already.
 
     Returns:
         The tables of these runs (see `harness.tables.COLUMNS`).
@@ -66,24 +70,43 @@ def run(members: Sequence[Settings], tick: Tick = lambda step: None) -> dict[str
         further = measured(Moment(probed, probe_data, [members[k] for k in present], step))
         record.measured(step, present, found, probe_data.cue, evaluation, network.spectral_radius(), further)
 
-    state: LayerStates | None = None
-    measure(0)
-    for step in range(1, first.train.steps + 1):
+    carry: LayerStates | None = None
+
+    def go_on_with(staying: list[int]) -> None:
+        nonlocal network, data, held_out, probe_data, carry, present
+        kept = [place for place, member in enumerate(present) if member in staying]
+        network = network.only(kept)
+        optimizer.keep(kept, network.flat)
+        data, held_out, probe_data = data.only(kept), held_out.only(kept), probe_data.only(kept)
+        carry = carry and [{part: values[kept] for part, values in layer.items()} for layer in carry]
+        present = staying
+
+    def state() -> State:
+        return {
+            "present": present,
+            "weights": network.flat,
+            "optimizer": optimizer.optimizer,
+            "data": data.rngs,
+            "record": record,
+        }
+
+    done = 0
+    if checkpoint and (saved := checkpoint.load()):
+        go_on_with(saved["present"])
+        done = checkpoint.restore(saved, state())
+    else:
+        measure(0)
+    for step in range(done + 1, first.train.steps + 1):
         staying = record.open(present)
         if not staying:
             break
         if worth_leaving_out(len(present), len(staying), network.compiled):
-            kept = [place for place, member in enumerate(present) if member in staying]
-            network = network.only(kept)
-            optimizer.keep(kept, network.flat)
-            data, held_out, probe_data = data.only(kept), held_out.only(kept), probe_data.only(kept)
-            state = state and [{part: values[kept] for part, values in layer.items()} for layer in state]
-            present = staying
+            go_on_with(staying)
         batch = data.next(first.train.batch_size, dtype)
-        start = state if batch.continues else None
+        start = carry if batch.continues else None
         loss = _loss_and_gradient(network, batch, start, optimizer.grad)
         if first.experiment.windows > 1:
-            state = carried(network, batch, start)
+            carry = carried(network, batch, start)
         record.training_loss(step, present, loss.tolist())
         if not any(record.active):
             measure(step)
@@ -91,8 +114,11 @@ def run(members: Sequence[Settings], tick: Tick = lambda step: None) -> dict[str
         record.trained(present, optimizer.step([record.active[member] for member in present]))
         if step % first.probe.every == 0 or step == first.train.steps:
             measure(step)
+        if checkpoint and data.at_a_beginning:
+            checkpoint.after(step, state)
         tick(step)
-    return record.tables(seconds=(time.perf_counter() - started) / len(members))
+    seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
+    return record.tables(seconds=seconds / len(members))
 
 
 def worth_leaving_out(present: int, staying: int, compiled: bool) -> bool:

@@ -19,11 +19,14 @@ from harness.cells import Cell
 from harness.errors import UserError, unknown
 from harness.experiment import Experiment
 from harness.initial import RECURRENT_INITS
-from harness.options import Options, build
+from harness.options import Options, build, init_only
 from harness.plugins import listed, registry, use
 
 PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
-"""Settings in which the members of one pack may differ; in the order in which they vary, slowest first."""
+"""Settings in which the members of one pack may differ; in the order in which they vary, slowest first.
+
+Options of a cell that are marked `harness.options.INIT_ONLY` come after them.
+"""
 
 COMPILING_PAYS = 5e6
 """Numbers that the steps of one run's training leave for the way back, from which on a second of compiling is soon
@@ -158,8 +161,22 @@ SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "e
 """Settings that stand in sections of the configuration."""
 
 
+def packs(key: str) -> bool:
+    """Whether runs that differ in this setting can train in one pack."""
+    kind, _, option = key.rpartition(".")
+    cells = [plugin.target for plugin in registry().of_kind("cell") if option in plugin.target.model_fields]
+    return key in PACKED or (kind == "cell" and bool(cells) and all(option in init_only(cell) for cell in cells))
+
+
+def _packed_keys(config: dict[str, Any]) -> list[str]:
+    """The settings that may be lists in a job's configuration."""
+    name = _get(config, "cell.name")
+    cell = registry().plugins.get(("cell", str(name)))
+    return PACKED + ([f"cell.{option}" for option in init_only(cell.target)] if cell else [])
+
+
 def members(config: dict[str, Any]) -> list[Settings]:
-    """The runs of one job, in the order of their packed settings.
+    """The runs of one job, in the order of their packed settings; what is named twice is one run.
 
     Args:
         config: the job's configuration as plain containers.
@@ -169,7 +186,7 @@ def members(config: dict[str, Any]) -> list[Settings]:
     """
     config = dict(config)
     use(listed(config.pop("plugins", [])))
-    choices = [(key, value) for key in PACKED if isinstance(value := _get(config, key), list)]
+    choices = [(key, value) for key in _packed_keys(config) if isinstance(value := _get(config, key), list)]
     if empty := [key for key, values in choices if not values]:
         raise UserError(f"{empty[0]}=[]: an empty list; valid: a value, or a list of values")
     found = []
@@ -179,7 +196,7 @@ def members(config: dict[str, Any]) -> list[Settings]:
             *path, leaf = key.split(".")
             _get(own, ".".join(path))[leaf] = value
         found.append(settings(own))
-    return found
+    return list({each.run_id: each for each in found}.values())
 
 
 def settings(config: dict[str, Any]) -> Settings:

@@ -5,6 +5,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.cells import HandDerivative, PointwiseCell, State
+from harness.options import INIT_ONLY
 
 
 class LSTM(PointwiseCell, HandDerivative):
@@ -25,7 +26,11 @@ class LSTM(PointwiseCell, HandDerivative):
     parts: ClassVar[tuple[str, ...]] = ("h", "c")
     memory: ClassVar[str] = "c"
 
-    forget_bias: float = Field(1.0, description="bias at which the forget gate starts; larger remembers longer")
+    forget_bias: float = Field(
+        1.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the forget gate starts; larger remembers longer",
+    )
 
     def initial_bias(self, gate: str) -> float:
         return self.forget_bias if gate == "f" else 0.0

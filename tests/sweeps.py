@@ -1,0 +1,77 @@
+"""Sweeps in processes of their own, for tests that kill them, and the comparison of their tables."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import harness
+
+ROOT = Path(harness.__file__).parent.parent
+
+QUICK = ["hidden_size=4", "seq_len=8", "train.batch_size=4", "probe.batch_size=4"]
+"""Settings of a small run."""
+
+TIMES = ["seconds"]
+"""Columns that no two sweeps share."""
+
+PACK_TOLERANCE: float | None = None
+"""By how much (relative) a run's numbers may depend on its company in a pack: None: not at all, to the bit."""
+
+
+def start(directory: Path, *arguments: str, module: str = "harness", **env: str) -> subprocess.Popen[str]:
+    """Start ``python -m harness …`` in ``directory``, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def command(
+    directory: Path, *arguments: str, module: str = "harness", timeout: float = 300, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    process = start(directory, *arguments, module=module, **env)
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except BaseException:
+        process.kill()
+        raise
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def with_code(directory: Path, code: str) -> dict[str, str]:
+    """The environment in which ``code`` runs at the start of every process, as a package of plugins might."""
+    (directory / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": os.pathsep.join([str(directory), str(ROOT)])}
+
+
+def assert_same(one: Path, two: Path, tolerance: float | None = None, in_order: bool = True, **drop: Any) -> None:
+    """Two results directories hold the same tables, apart from times.
+
+    Args:
+        tolerance: relative; None: to the bit.
+        in_order: whether rows must stand in the same order.
+    """
+    first, second = harness.load(one), harness.load(two)
+    assert set(first) == set(second)
+    for name in first:
+        pair = []
+        for frame in (first[name], second[name]):
+            frame = frame.drop(columns=[*TIMES, *(["job"] if not in_order else [])], errors="ignore")
+            if not in_order:
+                keys = [key for key in ("run_id", "step", "layer", "part", "t", "sample") if key in frame]
+                frame = frame.sort_values(keys).reset_index(drop=True)
+            pair.append(frame)
+        exact = {"check_exact": True} if tolerance is None else {"check_exact": False, "rtol": tolerance}
+        pd.testing.assert_frame_equal(*pair, **exact)
