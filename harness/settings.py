@@ -28,9 +28,9 @@ PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
 Options of a cell that are marked `harness.options.INIT_ONLY` come after them.
 """
 
-COMPILING_PAYS = 5e6
-"""Numbers that the steps of one run's training leave for the way back, from which on a second of compiling is soon
-won back."""
+COMPILING_PAYS = 1e5
+"""Numbers that the steps of one run's training leave for the way back, from which on kernels are compiled: a shorter
+run is over before that, and too short for differences of rounding to grow."""
 
 RECOMPUTING_PAYS = 64 * 2**20
 """Numbers that the steps of one training step of one run leave for the way back, from which on they are not kept."""
