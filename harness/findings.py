@@ -20,13 +20,34 @@ MOST_LISTED = 6
 
 def findings(tables: Tables) -> list[str]:
     """Sentences about the results, the most telling first."""
-    experiments = list(dict.fromkeys(tables.runs.experiment))
-    found = []
-    for name in experiments:
-        prefix = f"{name}: " if len(experiments) > 1 else ""
-        runs = tables.runs[tables.runs.experiment == name]
-        found += [prefix + sentence for sentence in _sentences(runs)]
-    return found
+    return [
+        (f"{version}: " if version else "") + sentence
+        for version, runs in versions(tables.runs)
+        for sentence in _sentences(runs)
+    ]
+
+
+def varied_options(runs: pd.DataFrame) -> list[str]:
+    """Options of the experiment in which the runs differ."""
+    return [key for key in map(str, runs) if key.startswith("experiment.") and runs[key].nunique() > 1]
+
+
+def versions(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The runs of every version of a task apart: an experiment, and its options where the sweep varies them.
+
+    Yields:
+        What tells a version from the others, ``parity, asked=end``, empty where there is but one; and its runs.
+    """
+    several = runs.experiment.nunique() > 1
+    for name, own in runs.groupby("experiment", sort=False):
+        options = varied_options(own)
+        apart = list(own.groupby(options, sort=False)) if options else []
+        if not 1 < len(apart) <= MOST_LISTED:
+            yield str(name) if several else "", own
+            continue
+        for values, part in apart:
+            said = [f"{key.removeprefix('experiment.')}={value}" for key, value in zip(options, values, strict=True)]
+            yield ", ".join([str(name), *said] if several else said), part
 
 
 def _sentences(runs: pd.DataFrame) -> Iterator[str]:

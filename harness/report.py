@@ -25,7 +25,7 @@ from rich.table import Table
 from harness.errors import UserError
 from harness.experiment import Experiment
 from harness.figures import Figure
-from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, spread, summary
+from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, spread, summary, versions
 from harness.gather import gather, load
 from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
 from harness.plugins import PACKAGE, registry
@@ -289,11 +289,11 @@ def print_summary(tables: Tables) -> None:
     """Print the findings and a short table of accuracies to the terminal."""
     # Lines are not broken where the output goes to a file.
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    runs = finished(tables.runs)
-    if len(runs):
+    for version, runs in versions(finished(tables.runs)):
         table = summary(runs)
         table = table[spread(map(float, table.columns), MOST_SCALES)]
-        shown = Table("cell", "seq_len", *(f"{scale:g}" for scale in table.columns), title="accuracy by weight scale")
+        title = "accuracy by weight scale" + (f", {version}" if version else "")
+        shown = Table("cell", "seq_len", *(f"{scale:g}" for scale in table.columns), title=title)
         for cell, rows in table.groupby(level="cell"):
             for seq_len, row in rows.droplevel("cell").iterrows():
                 shown.add_row(str(cell), str(seq_len), *row)

@@ -193,3 +193,14 @@ def test_percentages_have_the_digits_they_need(share: float, words: str) -> None
 )
 def test_amounts_read_as_words_at_the_extremes(ratio: float, words: str) -> None:
     assert amount(ratio) == words
+
+
+def test_versions_of_a_task_are_told_apart_and_never_averaged() -> None:
+    easy, hard = made_tables(cells=("rnn",)).runs, made_tables(cells=("rnn",)).runs
+    runs = pd.concat([easy.assign(**{"experiment.form": "easy"}, accuracy=1.0, solved=True),
+                      hard.assign(**{"experiment.form": "hard"}, accuracy=0.125, solved=False)])  # fmt: skip
+    found = findings(Tables({"runs": runs}))
+    assert {each.split(": ")[0] for each in found} == {"form=easy", "form=hard"}
+    (easy_one,) = [each for each in found if each.startswith("form=easy: rnn solves")]
+    assert "every run" in easy_one
+    assert any(each.startswith("form=hard: rnn solves the task in none") for each in found)
