@@ -112,6 +112,8 @@ class Record:
         ids = {row: self.members[k].run_id for row, k in enumerate(present) if not self._closed[k]}
         for plugin, frame in further:
             rows, name = frame[frame["member"].isin(ids)], plugin.name
+            if not len(rows):
+                continue  # columns without values have no type that other jobs' columns could agree with
             if plugin.adds == "table":
                 named = rows.assign(run_id=rows["member"].map(ids), step=step).drop(columns="member")
                 self._probed.setdefault(name, []).append(named[["run_id", "step", *frame.columns.drop("member")]])

@@ -23,7 +23,7 @@ from harness.rendering import INK, styled, svg_and_png
 from harness.tables import Tables
 from tests.made_tables import made_tables
 
-FIGURES = registry().names("figure")
+FIGURES = [plugin.name for plugin in registry().of_kind("figure") if not plugin.target.probes]
 
 
 def figure(name: str) -> Figure:

@@ -50,6 +50,8 @@ def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.Dat
     Returns:
         ``run`` (its place in ``runs``), ``lag``, ``grad_norm``.
     """
+    if not len(runs):
+        return pd.DataFrame({"run": [], "lag": [], "grad_norm": []})
     sign = 1 if trained else -1
     memory = runs.memory.to_numpy()
     parts = sorted(runs.memory.dropna().unique())

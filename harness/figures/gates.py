@@ -33,6 +33,7 @@ class Gates(Figure):
         "where the gate that keeps stays open, it passes."
     )
     order: ClassVar[int] = 60
+    probes: ClassVar[tuple[str, ...]] = ("gates",)
 
     def draw(self, tables: Tables) -> Canvas | None:
         """A column per cell: a heat map of gates over steps, and the gradient below it."""
@@ -55,8 +56,10 @@ class Gates(Figure):
 
 
 def _gates(axis, rows: pd.DataFrame, run: pd.Series, last: bool) -> None:  # type: ignore[no-untyped-def]
-    table = rows.pivot(index="gate", columns="t", values="mean").reindex(
-        [gate for gate in NAMES if gate in {*rows.gate}]
+    table = (
+        rows.pivot(index="gate", columns="t", values="mean")
+        .astype(float)
+        .reindex([gate for gate in NAMES if gate in {*rows.gate}])
     )
     sns.heatmap(table, ax=axis, vmin=0, vmax=1, cmap="viridis", cbar=last, cbar_kws={"label": "mean gate value"})
     axis.set(title=f"{run.cell}, weight scale {run.weight_scale:g}", xlabel="", ylabel="")

@@ -38,6 +38,8 @@ class GradientOverTraining(Figure):
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are cells, columns weight scales."""
         runs = finished(tables.runs)
+        if not len(runs):
+            return None
         runs, remark = that_fit(runs[runs.seq_len == runs.seq_len.max()])
         runs = runs.sort_values("seed", kind="stable").drop_duplicates(SETTING)
         own = (pc.field("layer") == 1) & pc.field("run_id").isin(runs.run_id.tolist())
