@@ -15,7 +15,7 @@ test: install
 	$(BIN)/python -m pytest -m "not slow" -n auto
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto
 
 lint: install
 	$(BIN)/ruff check .

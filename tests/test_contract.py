@@ -23,6 +23,7 @@ def every(kind: str) -> list[Any]:
     return [pytest.param(plugin, id=plugin.name) for plugin in registry().of_kind(kind)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plugin", every("experiment"))
 def test_experiments_keep_the_contract(plugin: Plugin) -> None:
     check_experiment(plugin.target())
