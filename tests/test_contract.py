@@ -15,8 +15,10 @@ from harness.figures import Figure
 from harness.figures._common import canvas
 from harness.plugins import Plugin, registry
 from harness.probes import Moment, Probe
+from harness.run import run
 from harness.tables import Tables
 from harness.testing import ContractError, check_cell, check_experiment, check_figure, check_probe
+from harness.testing._problems import small_runs
 
 
 def every(kind: str) -> list[Any]:
@@ -36,7 +38,14 @@ def test_cells_keep_the_contract(plugin: Plugin) -> None:
 
 @pytest.mark.parametrize("plugin", every("figure"))
 def test_figures_keep_the_contract(plugin: Plugin) -> None:
-    check_figure(plugin.target())
+    check_figure(plugin.target(), two_versions() if plugin.name == "accuracy_by_option" else None)
+
+
+def two_versions() -> Tables:
+    """Runs that differ in an option of their experiment."""
+    task = registry().get("experiment", "recall_dish")
+    parts = [run(small_runs(task(n_dishes=count))) for count in (4, 8)]
+    return Tables({name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]})
 
 
 @pytest.mark.parametrize("plugin", every("probe"))

@@ -69,7 +69,7 @@ def _small_tables(experiment: str, probes: tuple[str, ...]) -> Tables:
     task = registry().get("experiment", experiment)()
     length = possible_length(task)
     frames: dict[str, list[pd.DataFrame]] = {}
-    for cell in ("rnn", "lstm"):
+    for cell in (task.defaults.get("cell", "rnn"), "lstm"):
         for seq_len in (length, 2 * length):
             if task.refuses(seq_len):
                 continue
