@@ -1,7 +1,13 @@
 """A pluggable experiment harness that compares RNN variants on gradient behaviour."""
 
-from harness.gather import load
-from harness.tables import Tables
+import os
+
+# Threads that wait for the next product by spinning are as fast where they are alone, and stall everything several
+# times over where cores are shared. Must stand before torch is loaded; who has set it has the word.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from harness.gather import load  # noqa: E402
+from harness.tables import Tables  # noqa: E402
 
 __all__ = ["Tables", "load"]
 __version__ = "0.1.0"
