@@ -83,12 +83,12 @@ def test_a_sample_shows_the_strip_and_both_sentences() -> None:
 
 
 @pytest.mark.slow
-def test_gated_cells_tell_more(config: Config) -> None:
+def test_an_lstm_tells_more_than_a_plain_rnn(config: Config) -> None:
     found = {
         cell: run(members(config(
             experiment="caption", cell=cell, seq_len=16, hidden_size=64,
             train={"steps": 500, "batch_size": 32, "lr": 0.01}, probe={"every": 500},
         )))["runs"].accuracy.item()
-        for cell in ("rnn", "gru")
+        for cell in ("rnn", "lstm")
     }  # fmt: skip
-    assert found["gru"] > found["rnn"] + 0.1
+    assert found["lstm"] > found["rnn"] + 0.15
