@@ -61,6 +61,7 @@ def entry(name: str, tables: Tables, directory: Path) -> str:
     verdict = experiment.bears_out(tables)
     said = "not checked by a number" if verdict is None else ("borne out: " if verdict.holds else "not borne out: ")
     command = json.loads((directory / "provenance.json").read_text("utf-8"))["command"]
+    command = " ".join(word for word in command.split() if not word.startswith("hydra.sweep.dir="))
     return (
         f"## {name}\n\n```text\n{about}\n```\n\n**Claim.** {experiment.claim}\n\n"
         f"**Result** of `{command}`: {said}{verdict.numbers if verdict else ''}\n\n"
@@ -69,10 +70,15 @@ def entry(name: str, tables: Tables, directory: Path) -> str:
 
 
 def picture(name: str, tables: Tables) -> tuple[type[Figure], bytes]:
-    """The experiment's own figure, or else that of accuracies, or of learning."""
+    """The experiment's own figure, or else one of accuracies, or of learning."""
     figures = [plugin.target for plugin in registry().of_kind("figure")]
     own = [figure for figure in figures if name in figure.experiments]
-    usual = [figure for wanted in ("accuracy_map", "learning_curves") for figure in figures if figure.name == wanted]
+    usual = [
+        figure
+        for wanted in ("accuracy_by_option", "accuracy_map", "learning_curves")
+        for figure in figures
+        if figure.name == wanted
+    ]
     for figure in [*own, *usual]:
         with styled():
             canvas = figure().draw(tables)
