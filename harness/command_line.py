@@ -57,23 +57,26 @@ $CONFIG"""
 
 def main() -> None:
     """Run the command line: one run, or with ``-m`` a sweep; exits with 1 and one line on bad input."""
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    before = os.environ.get("HYDRA_FULL_ERROR")
     # Hydra prints errors over many lines unless it is told to let them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
+        _resume()
         use_plugin_files()
         register()
-        _resume()
         _as_multirun()
         hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except Exception as error:
-        if wants_traceback:
+        if before == "1":
             raise
         print(f"harness: {explain(error)}", file=sys.stderr)
         sys.exit(1)
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
 
 
 def use_plugin_files() -> None:
@@ -83,7 +86,7 @@ def use_plugin_files() -> None:
         if word.startswith("plugins="):
             use(files := listed(OverridesParser.create().parse_override(word).value()))
             # Jobs may run in other directories.
-            absolute = f"plugins=[{','.join(repr(str(Path(file).resolve())) for file in files)}]"
+            absolute = f"plugins=[{','.join(quoted(str(Path(file).resolve())) for file in files)}]"
             sys.argv = [absolute if each == word else each for each in sys.argv]
     for broken in registry().broken:
         if Path(broken.origin) in plugin_files():

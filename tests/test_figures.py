@@ -23,7 +23,9 @@ from harness.rendering import INK, styled, svg_and_png
 from harness.tables import Tables
 from tests.made_tables import made_tables
 
-FIGURES = [plugin.name for plugin in registry().of_kind("figure") if not plugin.target.probes]
+FIGURES = [
+    plugin.name for plugin in registry().of_kind("figure") if not (plugin.target.probes or plugin.target.experiments)
+]
 
 
 def figure(name: str) -> Figure:

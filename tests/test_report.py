@@ -29,6 +29,11 @@ PROVENANCE = {
     "machine": {"system": "Linux", "cores": 2},
 }
 
+FIGURES = [
+    plugin.name for plugin in registry().of_kind("figure") if not (plugin.target.probes or plugin.target.experiments)
+]
+"""Those that draw the standard tables."""
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -60,7 +65,7 @@ def test_page_and_markdown_say_the_same(built: Path) -> None:
         if "<" not in sentence:
             assert sentence in page
             assert sentence in markdown
-    for figure in registry().names("figure"):
+    for figure in FIGURES:
         assert f"(figures/{figure}.png)" in markdown
         assert (built / "figures" / f"{figure}.png").exists()
     assert PROVENANCE["command"] in page
@@ -137,7 +142,7 @@ def test_a_figure_that_fails_is_a_note_and_not_the_end(tmp_path: Path, monkeypat
     monkeypatch.setattr(registry().get("figure", "accuracy_map"), "draw", fail)
     page = report.build(tmp_path, made_tables(cells=("rnn",), lengths=(8,), seeds=(0,))).read_text("utf-8")
     assert "could not be drawn: ValueError: no &lt;ink&gt; left" in page
-    assert page.count("<img") == len(registry().names("figure")) - 1
+    assert page.count("<img") == len(FIGURES) - 1
 
 
 @pytest.mark.parametrize("changes", [{"status": "failed"}, {"cells": ("rnn",), "lengths": (8,), "steps": (0,)}])
@@ -242,7 +247,7 @@ def test_chromium_shows_the_page_whole_without_errors_or_requests(built: Path, b
     # The browser's own start page asks for chrome: resources.
     assert {each for each in asked if not each.startswith(("data:", "chrome:"))} == {url}
     sizes = browser.execute_script("return [...document.images].map(image => [image.complete, image.naturalWidth])")
-    assert len(sizes) == len(registry().names("figure"))
+    assert len(sizes) == len(FIGURES)
     assert all(complete and width > 0 for complete, width in sizes)
 
 
