@@ -52,7 +52,7 @@ class Compose(Experiment):
     claim = "Every recurrent cell, a plain RNN too, goes on with a motif heard once; none without memory does."
     exact_chance = False  # counted
     defaults = {"seq_len": 32}
-    sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": 32, "seed": "0,1", "hidden_size": 64, "train.steps": 1000,
+    sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": 32, "seed": "0,1", "hidden_size": 64, "train.steps": 1500,
              "train.lr": 0.01, "probe.every": 100}  # fmt: skip
 
     motif: int = Field(4, ge=2, le=16, description="notes of the motif, and of every bar")

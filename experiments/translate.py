@@ -57,7 +57,7 @@ class Translate(Experiment):
     claim = "An LSTM translates into another order of words in a training after which a plain RNN still mixes words up."
     exact_chance = False  # of several clauses
     defaults = {"seq_len": 17}
-    sweep = {"cell": "rnn,gru,lstm", "seq_len": 17, "seed": "0,1", "hidden_size": 64, "train.steps": 1000,
+    sweep = {"cell": "rnn,gru,lstm", "seq_len": 17, "seed": "0,1,2,3", "hidden_size": 64, "train.steps": 1000,
              "train.lr": 0.01, "probe.every": 100}  # fmt: skip
 
     feed_back: bool = Field(True, description="whether the network sees its own last word, instead of blanks")

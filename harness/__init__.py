@@ -1,5 +1,11 @@
 """A pluggable experiment harness that compares RNN variants on gradient behaviour."""
 
+import os
+
+# Threads that wait for the next product by spinning are as fast where they are alone, and stall everything several
+# times over where cores are shared. Must stand before torch is loaded; who has set it has the word.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from harness.gather import load
 from harness.tables import Tables
 

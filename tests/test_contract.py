@@ -16,7 +16,7 @@ from harness.figures._common import canvas
 from harness.plugins import Plugin, registry
 from harness.probes import Moment, Probe
 from harness.tables import Tables
-from harness.testing import ContractError, check_cell, check_experiment, check_figure, check_probe
+from harness.testing import ContractError, check_cell, check_experiment, check_figure, check_probe, small_tables
 
 
 def every(kind: str) -> list[Any]:
@@ -36,7 +36,13 @@ def test_cells_keep_the_contract(plugin: Plugin) -> None:
 
 @pytest.mark.parametrize("plugin", every("figure"))
 def test_figures_keep_the_contract(plugin: Plugin) -> None:
-    check_figure(plugin.target())
+    check_figure(plugin.target(), two_versions() if plugin.name == "accuracy_by_option" else None)
+
+
+def two_versions() -> Tables:
+    """Runs that differ in an option of their experiment."""
+    task = registry().get("experiment", "recall_dish")
+    return small_tables(task(n_dishes=4), task(n_dishes=8))
 
 
 @pytest.mark.parametrize("plugin", every("probe"))

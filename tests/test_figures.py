@@ -23,9 +23,11 @@ from harness.rendering import INK, styled, svg_and_png
 from harness.tables import Tables
 from tests.made_tables import made_tables
 
-FIGURES = [
-    plugin.name for plugin in registry().of_kind("figure") if not (plugin.target.probes or plugin.target.experiments)
+STANDARD = [
+    plugin for plugin in registry().of_kind("figure") if not (plugin.target.probes or plugin.target.experiments)
 ]
+FIGURES = [plugin.name for plugin in STANDARD if plugin.name != "accuracy_by_option"]
+"""Those that draw any table; the others have tests of their own."""
 
 
 def figure(name: str) -> Figure:
@@ -344,3 +346,15 @@ def test_svg_follows_dark_mode_and_png_is_on_white() -> None:
 
 def test_settings_with_no_finished_run_are_no_groups() -> None:
     assert by_setting(made_tables().runs).runs.eq(2).all()
+
+
+def test_accuracy_by_option_joins_the_means_of_each_cell_where_an_option_varies() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=(0, 1, 2, 3))
+    assert draw("accuracy_by_option", tables) is None
+    runs = tables.runs.assign(**{"experiment.pairs": [1, 1, 2, 2]}, accuracy=[1.0, 0.8, 0.4, 0.2])
+    drawn = draw("accuracy_by_option", Tables({**tables, "runs": runs}))
+    assert drawn is not None
+    (axis,) = drawn.axes
+    means = [line for line in axis.lines if line.get_linestyle() == "-" and line.get_color() == COLOURS["rnn"]]
+    np.testing.assert_allclose(means[-1].get_ydata(), [0.9, 0.3])
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
