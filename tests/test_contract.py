@@ -15,10 +15,8 @@ from harness.figures import Figure
 from harness.figures._common import canvas
 from harness.plugins import Plugin, registry
 from harness.probes import Moment, Probe
-from harness.run import run
 from harness.tables import Tables
-from harness.testing import ContractError, check_cell, check_experiment, check_figure, check_probe
-from harness.testing._problems import small_runs
+from harness.testing import ContractError, check_cell, check_experiment, check_figure, check_probe, small_tables
 
 
 def every(kind: str) -> list[Any]:
@@ -44,8 +42,7 @@ def test_figures_keep_the_contract(plugin: Plugin) -> None:
 def two_versions() -> Tables:
     """Runs that differ in an option of their experiment."""
     task = registry().get("experiment", "recall_dish")
-    parts = [run(small_runs(task(n_dishes=count))) for count in (4, 8)]
-    return Tables({name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]})
+    return small_tables(task(n_dishes=4), task(n_dishes=8))
 
 
 @pytest.mark.parametrize("plugin", every("probe"))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
+from harness.experiment import Experiment
 from harness.figures import Figure
 from harness.plugins import registry
 from harness.record import failed
@@ -25,8 +28,8 @@ def check_figure(figure: Figure, tables: Tables | None = None) -> None:
     results are infinite, or NaN, or zero.
 
     Args:
-        tables: tables that hold what the figure shows; not given: those of two cells, two lengths and two weight
-            scales on the experiment that it is for.
+        tables: tables that hold what the figure shows (`small_tables` makes some); not given: those of two cells,
+            two lengths and two weight scales on the experiment that it is for, with the probes that it draws.
 
     Raises:
         ContractError: one line per problem.
@@ -37,9 +40,11 @@ def check_figure(figure: Figure, tables: Tables | None = None) -> None:
         text = getattr(figure, attribute, "")
         problems.unless(isinstance(text, str) and text.strip(), f"has no {attribute}")
     if tables is None:
-        tables = _small_tables(figure.experiments[0] if figure.experiments else "recall_dish", tuple(figure.probes))
+        tables = _standard(figure.experiments[0] if figure.experiments else "recall_dish", tuple(figure.probes))
     drawn = _draw(problems, figure, "the tables of small runs", tables)
-    problems.unless(drawn or problems.found, "draws nothing from the tables of small runs; valid: check it on others")
+    problems.unless(
+        drawn or problems.found, "draws nothing from the tables of small runs; valid: others, given to check_figure"
+    )
     for words, each in _hard(tables).items():
         _draw(problems, figure, words, each)
     problems.report()
@@ -64,21 +69,27 @@ def _draw(problems: Problems, figure: Figure, words: str, tables: Tables) -> boo
 
 
 @cache
-def _small_tables(experiment: str, probes: tuple[str, ...]) -> Tables:
-    """Tables of two cells, two lengths and two weight scales, with what probes measured."""
+def _standard(experiment: str, probes: tuple[str, ...]) -> Tables:
     task = registry().get("experiment", experiment)()
-    length = possible_length(task)
+    cells = [task.defaults.get("cell", "rnn"), "lstm"]
+    return small_tables(task, cells=cells, probes={name: {} for name in probes})
+
+
+def small_tables(*experiments: Experiment, cells: Sequence[str] = ("rnn", "lstm"), **changes: Any) -> Tables:
+    """Tables of small runs of these experiments: some cells, two lengths and two weight scales each.
+
+    Args:
+        changes: settings by dotted name, as in ``{"train.steps": 0, "hidden_size": 1}``.
+    """
     frames: dict[str, list[pd.DataFrame]] = {}
-    for cell in (task.defaults.get("cell", "rnn"), "lstm"):
-        for seq_len in (length, 2 * length):
-            if task.refuses(seq_len):
-                continue
-            made = small_runs(
-                task, registry().get("cell", cell)(), seq_len=seq_len, weight_scale=[0.9, 1.1],
-                probes={name: {} for name in probes},
-            )  # fmt: skip
-            for name, frame in run(made).items():
-                frames.setdefault(name, []).append(frame)
+    for task in experiments:
+        length = possible_length(task)
+        for cell in cells:
+            for seq_len in (length, 2 * length):
+                if not task.refuses(seq_len):
+                    settings = {"seq_len": seq_len, "weight_scale": [0.9, 1.1], **changes}
+                    for name, frame in run(small_runs(task, registry().get("cell", cell)(), **settings)).items():
+                        frames.setdefault(name, []).append(frame)
     return Tables({name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()})
 
 
