@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import compare
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict, answer_phase
 
 SYLLABLES = "斯蒂芬乔布马克贝尔达文莱特恩罗伯安娜丽莎约翰卡洛亚历山大格雷维琳"
@@ -32,7 +32,7 @@ class ReverseName(Experiment):
     """
 
     name = "reverse_name"
-    claim = "Gated cells say names backwards that are too long for a plain RNN."
+    claim = "Recurrent cells of every kind learn to say a name backwards; those with gates make fewer mistakes."
     defaults = {"seq_len": 12}
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "8,12", "seed": "0,1", "hidden_size": 64, "train.steps": 1500,
              "train.lr": 0.01, "probe.every": 150, "experiment.n_characters": 8}  # fmt: skip
@@ -94,7 +94,11 @@ class ReverseName(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        return solves_where_it_guesses(tables, able="cell in ['gru', 'lstm']", unable="cell == 'rnn'")
+        """At some length every run solves it, and every gated one is right more often than any plain one."""
+        return compare(
+            tables, "cell in ['gru', 'lstm']", "cell == 'rnn'",
+            lambda gated, plain: bool(plain.solved.all() and gated.accuracy.min() > plain.accuracy.max()),
+        )  # fmt: skip
 
 
 def _name(characters: NDArray[np.int64]) -> str:

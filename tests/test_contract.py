@@ -34,8 +34,9 @@ def test_cells_keep_the_contract(plugin: Plugin) -> None:
     check_cell(plugin.target())
 
 
-@pytest.mark.parametrize("plugin", every("figure"))
+@pytest.mark.parametrize("plugin", [each for each in every("figure") if each.id != "weight_product"])
 def test_figures_keep_the_contract(plugin: Plugin) -> None:
+    # That of weight_product is for the linear cell: see its own test.
     check_figure(plugin.target(), two_versions() if plugin.name == "accuracy_by_option" else None)
 
 
