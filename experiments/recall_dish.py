@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.experiment import Batch, Classes, Experiment, Sample
+from harness.claims import solves_where_it_guesses
+from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 
 # Each dish with the ingredient that belongs to it, Chinese and English.
 DISHES = [
@@ -60,8 +61,8 @@ class RecallDish(Experiment):
 
     name: ClassVar[str] = "recall_dish"
     claim: ClassVar[str] = (
-        "Cells with gates still know the dish at lengths at which a plain RNN whose recurrent weights shrink "
-        "(weight scale below 1) can only guess."
+        "An LSTM still knows the dish at lengths at which a plain RNN whose recurrent weights shrink (weight scale "
+        "below 1) does not."
     )
 
     n_dishes: int = Field(8, ge=2, le=len(DISHES), description=f"number of dishes to tell apart, 2 to {len(DISHES)}")
@@ -127,6 +128,12 @@ class RecallDish(Experiment):
             return FIXED[token]
         kind, dish = divmod(int(token) - len(FIXED), self.n_dishes)
         return DISHES[dish][2 * kind], DISHES[dish][2 * kind + 1]
+
+    @classmethod
+    def bears_out(cls, tables: Tables) -> Verdict | None:
+        """See `harness.experiment.Experiment.bears_out`."""
+        shrinking = "cell == 'rnn' and weight_scale < 1"
+        return solves_where_it_guesses(tables, able="cell == 'lstm' and weight_scale == 1", unable=shrinking)
 
 
 def _dish(index: int) -> str:
