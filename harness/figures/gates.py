@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from harness.figures import Figure
@@ -55,7 +56,7 @@ class Gates(Figure):
         return settled(figure)
 
 
-def _gates(axis, rows: pd.DataFrame, run: pd.Series, last: bool) -> None:  # type: ignore[no-untyped-def]
+def _gates(axis: Axes, rows: pd.DataFrame, run: pd.Series, last: bool) -> None:
     table = (
         rows.pivot(index="gate", columns="t", values="mean")
         .astype(float)
@@ -66,7 +67,7 @@ def _gates(axis, rows: pd.DataFrame, run: pd.Series, last: bool) -> None:  # typ
     axis.set_yticks(np.arange(len(table)) + 0.5, [NAMES[gate] for gate in table.index], rotation=0)
 
 
-def _gradient(axis, rows: pd.DataFrame, run: pd.Series) -> None:  # type: ignore[no-untyped-def]
+def _gradient(axis: Axes, rows: pd.DataFrame, run: pd.Series) -> None:
     by_step = rows.drop_duplicates("t").sort_values("t")
     norms = by_step.grad_norm.to_numpy(dtype=float)
     with np.errstate(all="ignore"):

@@ -76,7 +76,7 @@ def small_runs(experiment: Experiment | None = None, cell: Cell | None = None, *
     Lists at packed settings make several runs.
     """
     whole = OmegaConf.load(shipped_folder("conf") / "config.yaml")
-    config = OmegaConf.masked_copy(whole, [key for key in whole if key in Settings.model_fields])  # type: ignore
+    config = OmegaConf.masked_copy(whole, [str(key) for key in whole if key in Settings.model_fields])  # type: ignore[arg-type]
     own = {} if experiment is None else {k: v for k, v in experiment.defaults.items() if k != "cell"}
     chosen = {
         "experiment": {"name": "recall_dish"}, "cell": {"name": "rnn"}, "hidden_size": 8, "engine.compile": False,
