@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
-from harness.errors import UserError
+from harness.errors import UserError, reason
 from harness.experiment import Experiment
 from harness.figures import Figure
 from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, spread, summary, versions
@@ -31,7 +31,7 @@ from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
 from harness.plugins import PACKAGE, registry
 from harness.rendering import styled, svg_and_png
 from harness.sweep_plan import missing
-from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, write_atomically, write_text
+from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, write_atomically, write_text
 
 SHOWN_RUNS = 1000
 """Most rows in the report's table of runs; `tables/runs.csv` has all."""
@@ -157,7 +157,7 @@ def _verdict(experiment: type[Experiment], tables: Tables) -> str:
     try:
         verdict = experiment.bears_out(tables)
     except Exception as error:
-        return f"could not be checked: {type(error).__name__}: {first_line(error)}"
+        return f"could not be checked: {reason(error, experiment)}"
     if verdict is None:
         return "not tested by these runs."
     return f"{'borne out' if verdict.holds else 'not borne out'}. {verdict.numbers}"
@@ -168,7 +168,7 @@ def _artefacts(directory: Path, experiment: type[Experiment], tables: Tables) ->
     try:
         files = experiment.artefacts(tables)
     except Exception as error:
-        return [f"could not be made: {type(error).__name__}: {first_line(error)}"]
+        return [f"could not be made: {reason(error, experiment)}"]
     for name, content in files.items():
         write_atomically(
             directory / "artefacts" / experiment.name / name,
@@ -187,7 +187,7 @@ def _draw(directory: Path, figure: Figure, tables: Tables, suffix: str) -> Drawn
             return None
         svg, png = svg_and_png(canvas)
     except Exception as error:
-        return Drawn(name, figure.title, figure.caption, problem=f"{type(error).__name__}: {first_line(error)}")
+        return Drawn(name, figure.title, figure.caption, problem=reason(error, figure))
     write_text(directory / "figures" / f"{name}.svg", svg)
     write_atomically(directory / "figures" / f"{name}.png", lambda temporary: temporary.write_bytes(png))
     return Drawn(name, figure.title, figure.caption, svg=svg)
