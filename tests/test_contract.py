@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from harness.cells import HandDerivative, PointwiseCell
 from harness.experiment import Batch, Classes, Experiment, Labels, Sample, Values
@@ -23,10 +25,26 @@ def every(kind: str) -> list[Any]:
     return [pytest.param(plugin, id=plugin.name) for plugin in registry().of_kind(kind)]
 
 
+def versions() -> list[Any]:
+    """Every experiment in every version that its own sweep visits, and as it stands."""
+    found = []
+    for plugin in registry().of_kind("experiment"):
+        swept = {
+            key.removeprefix("experiment."): [yaml.safe_load(value) for value in str(values).split(",")]
+            for key, values in plugin.target.sweep.items()
+            if key.startswith("experiment.")
+        }
+        several = [dict(zip(swept, values, strict=True)) for values in itertools.product(*swept.values())]
+        for options in [{}, *(each for each in several if each)]:
+            name = ", ".join([plugin.name, *(f"{key}={value}" for key, value in options.items())])
+            found.append(pytest.param(plugin, options, id=name))
+    return found
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("plugin", every("experiment"))
-def test_experiments_keep_the_contract(plugin: Plugin) -> None:
-    check_experiment(plugin.target())
+@pytest.mark.parametrize(("plugin", "options"), versions())
+def test_experiments_keep_the_contract(plugin: Plugin, options: dict[str, Any]) -> None:
+    check_experiment(plugin.target(**options))
 
 
 @pytest.mark.parametrize("plugin", every("cell"))
@@ -104,7 +122,8 @@ def bad_experiments() -> dict[str, tuple[type[Experiment], str]]:
         "chance too high": (changed(chance=lambda self, seq_len: 0.6), "it is too high"),
         "chance too low": (changed(chance=lambda self, seq_len: 0.1), "chance is too low"),
         "no share": (changed(chance=lambda self, seq_len: 25), "valid: a share from 0 to 1"),
-        "chance loss": (changed(chance_loss=lambda self, seq_len: 9.0), "below the stated chance_loss 9.0000"),
+        "chance loss too high": (changed(chance_loss=lambda self, seq_len: 9.0), "stated as 9.0000: it is too high"),
+        "chance loss too low": (changed(chance_loss=lambda self, seq_len: 0.9), "stated as 0.9000: it is too low"),
         "global randomness": (changed(sample=sampling(global_random)), "not reproducible from its generator"),
         "constant": (
             changed(sample=lambda self, rng, batch_size, seq_len: Batch(*[np.zeros((batch_size, seq_len), int)] * 2)),
@@ -137,7 +156,10 @@ def bad_experiments() -> dict[str, tuple[type[Experiment], str]]:
             ),
             "a sample has no scored output",
         ),
-        "raises": (changed(sample=lambda self, rng, batch_size, seq_len: 1 / 0), "ZeroDivisionError"),
+        "raises": (
+            changed(sample=lambda self, rng, batch_size, seq_len: 1 / 0),
+            "ZeroDivisionError: division by zero (test_contract.py, line ",
+        ),
         "feedback": (
             changed(
                 feedback=property(lambda self: 0),
@@ -153,6 +175,7 @@ def bad_experiments() -> dict[str, tuple[type[Experiment], str]]:
         ),
         "show of no sample": (changed(show=lambda self, batch, index, output: "text"), "valid: a Sample of texts"),
         "no docstring": (changed(__doc__=None), "has no docstring"),
+        "short docstring": (changed(__doc__="A task."), "docstring starts with 'A task.'; valid: a first line of more"),
         "claim check": (changed(bears_out=classmethod(lambda cls, tables: "yes")), "valid: Verdict or None"),
     }
 
