@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import compare
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 
@@ -28,8 +28,8 @@ class Latch(Experiment):
 
     name = "latch"
     claim = (
-        "A plain RNN learns to hold one bit if its recurrent weights start at full scale; from half scale, where the "
-        "gradient vanishes, it does not, over the same length."
+        "A plain RNN learns to hold one bit in every run if its recurrent weights start at full scale; from half "
+        "scale, where the gradient vanishes, most runs do not, over the same length."
     )
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "20,60", "weight_scale": "0.5,1", "seed": "0,1", "train.steps": 600,
              "train.lr": 0.003, "probe.every": 60}  # fmt: skip
@@ -63,5 +63,8 @@ class Latch(Experiment):
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
         rnn = "cell == 'rnn' and weight_scale"
-        verdict = solves_where_it_guesses(tables, able=f"{rnn} == 1", unable=f"{rnn} <= 0.5")
+        verdict = compare(
+            tables, f"{rnn} == 1", f"{rnn} <= 0.5",
+            lambda full, half: bool(full.solved.all() and half.solved.astype(float).mean() < 0.5),
+        )  # fmt: skip
         return verdict and Verdict(verdict.holds, f"Full scale first, then half scale or less. {verdict.numbers}")

@@ -30,7 +30,7 @@ class NoMemory(Experiment):
         "guesses where they depend on an earlier one, where the RNN is right."
     )
     sweep = {"cell": "feedforward,rnn", "seq_len": "12", "seed": "0,1", "experiment.back": "0,1,2",
-             "train.steps": 1000, "train.lr": 0.003, "hidden_size": 64, "probe.every": 100}  # fmt: skip
+             "train.steps": 2000, "train.lr": 0.003, "hidden_size": 64, "probe.every": 200}  # fmt: skip
 
     items: int = Field(4, ge=2, description="how many different items there are")
     back: int = Field(1, ge=0, description="how many steps before the earlier item stands; 0: the item itself")
