@@ -22,13 +22,14 @@ class Adding(Experiment):
     that a network without memory sees nothing of the sum. Right is an answer that is off by at most 0.04.
 
     Without memory the best answer is the mean, 1. Its squared error is the variance of a sum of two uniform
-    numbers, 2 · 1/12 = 1/6 = 0.1667 (papers print 0.167; 0.1767 stands for other ranges or for a slip). The sum
+    numbers, 2 · 1/12 = 1/6 = 0.1667 (the 0.1767 that some papers print for it is a slip). The sum
     has a triangular density, so the mean is within 0.04 of it with probability 1 - (1 - 0.04)^2 = 0.0784.
 
-    Source: Hochreiter, Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, experiment 4, whose
-    criterion of a correct sequence, an error below 0.04, this is (there numbers lie in [-1, 1], the first mark
-    among the first ten, targets are scaled, lengths vary by a tenth); in this form Le, Jaitly, Hinton, "A simple way
-    to initialize recurrent networks of rectified linear units", 2015, section 4.1.
+    Source: Hochreiter, Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, experiment 4 (there
+    numbers lie in [-1, 1], the first mark among the first ten, lengths vary by a tenth, and an error below 0.04 is
+    right, but of the target 1/2 + sum/4: 0.16 of the sum); with numbers from 0 to 1 Le, Jaitly, Hinton, "A simple way
+    to initialize recurrent networks of rectified linear units", 2015, section 4.1; with a mark in each half Arjovsky,
+    Shah, Bengio, "Unitary evolution recurrent neural networks", ICML 2016.
     """
 
     name = "adding"

@@ -14,8 +14,8 @@ POWER = 0.01
 class AssociativeRecall(Experiment):
     """Multi-query associative recall: after pairs of key and value, each key's value is asked for once.
 
-        read    A 4  B 2  C 7  .  C  .  .  A  .  .  B     with 3 pairs, 14 steps; . is any token
-        answer                    7        4        2
+        read    A 4  B 2  C 7  C  .  A  .  .  .  B  .     with 3 pairs, 14 steps; . is any token
+        answer                 7     4           2
 
     Keys differ from each other, and so do values. A key comes back at one of every second step, sooner rather than
     later: place g (1, 2, …) is drawn, without replacement, with weight g^(0.01 - 1). What stands between is drawn from
@@ -26,8 +26,8 @@ class AssociativeRecall(Experiment):
     not whose, is right once in ``pairs``.
 
     Source: Arora et al., "Zoology: measuring and improving recall in efficient language models", ICLR 2024,
-    section 3 and appendix (MQAR). There half of 8192 tokens are keys, half values, there are 4 to 64 pairs in 64 to 512
-    steps, and models of two layers.
+    section 3 (MQAR), and the authors' code. There half of 8192 tokens are keys, half values, and there are 4 to 64
+    pairs in 64 to 512 steps; tokens drawn at random between the queries are an option.
     """
 
     name = "associative_recall"

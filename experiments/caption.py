@@ -50,9 +50,9 @@ class Caption(Experiment):
     sizes, colours and shapes alone. Who has forgotten the picture guesses one of 2, 4 and 4: right in
     (1/2 + 1/4 + 1/4) / 3 = 1/3 of them, at a loss of ln 32 a shape.
 
-    Source: the Chinese tutorial "什么是循环神经网络 RNN" (Morvan Zhou, 2016), "only one X, the picture, and then a
-    sentence that describes it"; as a decoder that is shown the picture once Vinyals, Toshev, Bengio, Erhan, "Show and
-    tell: a neural image caption generator", CVPR 2015, section 3.1 (there photographs, through a convolutional net).
+    Source: the Chinese tutorial "什么是循环神经网络 RNN" (Morvan Zhou, 2016): "我们只需要一个 X 来代替输入的图片, 然后
+    生成对图片描述的一段话"; as a decoder that is shown the picture once Vinyals, Toshev, Bengio, Erhan, "Show and tell:
+    a neural image caption generator", CVPR 2015, section 3.1 (there photographs, through a convolutional net).
     """
 
     name = "caption"

@@ -15,8 +15,8 @@ class Copy(Experiment):
         3 1 7 . . . . . * . .    tokens: symbols, blanks (.), a marker (*), blanks
         . . . . . . . . 3 1 7    answers, with 3 symbols and 11 steps
 
-    In Arjovsky's form: a row of T blanks between 10 symbols out of 8 and 10 answers makes T + 20 steps, which is what
-    ``seq_len`` counts here. The first T + 9 answers are blank. Every step's answer counts in the loss; accuracy is
+    As published, a row of T blanks between 10 symbols out of 8 and 10 answers makes T + 20 steps, which is what
+    ``seq_len`` counts here. The first T + 10 answers are blank. Every step's answer counts in the loss; accuracy is
     about the symbols alone, since blanks are no memory.
 
     Without memory one can be silent until the marker, and then guess: the loss is 10 · ln 8 / (T + 20), the share
@@ -24,8 +24,9 @@ class Copy(Experiment):
     answer comes with the marker, the other nine look like blanks: a network that sees one input alone cannot tell
     those from the silence, so that this loss bounds its loss from below.)
 
-    Source: Hochreiter, Schmidhuber, "Long short-term memory", 1997; in this form Arjovsky, Shah, Bengio, "Unitary
-    evolution recurrent neural networks", ICML 2016, section 4.1.
+    Source: Arjovsky, Shah, Bengio, "Unitary evolution recurrent neural networks", ICML 2016, section 4.1, after
+    Hochreiter, Schmidhuber, "Long short-term memory", 1997. In Arjovsky's code the marker comes a step sooner, in the
+    place of the last of the T blanks, and the first answer a step after it; answers are due at the same steps.
     """
 
     name = "copy"

@@ -50,10 +50,11 @@ class DigitsRows(Experiment):
     tells 0.14 of the held-out images at most (the commonest digit of each of its 12 values). What the last row
     tells is not known exactly; of a forest, nearest neighbours and a support vector machine none gets above 0.55.
 
-    Source: the classifier of the tutorials for TensorFlow, PyTorch and Keras (Morvan Zhou, 2016-2017): MNIST in 28
-    rows of 28 pixels, an LSTM of 64 units, Adam at 0.01, batches of 64, one pass over 60,000 images; the PyTorch one
-    remarks that "if use nn.RNN(), it hardly learns". Here the images are those that scikit-learn brings (Alpaydin,
-    Kaynak, "Optical recognition of handwritten digits", UCI, 1998), 8 rows of 8 pixels, and gradients are clipped.
+    Source: the classifier of the tutorials for TensorFlow, PyTorch and Keras (Morvan Zhou, 2016-2017), MNIST in 28
+    rows of 28 pixels. The PyTorch one has an LSTM of 64 units, Adam at 0.01, batches of 64, one pass over 60,000
+    images, and remarks that "if use nn.RNN(), it hardly learns"; the one for Keras has a plain RNN. Here the images
+    are those that scikit-learn brings (Alpaydin, Kaynak, "Optical recognition of handwritten digits", UCI, 1998), 8
+    rows of 8 pixels, and gradients are clipped.
     """
 
     name = "digits_rows"

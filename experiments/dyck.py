@@ -22,13 +22,14 @@ class Dyck(Experiment):
     all others (but those where nothing is open) count in the loss only. From depth 0 a bracket opens, at ``depth``
     one closes, between either happens with probability 1/2; the row is the beginning of such a word.
 
-    The stack has 1 + k + … + k^m states for k kinds and depth m, however long the row: a few units can hold it.
+    The stack has 1 + k + … + k^m states for k kinds and depth m, however long the row: of the order of m log k units
+    can hold it, which is what the source proves.
 
     The kind of a bracket is independent of that of the bracket around it, so without memory one in ``kinds``
     answers is right.
 
     Source: Hewitt et al., "RNNs can generate bounded hierarchical languages with optimal memory", EMNLP 2020: the
-    language Dyck-(k, m), and closing brackets as what is judged (there as a language model).
+    language Dyck-(k, m), and what is known of closing brackets as what is judged (there by a language model).
     """
 
     name = "dyck"

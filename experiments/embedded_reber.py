@@ -39,7 +39,7 @@ class EmbeddedReber(Experiment):
     Source: Fahlman, "The recurrent cascade-correlation architecture", 1991, and Cleeremans, Servan-Schreiber,
     McClelland, "Finite state automata and simple recurrent networks", 1989, after Reber, 1967; Hochreiter,
     Schmidhuber, "Long short-term memory", 1997, experiment 1 (there strings of any length, 9 symbols and up, 256 of
-    them to learn from, and every prediction has to be right).
+    them to learn from, and right is who gives the possible symbols the largest outputs at every step of all strings).
     """
 
     name = "embedded_reber"

@@ -23,9 +23,8 @@ class Induction(Experiment):
     ``tokens`` - 1, and loses ln(``tokens`` - 1).
 
     Source: Fu et al., "Hungry hungry hippos: towards language modeling with state space models", ICLR 2023,
-    section 3.1 and table 1 (20 tokens, 30 steps, as here; any other differences in drawing are ours: the place is
-    uniform); what attention heads do with it, and ``any_token``: Olsson et al., "In-context learning and induction
-    heads", 2022.
+    section 3.1 and table 1 (20 tokens, 30 steps, as here); what attention heads do with it, and ``any_token``: Olsson
+    et al., "In-context learning and induction heads", 2022.
     """
 
     name = "induction"

@@ -21,9 +21,9 @@ class Latch(Experiment):
 
     Source: Bengio, Simard, Frasconi, "Learning long-term dependencies with gradient descent is difficult", IEEE Trans.
     Neural Networks 5(2), 1994, the minimal task, which they try for many initial recurrent weights, noises and lengths.
-    There one tanh unit learns the inputs' levels and its recurrent weight, and its sign is the answer; here levels are
-    fixed, learned weights scale them, units are many, and a readout is trained by cross-entropy. The initial
-    recurrent weight is `weight_scale`.
+    There one tanh unit learns the first inputs' levels, which have no noise, and its recurrent weight, and its sign is
+    the answer; here levels are fixed, learned weights scale them, units are many, and a readout is trained by
+    cross-entropy. The initial recurrent weight is `weight_scale`.
     """
 
     name = "latch"

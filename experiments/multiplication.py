@@ -27,10 +27,9 @@ class Multiplication(Experiment):
     denser: an answer is right most often at 0.04, with probability F(0.08) = 0.282. (The mean is so with
     F(0.29) - F(0.21) = 0.111, which is what learning by squared error gets.)
 
-    Source: Hochreiter, Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, experiment 5, with its
-    criterion of an error below 0.04. There the first mark is among the first ten pairs and both lie in the first half
-    or so, rows are 100 to 110 long, a memory cell is trained sample by sample, and the mark may hit the first
-    number, which then is 1.
+    Source: Hochreiter, Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, experiment 5, where an
+    error above 0.04 is wrong, too. There one mark is among the first ten pairs and both lie in the first half, rows
+    are 100 to 110 long, an LSTM is trained sample by sample, and a mark may hit the first number, which then is 1.
     """
 
     name = "multiplication"

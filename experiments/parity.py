@@ -27,8 +27,8 @@ class Parity(Experiment):
 
     Source: Minsky, Papert, "Perceptrons", 1969; as a task for recurrent networks Hochreiter, Schmidhuber, "LSTM can
     solve hard long time lag problems", NIPS 1996 (there rows of ±1, 500 to 600 steps, solved by guessing weights);
-    that the signal of the final form is too weak to learn from: Shalev-Shwartz, Shamir, Shammah, "Failures of
-    gradient-based deep learning", ICML 2017, section 2.
+    why gradients hardly tell one parity from another: Shalev-Shwartz, Shamir, Shammah, "Failures of gradient-based
+    deep learning", ICML 2017, section 2 (there the parity of an unknown part of the bits).
     """
 
     name = "parity"

@@ -20,9 +20,9 @@ class SelectiveCopy(Experiment):
 
     Without memory every marker looks the same: one symbol in ``symbols`` is right, the loss is ln ``symbols``.
 
-    Source: Gu, Dao, "Mamba: linear-time sequence modeling with selective state spaces", 2023, section 3.1 and
-    E.1 (there 16 symbols out of 16, 4096 steps); the form goes back to the denoising task of Jing et al., "Gated
-    orthogonal recurrent units", Neural Computation 31(4), 2019 (there 10 symbols, their place among blanks random).
+    Source: Gu, Dao, "Mamba: linear-time sequence modeling with selective state spaces", 2023, sections 3.1, 4.1.1 and
+    E.1 (there 16 symbols to remember, 16 tokens with the blank, 4096 steps); the form goes back to the denoising task
+    of Jing et al., "Gated orthogonal recurrent units: on learning to forget", Neural Computation 31(4), 2019.
     """
 
     name = "selective_copy"

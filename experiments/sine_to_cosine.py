@@ -28,10 +28,11 @@ class SineToCosine(Experiment):
     the tolerance of 0, P(|cos| <= 0.1) = (2/π) arcsin 0.1: in all 1/2 + (1/π) arcsin 0.1 = 0.532. With one
     step of memory the cosine is linear in the two sines: cos a = (cos δ sin a - sin(a - δ)) / sin δ, δ = π/10.
 
-    Source: the PyTorch tutorial "RNN (regression)" (Morvan Zhou, 2017), and before it those for TensorFlow and
-    Keras: 100 windows of 10 steps over π, a tanh network of 32, Adam at 0.02, one sequence at a time, state carried
-    and cut off from the graph. There it is the one sequence from angle 0, and nothing is held out; gradients
-    are not clipped. The sweep trains longer and on 32 sequences at once: on one, a plain RNN depends on its seed.
+    Source: the PyTorch tutorial "RNN (regression)" (Morvan Zhou, 2017), one of several of his in which a sine becomes
+    a cosine: 100 windows of 10 steps over π (in earlier versions with both ends, π/9 apart), a tanh network of 32,
+    Adam at 0.02, one sequence at a time, state carried and cut off from the graph. There it is the one sequence from
+    angle 0, and nothing is held out; gradients are not clipped. The sweep trains longer and on 32 sequences at once:
+    on one, a plain RNN depends on its seed.
     """
 
     name = "sine_to_cosine"

@@ -19,11 +19,11 @@ class TemporalOrder(Experiment):
 
         E a [X] c d b a [Y] b d c a B   ->   XY       one of XX, XY, YX, YY
 
-    The row begins with E and ends with B, the other steps are one of a, b, c, d each. Of T steps, a symbol stands at
-    one of the T/10 from T/10, and the second at one of the T/10 from T/2; of three symbols, the second at one from
-    0.33 T and the third at one from 0.66 T. All symbols are independent, so that nothing but all of them tells the
-    class. Without memory the last step looks always the same: one class of 4, or of 8, is as likely as any other,
-    which makes a loss of ln 4 or ln 8.
+    The row begins with E and ends with B, the other steps are one of a, b, c, d each. Of T steps, the first symbol
+    stands at one from T/10 to 2T/10, and the second at one from T/2 to T/2 + T/10; of three symbols, the second
+    stands within T/10 from 0.33 T, the third within T/10 from 0.66 T. All symbols are independent, so that nothing but
+    all of them tells the class. Without memory the last step looks always the same: one class of 4, or of 8, is as
+    likely as any other, which makes a loss of ln 4 or ln 8.
 
     Source: Hochreiter, Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, experiments 6a (two
     symbols) and 6b (three). At seq_len=100 places and symbols are theirs; there lengths vary from 100 to 110, and

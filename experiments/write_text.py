@@ -34,7 +34,7 @@ class WriteText(Experiment):
         answer  h  e     ⏎  n  e  x  t
 
     ``docs`` is the reference of the Python language as ``help()`` prints it (``pydoc_data.topics``), ``programs`` are
-    21 modules of the standard library: some 460 000 and 1 470 000 characters that lie beside every Python, so that
+    21 modules of the standard library: some 465 000 and 1 470 000 characters that lie beside every Python, so that
     numbers belong to its version. Of every ten stretches of 2000 characters the last one is held out, for evaluation.
     Characters are ASCII's; curled quotes and long dashes are read as plain ones,
     others as "?". The report shows what each run writes after held-out beginnings.
@@ -43,8 +43,9 @@ class WriteText(Experiment):
     best table from it to the next one, made with the held-out text itself: nobody without memory does better there.
 
     Source: the Chinese tutorial "什么是循环神经网络 RNN" (Morvan Zhou, 2016): let an RNN write papers, programs; as a
-    model of characters Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015 (there LSTMs of
-    512 units on Shakespeare and the source of Linux, with the state carried from cut to cut; here each starts anew).
+    model of characters Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015 (there networks of
+    three layers on Shakespeare and the source of Linux, the former of 512 units each, and in the code to it the state
+    is carried from cut to cut; here each starts anew).
     """
 
     name = "write_text"

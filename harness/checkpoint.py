@@ -20,7 +20,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from harness.tables import first_line, write_atomically
+from harness.errors import first_line
+from harness.tables import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -12,18 +12,17 @@ from typing import Any
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness import launchers
+from harness import choices, launchers
 from harness.conduct import CONDUCT, plain
 from harness.errors import UserError, unknown, unknown_setting
 from harness.experiment import Experiment
 from harness.job import run_job
-from harness.plugins import listed, plugin_files, registry, shipped_folder, use
+from harness.plugins import Plugin, plugin_files, registry, shipped_folder, use
 from harness.settings import Settings, described
 from harness.sweep import INTERRUPTED, PackingSweeper
 from harness.trackers import TRACKERS
@@ -39,6 +38,7 @@ Compare recurrent networks by what they learn and by how much gradient arrives a
   python -m harness cell=lstm seq_len=40             one run, other settings
   python -m harness -m cell=rnn,lstm seed=0,1,2      a sweep over all combinations
   python -m harness -m +study=dish                   a named sweep
+  python -m harness experiment=copy --help           the options of an experiment; likewise of a cell
   python -m harness resume=DIR                       go on with a sweep that was interrupted
   python -m harness.report DIR                       rebuild the report of a results directory
   python -m harness.plugins                          every experiment, cell, figure and study
@@ -80,17 +80,21 @@ def main() -> None:
 
 
 def use_plugin_files() -> None:
-    """Take in the files of ``plugins=[…]``: what they bring must be known before the command line is read."""
+    """Take in the files of ``plugins=[…]``: what they bring must be known before the command line is read.
+
+    Raises:
+        UserError: a file is not there, or holds something broken under a name that is asked for.
+    """
     # While the shell completes a line, that line stands in a variable.
-    for word in [*sys.argv[1:], *os.environ.get("COMP_LINE", "").split()]:
-        if word.startswith("plugins="):
-            use(files := listed(OverridesParser.create().parse_override(word).value()))
-            # Jobs may run in other directories.
-            absolute = f"plugins=[{','.join(quoted(str(Path(file).resolve())) for file in files)}]"
-            sys.argv = [absolute if each == word else each for each in sys.argv]
-    for broken in registry().broken:
-        if Path(broken.origin) in plugin_files():
-            print(f"harness: {broken.origin} cannot be used: {broken.reason}", file=sys.stderr)
+    words = [*sys.argv[1:], *os.environ.get("COMP_LINE", "").split()]
+    if not (paths := choices.files(words)):
+        return
+    use(paths)
+    # Jobs may run in other directories.
+    absolute = choices.PLUGINS + f"[{','.join(quoted(str(Path(path).resolve())) for path in paths)}]"
+    sys.argv = [absolute if word.startswith(choices.PLUGINS) else word for word in sys.argv]
+    for note in choices.refuse_broken(words):
+        print(f"harness: {note}", file=sys.stderr)
 
 
 def _resume() -> None:
@@ -180,12 +184,12 @@ def _register_sweeper() -> None:
 
 
 def help_template() -> str:
-    """The text of ``--help``, with every setting and every plugin's options."""
+    """The text of ``--help``, with every setting and the options of the plugins in question."""
     lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
     for key, section in CONDUCT.items():
         lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):
-        for plugin in registry().of_kind(kind):
+        for plugin in _in_question(kind):
             options = described(plugin.target, f"{kind}.")
             lines += [(key, f"({plugin.name}) {text}") for key, text in options]
     for plugin in registry().of_kind("probe"):
@@ -202,7 +206,7 @@ def explain(error: Exception) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         kind = {"probes": "probe"}.get(group, group)
         if valid := error.options or registry().names(kind):
-            return str(registry().why_not(kind, name) or unknown(group, name, valid))
+            return str(registry().why_not(kind, name) or unknown(group, name, valid)) + _hint_at_file(name)
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as key=value ({one_line(error.message)})"
     if found := re.search(r"Could not override '(?:\w+@)?([^']+)'", str(error)):
@@ -218,17 +222,30 @@ def explain(error: Exception) -> str:
     return one_line(f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)")
 
 
+def _hint_at_file(name: str) -> str:
+    """That a file of this name lies here, and was not taken in."""
+    path = Path(f"{name}.py")
+    taken = path.resolve() in plugin_files()
+    return "" if taken or not path.is_file() else f"; {path} is taken in with 'plugins=[{path}]'"
+
+
 def one_line(text: str) -> str:
     """A text of several lines as one."""
     return " ".join(text.split())
 
 
 def setting_names() -> list[str]:
-    """Every key that can be set, those of all plugins included."""
+    """Every key that can be set, the options of the plugins in question included."""
     names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
     names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
     for kind in ("cell", "experiment"):
-        names += [f"{kind}.{key}" for plugin in registry().of_kind(kind) for key in plugin.target.model_fields]
+        names += [f"{kind}.{key}" for plugin in _in_question(kind) for key in plugin.target.model_fields]
     for plugin in registry().of_kind("probe"):
         names += ["probes", *(f"probes.{plugin.name}.{key}" for key in plugin.target.model_fields)]
     return sorted(set(names))
+
+
+def _in_question(kind: str) -> list[Plugin]:
+    """The plugins of a kind that the command line names, or all where it names none."""
+    named = {name for each, name in choices.names(sys.argv[1:]) if each == kind}
+    return [plugin for plugin in registry().of_kind(kind) if not named or plugin.name in named]

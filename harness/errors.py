@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -16,10 +20,43 @@ def unknown(key: str, value: object, valid: Iterable[str]) -> UserError:
 
 
 def unknown_setting(key: str, valid: Iterable[str]) -> UserError:
-    """An error for a key that is no setting; suggests the nearest."""
-    return UserError(f"{key}: unknown setting{_hint(key, valid := sorted(valid))}; valid: {', '.join(valid)}")
+    """An error for a key that is no setting; suggests the nearest, and names those of its section."""
+    valid = sorted(valid)
+    where, _, name = key.rpartition(".")
+    section = [each for each in valid if each.rpartition(".")[0] == where]
+    same_name = [each for each in valid if each.rpartition(".")[2] == name]
+    hint = f" (did you mean {same_name[0]!r}?)" if same_name else _hint(key, section)
+    return UserError(f"{key}: unknown setting{hint}; valid: {', '.join(section or valid)}")
 
 
 def _hint(value: object, valid: list[str]) -> str:
     near = get_close_matches(str(value), valid, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def reason(error: BaseException, *sources: object) -> str:
+    """An error in one line: ``ZeroDivisionError: division by zero (mine.py, line 12)``.
+
+    Args:
+        sources: whose code may be at fault, paths or plugins: the last line of theirs that was being run is named.
+    """
+    if isinstance(error, UserError):
+        return first_line(error)
+    files = {file for each in sources if (file := _file(each))}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {first_line(error)}{where}"
+
+
+def _file(source: object) -> str | None:
+    if isinstance(source, str | Path):
+        return str(source)
+    with suppress(TypeError, OSError):  # what was typed at a prompt has no file
+        return inspect.getsourcefile(source if isinstance(source, type) else type(source))
+    return None

@@ -54,7 +54,7 @@ def _sentences(runs: pd.DataFrame) -> Iterator[str]:
     done = finished(runs)
     if len(done):
         groups = by_setting(done)
-        yield contrast_sentence(groups)
+        yield from _contrast(groups)
         yield from _reach(groups, "every run" if len(done) == len(runs) else "every run that did not fail")
         yield from _gradient(groups)
         yield from _gradient_after(groups)
@@ -117,17 +117,15 @@ def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
     return None
 
 
-def contrast_sentence(groups: pd.DataFrame) -> str:
-    """The contrast in words, or that there is none."""
-    pair = contrast(groups)
-    if pair is None:
-        return "At no length does one cell solve the task in every run while another cell with memory only guesses."
-    winner, loser = pair
-    return (
-        f"At {winner.seq_len} steps, {_setting(winner)} answers {percent(winner.accuracy)} right"
-        f" ({_runs(winner.runs)}), while {_setting(loser)} answers {percent(loser.accuracy)}"
-        f" ({_runs(loser.runs)}): not distinguishable from guessing, {percent(loser.chance)}."
-    )
+def _contrast(groups: pd.DataFrame) -> Iterator[str]:
+    """The contrast in words, where there is one."""
+    if pair := contrast(groups):
+        winner, loser = pair
+        yield (
+            f"At {winner.seq_len} steps, {_setting(winner)} answers {percent(winner.accuracy)} right"
+            f" ({_runs(winner.runs)}), while {_setting(loser)} answers {percent(loser.accuracy)}"
+            f" ({_runs(loser.runs)}): not distinguishable from guessing, {percent(loser.chance)}."
+        )
 
 
 def _reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
@@ -155,17 +153,21 @@ def _reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
 def _gradient(groups: pd.DataFrame) -> Iterator[str]:
     able = groups[~groups.memoryless]
     longest = able[able.seq_len == able.seq_len.max()]
+    scales = able.weight_scale.nunique() > 1
     for cell, rows in longest.groupby("cell", sort=False):
-        known = rows[np.isfinite(rows.rate_init)]
+        known = rows[np.isfinite(rows.rate_init)].sort_values("weight_scale")
         if not len(known):
             continue
         shown = known[known.weight_scale.isin(spread(known.weight_scale, MOST_LISTED))]
-        factors = ", ".join(f"{factor(row.rate_init):.3g} at {row.weight_scale:g}" for row in shown.itertuples())
-        some = f"{len(shown)} of {len(known)} weight scales" if len(shown) < len(known) else "weight scale"
-        least = known.sort_values("weight_scale").iloc[0]
+        factors = [
+            f"{factor(row.rate_init):.3g}" + (f" at weight scale {row.weight_scale:g}" if scales else "")
+            for row in shown.itertuples()
+        ]
+        some = f" ({len(shown)} of {len(known)} weight scales)" if len(shown) < len(known) else ""
+        least = known.iloc[0]
         yield (
-            f"Before training, each step back multiplies the gradient of {cell} by a factor of {factors}"
-            f" ({some}, {least.seq_len} steps); at {least.weight_scale:g}, the step that holds the information"
+            f"Before training ({least.seq_len} steps), each step back multiplies the gradient of {cell} by"
+            f" {_list(factors)}{some}; {f'at weight scale {least.weight_scale:g} ' if scales else ''}the cue"
             f" receives {amount(least.ratio_init)}{'' if least.ratio_init >= 1 else ' of'} what the last step receives."
         )
 
@@ -194,8 +196,8 @@ def _correlation(runs: pd.DataFrame) -> Iterator[str]:
     strength = "hardly" if abs(rho) < 0.2 else "weakly" if abs(rho) < 0.5 else "clearly"
     which = "higher" if rho > 0 else "lower"
     yield (
-        f"Over the {len(known)} runs of cells with memory, more gradient at the step that holds the information before"
-        f" training goes {strength} with {which} accuracy after it (rank correlation {rho:.2f})."
+        f"Over the {len(known)} runs of cells with memory, more gradient at the cue before training goes"
+        f" {strength} with {which} accuracy after it (rank correlation {rho:.2f})."
     )
 
 

@@ -16,12 +16,13 @@ from omegaconf import DictConfig
 
 from harness.checkpoint import Checkpoint
 from harness.conduct import conduct, plain
+from harness.errors import reason
 from harness.progress import JobProgress
 from harness.record import failed
 from harness.run import run
 from harness.settings import Settings, members
 from harness.stopping import Stopping
-from harness.tables import first_line, read_table, write_tables
+from harness.tables import read_table, write_tables
 
 log = logging.getLogger(__name__)
 
@@ -98,14 +99,10 @@ def isolated(
         if len(runs) > 1:
             half = len(runs) // 2
             return isolated(runs[:half], attempt, settled) + isolated(runs[half:], attempt, settled)
-        frames = failed(runs, reason(error))
+        first = runs[0]
+        frames = failed(runs, reason(error, first.experiment, first.cell, *first.probes.values()))
     settled(runs, frames)
     return [frames]
-
-
-def reason(error: BaseException) -> str:
-    """An error in one line."""
-    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def joined(pieces: Sequence[Frames]) -> Frames:

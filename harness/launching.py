@@ -14,8 +14,8 @@ from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from harness.errors import UserError
-from harness.job import publish, reason
+from harness.errors import UserError, reason
+from harness.job import publish
 from harness.progress import Planned
 from harness.record import failed
 from harness.settings import Settings

@@ -70,7 +70,7 @@ def _new(words: Sequence[str]) -> None:
         raise UserError(f"name={asked.name}: there is such a {asked.kind} already, in {origin}")
     made = {
         asked.into / f"{asked.name}.py": f"{asked.kind}.py.txt",
-        asked.into / f"test_{asked.name}.py": "test.py.txt",
+        asked.into / f"test_{asked.name}.py": "test_figure.py.txt" if asked.kind == "figure" else "test.py.txt",
     }
     if present := [path for path in made if path.exists()]:
         raise UserError(f"{present[0]}: exists already; valid: another name, or --into another folder")
@@ -83,7 +83,10 @@ def _new(words: Sequence[str]) -> None:
     file, test = made
     print(f"{file}  {test}")
     print(f"check it:  python -m pytest {test}")
-    print(f"run it:    python -m harness 'plugins=[{file}]' {HOW_TO_RUN[asked.kind].format(asked.name)}")
+    print(f"run it:    python -m harness 'plugins=[{file}]' {HOW_TO_RUN[asked.kind].format(asked.name)}".rstrip())
+    if asked.kind == "experiment":
+        print(f"sweep it:  python -m harness -m 'plugins=[{file}]' +study={asked.name}")
+    print(f"list it:   python -m harness.plugins {file}")
 
 
 HOW_TO_RUN = {"experiment": "experiment={}", "cell": "cell={}", "probe": "'probes=[{}]'", "figure": ""}

@@ -15,9 +15,9 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -25,9 +25,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from harness.errors import UserError, unknown
+from harness.errors import UserError, reason, unknown
 from harness.options import Options, build
-from harness.tables import first_line
 
 PACKAGE = Path(__file__).parent
 ENTRY_POINT_GROUP = "harness.plugins"
@@ -59,12 +58,18 @@ class Broken:
     """A module, or a class in it, that could not be used, and the one-line reason.
 
     Attributes:
+        kind: of plugin; empty for a whole module.
         name: the plugin's name as far as it is known, else the module's.
     """
 
+    kind: str
     name: str
     origin: str
     reason: str
+
+    def error(self, kind: str, name: str) -> UserError:
+        """What who asked for it is told."""
+        return UserError(f"{kind}={name}: {self.origin} cannot be used: {self.reason}")
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class Registry:
         """Why a plugin cannot be used, where a broken one has this name."""
         for broken in self.broken:
             if name in (broken.name, Path(broken.origin).stem):
-                return UserError(f"{kind}={name}: {broken.origin} cannot be used: {broken.reason}")
+                return broken.error(kind, name)
         return None
 
 
@@ -144,13 +149,13 @@ def registry() -> Registry:
     plugins: dict[tuple[str, str], Plugin] = {}
     broken: list[Broken] = []
     bases = kinds()
-    for origin, load in _modules():
+    for origin, path, load in _modules():
         try:
             module = load()
             if not isinstance(module, ModuleType):
                 raise UserError(f"is a {type(module).__name__}; valid: a module that holds plugins")
         except (Exception, SystemExit) as error:
-            broken.append(Broken(Path(origin).stem, origin, _reason(error)))
+            broken.append(Broken("", Path(origin).stem, origin, reason(error, path)))
             continue
         for kind, target in _plugins_in(module, bases):
             try:
@@ -159,12 +164,8 @@ def registry() -> Registry:
                     raise UserError(f"{kind} {plugin.name!r} exists already in {plugins[kind, plugin.name].origin}")
                 plugins[kind, plugin.name] = plugin
             except Exception as error:
-                broken.append(Broken(getattr(target, "name", target.__name__), origin, _reason(error)))
+                broken.append(Broken(kind, getattr(target, "name", target.__name__), origin, reason(error)))
     return Registry(plugins, broken)
-
-
-def _reason(error: BaseException) -> str:
-    return first_line(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
 
 
 def folders() -> list[tuple[str, Path]]:
@@ -177,18 +178,17 @@ def folders() -> list[tuple[str, Path]]:
     ]
 
 
-def _modules() -> Iterator[tuple[str, Any]]:
-    """Pairs of origin and a function that imports the module, in a fixed order."""
+def _modules() -> Iterator[tuple[str, Path | None, Callable[[], Any]]]:
+    """Origin, file where it is known, and a function that imports the module, in a fixed order."""
     for package, folder in folders():
         for path in sorted(folder.glob("*.py")):
             if not path.stem.startswith("_"):
-                origin = f"{folder.name}/{path.name}"
-                yield origin, lambda name=f"{package}.{path.stem}", path=path: import_file(name, path)
+                yield f"{folder.name}/{path.name}", path, partial(import_file, f"{package}.{path.stem}", path)
     for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
-        yield entry.value, entry.load
+        yield entry.value, None, entry.load
     for path in _files:
         name = f"harness_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-        yield str(path), lambda name=name, path=path: import_file(name, path)
+        yield str(path), path, partial(import_file, name, path)
 
 
 def import_file(name: str, path: Path) -> ModuleType:
@@ -245,7 +245,7 @@ def _storable(target: type[Options]) -> None:
         try:
             OmegaConf.create({option: default})
         except Exception as error:
-            raise UserError(f"{target.__name__}.{option}: no default for a configuration: {_reason(error)}") from None
+            raise UserError(f"{target.__name__}.{option}: no default for a configuration: {reason(error)}") from None
 
 
 def studies() -> dict[str, tuple[str, str]]:

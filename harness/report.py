@@ -6,40 +6,31 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import math
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
-import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
+from harness import choices
 from harness.errors import UserError
-from harness.experiment import Experiment
-from harness.figures import Figure
-from harness.findings import SETTING, by_setting, contrast, factor, findings, finished, spread, summary, versions
+from harness.findings import SETTING, factor, findings, finished, spread, summary, versions
 from harness.gather import gather, load
 from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
-from harness.plugins import PACKAGE, registry
-from harness.rendering import styled, svg_and_png
+from harness.plugins import PACKAGE, use
+from harness.sections import outcomes, section
 from harness.sweep_plan import missing
-from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, first_line, write_atomically, write_text
+from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, write_text
 
 SHOWN_RUNS = 1000
 """Most rows in the report's table of runs; `tables/runs.csv` has all."""
-
-MOST_ROWS = 20_000_000
-"""Rows from which on figures get a table only in parts: as a DataFrame it would take gigabytes."""
-
-SHOWN_SENTENCES = 3
 
 MOST_SCALES = 12
 """Most weight scales in the table on the terminal."""
@@ -61,35 +52,6 @@ OUTCOMES = {
 """Columns of the report's table of runs, after the settings, with the names they have there."""
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A figure as the report shows it: files and data, or why there is none."""
-
-    name: str
-    title: str
-    caption: str
-    svg: str = ""
-    problem: str = ""
-
-    @property
-    def data_uri(self) -> str:
-        """The SVG as an image source that needs no file."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
-
-
-@dataclass(frozen=True)
-class Section:
-    """What the report says of one experiment."""
-
-    experiment: str
-    about: str
-    claim: str
-    verdict: str
-    figures: list[Drawn]
-    sentences: list[dict[str, Any]]
-    artefacts: list[str]
-
-
 def build(directory: Path, tables: Tables) -> Path:
     """Write ``report.html``, ``report.md`` and ``figures/`` of a results directory.
 
@@ -97,17 +59,17 @@ def build(directory: Path, tables: Tables) -> Path:
         The path of ``report.html``.
     """
     names = list(dict.fromkeys(tables.runs.experiment))
-    alone = len(names) == 1
-    sections = [_section(directory, _only(tables, name, alone), name, alone) for name in names]
+    sections = [section(directory, tables, name) for name in names]
     columns = _columns(tables.runs)
-    _remove_stale(directory / "figures", {figure.name for section in sections for figure in section.figures})
+    pictures = [picture for each in sections for figure in each.figures for picture in figure.pictures]
+    _remove_stale(directory / "figures", {picture.name for picture in pictures})
     view = {
         "title": _title(directory, names),
         "runs": tables.runs,
         "overview": _overview(tables.runs),
         "missing": str(missing(directory) or ""),
         "resume": shlex.join(["python", "-m", "harness", f"resume={directory}"]),
-        "findings": findings(tables),
+        "findings": [*outcomes(tables), *findings(tables)],
         "left_out": tables.left_out,
         "sections": sections,
         "columns": columns,
@@ -124,73 +86,6 @@ def build(directory: Path, tables: Tables) -> Path:
     for name in ("report.md", "report.html"):
         write_text(directory / name, environment.get_template(f"{name}.j2").render(view))
     return directory / "report.html"
-
-
-def _only(tables: Tables, experiment: str, alone: bool) -> Tables:
-    """The rows of one experiment."""
-    if alone:
-        return tables.limited(MOST_ROWS)
-    runs = tables.runs[tables.runs.experiment == experiment]
-    own = pc.field("run_id").isin(runs.run_id.tolist())
-    others = {name: tables.scan(name).filter(own) for name in tables if name != "runs"}
-    return Tables({"runs": runs, **others}, most_rows=MOST_ROWS)
-
-
-def _section(directory: Path, tables: Tables, experiment: str, alone: bool) -> Section:
-    about = claim = verdict = ""
-    artefacts: list[str] = []
-    if experiment in registry().names("experiment"):
-        plugin = registry().get("experiment", experiment)
-        about, claim = (plugin.__doc__ or "").strip().partition("\n")[0], plugin.claim
-        verdict = _verdict(plugin, tables)
-        artefacts = _artefacts(directory, plugin, tables)
-    figures = sorted((plugin.target for plugin in registry().of_kind("figure")), key=lambda figure: figure.order)
-    wanted = [figure for figure in figures if not figure.experiments or experiment in figure.experiments]
-    drawn = [_draw(directory, figure(), tables, "" if alone else f"-{experiment}") for figure in wanted]
-    return Section(
-        experiment, about, claim, verdict, [each for each in drawn if each is not None], _sentences(tables), artefacts
-    )
-
-
-def _verdict(experiment: type[Experiment], tables: Tables) -> str:
-    """Whether the results bear out the claim; a check that raises is a note."""
-    try:
-        verdict = experiment.bears_out(tables)
-    except Exception as error:
-        return f"could not be checked: {type(error).__name__}: {first_line(error)}"
-    if verdict is None:
-        return "not tested by these runs."
-    return f"{'borne out' if verdict.holds else 'not borne out'}. {verdict.numbers}"
-
-
-def _artefacts(directory: Path, experiment: type[Experiment], tables: Tables) -> list[str]:
-    """Write an experiment's own files; their paths from the report on. One that cannot be made is a note."""
-    try:
-        files = experiment.artefacts(tables)
-    except Exception as error:
-        return [f"could not be made: {type(error).__name__}: {first_line(error)}"]
-    for name, content in files.items():
-        write_atomically(
-            directory / "artefacts" / experiment.name / name,
-            lambda temporary, content=content: temporary.write_bytes(content),  # type: ignore[misc]
-        )
-    return [f"artefacts/{experiment.name}/{name}" for name in files]
-
-
-def _draw(directory: Path, figure: Figure, tables: Tables, suffix: str) -> Drawn | None:
-    """Draw a figure into its files. A figure that raises is a note in the report, not its end."""
-    name = figure.name + suffix
-    try:
-        with styled():
-            canvas = figure.draw(tables)
-        if canvas is None:
-            return None
-        svg, png = svg_and_png(canvas)
-    except Exception as error:
-        return Drawn(name, figure.title, figure.caption, problem=f"{type(error).__name__}: {first_line(error)}")
-    write_text(directory / "figures" / f"{name}.svg", svg)
-    write_atomically(directory / "figures" / f"{name}.png", lambda temporary: temporary.write_bytes(png))
-    return Drawn(name, figure.title, figure.caption, svg=svg)
 
 
 def _remove_stale(folder: Path, names: set[str]) -> None:
@@ -257,34 +152,6 @@ def _cell(name: str, value: Any) -> dict[str, Any]:
     return {"text": f"{number:.4g}", "sort": repr(number)}
 
 
-def _sentences(tables: Tables) -> list[dict[str, Any]]:
-    """A few held-out sentences with the right answer and what each cell answered, at the contrast's length."""
-    runs = finished(tables.runs)
-    if "samples" not in tables:
-        return []
-    runs = runs[runs.run_id.isin(tables.read("samples", ["run_id"]).run_id.unique())]
-    if not len(runs):
-        return []
-    pair = contrast(by_setting(runs))
-    seq_len = pair[0].seq_len if pair else runs.seq_len.max()
-    chosen = runs[(runs.seq_len == seq_len) & (runs.seed == runs.seed.min())].drop_duplicates(SETTING)
-    own = pc.field("run_id").isin(chosen.run_id.tolist()) & (pc.field("sample") < SHOWN_SENTENCES)
-    answers = tables.read("samples", filters=own).merge(chosen[["run_id", *SETTING]], on="run_id")
-    shown = []
-    for _, rows in answers.groupby("sample"):
-        first = rows.iloc[0]
-        given = [
-            {
-                "who": f"{row.cell}, {row.weight_scale:g}",
-                "answered": row.answered,
-                "right": row.answered == row.expected,
-            }
-            for _, row in rows.iterrows()
-        ]
-        shown.append({"text": first.text, "translation": first.translation, "expected": first.expected, "given": given})
-    return shown
-
-
 def print_summary(tables: Tables) -> None:
     """Print the findings and a short table of accuracies to the terminal."""
     # Lines are not broken where the output goes to a file.
@@ -300,7 +167,7 @@ def print_summary(tables: Tables) -> None:
             shown.add_section()
         shown.caption = "~ not above chance"
         console.print(shown)
-    for sentence in findings(tables):
+    for sentence in [*outcomes(tables), *findings(tables)]:
         console.print(f"- {sentence}", markup=False)
 
 
@@ -314,6 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a results directory")
     try:
         for directory in parser.parse_args(arguments).directories:
+            _use_plugin_files(directory)
             has_jobs = any(directory.glob("jobs/*/tables/runs.parquet"))
             tables = gather(directory, skip_damaged=True) if has_jobs else load(directory)
             for problem in tables.left_out:
@@ -326,6 +194,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"harness.report: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _use_plugin_files(directory: Path) -> None:
+    """Take in the plugin files that the results were made with; without one, there is a report all the same."""
+    for path in choices.files(_provenance(directory).get("arguments", [])):
+        try:
+            use([path])
+        except UserError:
+            print(f"left out: the claims and figures of {path}: there is no such file now", file=sys.stderr)
 
 
 if __name__ == "__main__":

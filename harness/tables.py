@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from harness.errors import UserError
+from harness.errors import UserError, first_line
 
 FORMAT = "1"
 FORMAT_KEY = b"harness_format"
@@ -205,9 +205,3 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
 def damaged(path: Path | str, error: Exception) -> UserError:
     """The error for a file that cannot be read."""
     return UserError(f"{path}: damaged table, not readable as parquet ({first_line(error)})")
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its type where it has none."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

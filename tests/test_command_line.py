@@ -108,6 +108,7 @@ def test_the_report_is_rebuilt_from_results(tmp_path: Path) -> None:
         (["device=tpu"], ["device=tpu", "valid: cpu"]),
         (["weight_scale=-1"], ["weight_scale=-1", "0 or more"]),
         (["hidden_sise=3"], ["hidden_sise", "did you mean 'hidden_size'"]),
+        (["lr=3"], ["lr: unknown setting", "did you mean 'train.lr'"]),
         (["cell=rnn,lstm"], ["cell=rnn,lstm", "-m"]),
         (["-m", "+study=dich"], ["study=dich", "did you mean 'dish'"]),
         (["seq_len"], ["seq_len", "key=value"]),
@@ -245,6 +246,35 @@ def test_a_plugin_file_of_ones_own_brings_its_defaults_its_options_and_its_sweep
     asked = command(tmp_path, "plugins=[bad.py]", "experiment=bad")
     assert asked.returncode == 1
     assert "bad.py cannot be used: ModuleNotFoundError" in asked.stderr.splitlines()[-1]
+    assert "(bad.py, line 1)" in asked.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [["experiment=copy"], ["-m", "+study=copy"], ["-m", "experiment=latch,copy"]])
+def test_no_other_experiment_runs_in_the_place_of_one_whose_name_is_taken(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "mine.py").write_text(EXPERIMENT.format(name="copy"))
+    done = command(tmp_path, "plugins=[mine.py]", *words, *QUICK)
+    assert done.returncode == 1
+    assert done.stderr.startswith("harness: experiment=copy: ")
+    assert "exists already in experiments/copy.py" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
+def test_a_file_that_was_not_taken_in_is_pointed_at(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(EXPERIMENT.format(name="mine"))
+    done = command(tmp_path, "-m", "+study=mine")
+    assert done.returncode == 1
+    assert "study=mine: unknown study" in done.stderr
+    assert "mine.py is taken in with 'plugins=[mine.py]'" in done.stderr
+
+
+def test_help_and_errors_speak_of_the_options_of_the_experiment_in_question(tmp_path: Path) -> None:
+    assert "experiment.symbols " in command(tmp_path, "--help").stdout
+    shown = command(tmp_path, "experiment=latch", "--help").stdout
+    assert "experiment.noise " in shown
+    assert "experiment.symbols " not in shown
+    wrong = command(tmp_path, "experiment=latch", "experiment.loudness=1")
+    assert wrong.returncode == 1
+    assert wrong.stderr.strip().endswith("valid: experiment.length, experiment.noise")
 
 
 @pytest.mark.parametrize(

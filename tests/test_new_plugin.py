@@ -22,8 +22,12 @@ CHECKS = {"echo": check_experiment, "leaky": check_cell, "saturation": check_pro
 
 
 @pytest.mark.parametrize("kind", ["experiment", "cell", "probe", "figure"])
-def test_a_started_plugin_keeps_the_contract_as_it_stands(kind: str, tmp_path: Path) -> None:
+def test_a_started_plugin_keeps_the_contract_as_it_stands(kind: str, tmp_path: Path, capsys) -> None:
     assert main(["new", kind, "my_first", "--into", str(tmp_path)]) == 0
+    file = tmp_path / "my_first.py"
+    said = capsys.readouterr().out
+    assert f"python -m harness 'plugins=[{file}]'" in said
+    assert (f"python -m harness -m 'plugins=[{file}]' +study=my_first" in said) == (kind == "experiment")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_first.py"], cwd=tmp_path, text=True,
         capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,

@@ -145,4 +145,4 @@ def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> N
 
 def test_a_module_that_exits_is_only_broken(with_files) -> None:
     found = with_files(rude="raise SystemExit('bye')")
-    assert [broken.reason for broken in found.broken] == ["SystemExit: bye"]
+    assert [broken.reason for broken in found.broken] == ["SystemExit: bye (rude.py, line 1)"]

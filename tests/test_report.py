@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 
 import harness
-from harness import report
+from harness import plugins, report, sections
 from harness.figures import Figure
 from harness.findings import findings
 from harness.plugins import registry
 from harness.tables import Tables, write_tables
 from tests.made_tables import made_tables
+from tests.test_plugins import EXPERIMENT
 
 PROVENANCE = {
     "command": "python -m harness -m +study=dish",
@@ -56,8 +57,9 @@ def html(directory: Path) -> str:
 
 def test_the_page_opens_with_the_findings_of_its_tables(built: Path) -> None:
     page = html(built)
+    claim = page.index("As expected: “")
     first = page.index("At 40 steps, lstm at weight scale 0.9 answers 100 % right")
-    assert first < page.index("<img")
+    assert claim < first < page.index("<img")
     assert "1 of 55 runs failed" in page
 
 
@@ -122,9 +124,9 @@ def test_the_markdown_gives_the_command_as_it_was_typed(tmp_path: Path) -> None:
 
 def test_sentences_show_who_was_right(built: Path) -> None:
     page = html(built)
-    cards = page[page.index("Some sentences") :]
-    assert re.search(r'class="right">✓</span>\s*lstm, 0.9<', cards)
-    assert re.search(r'class="wrong">✗</span>\s*rnn, 0.9: 辣子鸡 spicy chicken<', cards)
+    cards = page[page.index("Some samples") :]
+    assert re.search(r'class="right">✓</span>\s*lstm, scale 0.9<', cards)
+    assert re.search(r'class="wrong">✗</span>\s*rnn, scale 0.9: 辣子鸡 spicy chicken<', cards)
 
 
 def test_rebuilding_changes_nothing_and_removes_stale_figures(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,7 +159,7 @@ def test_a_figure_that_takes_a_table_that_is_too_large_whole_is_told_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_tables(tmp_path / "jobs" / "0" / "tables", dict(made_tables(cells=("rnn",), lengths=(8,), seeds=(0,))))
-    monkeypatch.setattr(report, "MOST_ROWS", 20)
+    monkeypatch.setattr(sections, "MOST_ROWS", 20)
     monkeypatch.setattr(registry().get("figure", "accuracy_map"), "draw", lambda self, tables: tables.gradients)
     assert report.main([str(tmp_path)]) == 0
     page = html(tmp_path)
@@ -172,6 +174,42 @@ def test_several_experiments_have_a_section_and_figures_each(tmp_path: Path) -> 
     assert '<h2 id="recall_dish">' in page
     assert '<h2 id="other">' in page
     assert (tmp_path / "figures" / "accuracy_map-other.svg").exists()
+
+
+def test_versions_of_a_task_have_pictures_and_samples_each_and_a_claim_in_common(tmp_path: Path) -> None:
+    made = [made_tables(cells=("rnn", "lstm"), lengths=(8,), seeds=(seed,)) for seed in (0, 1)]
+    option = "experiment.n_dishes"
+    apart = [Tables({**each, "runs": each.runs.assign(**{option: n})}) for each, n in zip(made, (4, 8), strict=True)]
+    both = Tables({name: pd.concat([each[name] for each in apart], ignore_index=True) for name in made[0]})
+    page = report.build(tmp_path, both).read_text("utf-8")
+    for mark in ("n_dishes_4", "n_dishes_8"):
+        assert (tmp_path / "figures" / f"accuracy_map-{mark}.svg").exists()
+        assert f"(figures/accuracy_map-{mark}.png)" in (tmp_path / "report.md").read_text("utf-8")
+    assert (tmp_path / "figures" / "accuracy_by_option.svg").exists()
+    samples = page[page.index("Some samples") : page.index("<img")]
+    assert "n_dishes=4" in samples
+    assert "n_dishes=8" in samples
+    assert page.count("What was expected") == 1
+
+
+def test_a_report_is_rebuilt_with_the_plugin_files_that_it_was_made_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(EXPERIMENT.format(name="mine"))
+    made = made_tables(cells=("rnn",), lengths=(8,), seeds=(0,), experiment="mine")
+    write_tables(tmp_path / "out" / "jobs" / "0" / "tables", dict(made))
+    (tmp_path / "out" / "provenance.json").write_text(json.dumps({"arguments": [f"plugins=['{file}']", "seed=0"]}))
+    try:
+        assert report.main([str(tmp_path / "out")]) == 0
+        assert "It can be done." in html(tmp_path / "out")
+    finally:
+        plugins._files.clear()
+        plugins.registry.cache_clear()
+    file.unlink()
+    assert report.main([str(tmp_path / "out")]) == 0
+    assert f"left out: the claims and figures of {file}" in capsys.readouterr().err
+    assert "It can be done." not in html(tmp_path / "out")
 
 
 def test_a_figure_of_one_experiment_sees_only_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

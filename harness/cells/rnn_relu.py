@@ -11,7 +11,8 @@ class ReLURNN(PointwiseCell, HandDerivative):
 
         h_t = max(0, x_t · W_x + h_{t-1} · W_h + b)
 
-    With ``init=identity weight_scale=1.0`` it is the IRNN.
+    With ``init=identity weight_scale=1.0`` it is the IRNN, but for weights other than W_h: those of the IRNN start
+    smaller, normal with a standard deviation of 0.001.
 
     Source: Le, Jaitly, Hinton, "A simple way to initialize recurrent networks of rectified linear units",
     arXiv:1504.00941, 2015.

@@ -16,7 +16,8 @@ class Figure(ABC):
     A subclass states its `name` (file name and plugin name), `title`, `caption` (how to read it, for
     somebody who has not seen the code) and `order` (its place in the report), and draws itself from tables.
     One that makes sense for some experiments alone names them in `experiments`, one that draws what probes
-    measured names these in `probes`.
+    measured names these in `probes`. Where a sweep varies an option of the task, the report draws it for each
+    version apart, unless it shows all of them itself: `across_versions`.
 
     ``tables.runs``, ``tables.gradients`` and so on are DataFrames. A sweep may be large, though (100,000 runs have
     10^8 gradient rows), and the report refuses a table that fits no memory as a whole: a figure that is to stand such
@@ -29,6 +30,7 @@ class Figure(ABC):
     order: ClassVar[int] = 100
     experiments: ClassVar[tuple[str, ...]] = ()
     probes: ClassVar[tuple[str, ...]] = ()
+    across_versions: ClassVar[bool] = False
 
     @abstractmethod
     def draw(self, tables: Tables) -> Canvas | None:

@@ -22,6 +22,7 @@ class AccuracyByOption(Figure):
         "run, a line joins the means of a cell; the dashed line is the chance level."
     )
     order: ClassVar[int] = 15
+    across_versions: ClassVar[bool] = True
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are options that vary, columns lengths, colours cells; None where no option varies."""

@@ -11,12 +11,13 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from harness.cells import Cell
-from harness.errors import UserError
+from harness.errors import UserError, reason
 from harness.experiment import Experiment
 from harness.options import Options
 from harness.plugins import shipped_folder
 from harness.settings import Settings, members
-from harness.tables import first_line
+
+SHORTEST_SUMMARY = 10
 
 
 class ContractError(AssertionError):
@@ -26,8 +27,9 @@ class ContractError(AssertionError):
 class Problems:
     """Collects what is wrong with one plugin."""
 
-    def __init__(self, who: str):
-        self.who = who
+    def __init__(self, kind: str, plugin: Any):
+        self.plugin = plugin
+        self.who = f"{kind} {getattr(plugin, 'name', type(plugin).__name__)}"
         self.found: list[str] = []
 
     def unless(self, holds: object, problem: str) -> bool:
@@ -42,7 +44,7 @@ class Problems:
         try:
             yield
         except Exception as error:
-            self.found.append(f"{what} raises {type(error).__name__}: {first_line(error)}")
+            self.found.append(f"{what} raises {reason(error, self.plugin)}")
 
     def report(self) -> None:
         """Raise what was found.
@@ -64,7 +66,12 @@ def check_registration(problems: Problems, target: type[Any]) -> None:
     )
     own = target.__doc__ if "__doc__" in vars(target) else None
     summary = inspect.cleandoc(own or "").partition("\n")[0]
-    problems.unless(len(summary) > 10, "has no docstring whose first line says what it is")
+    problems.unless(
+        len(summary) > SHORTEST_SUMMARY,
+        f"docstring starts with {summary!r}; valid: a first line of more than {SHORTEST_SUMMARY} letters on what it is"
+        if summary
+        else "has no docstring; valid: one whose first line says what it is",
+    )
     if issubclass(target, Options):
         for option, field in target.model_fields.items():
             problems.unless(field.description, f"option {option} has no description")

@@ -24,7 +24,7 @@ def check_cell(cell: Cell) -> None:
     Raises:
         ContractError: one line per problem.
     """
-    problems = Problems(f"cell {getattr(cell, 'name', type(cell).__name__)}")
+    problems = Problems("cell", cell)
     check_registration(problems, type(cell))
     problems.unless("h" in cell.parts, f"parts = {cell.parts}; valid: h, which the readout sees, and others")
     problems.unless(cell.memory in cell.parts, f"memory = {cell.memory!r} is none of the parts {cell.parts}")

@@ -34,7 +34,7 @@ def check_figure(figure: Figure, tables: Tables | None = None) -> None:
     Raises:
         ContractError: one line per problem.
     """
-    problems = Problems(f"figure {getattr(figure, 'name', type(figure).__name__)}")
+    problems = Problems("figure", figure)
     check_registration(problems, type(figure))
     for attribute in ("title", "caption"):
         text = getattr(figure, attribute, "")

@@ -27,7 +27,7 @@ def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:
     Raises:
         ContractError: one line per problem.
     """
-    problems = Problems(f"probe {getattr(probe, 'name', type(probe).__name__)}")
+    problems = Problems("probe", probe)
     check_registration(problems, type(probe))
     problems.unless(probe.adds in ("table", "columns"), f"adds = {probe.adds!r}; valid: table, columns")
     problems.unless(probe.adds != "table" or probe.name not in COLUMNS, f"name: {probe.name} is a standard table")

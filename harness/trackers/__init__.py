@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from harness.errors import UserError, unknown
-from harness.tables import RUN_OUTCOMES, Tables, first_line
+from harness.errors import UserError, first_line, reason, unknown
+from harness.tables import RUN_OUTCOMES, Tables
 
 TRACKERS = ["mlflow", "tensorboard"]
 CURVES = ["loss", "accuracy", "grad_norm_weights", "clipped", "spectral_radius"]
@@ -64,8 +64,7 @@ def track(chosen: Tracker | None, directory: Path, tables: Tables) -> None:
     try:
         command = chosen.log(directory, tables)
     except Exception as error:
-        problem = f"{type(error).__name__}: {first_line(error)}"
-        print(f"tracker={chosen.name}: not logged ({problem}); the results are complete", file=sys.stderr)
+        print(f"tracker={chosen.name}: not logged ({reason(error, chosen)}); the results are complete", file=sys.stderr)
     else:
         print(f"logged to {chosen.name}: {command}", file=sys.stderr)
 

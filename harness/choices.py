@@ -1,0 +1,59 @@
+"""What the words of a command line choose, before Hydra reads them: plugin files, and plugins by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from harness.plugins import listed, plugin_files, registry
+
+PLUGINS = "plugins="
+
+KINDS = {"cell": "cell", "experiment": "experiment", "study": "experiment", "probes": "probe"}
+"""Config groups whose choices are plugins, and the plugins' kind."""
+
+
+def files(words: Iterable[str]) -> list[str]:
+    """The files of ``plugins=[…]``, as they stand there."""
+    return [path for word in words if word.startswith(PLUGINS) for path in listed(_parsed(word).value())]
+
+
+def names(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of kind and name of the plugins that are chosen; words that cannot be read choose nothing."""
+    found = []
+    for word in words:
+        try:
+            override = _parsed(word)
+        except HydraException:  # also of words that are no overrides
+            continue
+        if kind := KINDS.get(override.key_or_group):
+            found += [(kind, name) for name in _values(override)]
+    return found
+
+
+def refuse_broken(words: Sequence[str]) -> list[str]:
+    """Notes on what the plugin files in use hold that cannot be used.
+
+    Raises:
+        UserError: it is what these words ask for; another plugin of that name would otherwise run in its place.
+    """
+    asked, notes = names(words), []
+    for broken in registry().broken:
+        if broken.origin in map(str, plugin_files()):
+            if (broken.kind, broken.name) in asked:
+                raise broken.error(broken.kind, broken.name)
+            notes.append(f"{broken.origin} cannot be used: {broken.reason}")
+    return notes
+
+
+def _parsed(word: str) -> Override:
+    return OverridesParser.create().parse_override(word)
+
+
+def _values(override: Override) -> list[str]:
+    if override.is_sweep_override():
+        return [each.strip("'\"") for each in override.sweep_string_iterator()]
+    return listed(override.value())
