@@ -133,8 +133,8 @@ class Told(Figure):
         "see is left out). Below each the right sentence, and what the best run of each cell among those that were "
         "shown these pictures said after one look, at the first step: every part of it under the shape that it is "
         "about, wrong words bold and red. At the end of a line: how many of the sizes, colours and shapes are right. "
-        "Who forgets the picture while speaking keeps to the grammar, and is right about the first shape rather than "
-        "about the others."
+        "The grammar needs no memory; mistakes that grow in number from left to right are a picture that is "
+        "forgotten while speaking."
     )
     order: ClassVar[int] = 55
     experiments: ClassVar[tuple[str, ...]] = ("caption",)
