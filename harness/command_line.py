@@ -85,8 +85,7 @@ def use_plugin_files() -> None:
     Raises:
         UserError: a file is not there, or holds something broken under a name that is asked for.
     """
-    # While the shell completes a line, that line stands in a variable.
-    words = [*sys.argv[1:], *os.environ.get("COMP_LINE", "").split()]
+    words = [*sys.argv[1:], *_line_to_complete()]
     if not (paths := choices.files(words)):
         return
     use(paths)
@@ -95,6 +94,15 @@ def use_plugin_files() -> None:
     sys.argv = [absolute if word.startswith(choices.PLUGINS) else word for word in sys.argv]
     for note in choices.refuse_broken(words):
         print(f"harness: {note}", file=sys.stderr)
+
+
+def _line_to_complete() -> list[str]:
+    """The words that the shell wants completed, if that is why it calls: they stand in a variable."""
+    if line := os.environ.get("COMP_LINE"):
+        # As they were typed: Hydra makes nothing of a shell's quotes.
+        os.environ["COMP_LINE"] = line = re.sub(r"(?<=\s)(['\"])(\S*)\1(?=\s)", r"\2", line)
+        return line.split()
+    return []
 
 
 def _resume() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -281,7 +282,8 @@ def test_help_and_errors_speak_of_the_options_of_the_experiment_in_question(tmp_
     ("line", "offered"),
     [
         ("plugins=[mine.py] experiment=m", "experiment=mine"),
-        ("plugins=[mine.py] +study=m", "+study=mine"),
+        ("-m plugins=[mine.py] +study=m", "+study=mine"),
+        ("-m 'plugins=[mine.py]' experiment=m", "experiment=mine"),
         ("cell=lstm cell.f", "cell.forget_bias="),
         ("probes=[gates] probes.gates.", "probes.gates.samples="),
     ],
@@ -290,6 +292,26 @@ def test_the_shell_completes_plugins_and_their_options(line: str, offered: str, 
     (tmp_path / "mine.py").write_text(EXPERIMENT.format(name="mine"))
     done = command(tmp_path, "--shell-completion", "query=bash", COMP_LINE=f"harness {line}")
     assert offered in done.stdout.split()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_the_installed_command(tmp_path: Path) -> None:
+    script = """
+        eval "$(harness -sc install=bash)"
+        COMP_LINE="harness cell=lst" COMP_WORDS=(harness cell=lst) COMP_CWORD=1
+        $(complete -p harness | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+        echo "${COMPREPLY[@]}"
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "cell=lstm", done.stderr
 
 
 def test_a_probe_adds_its_table_where_it_has_something_to_say(tmp_path: Path) -> None:
