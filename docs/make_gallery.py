@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,7 +16,8 @@ from PIL import Image
 
 import harness
 from harness.figures import Figure
-from harness.plugins import registry
+from harness.findings import findings
+from harness.plugins import registry, shipped_folder
 from harness.rendering import styled, svg_and_png
 from harness.tables import Tables
 
@@ -27,7 +29,8 @@ HEAD = """\
 # Gallery
 
 What each experiment asks, what it claims, and what came of it: its own sweep (`python -m harness -m +study=NAME`), run
-once. The report of such a sweep shows more: how much gradient arrives at every step, before and after training.
+once. The report of such a sweep shows more: how much gradient arrives at every step, before and after training. A study
+that looks into the networks with a probe (`gates`) has an entry of its own.
 
 """
 
@@ -35,51 +38,64 @@ once. The report of such a sweep shows more: how much gradient arrives at every 
 def main(directories: list[str]) -> None:
     """Write the page and its pictures."""
     mpl.use("agg")
-    entries = {}
-    for directory in directories:
-        tables = harness.load(directory)
-        for name in dict.fromkeys(tables.runs.experiment):
-            entries[name] = entry(name, tables, Path(directory))
-    known = {path: path.read_text("utf-8") for path in (DOCS / "gallery").glob("*.md")}
-    for name, text in entries.items():
-        known[DOCS / "gallery" / f"{name}.md"] = text
-        (DOCS / "gallery" / f"{name}.md").write_text(text, "utf-8")
-    (DOCS / "gallery.md").write_text(HEAD + "\n".join(known[path] for path in sorted(known)), "utf-8")
-
-
-def entry(name: str, tables: Tables, directory: Path) -> str:
-    """The entry of one experiment, and its picture on disk."""
-    experiment = registry().get("experiment", name)
-    about = inspect.cleandoc(experiment.__doc__ or "")
-    figure, png = picture(name, tables)
     (DOCS / "gallery").mkdir(exist_ok=True)
+    for directory in map(Path, directories):
+        for name, text in entries(directory):
+            (DOCS / "gallery" / f"{name}.md").write_text(text, "utf-8")
+    known = [path.read_text("utf-8") for path in sorted((DOCS / "gallery").glob("*.md"))]
+    (DOCS / "gallery.md").write_text(HEAD + "\n".join(known), "utf-8")
+
+
+def entries(directory: Path) -> Iterator[tuple[str, str]]:
+    """Name and text of what a results directory shows: a study with a probe, or else each of its experiments."""
+    tables, provenance = harness.load(directory), json.loads((directory / "provenance.json").read_text("utf-8"))
+    command = " ".join(word for word in provenance["command"].split() if not word.startswith("hydra.sweep.dir="))
+    figures = [plugin.target for plugin in registry().of_kind("figure")]
+    probing = [figure for figure in figures if figure.probes and {*figure.probes} <= {*tables}]
+    study = shipped_folder("conf") / "study" / f"{provenance.get('study')}.yaml"
+    if probing and study.exists():
+        said = next(iter(findings(tables)), "nothing that numbers tell")
+        yield study.stem, entry(study.stem, comments(study), f"**Result** of `{command}`: {said}", probing, tables)
+        return
+    for name in dict.fromkeys(tables.runs.experiment):
+        experiment = registry().get("experiment", name)
+        verdict = experiment.bears_out(tables)
+        said = "not checked by a number" if verdict is None else ("borne out: " if verdict.holds else "not borne out: ")
+        result = f"**Result** of `{command}`: {said}{verdict.numbers if verdict else ''}"
+        own = [figure for figure in figures if name in figure.experiments]
+        usual = [
+            figure
+            for wanted in ("accuracy_by_option", "accuracy_map", "learning_curves")
+            for figure in figures
+            if figure.name == wanted
+        ]
+        about = inspect.cleandoc(experiment.__doc__ or "")
+        yield name, entry(name, about, f"**Claim.** {experiment.claim}\n\n{result}", [*own, *usual], tables)
+
+
+def comments(study: Path) -> str:
+    """What a study's file says of it."""
+    lines = [line for line in study.read_text("utf-8").splitlines() if line.startswith("#") and "@package" not in line]
+    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines)
+
+
+def entry(name: str, about: str, result: str, figures: Sequence[type[Figure]], tables: Tables) -> str:
+    """The text of an entry; its picture goes to the disk."""
+    figure, png = picture(name, figures, tables)
     path = DOCS / "gallery" / f"{name}.png"
     path.write_bytes(png)
     with Image.open(path) as image:
         image.thumbnail((WIDTH, WIDTH))
         image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(path, optimize=True)
-    verdict = experiment.bears_out(tables)
-    said = "not checked by a number" if verdict is None else ("borne out: " if verdict.holds else "not borne out: ")
-    command = json.loads((directory / "provenance.json").read_text("utf-8"))["command"]
-    command = " ".join(word for word in command.split() if not word.startswith("hydra.sweep.dir="))
     return (
-        f"## {name}\n\n```text\n{about}\n```\n\n**Claim.** {experiment.claim}\n\n"
-        f"**Result** of `{command}`: {said}{verdict.numbers if verdict else ''}\n\n"
+        f"## {name}\n\n```text\n{about}\n```\n\n{result}\n\n"
         f"![{figure.title}](gallery/{name}.png)\n\n*{figure.title}. {figure.caption}*\n"
     )
 
 
-def picture(name: str, tables: Tables) -> tuple[type[Figure], bytes]:
-    """The experiment's own figure, or else one of accuracies, or of learning."""
-    figures = [plugin.target for plugin in registry().of_kind("figure")]
-    own = [figure for figure in figures if name in figure.experiments]
-    usual = [
-        figure
-        for wanted in ("accuracy_by_option", "accuracy_map", "learning_curves")
-        for figure in figures
-        if figure.name == wanted
-    ]
-    for figure in [*own, *usual]:
+def picture(name: str, figures: Sequence[type[Figure]], tables: Tables) -> tuple[type[Figure], bytes]:
+    """The first of these figures that these tables can show."""
+    for figure in figures:
         with styled():
             canvas = figure().draw(tables)
         if canvas is not None:

@@ -1,14 +1,12 @@
-"""Real handwritten digits, read row by row or pixel by pixel; and with all pixels in a scrambled order."""
+"""Real handwritten digits, read row by row or pixel by pixel."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
 
 from harness.errors import UserError
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
@@ -120,64 +118,10 @@ class DigitsRows(Experiment):
             return None
         mean = mean.dropna()
         as_well = mean[SIDE]["rnn"] >= mean[SIDE]["lstm"] - 0.02
-        return Verdict(bool(as_well and (mean[SIDE] > mean[PIXELS]).all()), _listed(mean, [SIDE, PIXELS]))
+        return Verdict(bool(as_well and (mean[SIDE] > mean[PIXELS]).all()), listed(mean[[SIDE, PIXELS]], " steps"))
 
 
-class PermutedDigits(DigitsRows):
-    """Handwritten digits, pixel by pixel in one scrambled order, the same for all images.
-
-        pixel   16 36 27 8 44 …  15 31   ->   which digit?     (0: top left, 63: bottom right)
-
-    What lay beside each other is torn apart: no stroke can be followed any more, every pair of pixels may be far apart.
-    ``permuted=false`` reads the same pixels from top left to bottom right. The order is drawn once and for all,
-    and ends with a pixel that is empty in every held-out image, so that a network without memory sees nothing: it is
-    right for the commonest of the held-out digits, 62 of 599. (In the natural order, see `digits_rows`, 84.)
-
-    Source: Le, Jaitly, Hinton, "A simple way to initialize recurrent networks of rectified linear units", 2015,
-    section 4.2, with MNIST's 784 pixels; here the 64 of scikit-learn's digits, with the settings of `digits_rows`.
-    """
-
-    name = "permuted_digits"
-    claim = "Scrambling the order of the pixels makes them harder to read."
-    defaults = {**DigitsRows.defaults, "seq_len": PIXELS}
-    sweep = {"cell": "rnn,gru,lstm", "seed": "0,1", "experiment.permuted": "true,false", "train.steps": 400,
-             "probe.every": 80}  # fmt: skip
-
-    permuted: bool = Field(True, description="whether the pixels come in the scrambled order")
-
-    @property
-    def input_size(self) -> int:
-        """One pixel."""
-        return 1
-
-    def chance(self, seq_len: int) -> float:
-        return 62 / 599 if self.permuted else super().chance(seq_len)
-
-    def refuses(self, seq_len: int) -> str | None:
-        images()
-        return None if seq_len == PIXELS else str(PIXELS)
-
-    def ordered(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Images (B, 64) in the order in which their pixels are read."""
-        return pixels[:, np.random.default_rng(0).permutation(PIXELS)] if self.permuted else pixels
-
-    @classmethod
-    def bears_out(cls, tables: Tables) -> Verdict | None:
-        """Whether no cell is better in the scrambled order, averaged over its runs."""
-        mean = finished(tables.runs).groupby(["cell", "experiment.permuted"]).accuracy.mean().unstack().dropna()
-        if not {True, False} <= set(mean) or mean.empty:
-            return None
-        mean = mean.rename(columns={False: "natural order", True: "scrambled"})
-        return Verdict(
-            bool((mean["scrambled"] < mean["natural order"]).all()), _listed(mean, ["natural order", "scrambled"])
-        )
-
-
-def _listed(mean: pd.DataFrame, columns: list[Any]) -> str:
-    """Mean accuracies, a row for each cell, in a sentence."""
-    cells = [f"{cell} {' and '.join(percent(row[column]) for column in columns)}" for cell, row in mean.iterrows()]
-    return (
-        f"Right on average, {' and '.join(map(str, columns))}{' steps' if SIDE in columns else ''}: "
-        + "; ".join(cells)
-        + "."
-    )
+def listed(mean: pd.DataFrame, unit: str = "") -> str:
+    """Mean accuracies in a sentence, from a row for each cell and a column for each way of reading."""
+    cells = [f"{cell} {' and '.join(map(percent, row))}" for cell, row in mean.iterrows()]
+    return f"Right on average, {' and '.join(map(str, mean))}{unit}: {'; '.join(cells)}."

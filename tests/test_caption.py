@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.plugins import registry
 from harness.run import run
 from harness.seeds import stream
 from harness.settings import members
+from harness.tables import Tables
 from tests.conftest import Config
 
 Caption = registry().get("experiment", "caption")
@@ -80,6 +82,56 @@ def test_a_sample_shows_the_strip_and_both_sentences() -> None:
     assert shown.expected == described(batch.inputs[0, 0, : task.feedback].reshape(4, 5, 5, 3))
     assert [part for part in shown.text.split(" | ") if part != "·"] == shown.expected[2:].split(" left of a ")
     assert shown.answered == " ".join("?" * 10)
+
+
+def test_a_sample_shows_shapes_where_they_are_through_strong_noise() -> None:
+    shown = []
+    for noise in (0.0, 0.3):
+        task = Caption(noise=noise)
+        batch = task.sample(stream(4, "test"), 30, 10)
+        shown.append([task.show(batch, index, np.full((10, len(module.WORDS)), np.nan)).text for index in range(30)])
+    assert shown[0] == shown[1]
+
+
+RIGHT = "a small red circle left of a large blue square"
+WRONG = "a small red circle left of a small blue cross"
+
+
+def drawn(told: list[tuple[str, int, float, str]], text: str = "· | small red circle | large blue square"):
+    """The only axes of the figure of runs: cell, seed, accuracy, and what it said of picture 0 (seed 1: another)."""
+    runs = pd.DataFrame(told, columns=["cell", "seed", "accuracy", "answered"]).assign(
+        run_id=[f"r{place}" for place in range(len(told))], experiment="caption", seq_len=10, status="ok"
+    )
+    samples = runs[["run_id", "answered"]].assign(sample=0, text=text, translation="", expected=RIGHT)
+    samples.loc[runs.seed == 1, "text"] = "small red circle | large blue square | ·"
+    (axis,) = module.Told().draw(Tables({"runs": runs, "samples": samples})).axes
+    return axis
+
+
+def lines(axis) -> list[str]:
+    """What is written, line by line."""
+    written: dict[float, list[str]] = {}
+    for text in sorted(axis.texts, key=lambda text: text.get_position()[::-1]):
+        written.setdefault(text.get_position()[1], []).append(text.get_text())
+    return [" ".join(words) for words in written.values()]
+
+
+def test_the_figure_shows_the_picture_and_what_was_said_with_its_mistakes() -> None:
+    axis = drawn([("rnn", 0, 0.5, WRONG), ("lstm", 0, 0.9, RIGHT)])
+    assert [described(np.asarray(image.get_array())[None]) for image in axis.images] == [
+        "", "a small red circle", "a large blue square",
+    ]  # fmt: skip
+    assert lines(axis) == [f"right {RIGHT}", f"rnn {WRONG} 4 of 6", f"lstm {RIGHT} 6 of 6"]
+    wrong = [text.get_text() for text in axis.texts if text.get_color() == module.WRONG]
+    assert wrong == ["small", "cross"]
+    small, square = (next(text for text in axis.texts if text.get_text() == word) for word in ("small", "square"))
+    lefts = [image.get_extent()[0] for image in axis.images]
+    assert lefts[1] < small.get_position()[0] < lefts[2] < square.get_position()[0]
+
+
+def test_the_figure_compares_the_best_runs_on_the_same_pictures() -> None:
+    axis = drawn([("rnn", 0, 0.4, "? " * 10), ("rnn", 0, 0.5, WRONG), ("lstm", 0, 0.8, RIGHT), ("lstm", 1, 0.9, WRONG)])
+    assert lines(axis) == [f"right {RIGHT}", f"rnn {WRONG} 4 of 6", f"lstm {RIGHT} 6 of 6"]
 
 
 @pytest.mark.slow

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.plugins import registry
+from harness.run import run
 from harness.seeds import stream
+from harness.settings import members
+from harness.tables import Tables
+from tests.conftest import Config
 
 Copy = registry().get("experiment", "copy")
 
@@ -45,3 +50,18 @@ def test_the_stated_loss_is_that_of_silence_and_then_guessing() -> None:
 def test_the_symbols_are_the_information() -> None:
     batch = Copy(length=3).sample(stream(2, "test"), 5, 9)
     assert batch.cue.tolist() == [[1, 2, 3]] * 5
+
+
+@pytest.mark.slow
+def test_gated_cells_repeat_more_after_a_silence_than_a_plain_rnn(config: Config) -> None:
+    found = [
+        run(members(config(
+            experiment={"name": "copy", "length": 5}, cell=cell, seq_len=20, hidden_size=64, seed=[0, 1],
+            train={"steps": 1500, "batch_size": 32, "lr": 0.01}, probe={"every": 500, "batch_size": 16},
+            engine={"compile": "auto"},
+        )))["runs"]
+        for cell in ("rnn", "gru", "lstm")
+    ]  # fmt: skip
+    verdict = Copy.bears_out(Tables({"runs": pd.concat(found)}))
+    assert verdict is not None
+    assert verdict.holds, verdict.numbers

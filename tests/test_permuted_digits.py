@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,7 @@ from harness.plugins import registry
 from harness.run import run
 from harness.seeds import stream
 from harness.settings import members
+from tests.sweeps import ROOT
 
 PermutedDigits = registry().get("experiment", "permuted_digits")
 DIGITS = load_digits()
@@ -51,6 +56,18 @@ def test_the_last_step_is_empty_so_that_only_the_commonest_digit_can_be_guessed(
 def test_all_pixels_are_read_and_no_other_length_is_possible() -> None:
     assert PermutedDigits().refuses(8) == "64"
     assert PermutedDigits().refuses(64) is None
+
+
+def test_it_builds_on_another_experiment_whoever_is_imported_first_and_from_anywhere(tmp_path: Path) -> None:
+    code = """
+from harness.experiments.permuted_digits import PermutedDigits
+from harness.plugins import registry
+assert registry().get("experiment", "permuted_digits") is PermutedDigits
+assert registry().get("experiment", "digits_rows") is PermutedDigits.__base__
+assert not registry().broken
+"""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, check=True, timeout=120)
 
 
 @pytest.mark.slow

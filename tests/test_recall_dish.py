@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.experiment import Batch
 from harness.plugins import registry
+from harness.run import run
 from harness.seeds import stream
+from harness.settings import members
+from harness.tables import Tables
+from tests.conftest import Config
 
 RecallDish = registry().get("experiment", "recall_dish")
 
@@ -65,3 +70,18 @@ def test_dishes_are_equally_likely_and_chance_is_their_share() -> None:
 def test_an_answer_that_is_no_number_is_said_to_be_none() -> None:
     batch, task = draw(1)
     assert "no numbers" in task.show(batch, 0, np.full((1, 8), np.nan)).answered
+
+
+@pytest.mark.slow
+def test_an_lstm_knows_the_dish_where_a_plain_rnn_with_shrinking_weights_does_not(config: Config) -> None:
+    found = [
+        run(members(config(
+            experiment="recall_dish", cell=cell, seq_len=80, weight_scale=scale, hidden_size=32, seed=[0, 1],
+            train={"steps": 300, "batch_size": 32, "lr": 0.003}, probe={"every": 300, "batch_size": 16},
+            engine={"compile": "auto"},
+        )))["runs"]
+        for cell, scale in (("lstm", 1.0), ("rnn", 0.8))
+    ]  # fmt: skip
+    verdict = RecallDish.bears_out(Tables({"runs": pd.concat(found)}))
+    assert verdict is not None
+    assert verdict.holds, verdict.numbers
