@@ -49,8 +49,8 @@ class Data:
         return masked_mean(self.meaning.loss(outputs, self.targets), self.mask)
 
     def right(self, outputs: Tensor) -> Tensor:
-        """How many judged outputs of each member are right, (K,)."""
-        return (self.meaning.right(outputs, self.targets) & self.judged).sum(dim=(1, 2))
+        """How many judged outputs of each sample are right, (K, B)."""
+        return (self.meaning.right(outputs, self.targets) & self.judged).sum(dim=2)
 
     def only(self, members: Sequence[int]) -> Data:
         """The data of some members."""

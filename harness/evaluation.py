@@ -33,11 +33,14 @@ class Evaluation:
         loss: mean loss of each member, (K,); where answers are fed back, that of the right ones, as in training.
         accuracy: share of judged outputs that are right, (K,); where answers are fed back, the network's own.
         shown: for each member, its first samples in words.
+        shown_accuracy: share of their judged outputs that are right, (K, n); NaN where none is right or wrong, as of
+            what goes on by itself.
     """
 
     loss: Tensor
     accuracy: Tensor
     shown: list[list[Sample | None]]
+    shown_accuracy: Tensor
 
 
 def evaluate(network: Network, members: Sequence[Settings], data: Data) -> Evaluation:
@@ -52,7 +55,10 @@ def evaluate(network: Network, members: Sequence[Settings], data: Data) -> Evalu
         right.append(chunk.right(found))
         first = found[:, :SHOWN_SAMPLES] if first is None else first
     assert first is not None
-    accuracy = torch.stack(right).sum(0).double() / data.judged.sum(dim=(1, 2))
+    by_sample, judged = torch.cat(right, dim=1).double(), data.judged.sum(dim=2)
+    accuracy = by_sample.sum(1) / judged.sum(1)
+    # Without judged outputs 0 / 0 is what should be said: NaN.
+    shown_accuracy = (by_sample / judged)[:, :SHOWN_SAMPLES]
     if experiment.continuation is None:
         outputs = first.double().cpu().numpy()
         shown = [
@@ -61,7 +67,8 @@ def evaluate(network: Network, members: Sequence[Settings], data: Data) -> Evalu
         ]
     else:
         shown = continued(network, members, data, experiment.continuation)
-    return Evaluation(torch.cat(losses, dim=1).double().mean(1), accuracy, shown)
+        shown_accuracy.fill_(torch.nan)
+    return Evaluation(torch.cat(losses, dim=1).double().mean(1), accuracy, shown, shown_accuracy)
 
 
 def answered_alone(network: Network, data: Data, feedback: int) -> Tensor:

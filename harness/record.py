@@ -94,8 +94,10 @@ class Record:
                 }
             )
             self._samples[k] = [
-                {"run_id": self.members[k].run_id, "sample": index, **vars(sample)}
-                for index, sample in enumerate(evaluation.shown[row])
+                {"run_id": self.members[k].run_id, "sample": index, **vars(sample), "accuracy": accuracy}
+                for index, (sample, accuracy) in enumerate(
+                    zip(evaluation.shown[row], evaluation.shown_accuracy[row].tolist(), strict=True)
+                )
                 if sample is not None
             ]
             self._note_flow(k, row, probe, cue[row])

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from harness.errors import reason
 from harness.experiment import Experiment, Verdict
 from harness.figures import Figure
-from harness.findings import SETTING, by_setting, contrast, finished, versions
+from harness.findings import SETTING, by_setting, contrast, finished, percent, versions
 from harness.plugins import registry
 from harness.rendering import styled, svg_and_png
 from harness.tables import Tables, write_atomically, write_text
@@ -204,7 +204,9 @@ def _samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
             {
                 "who": f"{row.cell}, scale {row.weight_scale:g}" if scales else row.cell,
                 "answered": row.answered,
-                "right": row.answered == row.expected,
+                "right": row.accuracy == 1,
+                "said": row.answered != first.expected,
+                "share": f", {percent(row.accuracy)} right" if 0 < row.accuracy < 1 else "",
             }
             for _, row in rows.iterrows()
         ]

@@ -41,7 +41,7 @@ COLUMNS: dict[str, list[str]] = {
     "gradients": [
         "run_id", "step", "layer", "part", "t", "lag", "grad_norm", "grad_q10", "grad_q50", "grad_q90",
     ],
-    "samples": ["run_id", "sample", "text", "translation", "expected", "answered"],
+    "samples": ["run_id", "sample", "text", "translation", "expected", "answered", "accuracy"],
 }  # fmt: skip
 """Columns that every table of that name has, in this order (``runs`` has further settings besides)."""
 

@@ -115,7 +115,7 @@ def _write_job(folder: Path, template: pd.DataFrame, own: list[tuple[float, int]
         {
             "run_id": np.repeat(ids, SAMPLES), "sample": np.tile(np.arange(SAMPLES), len(own)),
             "text": "今天我要做红烧排骨", "translation": "today I make ribs", "expected": "红烧排骨 braised ribs",
-            "answered": answer,
+            "answered": answer, "accuracy": float(learned),
         }
     )  # fmt: skip
     write_tables(folder, {"curves": curves, "samples": samples})

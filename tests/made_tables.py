@@ -74,7 +74,15 @@ def made_tables(
                 )  # fmt: skip
         answer = "红烧排骨 braised ribs" if right > 0.5 else "辣子鸡 spicy chicken"
         samples.append(
-            [run.run_id, 0, "今天我要做红烧排骨", "today I make <b>ribs</b>", "红烧排骨 braised ribs", answer]
+            [
+                run.run_id,
+                0,
+                "今天我要做红烧排骨",
+                "today I make <b>ribs</b>",
+                "红烧排骨 braised ribs",
+                answer,
+                float(right > 0.5),
+            ]
         )
     runs = runs_table(settings, outcomes) if settings else pd.DataFrame(columns=COLUMNS["runs"])
     runs["experiment"] = experiment

@@ -174,6 +174,33 @@ def test_a_network_that_can_count_goes_on_counting_by_itself(config: Config) -> 
         assert row.expected == ""
 
 
+class Near(Counting):
+    """A number between 0 and 1 is asked for, to within a quarter, in twos."""
+
+    name: ClassVar[str] = "near"
+
+    @property
+    def outputs(self) -> Any:
+        return Values(tolerance=0.25)
+
+    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        return Batch(rng.integers(5, size=(batch_size, seq_len)), rng.random((batch_size, 2)))
+
+
+def test_a_shown_sample_says_how_much_of_its_answer_is_right_by_the_tasks_criterion(config: Config) -> None:
+    made = settings(config, Near(), train={"steps": 0})
+    network = build(made, torch.float64)
+    network.flat.zero_()  # always answers 0
+    data = Streams(made, "eval").held_out(64, torch.float64)
+    with torch.no_grad():
+        found = evaluate(network, made, data)
+    right = (data.targets[0] <= 0.25).double().mean(1)
+    assert found.shown_accuracy[0].tolist() == right[:4].tolist()
+    assert found.accuracy.item() == pytest.approx(right.mean().item())
+    samples = run(settings(config, Counting(writes=True), train={"steps": 0}))["samples"]
+    assert samples.accuracy.isna().all()  # what goes on by itself is neither right nor wrong
+
+
 def test_answers_that_are_fed_back_equal_a_run_from_the_start_on_them(config: Config) -> None:
     made = members(
         config(experiment={"name": "reverse_name", "feed_back": True}, seed=[0, 1], seq_len=8, dtype="float64")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from harness.plugins import registry
 from harness.run import run
 from harness.seeds import stream
 from harness.settings import members
+from harness.tables import Tables
 
 SineToCosine = registry().get("experiment", "sine_to_cosine")
 
@@ -51,6 +53,21 @@ def test_a_long_sequence_is_cut_into_the_tutorials_windows() -> None:
     assert len(windows) == 100
     half_turn = [window.inputs[0, :, 0] for window in windows]
     assert np.allclose(half_turn[0], -half_turn[1])
+
+
+def test_the_figure_shows_what_runs_of_one_seed_said_of_one_sequence(config: Callable[..., dict[str, Any]]) -> None:
+    made = [
+        run(members(config(experiment="sine_to_cosine", cell=cell, seq_len=5, seed=[0, 1], train={"steps": 2})))
+        for cell in ("rnn", "lstm")
+    ]
+    tables = Tables({name: pd.concat([each[name] for each in made]) for name in made[0]})
+    (axis,) = registry().get("figure", "followed")().draw(tables).axes
+    sine, rnn, lstm, cosine = (np.array(line.get_ydata()) for line in axis.lines)
+    assert np.allclose(np.hypot(sine, cosine), 1, atol=0.01)
+    assert not np.array_equal(rnn, lstm)
+    told = tables.samples[tables.samples["sample"] == 0]
+    assert " ".join(f"{value:.2f}" for value in cosine) in set(told.expected)
+    assert {" ".join(f"{value:.2f}" for value in line) for line in (rnn, lstm)} <= set(told.answered)
 
 
 @pytest.mark.slow
