@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import compare
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 
 # Each dish with the ingredient that belongs to it, Chinese and English.
@@ -61,8 +61,8 @@ class RecallDish(Experiment):
 
     name: ClassVar[str] = "recall_dish"
     claim: ClassVar[str] = (
-        "An LSTM still knows the dish at lengths at which a plain RNN whose recurrent weights shrink (weight scale "
-        "below 1) does not."
+        "Most LSTMs whose recurrent weights start at full scale or above still know the dish at a length at which no "
+        "plain RNN does whose recurrent weights shrink (weight scale below 1)."
     )
 
     n_dishes: int = Field(8, ge=2, le=len(DISHES), description=f"number of dishes to tell apart, 2 to {len(DISHES)}")
@@ -132,8 +132,10 @@ class RecallDish(Experiment):
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
         """See `harness.experiment.Experiment.bears_out`."""
-        shrinking = "cell == 'rnn' and weight_scale < 1"
-        return solves_where_it_guesses(tables, able="cell == 'lstm' and weight_scale == 1", unable=shrinking)
+        return compare(
+            tables, "cell == 'lstm' and weight_scale >= 1", "cell == 'rnn' and weight_scale < 1",
+            lambda gated, shrinking: bool(gated.solved.astype(float).mean() > 0.5 and not shrinking.solved.any()),
+        )  # fmt: skip
 
 
 def _dish(index: int) -> str:

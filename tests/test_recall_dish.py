@@ -73,14 +73,14 @@ def test_an_answer_that_is_no_number_is_said_to_be_none() -> None:
 
 
 @pytest.mark.slow
-def test_an_lstm_knows_the_dish_where_a_plain_rnn_with_shrinking_weights_does_not(config: Config) -> None:
+def test_most_lstms_know_the_dish_where_no_plain_rnn_with_shrinking_weights_does(config: Config) -> None:
     found = [
         run(members(config(
-            experiment="recall_dish", cell=cell, seq_len=80, weight_scale=scale, hidden_size=32, seed=[0, 1],
+            experiment="recall_dish", cell=cell, seq_len=100, weight_scale=scale, hidden_size=32, seed=[0, 1, 2],
             train={"steps": 300, "batch_size": 32, "lr": 0.003}, probe={"every": 300, "batch_size": 16},
             engine={"compile": "auto"},
         )))["runs"]
-        for cell, scale in (("lstm", 1.0), ("rnn", 0.8))
+        for cell, scale in (("lstm", [1.0, 1.1]), ("rnn", 0.9))
     ]  # fmt: skip
     verdict = RecallDish.bears_out(Tables({"runs": pd.concat(found)}))
     assert verdict is not None
