@@ -43,8 +43,10 @@ def refuse_broken(words: Sequence[str]) -> list[str]:
     asked, notes = names(words), []
     for broken in registry().broken:
         if broken.origin in map(str, plugin_files()):
-            if (broken.kind, broken.name) in asked:
-                raise broken.error(broken.kind, broken.name)
+            for kind, name in asked:
+                # A module that cannot be imported is asked for by who asks for what it is named after.
+                if broken.name == name and broken.kind in (kind, ""):
+                    raise broken.error(kind, name)
             notes.append(f"{broken.origin} cannot be used: {broken.reason}")
     return notes
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from harness.experiment import Verdict
-from harness.findings import finished, percent
+from harness.findings import finished, listed, percent
 from harness.tables import Tables
 
 Holds = Callable[[pd.DataFrame, pd.DataFrame], bool]
@@ -42,11 +42,14 @@ def compare(tables: Tables, better: str, worse: str, holds: Holds) -> Verdict | 
     pairs = {length: (up[up.seq_len == length], down[down.seq_len == length]) for length in lengths}
     held = [length for length in lengths if holds(*pairs[length])]
     length = held[0] if held else lengths[0]
-    said = [f"{_who(rows)} {percent(rows.accuracy.mean())}" for rows in pairs[length]]
+    scales = pd.concat(pairs[length]).weight_scale.nunique() > 1
+    said = [f"{_who(rows, scales)} {percent(rows.accuracy.mean())}" for rows in pairs[length]]
     chance = percent(pairs[length][0].chance.mean())
     return Verdict(bool(held), f"At {length} steps, right on average: {said[0]}; {said[1]}; guessing gives {chance}.")
 
 
-def _who(runs: pd.DataFrame) -> str:
+def _who(runs: pd.DataFrame, scales: bool) -> str:
+    """``gru, lstm at weight scale 1 and 1.1 (12 runs)``."""
     cells = ", ".join(dict.fromkeys(runs.cell))
-    return f"{cells} ({len(runs)} {'run' if len(runs) == 1 else 'runs'})"
+    where = f" at weight scale {listed(sorted(runs.weight_scale.unique()))}" if scales else ""
+    return f"{cells}{where} ({len(runs)} {'run' if len(runs) == 1 else 'runs'})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -22,7 +21,8 @@ from harness.conduct import CONDUCT, plain
 from harness.errors import UserError, unknown, unknown_setting
 from harness.experiment import Experiment
 from harness.job import run_job
-from harness.plugins import Plugin, plugin_files, registry, shipped_folder, use
+from harness.plugins import Plugin, plugin_files, registry, shipped_folder, studies, use
+from harness.resuming import quoted, resumed
 from harness.settings import Settings, described
 from harness.sweep import INTERRUPTED, PackingSweeper
 from harness.trackers import TRACKERS
@@ -61,11 +61,14 @@ def main() -> None:
     # Hydra prints errors over many lines unless it is told to let them through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        _resume()
+        sys.argv[1:] = resumed(sys.argv[1:])
         use_plugin_files()
         register()
         _as_multirun()
         hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
+    except BrokenPipeError:  # who read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
@@ -103,34 +106,6 @@ def _line_to_complete() -> list[str]:
         os.environ["COMP_LINE"] = line = re.sub(r"(?<=\s)(['\"])(\S*)\1(?=\s)", r"\2", line)
         return line.split()
     return []
-
-
-def _resume() -> None:
-    """Turn ``resume=DIR`` into Hydra's words: the directory, and where nothing else is said the old command.
-
-    Raises:
-        UserError: there is no sweep in the directory to go on with.
-    """
-    prefix = "resume="
-    given = [each for each in sys.argv[1:] if each.startswith(prefix)]
-    if not given:
-        return
-    directory = Path(given[-1].removeprefix(prefix).strip("'\""))
-    rest = [each for each in sys.argv[1:] if each not in (*given, "-m", "--multirun")]
-    if not rest:
-        try:
-            rest = json.loads((directory / "provenance.json").read_text("utf-8"))["arguments"]
-        except (OSError, ValueError, KeyError):
-            raise UserError(
-                f"{given[-1]}: no sweep to go on with here; valid: a results directory of a sweep"
-            ) from None
-    rest = [each for each in rest if not each.startswith(("hydra.sweep.dir=", "hydra.run.dir="))]
-    sys.argv = [sys.argv[0], "--multirun", *rest, f"hydra.sweep.dir={quoted(str(directory))}"]
-
-
-def quoted(text: str) -> str:
-    """A text as a value of Hydra's grammar, in which commas and brackets mean something else."""
-    return "'" + text.replace("'", "\\'") + "'"
 
 
 def _as_multirun() -> None:
@@ -218,7 +193,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as key=value ({one_line(error.message)})"
     if found := re.search(r"Could not override '(?:\w+@)?([^']+)'", str(error)):
-        return str(unknown_setting(found[1], setting_names()))
+        return _no_setting(found[1])
     if found := re.search(r"Unknown plugin class : '.*\.(\w+)'", str(error)):
         for extra, name in launchers.EXTRAS.items():
             if name == found[1]:
@@ -228,6 +203,17 @@ def explain(error: Exception) -> str:
     if isinstance(error, UserError | HydraException | OmegaConfBaseException):
         return one_line(str(error))
     return one_line(f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)")
+
+
+def _no_setting(key: str) -> str:
+    """Why a key cannot be set: a plugin that is not chosen has it, or a word is missing, or nobody knows it."""
+    if key == "study":
+        return f"study: a study is added to the settings; valid: +study=NAME with one of {', '.join(sorted(studies()))}"
+    kind, _, option = key.partition(".")
+    options = {plugin.name: getattr(plugin.target, "model_fields", {}) for plugin in registry().of_kind(kind)}
+    if owners := [f"{kind}={name}" for name, known in options.items() if option in known]:
+        return f"{key}: no option of this {kind}; it is one of {', '.join(owners)}"
+    return str(unknown_setting(key, setting_names()))
 
 
 def _hint_at_file(name: str) -> str:

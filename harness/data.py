@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.batch import Batch
+from harness.errors import UserError
 from harness.experiment import Experiment
+from harness.faults import faults
 from harness.outputs import Outputs, masked_mean
 from harness.seeds import stream
 from harness.settings import Settings
@@ -105,7 +107,7 @@ class Streams:
         if not self._pending:
             windows = self.experiment.windows
             length = windows * self.seq_len
-            drawn = {seed: self.experiment.sample(rng, batch_size, length) for seed, rng in self.rngs.items()}
+            drawn = self._drawn(self.experiment.sample, batch_size, length)
             pieces = {seed: batch.windows(windows) for seed, batch in drawn.items()}
             self._pending = [
                 self._ready({seed: own[place] for seed, own in pieces.items()}, dtype, continues=place > 0)
@@ -117,8 +119,19 @@ class Streams:
         """Held-out samples of every member; of a task with windows, long sequences that hold as many windows."""
         windows = self.experiment.windows
         count, length = max(1, samples // windows), windows * self.seq_len
-        drawn = {seed: self.experiment.held_out(rng, count, length) for seed, rng in self.rngs.items()}
-        return self._ready(drawn, dtype)
+        return self._ready(self._drawn(self.experiment.held_out, count, length), dtype)
+
+    def _drawn(self, draw: Callable[..., Batch], count: int, length: int) -> dict[int, Batch]:
+        """A batch for every seed.
+
+        Raises:
+            UserError: what the experiment draws does not fit what it says of itself.
+        """
+        found = {seed: draw(rng, count, length) for seed, rng in self.rngs.items()}
+        for batch in found.values():
+            for fault in faults(self.experiment, batch, (count, length)):
+                raise UserError(f"experiment {self.experiment.name}: {draw.__name__} draws {fault}")
+        return found
 
     def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:
         batches = [drawn[seed] for seed in self.seeds]

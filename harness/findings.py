@@ -57,7 +57,8 @@ def _sentences(runs: pd.DataFrame) -> Iterator[str]:
         yield from _contrast(groups)
         yield from _reach(groups, "every run" if len(done) == len(runs) else "every run that did not fail")
         yield from _gradient(groups)
-        yield from _gradient_after(groups)
+        if (done.steps.astype(float) > 0).any():
+            yield from _gradient_after(groups)
         yield from _correlation(done[~done.cell.isin(groups[groups.memoryless].cell)])
         yield from _baseline(groups)
     yield from _trouble(runs)
@@ -129,7 +130,9 @@ def _contrast(groups: pd.DataFrame) -> Iterator[str]:
 
 
 def _reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
-    for cell, rows in groups[~groups.memoryless].groupby("cell", sort=False):
+    able = groups[~groups.memoryless]
+    several = able.weight_scale.nunique() > 1
+    for cell, rows in able.groupby("cell", sort=False):
         solved = rows[rows.solved == 1]
         if len(solved):
             longest = solved.seq_len.max()
@@ -137,10 +140,15 @@ def _reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
             tried = rows.seq_len.max()
             end = ", the longest that was tried" if longest == tried and rows.seq_len.nunique() > 1 else ""
             missed = rows[(rows.seq_len < longest) & (rows.solved < 1) & rows.weight_scale.isin(scales)]
-            shorter = [f"{row.seq_len} steps with weight scale {row.weight_scale:g}" for row in missed.itertuples()]
+            shorter = [
+                f"{row.seq_len} steps" + (f" with weight scale {row.weight_scale:g}" if several else "")
+                for row in missed.itertuples()
+            ]
+            up_to = "up to " if rows.seq_len.nunique() > 1 and not shorter else ""
             yield (
-                f"{cell} solves the task in {every} at {'' if shorter else 'up to '}{longest} steps{end}"
-                f" (weight scale {_list(scales)}){f', but not at {_list(shorter)}' if shorter else ''}."
+                f"{cell} solves the task in {every} at {up_to}{longest} steps{end}"
+                f"{f' (weight scale {listed(scales)})' if several else ''}"
+                f"{f', but not at {listed(shorter)}' if shorter else ''}."
             )
         elif (rows.solved > 0).any():
             longest = rows[rows.solved > 0].seq_len.max()
@@ -167,7 +175,7 @@ def _gradient(groups: pd.DataFrame) -> Iterator[str]:
         least = known.iloc[0]
         yield (
             f"Before training ({least.seq_len} steps), each step back multiplies the gradient of {cell} by"
-            f" {_list(factors)}{some}; {f'at weight scale {least.weight_scale:g} ' if scales else ''}the cue"
+            f" {listed(factors)}{some}; {f'at weight scale {least.weight_scale:g} ' if scales else ''}the cue"
             f" receives {amount(least.ratio_init)}{'' if least.ratio_init >= 1 else ' of'} what the last step receives."
         )
 
@@ -187,16 +195,18 @@ def _gradient_after(groups: pd.DataFrame) -> Iterator[str]:
 
 
 def _correlation(runs: pd.DataFrame) -> Iterator[str]:
-    """Whether the gradient before training goes with what is learned, by ranks (Spearman)."""
-    known = runs[["grad_ratio_init", "accuracy"]].astype(float).dropna()
-    if len(known) < MIN_RUNS_FOR_CORRELATION or (known.nunique() < 2).any():
+    """Whether the gradient before training goes with what is learned, by ranks (Spearman) within each length."""
+    known = runs[["seq_len", "grad_ratio_init", "accuracy"]].astype(float).dropna()
+    # Longer is harder and leaves less gradient: runs of different lengths would go together for that reason alone.
+    ranks = known.groupby("seq_len").rank(pct=True)
+    if len(known) < MIN_RUNS_FOR_CORRELATION or (ranks.nunique() < 2).any():
         return
-    ranks = known.rank()
     rho = float(ranks.grad_ratio_init.corr(ranks.accuracy))
     strength = "hardly" if abs(rho) < 0.2 else "weakly" if abs(rho) < 0.5 else "clearly"
     which = "higher" if rho > 0 else "lower"
+    among = "runs of equal length" if known.seq_len.nunique() > 1 else f"the {len(known)} runs"
     yield (
-        f"Over the {len(known)} runs of cells with memory, more gradient at the cue before training goes"
+        f"Among {among} of cells with memory, more gradient at the cue before training goes"
         f" {strength} with {which} accuracy after it (rank correlation {rho:.2f})."
     )
 
@@ -218,17 +228,26 @@ def _baseline(groups: pd.DataFrame) -> Iterator[str]:
 
 
 def _trouble(runs: pd.DataFrame) -> Iterator[str]:
+    lost = runs[runs.solved_step.notna() & (runs.solved == False)]  # noqa: E712 -- missing is not false
+    if len(lost):
+        yield (
+            f"{len(lost)} of {len(runs)} runs had solved the task at an evaluation during the training, and had lost it"
+            f" by its end: {_where(lost)}."
+        )
     diverged = runs[runs.status == "diverged"]
     if len(diverged):
-        pairs = diverged[["cell", "weight_scale"]].drop_duplicates().sort_values(["cell", "weight_scale"])
-        where = _list([f"{row.cell} at weight scale {row.weight_scale:g}" for row in pairs.itertuples()])
         steps = diverged.diverged_at.astype(int)
         when = f"step {steps.min()}" if steps.nunique() == 1 else f"steps {steps.min()} to {steps.max()}"
-        yield f"{len(diverged)} of {len(runs)} runs diverged, in {when} of training: {where}."
+        yield f"{len(diverged)} of {len(runs)} runs diverged, in {when} of training: {_where(diverged)}."
     failed = runs[runs.status == "failed"]
     if len(failed):
-        reasons = _list(failed.reason.dropna().unique()[:3])
+        reasons = listed([reason.rstrip(".") for reason in failed.reason.dropna().unique()[:3]])
         yield f"{len(failed)} of {len(runs)} runs failed: {reasons}."
+
+
+def _where(runs: pd.DataFrame) -> str:
+    pairs = runs[["cell", "weight_scale"]].drop_duplicates().sort_values(["cell", "weight_scale"])
+    return listed([f"{row.cell} at weight scale {row.weight_scale:g}" for row in pairs.itertuples()])
 
 
 def factor(rate: float) -> float:
@@ -264,7 +283,7 @@ def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
 
 
-def _list(values: Iterable[object]) -> str:
+def listed(values: Iterable[object]) -> str:
     """``1, 2 and 3``; of many the first, and how many more there are."""
     words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
     if len(words) > MOST_LISTED:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.plugins import PACKAGE, kinds, registry, studies, use
+from harness.plugins import NO_NAMES, PACKAGE, folders, kinds, registry, studies, use
 from harness.tables import write_text
 
 USAGE = """\
@@ -63,11 +63,11 @@ def _new(words: Sequence[str]) -> None:
     parser.add_argument("name", help="its name: lower-case letters, digits and _")
     parser.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where to write; default: here")
     asked = parser.parse_args(words)
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", asked.name):
-        raise UserError(f"name={asked.name}: valid: lower-case letters, digits and _, a letter first")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", asked.name) or asked.name in NO_NAMES:
+        raise UserError(f"name={asked.name}: valid: lower-case letters, digits and _, no word like null")
     if asked.name in registry().names(asked.kind):
         origin = registry().plugins[asked.kind, asked.name].origin
-        raise UserError(f"name={asked.name}: there is such a {asked.kind} already, in {origin}")
+        raise UserError(f"name={asked.name}: taken by the {asked.kind} in {origin}; valid: another name")
     made = {
         asked.into / f"{asked.name}.py": f"{asked.kind}.py.txt",
         asked.into / f"test_{asked.name}.py": "test_figure.py.txt" if asked.kind == "figure" else "test.py.txt",
@@ -81,12 +81,14 @@ def _new(words: Sequence[str]) -> None:
             text = text.replace(mark, value)
         write_text(path, text)
     file, test = made
+    found = asked.into.resolve() in {folder.resolve() for _, folder in folders()}
+    taken, file_too = ("", "") if found else (f"'plugins=[{file}]' ", f" {file}")
     print(f"{file}  {test}")
     print(f"check it:  python -m pytest {test}")
-    print(f"run it:    python -m harness 'plugins=[{file}]' {HOW_TO_RUN[asked.kind].format(asked.name)}".rstrip())
+    print(f"run it:    python -m harness {taken}{HOW_TO_RUN[asked.kind].format(asked.name)}".rstrip())
     if asked.kind == "experiment":
-        print(f"sweep it:  python -m harness -m 'plugins=[{file}]' +study={asked.name}")
-    print(f"list it:   python -m harness.plugins {file}")
+        print(f"sweep it:  python -m harness -m {taken}+study={asked.name}")
+    print(f"list it:   python -m harness.plugins{file_too}")
 
 
 HOW_TO_RUN = {"experiment": "experiment={}", "cell": "cell={}", "probe": "'probes=[{}]'", "figure": ""}

@@ -38,6 +38,13 @@ def shipped_folder(name: str) -> Path:
     return installed if installed.is_dir() else PACKAGE.parent / name
 
 
+NO_NAMES = {"false", "inf", "nan", "no", "null", "off", "on", "true", "yes"}
+"""Words that Hydra and YAML read as values."""
+
+TEXTS = {"experiment": ["claim"], "figure": ["title", "caption"]}
+"""What a plugin of a kind must say of itself besides its name."""
+
+
 @dataclass(frozen=True)
 class Plugin:
     """One plugin: its kind (``cell``, ``experiment``, ``figure``, ``probe``), its class, and where it comes from."""
@@ -229,8 +236,13 @@ def _checked(kind: str, target: type[Any]) -> str:
     name = getattr(target, "name", None)
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(f"{target.__name__}.name = {name!r}; valid: lower-case letters, digits and _")
-    if kind == "experiment" and not isinstance(getattr(target, "claim", None), str):
-        raise UserError(f"{target.__name__} does not define claim")
+    if name in NO_NAMES:
+        raise UserError(f"{target.__name__}.name = {name!r}, which is read as a value; valid: another name")
+    for text in TEXTS.get(kind, ()):
+        if not isinstance(getattr(target, text, None), str):
+            raise UserError(f"{target.__name__} does not define {text}")
+    if kind == "probe" and target.adds not in ("table", "columns"):
+        raise UserError(f"{target.__name__}.adds = {target.adds!r}; valid: table, columns")
     if issubclass(target, Options):
         if needed := [name for name, field in target.model_fields.items() if field.is_required()]:
             raise UserError(f"{target.__name__} has options without defaults: {', '.join(needed)}")

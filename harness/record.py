@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ class Record:
         self._since = 0
         self._flows: list[dict[str, GradientFlow]] = [{} for _ in members]
         self._last: list[dict[str, float]] = [{} for _ in members]
-        self._curves: list[dict[str, object]] = []
+        self._curves: list[dict[str, Any]] = []
         self._gradients: list[pd.DataFrame] = []
         self._samples: list[list[dict[str, object]]] = [[] for _ in members]
         self._probed: dict[str, list[pd.DataFrame]] = {}
@@ -139,6 +140,11 @@ class Record:
     def _solved(self, k: int) -> bool:
         return self._last[k]["accuracy"] >= self.members[k].experiment.solved_at
 
+    def _solved_step(self, k: int) -> int | None:
+        """Steps of training after which an evaluation first found the task solved; it may be lost again later."""
+        mine = (row for row in self._curves if row["run_id"] == self.members[k].run_id)
+        return next((row["step"] for row in mine if row["accuracy"] >= self.members[k].experiment.solved_at), None)
+
     def tables(self, seconds: float) -> dict[str, pd.DataFrame]:
         """All tables; ``seconds`` is each run's share of the pack's time."""
         runs = [self._run_row(k, seconds) for k in range(len(self.members))]
@@ -165,6 +171,7 @@ class Record:
             "chance": experiment.chance(settings.seq_len),
             "chance_loss": experiment.chance_loss(settings.seq_len),
             "solved": self._solved(k),
+            "solved_step": self._solved_step(k),
             **vars(last),
             **{f"{name}_init": value for name, value in vars(first).items()},
             "diverged_at": self.diverged_at[k],
@@ -194,7 +201,7 @@ def runs_table(members: Sequence[Settings], outcomes: Sequence[dict[str, object]
     return table[[*ordered, *settings, *RUN_OUTCOMES]]
 
 
-INTEGER_OUTCOMES = ["diverged_at", "steps", "parameters", "eval_samples"]
+INTEGER_OUTCOMES = ["solved_step", "diverged_at", "steps", "parameters", "eval_samples"]
 FLOAT_OUTCOMES = {
     "accuracy", "loss", "chance", "chance_loss", "decay_rate", "grad_ratio", "horizon", "seconds", "cue_step",
 }  # fmt: skip

@@ -103,6 +103,8 @@ def outcomes(tables: Tables) -> list[str]:
             judged = _judged(plugin, _of_experiment(tables, name))
             if isinstance(judged, Verdict):
                 found.append(f"{'As' if judged.holds else 'Not as'} expected: “{plugin.claim}” {judged.numbers}")
+            elif judged:
+                found.append(f"The claim of {name} {judged}.")
     return found
 
 
@@ -122,9 +124,12 @@ def _of_runs(tables: Tables, runs: pd.DataFrame) -> Tables:
 def _judged(experiment: type[Experiment], tables: Tables) -> Verdict | str | None:
     """Whether the results bear out the claim; a text where the check raises."""
     try:
-        return experiment.bears_out(tables)
+        judged: object = experiment.bears_out(tables)
     except Exception as error:
         return f"could not be checked: {reason(error, experiment)}"
+    if judged is None or isinstance(judged, Verdict):
+        return judged
+    return f"could not be checked: bears_out returns {judged!r}; valid: Verdict or None"
 
 
 def _verdict(judged: Verdict | str | None) -> str:

@@ -107,12 +107,13 @@ class PackingSweeper(Sweeper):
         for line in set_damaged_aside(directory):
             print(line, file=sys.stderr)
         finished = done(directory)
+        count = sum(len(job.ids) for job in jobs)
         before = sum(run_id in finished for job in jobs for run_id in job.ids)
         jobs = placed(directory, jobs, finished)
         tasks = [Task(job, [each for each in job.runs if each.run_id not in finished]) for job in jobs]
         tasks = [task for task in tasks if task.todo]
         if before:
-            print(f"{before} of the runs are done already", file=sys.stderr)
+            print(f"{before} of {count} runs are done already", file=sys.stderr)
         old = read_plan(directory) or {}
         write_plan(directory, jobs, {run_id: name for run_id, name in old.items() if run_id in finished})
         self._note_provenance(directory)

@@ -29,7 +29,7 @@ RUN_SETTINGS = ["experiment", "cell", "seq_len", "weight_scale", "seed", "hidden
 """Settings that stand in front of every table of runs; all other settings follow by their dotted name."""
 
 RUN_OUTCOMES = [
-    "status", "reason", "accuracy", "loss", "chance", "chance_loss", "solved",
+    "status", "reason", "accuracy", "loss", "chance", "chance_loss", "solved", "solved_step",
     "decay_rate", "grad_ratio", "horizon", "verdict",
     "decay_rate_init", "grad_ratio_init", "horizon_init", "verdict_init",
     "diverged_at", "steps", "seconds", "parameters", "memory", "cue_step", "eval_samples", "job",
@@ -87,7 +87,7 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         if name.startswith("_") or name not in self._sources:
-            raise AttributeError(name)
+            raise AttributeError(f"no table {name!r}; there are {', '.join(self)}")
         return self[name]
 
     def __iter__(self) -> Iterator[str]:

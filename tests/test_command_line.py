@@ -110,6 +110,8 @@ def test_the_report_is_rebuilt_from_results(tmp_path: Path) -> None:
         (["weight_scale=-1"], ["weight_scale=-1", "0 or more"]),
         (["hidden_sise=3"], ["hidden_sise", "did you mean 'hidden_size'"]),
         (["lr=3"], ["lr: unknown setting", "did you mean 'train.lr'"]),
+        (["cell.forget_bias=2"], ["cell.forget_bias: no option of this cell", "cell=lstm"]),
+        (["-m", "study=dish"], ["valid: +study=NAME"]),
         (["cell=rnn,lstm"], ["cell=rnn,lstm", "-m"]),
         (["-m", "+study=dich"], ["study=dich", "did you mean 'dish'"]),
         (["seq_len"], ["seq_len", "key=value"]),
@@ -136,7 +138,7 @@ def test_a_directory_with_results_is_gone_on_with(tmp_path: Path) -> None:
     assert command(tmp_path, *QUICK, "hydra.run.dir=out").returncode == 0
     done = command(tmp_path, *QUICK, "hydra.run.dir=out")
     assert done.returncode == 0, done.stderr
-    assert "1 of the runs are done already" in done.stderr
+    assert "1 of 1 runs are done already" in done.stderr
 
 
 def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
@@ -292,6 +294,53 @@ def test_the_shell_completes_plugins_and_their_options(line: str, offered: str, 
     (tmp_path / "mine.py").write_text(EXPERIMENT.format(name="mine"))
     done = command(tmp_path, "--shell-completion", "query=bash", COMP_LINE=f"harness {line}")
     assert offered in done.stdout.split()
+
+
+def test_a_sweep_goes_on_with_its_own_runs_only(tmp_path: Path) -> None:
+    assert command(tmp_path, *QUICK, "hydra.run.dir=out").returncode == 0
+    other = command(tmp_path, "resume=out", "cell=lstm")
+    assert other.returncode == 1
+    assert "cell=lstm: a sweep goes on with the runs that it began with" in other.stderr
+    assert "hydra.sweep.dir=out" in other.stderr
+    same = command(tmp_path, "resume=out", "sweep.pack=false")
+    assert same.returncode == 0, same.stderr
+    assert "1 of 1 runs are done already" in same.stderr
+    assert len(harness.load(tmp_path / "out").runs) == 1
+
+
+FAULTY = """
+import pandas as pd
+from harness.probes import Probe
+class Faulty(Probe):
+    "A probe that says something else than it promised."
+    name = "faulty"
+    adds = "columns"
+    def measure(self, moment):
+        return {frame}
+"""
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        ("pd.DataFrame({'member': [0, 0], 'x': [1.0, 2.0]})", "gives a member several rows"),
+        ("pd.DataFrame({'x': [1.0]})", "no table with a column member"),
+        ("1 / 0", "ZeroDivisionError: division by zero (faulty.py, line 9)"),
+    ],
+)
+def test_a_probe_that_does_not_keep_its_promise_is_named(frame: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "faulty.py").write_text(FAULTY.format(frame=frame))
+    done = command(tmp_path, "plugins=[faulty.py]", "probes=[faulty]", *QUICK)
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
+def test_what_a_task_draws_is_held_against_what_it_says_of_itself(tmp_path: Path) -> None:
+    text = EXPERIMENT.format(name="mine").replace("row = rng.integers(3", "row = rng.integers(4")
+    (tmp_path / "mine.py").write_text(text)
+    done = command(tmp_path, "plugins=[mine.py]", "experiment=mine", *QUICK)
+    assert done.returncode == 1
+    assert "experiment mine: held_out draws tokens from 0 to 3; valid: 0 to 2" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

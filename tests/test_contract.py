@@ -109,6 +109,10 @@ def bad_experiments() -> dict[str, tuple[type[Experiment], str]]:
     def changed(**attributes: Any) -> type[Experiment]:
         return type("Bad", (First,), {"__doc__": "A task with a fault in it.", "__module__": __name__, **attributes})
 
+    def sampling_the_third(self: Experiment, rng: Any, batch_size: int, seq_len: int) -> Batch:
+        row = rng.integers(4, size=(batch_size, seq_len))
+        return Batch(row, row[:, [2]])
+
     class Undocumented(First):
         """A task whose option nobody explains."""
 
@@ -176,6 +180,24 @@ def bad_experiments() -> dict[str, tuple[type[Experiment], str]]:
         "show of no sample": (changed(show=lambda self, batch, index, output: "text"), "valid: a Sample of texts"),
         "no docstring": (changed(__doc__=None), "has no docstring"),
         "short docstring": (changed(__doc__="A task."), "docstring starts with 'A task.'; valid: a first line of more"),
+        "claim check that raises on results": (
+            changed(
+                sweep={"cell": "rnn,lstm"},
+                bears_out=classmethod(lambda cls, tables: tables.runs.query("cell == 'lstm'").nonsense),
+            ),
+            "bears_out of these tables raises AttributeError",
+        ),
+        "cell of no name": (changed(sweep={"cell": "rnn,lstmm"}), "sweep has the cell 'lstmm'"),
+        "shortest length too short": (
+            changed(min_seq_len=lambda self: 2, sample=sampling_the_third),
+            "at seq_len=2, drawing a batch raises IndexError",
+        ),
+        "NaN": (
+            changed(
+                sample=sampling(lambda batch, rng: Batch(np.full((*batch.inputs.shape, 4), np.nan), batch.targets))
+            ),
+            "not all finite real numbers",
+        ),
         "claim check": (changed(bears_out=classmethod(lambda cls, tables: "yes")), "valid: Verdict or None"),
     }
 
@@ -225,6 +247,15 @@ class Mixing(Sine):
         return {"h": (pre + pre.mean(0)).tanh()}
 
 
+class Detached(Sine):
+    """A cell that hides a part of its step from autograd."""
+
+    name = "detached"
+
+    def step(self, pre: torch.Tensor, state: Any) -> Any:
+        return {"h": pre.detach().tanh() + 0.1 * pre}
+
+
 class Missing(Sine):
     """A cell that forgets to return a part."""
 
@@ -243,6 +274,7 @@ def test_a_sound_cell_passes() -> None:
     [
         (WrongDerivative, "per-step gradient of h differs from float64 autograd through the plain step"),
         (Mixing, "mixes members"),
+        (Detached, "differs from finite differences"),
         (Missing, "a step returns the parts ['c'], declared are ['h']"),
     ],
 )

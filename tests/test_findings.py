@@ -63,7 +63,7 @@ def test_failed_runs_are_not_among_those_that_solve_the_task() -> None:
     setting = {"cells": ("rnn",), "lengths": (20,), "scales": (1.0,)}
     good, failed = made_tables(**setting, seeds=(0,)), made_tables(**setting, seeds=(1, 2), status="failed")
     both = Tables({name: pd.concat([good[name], failed[name]], ignore_index=True) for name in good})
-    assert "in every run that did not fail at up to 20 steps" in sentence(both, "rnn solves")
+    assert "in every run that did not fail at 20 steps" in sentence(both, "rnn solves")
 
 
 def test_recurrent_weights_that_start_at_zero_are_no_lack_of_memory() -> None:
@@ -94,6 +94,22 @@ def test_the_gradient_before_training_is_given_per_scale_and_at_the_cue() -> Non
     assert f"receives {0.9**37:.2g} of what the last step receives" in found
 
 
+def test_runs_that_lost_what_they_had_learned_are_counted() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(20,), scales=(0.9, 1.0), seeds=(0, 1), accuracy=lambda *_: 0.5)
+    runs = tables.runs.assign(solved_step=pd.array([30, None, None, None], dtype="Int64"))
+    found = sentence(Tables({**tables, "runs": runs}), "had lost it")
+    assert found.startswith("1 of 4 runs had solved the task")
+    assert found.endswith("rnn at weight scale 0.9.")
+    assert not [each for each in findings(tables) if "had lost it" in each]
+
+
+def test_length_alone_is_no_correlation() -> None:
+    tables = made_tables(
+        cells=("rnn",), lengths=(10, 40), seeds=range(4), accuracy=lambda cell, length, scale: float(length < 20)
+    )
+    assert not [each for each in findings(tables) if "rank correlation" in each]
+
+
 def test_the_correlation_is_spearmans_over_runs_with_memory() -> None:
     tables = made_tables(
         cells=("feedforward", "rnn"), lengths=(20,), seeds=range(4), accuracy=lambda cell, length, scale: scale / 2
@@ -101,7 +117,7 @@ def test_the_correlation_is_spearmans_over_runs_with_memory() -> None:
     runs = tables.runs[tables.runs.cell == "rnn"]
     rho = np.corrcoef(runs.grad_ratio_init.rank(), runs.accuracy.rank())[0, 1]
     found = sentence(tables, "rank correlation")
-    assert f"Over the {len(runs)} runs" in found
+    assert f"Among the {len(runs)} runs" in found
     assert f"({'rank correlation'} {rho:.2f})" in found
     assert "clearly with higher" in found
 

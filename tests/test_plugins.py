@@ -109,6 +109,8 @@ class Nameless(PointwiseCell):
     def step(self, pre, state): return {"h": pre}
 class Shouting(Nameless):
     name = "No Name!"
+class Valued(Nameless):
+    name = "null"
 class Demanding(Nameless):
     name = "demanding"
     needed: int
@@ -127,9 +129,23 @@ class Exotic(Nameless):
     assert reasons["unfinished"] == "Unfinished does not define step"
     assert "name = None" in reasons["Nameless"]
     assert "valid: lower-case" in reasons["No Name!"]
+    assert "read as a value" in reasons["null"]
     assert "needed" in reasons["demanding"]
     assert "size" in reasons["contradictory"]
     assert "Exotic.thing: no default for a configuration" in reasons["exotic"]
+
+
+def test_a_figure_without_a_caption_is_broken_and_no_report_is(with_files) -> None:
+    found = with_files(
+        bare="""
+from harness.figures import Figure
+class Bare(Figure):
+    name = "bare"
+    title = "Bare"
+    def draw(self, tables): return None
+"""
+    )
+    assert [broken.reason for broken in found.broken] == ["Bare does not define caption"]
 
 
 def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_damaged_table_is_named_and_its_runs_are_done_again(tmp_path: Path) ->
     again = command(tmp_path, "resume=damaged")
     assert again.returncode == 0, again.stderr
     assert "jobs/2/tables/gradients.parquet: damaged" in again.stderr
-    assert "18 of the runs are done already" in again.stderr
+    assert "18 of 24 runs are done already" in again.stderr
     assert_same(tmp_path / "whole", tmp_path / "damaged")
 
 
@@ -108,7 +108,7 @@ def test_a_member_that_raises_is_isolated_and_tried_again_by_resume(tmp_path: Pa
     assert runs.status.value_counts().to_dict() == {"ok": 20, "failed": 4}
     again = command(tmp_path, "resume=out")
     assert again.returncode == 0, again.stderr
-    assert "20 of the runs are done already" in again.stderr
+    assert "20 of 24 runs are done already" in again.stderr
     assert_same(tmp_path / "whole", tmp_path / "out")
 
 
@@ -180,12 +180,12 @@ def test_a_changed_setting_is_a_different_run_and_the_old_ones_stay(tmp_path: Pa
     assert command(tmp_path, *base, "cell=rnn", "seed=0,1").returncode == 0
     more = command(tmp_path, *base, "cell=gru,rnn", "seed=0,1,2")
     assert more.returncode == 0, more.stderr
-    assert "2 of the runs are done already" in more.stderr
+    assert "2 of 6 runs are done already" in more.stderr
     runs = harness.load(tmp_path / "out").runs
     assert runs.run_id.is_unique
     assert sorted(zip(runs.cell, runs.seed, strict=True)) == [(c, s) for c in ("gru", "rnn") for s in (0, 1, 2)]
     nothing = command(tmp_path, *base, "cell=gru,rnn", "seed=0,1,2")
     assert nothing.returncode == 0
-    assert "6 of the runs are done already" in nothing.stderr
+    assert "6 of 6 runs are done already" in nothing.stderr
     provenance = json.loads((tmp_path / "out" / "provenance.json").read_text("utf-8"))
     assert len(provenance["resumed"]) == 2

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from harness.cells import PointwiseCell
 from harness.data import Data
+from harness.errors import UserError
 from harness.network import LayerSteps, Network
 from harness.options import Options
 from harness.settings import Settings
@@ -119,5 +120,31 @@ class Probe(Options, ABC):
 
 
 def measured(moment: Moment) -> list[tuple[Probe, pd.DataFrame]]:
-    """What the probes of these runs measure."""
-    return [(each, each.measure(moment)) for each in moment.members[0].probes.values() if isinstance(each, Probe)]
+    """What the probes of these runs measure.
+
+    Raises:
+        UserError: what a probe returns cannot be put into a table.
+    """
+    probes = [each for each in moment.members[0].probes.values() if isinstance(each, Probe)]
+    found = [(probe, probe.measure(moment)) for probe in probes]
+    for probe, frame in found:
+        if problem := fault(probe, frame, len(moment.members)):
+            raise UserError(f"probe {probe.name}: {problem}")
+    return found
+
+
+RESERVED = {"run_id", "step"}
+"""Columns that the harness fills."""
+
+
+def fault(probe: Probe, frame: object, members: int) -> str | None:
+    """What is wrong with the form of what a probe returned; None where nothing is."""
+    if not isinstance(frame, pd.DataFrame) or "member" not in frame:
+        return "measure returns no table with a column member; valid: a DataFrame with one"
+    if not frame["member"].isin(range(members)).all():
+        return f"measure returns a member outside of 0 to {members - 1}"
+    if clash := RESERVED & set(frame):
+        return f"measure returns the columns {sorted(clash)}, which are filled by the harness"
+    if probe.adds == "columns" and not frame["member"].is_unique:
+        return "adds columns, but measure gives a member several rows; valid: one row per member, or adds = 'table'"
+    return None

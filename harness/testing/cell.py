@@ -13,13 +13,16 @@ from harness.testing._problems import Problems, check_registration, small_runs
 MEMBERS, STEPS, BATCH, FEATURES, SIZE, LAYERS, OUTPUTS = 3, 7, 4, 3, 5, 2, 2
 SCORED = [3, 7]
 
+SMALL = 1e-5
+"""Step of the finite differences; their error is about its square."""
+
 
 def check_cell(cell: Cell) -> None:
     """Check a cell against everything that the harness relies on.
 
     Its name and documented options; states as it declares them; that the engine's outputs, gradients of all weights and
-    inputs, and the gradient at every step, equal those of float64 autograd through the plain step; that members do not
-    mix; that a run trains.
+    inputs, and the gradient at every step, equal those of float64 autograd through the plain step, and these finite
+    differences; that members do not mix; that a run trains.
 
     Raises:
         ContractError: one line per problem.
@@ -36,6 +39,7 @@ def check_cell(cell: Cell) -> None:
             if not problems.found:
                 with problems.during("the gradient"):
                     _check_gradients(problems, network, inputs)
+                    _check_differences(problems, network, inputs)
                 with problems.during("a run of members side by side"):
                     _check_isolation(problems, network, inputs)
     if not problems.found:
@@ -99,6 +103,22 @@ def _check_gradients(problems: Problems, network: Network, inputs: Tensor) -> No
     for (layer, part, step), expected in zip(states, wanted[2:], strict=True):
         got = keep[layer].totals[part][:, step - 1]
         _compare(problems, f"per-step gradient of {part}", got, torch.zeros_like(got) if expected is None else expected)
+
+
+def _check_differences(problems: Problems, network: Network, inputs: Tensor) -> None:
+    """Autograd itself against finite differences: it misses what a step does behind its back (`detach`, numpy)."""
+    grad_flat = torch.empty_like(network.flat)
+    network.gradients(inputs, SCORED, _loss, grad_flat, {})
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(3):
+        along = torch.randn(network.flat.shape, generator=generator, dtype=torch.float64)
+        up, down = (
+            _loss(Network(network.shape, network.flat + sign * SMALL * along, compiled=False).outputs(inputs, SCORED))
+            for sign in (1, -1)
+        )
+        found, wanted = (grad_flat * along).sum(), ((up - down) / (2 * SMALL)).sum()
+        far = (found - wanted).abs().item() / max(wanted.abs().item(), 1e-9)
+        problems.unless(far < 1e-4, f"gradient of the weights differs from finite differences, by {far:.1g} relative")
 
 
 def _plain_loop(network: Network, x: Tensor) -> tuple[Tensor, dict[tuple[int, str, int], Tensor]]:

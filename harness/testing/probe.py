@@ -8,13 +8,11 @@ import torch
 from harness.data import Streams
 from harness.experiment import Experiment
 from harness.plugins import registry
-from harness.probes import Moment, Probe
+from harness.probes import Moment, Probe, fault
 from harness.run import build
 from harness.settings import Settings
 from harness.tables import COLUMNS
 from harness.testing._problems import Problems, check_registration, small_runs
-
-RESERVED = {"run_id", "step"}
 
 
 def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:
@@ -55,16 +53,9 @@ def _check_measured(problems: Problems, probe: Probe, made: list[Settings]) -> N
     before = moment.network.flat.clone()
     found = probe.measure(moment)
     problems.unless(torch.equal(before, moment.network.flat), "measure changes the weights of the network")
-    if not problems.unless(
-        isinstance(found, pd.DataFrame) and "member" in found,
-        "measure returns no table with a column member; valid: a DataFrame with one",
-    ):
+    if problem := fault(probe, found, len(made)):
+        problems.unless(False, problem)
         return
-    problems.unless(found["member"].isin(range(len(made))).all(), f"member outside of 0 to {len(made) - 1}")
-    if clash := RESERVED & set(found):
-        problems.unless(False, f"columns {sorted(clash)} are filled by the harness")
-    if probe.adds == "columns":
-        problems.unless(found["member"].is_unique, "adds columns, but gives a member several rows")
     problems.unless(found.equals(probe.measure(_moment(made))), "measure is not the same twice")
     alone = probe.measure(_moment(made[:1]))
     mine = found[found["member"] == 0].reset_index(drop=True)
