@@ -358,3 +358,14 @@ def test_accuracy_by_option_joins_the_means_of_each_cell_where_an_option_varies(
     means = [line for line in axis.lines if line.get_linestyle() == "-" and line.get_color() == COLOURS["rnn"]]
     np.testing.assert_allclose(means[-1].get_ydata(), [0.9, 0.3])
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
+
+
+def test_accuracy_by_option_draws_the_chance_of_each_value() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=(0, 1, 2, 3))
+    runs = tables.runs.assign(**{"experiment.pairs": [1, 1, 2, 3]}, chance=[0.25, 0.25, 0.0625, 0.031])
+    drawn = draw("accuracy_by_option", Tables({**tables, "runs": runs}))
+    assert drawn is not None
+    segments = [np.asarray(line.get_xydata()) for line in drawn.axes[0].lines if line.get_linestyle() == "--"]
+    assert [segment[:, 1].tolist() for segment in segments] == [[0.25] * 2, [0.0625] * 2, [0.031] * 2]
+    assert [segment[:, 0].mean() for segment in segments] == [0, 1, 2]
+    assert all(segment[0, 0] > place - 0.5 for place, segment in enumerate(segments))

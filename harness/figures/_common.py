@@ -123,6 +123,18 @@ def grid(axis: Axes) -> None:
     axis.grid(True, color=GREY, linewidth=0.5, alpha=0.35)
 
 
+def chance_levels(axis: Axes, runs: pd.DataFrame) -> None:
+    """A dashed line at every chance level of some runs: it may depend on the length."""
+    for level in runs.chance.dropna().unique():
+        axis.axhline(level, color=ink(), linestyle="--", linewidth=1)
+
+
+def chance_key(runs: pd.DataFrame) -> list[Line2D]:
+    """What the legend says of dashed lines at the chance level; nothing where no run has one."""
+    drawn = runs.chance.notna().any()
+    return [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="chance")] if drawn else []
+
+
 def label_outer(figure: Canvas, x: str, y: str) -> None:
     """Names of the axes at the left and at the lower edge of a grid of panels only."""
     for axis in figure.axes:
