@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -255,6 +256,67 @@ def test_decay_map_writes_the_factor_per_step() -> None:
     assert [text.get_text() for text in panel(drawn, "feedforward").texts] == ["0", "0", "0"]
 
 
+def test_decay_maps_of_different_tables_have_the_same_colours() -> None:
+    mild = draw("decay_map", made_tables(cells=("rnn",), lengths=(10,), scales=(0.9, 1.0)))
+    wild = draw("decay_map", made_tables(cells=("rnn",), lengths=(10,), scales=(0.9, 5.0)))
+    assert mild is not None
+    assert wild is not None
+    first = [drawn.axes[0].collections[0].get_facecolor()[0] for drawn in (mild, wild)]
+    np.testing.assert_array_equal(*first)
+    bar = mild.axes[-1]
+    assert bar.get_ylim() == pytest.approx((-np.log(2), np.log(2)))
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["0.5", "0.6", "0.8", "1", "1.25", "1.6", "2"]
+
+
+def names(drawn: Canvas | None) -> set[str]:
+    """What the legends of a figure name."""
+    assert drawn is not None
+    return {text.get_text() for each in drawn.legends for text in each.get_texts()}
+
+
+@pytest.mark.parametrize(
+    ("figure", "name", "drawn", "missing"),
+    [
+        ("gradient_profile_init", "exactly 0", {"cells": ("feedforward", "rnn")}, {"cells": ("rnn",)}),
+        ("gradient_over_training", "exactly 0", {"cells": ("feedforward", "rnn")}, {"cells": ("rnn",)}),
+        ("gradient_over_training", "not finite", {"factor": lambda cell, scale: np.inf}, {"cells": ("rnn",)}),
+        ("accuracy_map", "not above chance", {}, {"accuracy": lambda *_: 1.0}),
+    ],
+)
+def test_a_legend_names_only_what_is_drawn(
+    figure: str, name: str, drawn: dict[str, Any], missing: dict[str, Any]
+) -> None:
+    assert name in names(draw(figure, made_tables(**drawn)))
+    assert name not in names(draw(figure, made_tables(**missing)))
+
+
+def test_a_legend_names_the_cue_and_chance_only_where_runs_have_one() -> None:
+    tables = made_tables(**SMALL)
+    bare = Tables({**tables, "runs": tables.runs.assign(cue_step=np.nan, chance=np.nan)})
+    for name, word in (("gradient_profile_init", "the cue"), ("learning_curves", "chance")):
+        assert word in names(draw(name, tables))
+        assert word not in names(draw(name, bare))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_single_length_or_weight_scale_is_not_named(name: str) -> None:
+    drawn = draw(name, made_tables(**SMALL))
+    assert drawn is not None
+    said = {axis.get_title() for axis in drawn.axes} | {text.get_text() for axis in drawn.axes for text in axis.texts}
+    said |= {label for axis in drawn.axes for label in (axis.get_xlabel(), axis.get_ylabel())}
+    assert not any("weight scale" in each or each.endswith("steps") for each in said)
+
+
+def test_chance_that_depends_on_the_length_has_a_line_for_each() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10, 20), scales=(1.0,))
+    both = Tables({**tables, "runs": tables.runs.assign(chance=1 / tables.runs.seq_len)})
+    for name, find in (("accuracy_vs_grad_ratio", lambda axes: axes[0]), ("accuracy_map", lambda axes: axes[-1])):
+        drawn = draw(name, both)
+        assert drawn is not None
+        levels = {line.get_ydata()[0] for line in find(drawn.axes).lines if line.get_linestyle() in ("--", "-")}
+        assert levels == ({0.1, 0.05} if name == "accuracy_vs_grad_ratio" else {10, 5})
+
+
 def test_learning_curves_show_the_median_over_seeds() -> None:
     drawn = draw("learning_curves", made_tables(lengths=(40,), cells=("rnn",)))
     assert drawn is not None
@@ -290,7 +352,7 @@ def test_gradient_over_training_shows_the_longest_run_of_the_first_seed() -> Non
     tables = with_gradients(made_tables(cells=("rnn",), scales=(0.9,)), lambda g: g.grad_norm * (1 + g.step))
     drawn = draw("gradient_over_training", tables)
     assert drawn is not None
-    (mesh,) = panel(drawn, "rnn, weight scale 0.9").collections
+    (mesh,) = panel(drawn, "rnn").collections
     lag, step = np.arange(40)[::-1, None], np.array([0, 10, 20])
     np.testing.assert_allclose(mesh.get_array(), lag * np.log10(0.9) + np.log10(1 + step))
     assert drawn.get_supxlabel() == "40 steps, one run each: seed 0"

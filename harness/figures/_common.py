@@ -80,7 +80,10 @@ def settled(figure: Canvas) -> Canvas:
 def panels(
     runs: pd.DataFrame, share_y: Literal["row", "all"] = "row"
 ) -> tuple[Canvas, list[tuple[Axes, pd.DataFrame]]]:
-    """A grid of panels, a row per length and a column per weight scale, each with its runs (see `that_fit`)."""
+    """A grid of panels, a row per length and a column per weight scale, each with its runs (see `that_fit`).
+
+    Lengths and weight scales are named where there are several: a single one tells no panels apart.
+    """
     lengths, scales = sorted(runs.seq_len.unique()), sorted(runs.weight_scale.unique())
     figure = canvas(1.2 + 3.1 * len(scales), 1.0 + 2.3 * len(lengths))
     axes = figure.subplots(len(lengths), len(scales), squeeze=False, sharex="row", sharey=share_y)
@@ -90,9 +93,9 @@ def panels(
         for j, scale in enumerate(scales):
             axis = axes[i][j]
             grid(axis)
-            if i == 0:
+            if i == 0 and len(scales) > 1:
                 axis.set_title(f"weight scale {scale:g}")
-            if j == len(scales) - 1:
+            if j == len(scales) - 1 and len(lengths) > 1:
                 axis.annotate(
                     f"{length} steps", (1.02, 0.5), xycoords="axes fraction", rotation=-90, va="center", ha="left"
                 )
@@ -148,6 +151,17 @@ def tiles(groups: pd.DataFrame, cell: str, column: str) -> pd.DataFrame:
     """A cell's values, a row per length and a column per weight scale of all cells: maps side by side share rows."""
     table = groups[groups.cell == cell].pivot(index="seq_len", columns="weight_scale", values=column)
     return table.reindex(index=sorted(groups.seq_len.unique()), columns=sorted(groups.weight_scale.unique()))
+
+
+def name_tiles(axis: Axes, groups: pd.DataFrame) -> None:
+    """Names of a map's columns and rows where there are several: a single one tells no tiles apart."""
+    axis.tick_params(rotation=0, length=0)
+    axis.set(xlabel="weight scale", ylabel="steps")
+    if groups.weight_scale.nunique() == 1:
+        axis.set(xlabel="", xticks=[])
+    if groups.seq_len.nunique() == 1:
+        axis.set(ylabel="", yticks=[])
+    crowd(axis)
 
 
 def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
