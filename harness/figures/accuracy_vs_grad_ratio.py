@@ -46,8 +46,8 @@ class AccuracyVsGradRatio(Figure):
         "step (to the right: more), and how often the trained network is right. Left before training: can one tell "
         "in advance who will learn? Right after it. A run whose cue receives exactly nothing stands at 0, beyond a "
         "grey line at the left edge; one whose cue receives infinitely much at inf, beyond a grey line at the right "
-        "edge. A dotted line marks a ratio of 1: the cue receives as much as the last step. A dashed line is the "
-        "chance level; where it depends on the length, there are several."
+        "edge. Where a ratio of 1 is in view, a dotted line marks it: the cue receives as much as the last step. A "
+        "dashed line is the chance level; where it depends on the length, there are several."
     )
     order: ClassVar[int] = 70
 
