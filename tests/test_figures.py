@@ -243,9 +243,7 @@ def test_what_is_written_in_a_tile_can_be_read(name: str) -> None:
 
 def contrast(*colours: tuple[float, float, float]) -> float:
     """The contrast of two colours by WCAG 2."""
-    parts = np.asarray(colours)
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    low, high = np.sort(linear @ [0.2126, 0.7152, 0.0722])
+    low, high = np.sort(linear(np.asarray(colours)) @ [0.2126, 0.7152, 0.0722])
     return float((high + 0.05) / (low + 0.05))
 
 
@@ -392,6 +390,37 @@ def test_colours_belong_to_cells_whatever_else_is_drawn() -> None:
     few, many = palette(["mine", "lstm"]), palette(["mine", "rnn", "lstm"])
     assert few.items() <= many.items()
     assert len(set(palette([*COLOURS, "a", "b", "c"]).values())) == len(COLOURS) + 3
+
+
+SEEN = {
+    "all colours": np.eye(3),
+    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+"""What becomes of linear RGB in the eyes of readers who lack a kind of cone (Machado et al. 2009)."""
+
+
+@pytest.mark.parametrize("eyes", SEEN)
+def test_two_further_cells_are_told_apart_from_all_others(eyes: str) -> None:
+    """By their distance in OKLab, in which black and white are 1 apart."""
+    colours = [*palette([*COLOURS, "a", "b"]).values()]
+    places = oklab(linear(np.array([to_rgb(each) for each in colours])) @ np.transpose(SEEN[eyes]))
+    for own in (-1, -2):
+        others = np.delete(places, own, axis=0)
+        assert np.linalg.norm(others - places[own], axis=1).min() > 0.12
+
+
+def linear(colours: np.ndarray) -> np.ndarray:
+    """Colours of sRGB by the light they send out."""
+    return np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+
+
+def oklab(colours: np.ndarray) -> np.ndarray:
+    """Linear RGB in a space in which distances are what is seen."""
+    cones = [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]]
+    lab = [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]
+    return np.asarray(np.cbrt(colours.clip(0, 1) @ np.transpose(cones)) @ np.transpose(lab))
 
 
 def test_svg_follows_dark_mode_and_png_is_on_white() -> None:

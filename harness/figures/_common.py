@@ -28,7 +28,10 @@ COLOURS = {
 }
 """One colour per built-in cell, told apart by colour-blind readers, on light and on dark pages."""
 
-FURTHER_COLOURS = ["#d16ba5", "#6a8f1f", "#a0683a", "#c2455f", "#4aa3b5"]
+FURTHER_COLOURS = ["#4fbcec", "#8c3050", "#d16ba5", "#6a8f1f", "#a0683a"]
+"""Colours of other cells. The first two are far from all built-in ones, and from each other, for colour-blind readers
+too; there is no room for many that are."""
+
 GREY = "#808489"
 """Grid lines and borders of tiles."""
 
