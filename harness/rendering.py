@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -48,3 +49,10 @@ def svg_and_png(canvas: Canvas) -> tuple[str, bytes]:
     image = io.BytesIO()
     canvas.savefig(image, format="png", facecolor="white", bbox_inches="tight", dpi=DPI)
     return svg, image.getvalue()
+
+
+def width_in_ems(svg: str) -> float:
+    """The width of a picture made by `svg_and_png`, in units of the size of its type."""
+    points = re.search(r'<svg [^>]*?\bwidth="([\d.]+)pt"', svg)
+    assert points is not None
+    return float(points[1]) / STYLE["font.size"]

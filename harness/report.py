@@ -21,9 +21,9 @@ from rich.table import Table
 
 from harness import choices
 from harness.errors import UserError
-from harness.findings import SETTING, factor, findings, finished, spread, summary, versions
+from harness.findings import SETTING, factor, findings, finished, spread, summary, varied_options, versions
 from harness.gather import gather, load
-from harness.gradient_flow import EXPLODING_ABOVE, VANISHING_BELOW
+from harness.glossary import WORDS
 from harness.plugins import PACKAGE, use
 from harness.sections import outcomes, section
 from harness.sweep_plan import missing
@@ -77,15 +77,41 @@ def build(directory: Path, tables: Tables) -> Path:
         "provenance": _provenance(directory),
         "directory": directory,
         "rebuild": shlex.join(["python", "-m", "harness.report", str(directory)]),
-        "below": VANISHING_BELOW,
-        "above": EXPLODING_ABOVE,
+        "words": WORDS,
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PACKAGE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    for name in ("report.md", "report.html"):
+    for name, environment in (
+        ("report.md", _templates(finalize=_without_markup)),
+        ("report.html", _templates(autoescape=True)),
+    ):
         write_text(directory / name, environment.get_template(f"{name}.j2").render(view))
     return directory / "report.html"
+
+
+def _templates(**escaping: Any) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PACKAGE / "templates"), trim_blocks=True, lstrip_blocks=True, **escaping
+    )
+    environment.filters.update(beginning=_beginning, ending=_ending)
+    return environment
+
+
+def _without_markup(value: Any) -> Any:
+    """A value as Markdown text: tags are no tags; quotes stay as they are, unlike in HTML's attributes."""
+    if hasattr(value, "__html__"):  # what the template calls safe
+        return value
+    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _beginning(text: str, most: int) -> str:
+    """The first characters of a text, up to a space where there is one in their second half."""
+    space = text.rfind(" ", most // 2, most + 1)
+    return text[: most if space < 0 else space]
+
+
+def _ending(text: str, most: int) -> str:
+    """The last characters of a text, from a space on where there is one in their first half."""
+    space = text.find(" ", len(text) - most - 1, len(text) - most // 2)
+    return text[len(text) - most if space < 0 else space + 1 :]
 
 
 def _remove_stale(folder: Path, names: set[str]) -> None:
@@ -110,6 +136,7 @@ def _provenance(directory: Path) -> dict[str, Any]:
 def _overview(runs: pd.DataFrame) -> str:
     """``108 runs: 4 cells × 3 lengths × 3 weight scales × 3 seeds``, with commas where it is no such product."""
     words = {"cell": "cells", "seq_len": "lengths", "weight_scale": "weight scales", "seed": "seeds"}
+    words |= {option: f"values of {option.removeprefix('experiment.')}" for option in varied_options(runs)}
     counts = {word: count for key, word in words.items() if (count := runs[key].nunique()) > 1}
     join = " × " if math.prod(counts.values()) == len(runs) else ", "
     varying = join.join(f"{count} {word}" for word, count in counts.items())
@@ -159,13 +186,16 @@ def print_summary(tables: Tables) -> None:
     for version, runs in versions(finished(tables.runs)):
         table = summary(runs)
         table = table[spread(map(float, table.columns), MOST_SCALES)]
-        title = "accuracy by weight scale" + (f", {version}" if version else "")
-        shown = Table("cell", "seq_len", *(f"{scale:g}" for scale in table.columns), title=title)
+        several = len(table.columns) > 1
+        title = ", ".join(["accuracy by weight scale"] * several + [version] * bool(version))
+        heads = [f"{scale:g}" for scale in table.columns] if several else ["accuracy"]
+        shown = Table("cell", "seq_len", *heads, title=title or None)
         for cell, rows in table.groupby(level="cell"):
             for seq_len, row in rows.droplevel("cell").iterrows():
                 shown.add_row(str(cell), str(seq_len), *row)
             shown.add_section()
-        shown.caption = "~ not above chance"
+        if table.map(lambda text: text.startswith("~")).any(axis=None):
+            shown.caption = "~ not above chance"
         console.print(shown)
     for sentence in [*outcomes(tables), *findings(tables)]:
         console.print(f"- {sentence}", markup=False)

@@ -17,7 +17,7 @@ from harness.experiment import Experiment, Verdict
 from harness.figures import Figure
 from harness.findings import SETTING, by_setting, contrast, finished, percent, versions
 from harness.plugins import registry
-from harness.rendering import styled, svg_and_png
+from harness.rendering import styled, svg_and_png, width_in_ems
 from harness.tables import Tables, write_atomically, write_text
 
 MOST_ROWS = 20_000_000
@@ -39,6 +39,11 @@ class Picture:
     version: str
     svg: str = ""
     problem: str = ""
+
+    @property
+    def ems(self) -> float:
+        """Width in ems of the picture's type."""
+        return width_in_ems(self.svg)
 
     @property
     def data_uri(self) -> str:

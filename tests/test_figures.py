@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -242,9 +243,7 @@ def test_what_is_written_in_a_tile_can_be_read(name: str) -> None:
 
 def contrast(*colours: tuple[float, float, float]) -> float:
     """The contrast of two colours by WCAG 2."""
-    parts = np.asarray(colours)
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    low, high = np.sort(linear @ [0.2126, 0.7152, 0.0722])
+    low, high = np.sort(linear(np.asarray(colours)) @ [0.2126, 0.7152, 0.0722])
     return float((high + 0.05) / (low + 0.05))
 
 
@@ -253,6 +252,67 @@ def test_decay_map_writes_the_factor_per_step() -> None:
     assert drawn is not None
     assert [text.get_text() for text in panel(drawn, "rnn").texts] == ["0.9", "1", "1.1"]
     assert [text.get_text() for text in panel(drawn, "feedforward").texts] == ["0", "0", "0"]
+
+
+def test_decay_maps_of_different_tables_have_the_same_colours() -> None:
+    mild = draw("decay_map", made_tables(cells=("rnn",), lengths=(10,), scales=(0.9, 1.0)))
+    wild = draw("decay_map", made_tables(cells=("rnn",), lengths=(10,), scales=(0.9, 5.0)))
+    assert mild is not None
+    assert wild is not None
+    first = [drawn.axes[0].collections[0].get_facecolor()[0] for drawn in (mild, wild)]
+    np.testing.assert_array_equal(*first)
+    bar = mild.axes[-1]
+    assert bar.get_ylim() == pytest.approx((-np.log(2), np.log(2)))
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["0.5", "0.6", "0.8", "1", "1.25", "1.6", "2"]
+
+
+def names(drawn: Canvas | None) -> set[str]:
+    """What the legends of a figure name."""
+    assert drawn is not None
+    return {text.get_text() for each in drawn.legends for text in each.get_texts()}
+
+
+@pytest.mark.parametrize(
+    ("figure", "name", "drawn", "missing"),
+    [
+        ("gradient_profile_init", "exactly 0", {"cells": ("feedforward", "rnn")}, {"cells": ("rnn",)}),
+        ("gradient_over_training", "exactly 0", {"cells": ("feedforward", "rnn")}, {"cells": ("rnn",)}),
+        ("gradient_over_training", "not finite", {"factor": lambda cell, scale: np.inf}, {"cells": ("rnn",)}),
+        ("accuracy_map", "not above chance", {}, {"accuracy": lambda *_: 1.0}),
+    ],
+)
+def test_a_legend_names_only_what_is_drawn(
+    figure: str, name: str, drawn: dict[str, Any], missing: dict[str, Any]
+) -> None:
+    assert name in names(draw(figure, made_tables(**drawn)))
+    assert name not in names(draw(figure, made_tables(**missing)))
+
+
+def test_a_legend_names_the_cue_and_chance_only_where_runs_have_one() -> None:
+    tables = made_tables(**SMALL)
+    bare = Tables({**tables, "runs": tables.runs.assign(cue_step=np.nan, chance=np.nan)})
+    for name, word in (("gradient_profile_init", "the cue"), ("learning_curves", "chance")):
+        assert word in names(draw(name, tables))
+        assert word not in names(draw(name, bare))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_single_length_or_weight_scale_is_not_named(name: str) -> None:
+    drawn = draw(name, made_tables(**SMALL))
+    assert drawn is not None
+    said = {axis.get_title() for axis in drawn.axes} | {text.get_text() for axis in drawn.axes for text in axis.texts}
+    said |= {label for axis in drawn.axes for label in (axis.get_xlabel(), axis.get_ylabel())}
+    assert not any("weight scale" in each or each.endswith("steps") for each in said)
+
+
+def test_chance_that_depends_on_the_length_has_a_line_for_each() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10, 20), scales=(1.0,))
+    both = Tables({**tables, "runs": tables.runs.assign(chance=1 / tables.runs.seq_len)})
+    for name, find in (("accuracy_vs_grad_ratio", lambda axes: axes[0]), ("accuracy_map", lambda axes: axes[-1])):
+        drawn = draw(name, both)
+        assert drawn is not None
+        levels = {line.get_ydata()[0] for line in find(drawn.axes).lines if line.get_linestyle() in ("--", "-")}
+        assert levels == ({0.1, 0.05} if name == "accuracy_vs_grad_ratio" else {10, 5})
 
 
 def test_learning_curves_show_the_median_over_seeds() -> None:
@@ -290,7 +350,7 @@ def test_gradient_over_training_shows_the_longest_run_of_the_first_seed() -> Non
     tables = with_gradients(made_tables(cells=("rnn",), scales=(0.9,)), lambda g: g.grad_norm * (1 + g.step))
     drawn = draw("gradient_over_training", tables)
     assert drawn is not None
-    (mesh,) = panel(drawn, "rnn, weight scale 0.9").collections
+    (mesh,) = panel(drawn, "rnn").collections
     lag, step = np.arange(40)[::-1, None], np.array([0, 10, 20])
     np.testing.assert_allclose(mesh.get_array(), lag * np.log10(0.9) + np.log10(1 + step))
     assert drawn.get_supxlabel() == "40 steps, one run each: seed 0"
@@ -332,6 +392,37 @@ def test_colours_belong_to_cells_whatever_else_is_drawn() -> None:
     assert len(set(palette([*COLOURS, "a", "b", "c"]).values())) == len(COLOURS) + 3
 
 
+SEEN = {
+    "all colours": np.eye(3),
+    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+"""What becomes of linear RGB in the eyes of readers who lack a kind of cone (Machado et al. 2009)."""
+
+
+@pytest.mark.parametrize("eyes", SEEN)
+def test_two_further_cells_are_told_apart_from_all_others(eyes: str) -> None:
+    """By their distance in OKLab, in which black and white are 1 apart."""
+    colours = [*palette([*COLOURS, "a", "b"]).values()]
+    places = oklab(linear(np.array([to_rgb(each) for each in colours])) @ np.transpose(SEEN[eyes]))
+    for own in (-1, -2):
+        others = np.delete(places, own, axis=0)
+        assert np.linalg.norm(others - places[own], axis=1).min() > 0.12
+
+
+def linear(colours: np.ndarray) -> np.ndarray:
+    """Colours of sRGB by the light they send out."""
+    return np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+
+
+def oklab(colours: np.ndarray) -> np.ndarray:
+    """Linear RGB in a space in which distances are what is seen."""
+    cones = [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]]
+    lab = [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]
+    return np.asarray(np.cbrt(colours.clip(0, 1) @ np.transpose(cones)) @ np.transpose(lab))
+
+
 def test_svg_follows_dark_mode_and_png_is_on_white() -> None:
     with styled():
         drawn = figure("accuracy_map").draw(made_tables())
@@ -358,3 +449,14 @@ def test_accuracy_by_option_joins_the_means_of_each_cell_where_an_option_varies(
     means = [line for line in axis.lines if line.get_linestyle() == "-" and line.get_color() == COLOURS["rnn"]]
     np.testing.assert_allclose(means[-1].get_ydata(), [0.9, 0.3])
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
+
+
+def test_accuracy_by_option_draws_the_chance_of_each_value() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=(0, 1, 2, 3))
+    runs = tables.runs.assign(**{"experiment.pairs": [1, 1, 2, 3]}, chance=[0.25, 0.25, 0.0625, 0.031])
+    drawn = draw("accuracy_by_option", Tables({**tables, "runs": runs}))
+    assert drawn is not None
+    segments = [np.asarray(line.get_xydata()) for line in drawn.axes[0].lines if line.get_linestyle() == "--"]
+    assert [segment[:, 1].tolist() for segment in segments] == [[0.25] * 2, [0.0625] * 2, [0.031] * 2]
+    assert [segment[:, 0].mean() for segment in segments] == [0, 1, 2]
+    assert all(segment[0, 0] > place - 0.5 for place, segment in enumerate(segments))

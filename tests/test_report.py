@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import harness
 from harness import plugins, report, sections
 from harness.figures import Figure
 from harness.findings import findings
+from harness.glossary import WORDS
 from harness.plugins import registry
 from harness.tables import Tables, write_tables
 from tests.made_tables import made_tables
@@ -90,6 +92,33 @@ def test_what_runs_say_is_text_and_not_markup(built: Path) -> None:
     assert "today I make &lt;b&gt;ribs&lt;/b&gt;" in page
 
 
+def test_markdown_escapes_markup_and_nothing_else(tmp_path: Path) -> None:
+    tables = made_tables(cells=("rnn",), lengths=(8,), scales=(1.0,), seeds=(0,), status="failed")
+    report.build(tmp_path, Tables({**tables, "runs": tables.runs.assign(reason="KeyError: 'x' & \"<b>\"")}))
+    assert "KeyError: 'x' &amp; \"&lt;b&gt;\"" in (tmp_path / "report.md").read_text("utf-8")
+
+
+def test_page_and_markdown_explain_the_same_words(built: Path) -> None:
+    page, markdown = html(built), (built / "report.md").read_text("utf-8")
+    for term, text in WORDS:
+        assert f"<dt>{term}</dt>\n    <dd>{escape(text, quote=False)}</dd>" in page.replace("&#39;", "'")
+        assert f"- **{term}**: {text}\n" in markdown
+    assert {"loss", "solved", "horizon"} <= {term for term, _ in WORDS}
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning", "ending"),
+    [
+        ("fry the aubergine, then serve it", "fry the", "serve it"),
+        ("今天我要做红烧排骨和辣子鸡然后再做一碗汤", "今天我要做红烧排骨和", "子鸡然后再做一碗汤"),
+        ("a spacelesswordthatgoeson b", "a spaceles", "tgoeson b"),
+    ],
+)
+def test_long_samples_are_cut_at_spaces_where_there_are_any(text: str, beginning: str, ending: str) -> None:
+    assert report._beginning(text, 10) == beginning
+    assert report._ending(text, 9) == ending
+
+
 def test_every_run_is_in_the_table_and_only_settings_that_vary(built: Path) -> None:
     page = html(built)
     assert page.count("<tr class=") == 55
@@ -113,6 +142,26 @@ def test_the_overview_multiplies_only_what_is_a_product() -> None:
     runs = made_tables(cells=("rnn", "lstm"), lengths=(8,)).runs
     assert report._overview(runs) == "12 runs: 2 cells × 3 weight scales × 2 seeds"
     assert report._overview(runs.iloc[1:]) == "11 runs: 2 cells, 3 weight scales, 2 seeds"
+
+
+def test_the_overview_counts_the_values_of_an_option_of_the_task() -> None:
+    made = made_tables(cells=("rnn", "lstm"), lengths=(8,), scales=(1.0,)).runs
+    runs = pd.concat([made.assign(**{"experiment.waits": waits}) for waits in (1, 2, 3)])
+    assert report._overview(runs) == "12 runs: 2 cells × 2 seeds × 3 values of waits"
+
+
+def test_the_terminal_names_weight_scales_and_guessing_only_where_there_are_such(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report.print_summary(made_tables())
+    both = capsys.readouterr().out
+    assert "accuracy by weight scale" in both
+    assert "~ not above chance" in both
+    report.print_summary(made_tables(cells=("rnn", "lstm"), lengths=(8,), scales=(1.0,)))
+    neither = capsys.readouterr().out.partition("- ")[0]
+    assert "100 %" in neither
+    assert "weight scale" not in neither
+    assert "~" not in neither
 
 
 def test_the_markdown_gives_the_command_as_it_was_typed(tmp_path: Path) -> None:
@@ -289,6 +338,19 @@ def test_chromium_shows_the_page_whole_without_errors_or_requests(built: Path, b
     sizes = browser.execute_script("return [...document.images].map(image => [image.complete, image.naturalWidth])")
     assert len(sizes) == len(FIGURES)
     assert all(complete and width > 0 for complete, width in sizes)
+
+
+@pytest.mark.slow
+def test_pictures_have_type_of_the_size_of_the_text_or_the_width_of_the_column(built: Path, browser: Any) -> None:
+    browser.set_window_size(1200, 1000)
+    browser.get((built / "report.html").as_uri())
+    widths = "return [...document.querySelectorAll('figure img')].map(image => [image.width, image.naturalWidth,"
+    found = browser.execute_script(widths + "image.closest('figure').clientWidth])")
+    assert len(found) == len(FIGURES)
+    for width, natural, column in found:
+        # Type of 10 points is 13.3 pixels by itself, and 16 here.
+        assert width == pytest.approx(min(1.2 * natural, column), abs=2)
+    assert any(width < column for width, _, column in found)
 
 
 @pytest.mark.slow

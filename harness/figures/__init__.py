@@ -7,7 +7,10 @@ from typing import ClassVar
 
 from matplotlib.figure import Figure as Canvas
 
+from harness.figures._common import palette
 from harness.tables import Tables
+
+__all__ = ["Figure", "palette"]
 
 
 class Figure(ABC):

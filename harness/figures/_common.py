@@ -28,7 +28,10 @@ COLOURS = {
 }
 """One colour per built-in cell, told apart by colour-blind readers, on light and on dark pages."""
 
-FURTHER_COLOURS = ["#d16ba5", "#6a8f1f", "#a0683a", "#c2455f", "#4aa3b5"]
+FURTHER_COLOURS = ["#4fbcec", "#8c3050", "#d16ba5", "#6a8f1f", "#a0683a"]
+"""Colours of other cells. The first two are far from all built-in ones, and from each other, for colour-blind readers
+too; there is no room for many that are."""
+
 GREY = "#808489"
 """Grid lines and borders of tiles."""
 
@@ -80,7 +83,10 @@ def settled(figure: Canvas) -> Canvas:
 def panels(
     runs: pd.DataFrame, share_y: Literal["row", "all"] = "row"
 ) -> tuple[Canvas, list[tuple[Axes, pd.DataFrame]]]:
-    """A grid of panels, a row per length and a column per weight scale, each with its runs (see `that_fit`)."""
+    """A grid of panels, a row per length and a column per weight scale, each with its runs (see `that_fit`).
+
+    Lengths and weight scales are named where there are several: a single one tells no panels apart.
+    """
     lengths, scales = sorted(runs.seq_len.unique()), sorted(runs.weight_scale.unique())
     figure = canvas(1.2 + 3.1 * len(scales), 1.0 + 2.3 * len(lengths))
     axes = figure.subplots(len(lengths), len(scales), squeeze=False, sharex="row", sharey=share_y)
@@ -90,9 +96,9 @@ def panels(
         for j, scale in enumerate(scales):
             axis = axes[i][j]
             grid(axis)
-            if i == 0:
+            if i == 0 and len(scales) > 1:
                 axis.set_title(f"weight scale {scale:g}")
-            if j == len(scales) - 1:
+            if j == len(scales) - 1 and len(lengths) > 1:
                 axis.annotate(
                     f"{length} steps", (1.02, 0.5), xycoords="axes fraction", rotation=-90, va="center", ha="left"
                 )
@@ -123,6 +129,18 @@ def grid(axis: Axes) -> None:
     axis.grid(True, color=GREY, linewidth=0.5, alpha=0.35)
 
 
+def chance_levels(axis: Axes, runs: pd.DataFrame) -> None:
+    """A dashed line at every chance level of some runs: it may depend on the length."""
+    for level in runs.chance.dropna().unique():
+        axis.axhline(level, color=ink(), linestyle="--", linewidth=1)
+
+
+def chance_key(runs: pd.DataFrame) -> list[Line2D]:
+    """What the legend says of dashed lines at the chance level; nothing where no run has one."""
+    drawn = runs.chance.notna().any()
+    return [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="chance")] if drawn else []
+
+
 def label_outer(figure: Canvas, x: str, y: str) -> None:
     """Names of the axes at the left and at the lower edge of a grid of panels only."""
     for axis in figure.axes:
@@ -136,6 +154,17 @@ def tiles(groups: pd.DataFrame, cell: str, column: str) -> pd.DataFrame:
     """A cell's values, a row per length and a column per weight scale of all cells: maps side by side share rows."""
     table = groups[groups.cell == cell].pivot(index="seq_len", columns="weight_scale", values=column)
     return table.reindex(index=sorted(groups.seq_len.unique()), columns=sorted(groups.weight_scale.unique()))
+
+
+def name_tiles(axis: Axes, groups: pd.DataFrame) -> None:
+    """Names of a map's columns and rows where there are several: a single one tells no tiles apart."""
+    axis.tick_params(rotation=0, length=0)
+    axis.set(xlabel="weight scale", ylabel="steps")
+    if groups.weight_scale.nunique() == 1:
+        axis.set(xlabel="", xticks=[])
+    if groups.seq_len.nunique() == 1:
+        axis.set(ylabel="", yticks=[])
+    crowd(axis)
 
 
 def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -> None:

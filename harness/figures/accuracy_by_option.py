@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 
 from harness.figures import Figure
-from harness.figures._common import canvas, grid, ink, legend, palette, settled
+from harness.figures._common import canvas, chance_key, grid, ink, legend, palette, settled
 from harness.findings import finished, varied_options
 from harness.tables import Tables
 
@@ -19,7 +21,7 @@ class AccuracyByOption(Figure):
     title: ClassVar[str] = "What the option of the task changes"
     caption: ClassVar[str] = (
         "Share of right answers after the training, by the option of the experiment that the sweep varies. A mark is a "
-        "run, a line joins the means of a cell; the dashed line is the chance level."
+        "run, a line joins the means of a cell. A dashed line across a value of the option is the chance level there."
     )
     order: ClassVar[int] = 15
     across_versions: ClassVar[bool] = True
@@ -38,22 +40,34 @@ class AccuracyByOption(Figure):
             for column, length in enumerate(lengths):
                 axis = axes[row][column]
                 grid(axis)
-                for place, (cell, colour) in enumerate(colours.items()):
-                    own = runs[(runs.seq_len == length) & (runs.cell == cell)].dropna(subset=option)
-                    if not len(own):
-                        continue
-                    # Cells stand side by side, so that equal accuracies do not hide each other.
-                    x = own[option].map(values.index) + 0.08 * (place - (len(colours) - 1) / 2)
-                    axis.plot(x, own.accuracy, "o", color=colour, markersize=4, alpha=0.6)
-                    means = own.assign(x=x).groupby("x").accuracy.mean()
-                    axis.plot(means.index, means, color=colour)
-                here = runs[runs.seq_len == length]
-                if len(here):
-                    axis.axhline(here.chance.mean(), color=ink(), linestyle="--", linewidth=1)
+                here = runs[runs.seq_len == length].dropna(subset=option)
+                _cells(axis, here, option, values, colours)
+                _chance(axis, here, option, values)
                 axis.set_xticks(np.arange(len(values)), [str(value) for value in values])
                 axis.set(ylim=(-0.03, 1.03), xlim=(-0.5, len(values) - 0.5), xlabel=option)
-                if row == 0:
+                if row == 0 and len(lengths) > 1:
                     axis.set_title(f"{length} steps")
             axes[row][0].set_ylabel("accuracy")
-        legend(figure, [*runs.cell], [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="chance")])
+        legend(figure, [*runs.cell], chance_key(runs))
         return settled(figure)
+
+
+def _cells(axis: Axes, runs: pd.DataFrame, option: str, values: Sequence[object], colours: dict[str, str]) -> None:
+    """Every run as a mark, the means of each cell as a line."""
+    for place, (cell, colour) in enumerate(colours.items()):
+        own = runs[runs.cell == cell]
+        if not len(own):
+            continue
+        # Cells stand side by side, so that equal accuracies do not hide each other.
+        x = own[option].map(values.index) + 0.08 * (place - (len(colours) - 1) / 2)
+        axis.plot(x, own.accuracy, "o", color=colour, markersize=4, alpha=0.6)
+        means = own.assign(x=x).groupby("x").accuracy.mean()
+        axis.plot(means.index, means, color=colour)
+
+
+def _chance(axis: Axes, runs: pd.DataFrame, option: str, values: Sequence[object]) -> None:
+    """A dashed segment at every value; several where another option changes the chance, too."""
+    levels = runs[[option, "chance"]].dropna().drop_duplicates()
+    for value, level in levels.itertuples(index=False):
+        place = values.index(value)
+        axis.plot([place - 0.35, place + 0.35], [level, level], color=ink(), linestyle="--", linewidth=1)

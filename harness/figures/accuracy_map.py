@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch, Rectangle
 
@@ -14,9 +16,9 @@ from harness.figures._common import (
     MOST_TILES,
     averaged_over,
     canvas,
-    crowd,
     in_order,
     ink,
+    name_tiles,
     note,
     settled,
     that_fit,
@@ -34,9 +36,10 @@ class AccuracyMap(Figure):
     name: ClassVar[str] = "accuracy_map"
     title: ClassVar[str] = "Who knows the answer"
     caption: ClassVar[str] = (
-        "Share of right answers on sequences that were not in the training, in percent, averaged over the runs: one "
-        "map per cell, longer sequences further down. Hatched: not above chance, that is within three standard errors "
-        "of it, so that guessing explains it. The line in the colour bar is the chance level; –: no result."
+        "Share of right answers on sequences that were not in the training, in percent, as a mean over the "
+        "runs: one map per cell, longer sequences further down. A hatched tile is not above chance, that is within "
+        "three standard errors of it, so that guessing explains it. A line in the colour bar is the chance level, "
+        "several are those of different lengths. –: no result."
     )
     order: ClassVar[int] = 30
 
@@ -62,19 +65,27 @@ class AccuracyMap(Figure):
             for i, j in zip(*(guessing == True).to_numpy().nonzero(), strict=True):  # noqa: E712 -- missing is not true
                 tile = Rectangle((j, i), 1, 1, fill=False, hatch="///", edgecolor=(1, 1, 1, 0.45), linewidth=0)
                 axis.add_patch(tile)
-            axis.set(title=cell, xlabel="weight scale", ylabel="steps" if axis is axes[0] else "")
-            axis.tick_params(rotation=0, length=0)
-            crowd(axis)
+            axis.set_title(cell)
+            name_tiles(axis, groups)
+            axis.label_outer()
         bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label="accuracy (%)", fraction=0.03)
-        bar.ax.axhline(100 * groups.chance.mean(), color="#ffffff", linewidth=2)
-        bar.ax.annotate(
-            "chance", (0, 100 * groups.chance.mean()), (-4, 0), textcoords="offset points", ha="right", va="center",
-            fontsize=8,
-        )  # fmt: skip
-        hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="not above chance")
-        figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
+        _chance(bar.ax, 100 * groups.chance.dropna())
+        if groups.guessing.any():
+            hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="not above chance")
+            figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
         note(figure, averaged_over(runs), remark)
         return settled(figure)
+
+
+def _chance(bar: Axes, levels: pd.Series) -> None:
+    """Lines in the colour bar, named once."""
+    for level in levels.unique():
+        bar.axhline(level, color="#ffffff", linewidth=2)
+    if len(levels):
+        middle = (levels.min() + levels.max()) / 2
+        bar.annotate(
+            "chance", (0, middle), (-4, 0), textcoords="offset points", ha="right", va="center", fontsize=8
+        )  # fmt: skip
 
 
 def _percent(value: float) -> str:

@@ -13,6 +13,7 @@ from harness.figures import Figure
 from harness.figures._common import (
     GREY,
     canvas,
+    chance_levels,
     decades,
     grid,
     ink,
@@ -43,8 +44,10 @@ class AccuracyVsGradRatio(Figure):
     caption: ClassVar[str] = (
         "Every run is a point: how much gradient reaches the step that holds the information, relative to the last "
         "step (to the right: more), and how often the trained network is right. Left before training: can one tell "
-        "in advance who will learn? Right after it. Points beyond the grey line at the left edge receive exactly "
-        "nothing, beyond the one at the right edge infinitely much; the dashed line is the chance level."
+        "in advance who will learn? Right after it. A run whose cue receives exactly nothing stands at 0, beyond a "
+        "grey line at the left edge; one whose cue receives infinitely much at inf, beyond a grey line at the right "
+        "edge. Where a ratio of 1 is in view, a dotted line marks it: the cue receives as much as the last step. A "
+        "dashed line is the chance level; where it depends on the length, there are several."
     )
     order: ClassVar[int] = 70
 
@@ -83,7 +86,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, runs: pd.DataFrame, column: str, lege
         hue="cell", hue_order=list(colours), palette=colours, **markers, ax=axis, s=8 if many else 42,
         alpha=0.3 if many else 0.75, linewidth=0, legend="full" if legend else False, rasterized=many,
     )  # fmt: skip
-    axis.axhline(runs.chance.mean(), color=ink(), linestyle="--", linewidth=1)
+    chance_levels(axis, runs)
     grid(axis)
 
 

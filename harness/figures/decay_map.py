@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure as Canvas
 
@@ -14,8 +13,8 @@ from harness.figures._common import (
     MOST_TILES,
     averaged_over,
     canvas,
-    crowd,
     in_order,
+    name_tiles,
     note,
     settled,
     that_fit,
@@ -26,8 +25,15 @@ from harness.figures._common import (
 from harness.findings import by_setting, finished
 from harness.tables import Tables
 
-WIDEST = np.log(1.5)
-"""Largest |log factor| of the colour scale: one extreme setting shall not bleach all others."""
+TICKS = (0.5, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0)
+"""Factors named in the colour bar."""
+
+WIDEST = np.log(TICKS[-1])
+"""Largest |log factor| of the colour scale, the same in all maps so that they can be compared.
+
+Of the networks of the shipped studies, before and after training, 97 % are within it. At 0.5, a thousandth is left
+after ten steps.
+"""
 
 
 class DecayMap(Figure):
@@ -36,9 +42,10 @@ class DecayMap(Figure):
     name: ClassVar[str] = "decay_map"
     title: ClassVar[str] = "Vanishing or exploding: the factor per step"
     caption: ClassVar[str] = (
-        "What the gradient is multiplied by, on average, on its way back over one step. Blue vanishes, red explodes, "
-        "white (1, marked in the colour bar) keeps it. Above before training, below after it. 0: no gradient reaches "
-        "any earlier step; –: no factor can be told."
+        "What the gradient is multiplied by, on average, on its way back over one step, as a median over the "
+        "runs. Blue vanishes, red explodes, white (1, marked in the colour bar) keeps it; beyond 0.5 and 2 the colour "
+        "stays the same. Above before training, below after it. 0: no gradient reaches any earlier step; –: no factor "
+        "can be told."
     )
     order: ClassVar[int] = 40
 
@@ -54,32 +61,25 @@ class DecayMap(Figure):
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 2 * (0.4 + 0.5 * lengths))
         size = tile_font(figure, len(cells) * (scales + 1))
         axes = figure.subplots(2, len(cells), squeeze=False, sharey=True, sharex="col")
-        limit = _limit(groups)
         for row, (column, when) in enumerate((("rate_init", "before"), ("rate", "after"))):
             for axis, cell in zip(axes[row], cells, strict=True):
                 rates = tiles(groups, cell, column).astype(float)
                 sns.heatmap(
-                    rates.clip(-limit, limit), ax=axis, vmin=-limit, vmax=limit, cmap="RdBu_r", cbar=False,
+                    rates.clip(-WIDEST, WIDEST), ax=axis, vmin=-WIDEST, vmax=WIDEST, cmap="RdBu_r", cbar=False,
                     linewidths=0.5, linecolor=GREY,
                 )  # fmt: skip
                 write_in_tiles(axis, rates.map(_factor), size)
-                axis.set(title=cell if row == 0 else "", xlabel="weight scale" if row else "", ylabel="")
-                axis.tick_params(rotation=0, length=0)
-                crowd(axis)
-            axes[row][0].set_ylabel(f"{when} training\nsteps")
-        bar = figure.colorbar(axes[0][0].collections[0], ax=axes, label="factor per step", fraction=0.03)
-        ticks = np.linspace(-limit, limit, 5)
-        bar.set_ticks(list(ticks), labels=[f"{np.exp(tick):.2f}" for tick in ticks])
+                axis.set_title(cell if row == 0 else "")
+                name_tiles(axis, groups)
+                axis.label_outer()
+            axes[row][0].set_ylabel(f"{when}\ntraining\n{axes[row][0].get_ylabel()}".rstrip())
+        bar = figure.colorbar(
+            axes[0][0].collections[0], ax=axes, label="factor per step", fraction=0.03, extend="both"
+        )  # fmt: skip
+        bar.set_ticks(list(np.log(TICKS)), labels=[f"{tick:g}" for tick in TICKS])
         bar.ax.axhline(0, color="#000000", linewidth=2)
         note(figure, averaged_over(runs), remark)
         return settled(figure)
-
-
-def _limit(groups: pd.DataFrame) -> float:
-    """The largest |log factor| in the tables, between 0.05 and `WIDEST`."""
-    rates = groups[["rate_init", "rate"]].to_numpy(dtype=np.float64)
-    finite = np.abs(rates[np.isfinite(rates)])
-    return float(np.clip(finite.max() if len(finite) else 0.0, 0.05, WIDEST))
 
 
 def _factor(rate: float) -> str:

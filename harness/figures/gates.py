@@ -45,25 +45,27 @@ class Gates(Figure):
         best = runs[runs.seq_len == runs.seq_len.max()].drop_duplicates("cell")
         if not len(best):
             return None
+        several = runs.weight_scale.nunique() > 1
         steps = int(best.seq_len.max())
         figure = canvas(1.5 + len(best) * float(np.clip(0.22 * steps, 4.5, 8)), 4.8)
         axes = figure.subplots(2, len(best), squeeze=False, height_ratios=[1, 1], sharex="col")
         for column, (_, run) in enumerate(best.iterrows()):
             rows = tables["gates"][tables["gates"].run_id == run.run_id]
             rows = rows[(rows.step == rows.step.max()) & (rows.layer == 1) & (rows["sample"] == 0)]
-            _gates(axes[0][column], rows, run, last=column == len(best) - 1)
+            _gates(axes[0][column], rows, run, last=column == len(best) - 1, named=several)
             _gradient(axes[1][column], rows, run)
         return settled(figure)
 
 
-def _gates(axis: Axes, rows: pd.DataFrame, run: pd.Series, last: bool) -> None:
+def _gates(axis: Axes, rows: pd.DataFrame, run: pd.Series, last: bool, named: bool) -> None:
+    """Gates over steps; the weight scale is named where the sweep has several."""
     table = (
         rows.pivot(index="gate", columns="t", values="mean")
         .astype(float)
         .reindex([gate for gate in NAMES if gate in {*rows.gate}])
     )
     sns.heatmap(table, ax=axis, vmin=0, vmax=1, cmap="viridis", cbar=last, cbar_kws={"label": "mean gate value"})
-    axis.set(title=f"{run.cell}, weight scale {run.weight_scale:g}", xlabel="", ylabel="")
+    axis.set(title=run.cell + (f", weight scale {run.weight_scale:g}" if named else ""), xlabel="", ylabel="")
     axis.set_yticks(np.arange(len(table)) + 0.5, [NAMES[gate] for gate in table.index], rotation=0)
 
 

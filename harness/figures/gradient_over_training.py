@@ -49,13 +49,13 @@ class GradientOverTraining(Figure):
         if not len(rows):
             return None
         cells, scales = in_order([*rows.cell]), sorted(rows.weight_scale.unique())
-        norm = _scale(rows.grad_norm.to_numpy(dtype=np.float64))
+        norm = _scale(norms := rows.grad_norm.to_numpy(dtype=np.float64))
         figure = canvas(1.8 + 2.9 * len(scales), 1.3 + 1.7 * len(cells))
         axes = figure.subplots(len(cells), len(scales), squeeze=False, sharex=True, sharey=True)
         for i, cell in enumerate(cells):
             for j, scale in enumerate(scales):
                 own = rows[(rows.cell == cell) & (rows.weight_scale == scale)]
-                axes[i][j].set_title(f"{cell}, weight scale {scale:g}", fontsize=9)
+                axes[i][j].set_title(cell + (f", weight scale {scale:g}" if len(scales) > 1 else ""), fontsize=9)
                 if len(own):
                     _panel(axes[i][j], own, norm)
                 else:
@@ -67,10 +67,8 @@ class GradientOverTraining(Figure):
             label="gradient norm, log10",
         )  # fmt: skip
         bar.ax.tick_params(labelsize=8)
-        figure.legend(
-            handles=[Patch(color=ZERO_COLOUR, label="exactly 0"), Patch(color=LOST_COLOUR, label="not finite")],
-            loc="outside upper right", ncols=2, frameon=False,
-        )  # fmt: skip
+        if key := _key(norms):
+            figure.legend(handles=key, loc="outside upper right", ncols=2, frameon=False)
         note(figure, _which(runs), remark)
         return settled(figure)
 
@@ -81,6 +79,15 @@ def _scale(norms: NDArray[np.float64]) -> Normalize:
     known = exponents[np.isfinite(exponents)]
     low, high = np.quantile(known, [0.02, 0.98]) if len(known) else (-1.0, 0.0)
     return Normalize(float(low), float(max(high, low + 1e-3)))
+
+
+def _key(norms: NDArray[np.float64]) -> list[Patch]:
+    """What the colours outside the scale mean, of those that are drawn."""
+    drawn = {
+        "exactly 0": (ZERO_COLOUR, (norms == 0).any()),
+        "not finite": (LOST_COLOUR, not np.isfinite(norms).all()),
+    }
+    return [Patch(color=colour, label=label) for label, (colour, any_such) in drawn.items() if any_such]
 
 
 def _which(runs: pd.DataFrame) -> str:

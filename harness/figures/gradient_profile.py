@@ -32,9 +32,9 @@ from harness.tables import Tables
 HOW_TO_READ = (
     "Read from left to right as the error travels back in time: the lag is the distance from the end of the sequence. "
     "A straight line down loses the same share at every step; a flat line loses nothing. Lines are medians over the "
-    "runs, bands reach from the smallest to the largest, if need be beyond the panel; the dotted line marks the step "
-    "that holds what has to be remembered. Triangles at the lower edge: the gradient is exactly zero there, which no "
-    "logarithm can show."
+    "runs, bands reach from the smallest to the largest, if need be beyond the panel. A dotted line marks the cue, the "
+    "step that holds what has to be remembered; where that step differs between samples, the line stands at its mean. "
+    "A triangle at the lower edge says that the gradient is exactly zero there, which no logarithm can show."
 )
 MOST_ZEROS = 12
 """Most triangles per line: enough to see where the zeros begin."""
@@ -88,17 +88,24 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
         column = row[row.weight_scale == scale]
         for place, cell in enumerate(colours):
             _line(axis, column[column.cell == cell], colours[cell], place)
-        axis.axvline((here.seq_len - here.cue_step.astype(float)).median(), color=ink(), linestyle=":", linewidth=1)
+        if here.cue_step.notna().any():
+            axis.axvline((length - here.cue_step.astype(float)).median(), color=ink(), linestyle=":", linewidth=1)
         if lost := [cell for cell in colours if not column[column.cell == cell].bounded.all()]:
             axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
     label_outer(figure, "lag (steps before the end)", "gradient norm")
-    extra = [
-        Line2D([], [], color=ink(), linestyle=":", linewidth=1, label="the cue"),
-        Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label="exactly 0"),
-    ]
-    legend(figure, [*runs.cell], extra)
+    legend(figure, [*runs.cell], _key(runs, profiles))
     note(figure, averaged_over(runs), remark)
     return settled(figure)
+
+
+def _key(runs: pd.DataFrame, profiles: pd.DataFrame) -> list[Line2D]:
+    """What the legend says beside the cells, of what is drawn."""
+    found = []
+    if runs.cue_step.notna().any():
+        found.append(Line2D([], [], color=ink(), linestyle=":", linewidth=1, label="the cue"))
+    if np.isneginf(profiles.middle).any():
+        found.append(Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label="exactly 0"))
+    return found
 
 
 def _scale(axis: Axes, profiles: pd.DataFrame) -> None:

@@ -5,10 +5,20 @@ from typing import ClassVar
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 
 from harness.figures import Figure
-from harness.figures._common import averaged_over, ink, label_outer, legend, note, palette, panels, settled, that_fit
+from harness.figures._common import (
+    averaged_over,
+    chance_key,
+    chance_levels,
+    label_outer,
+    legend,
+    note,
+    palette,
+    panels,
+    settled,
+    that_fit,
+)
 from harness.figures._rows import over_runs, pieces
 from harness.findings import finished
 from harness.tables import Tables
@@ -42,10 +52,10 @@ class LearningCurves(Figure):
                 own = by_panel.get((here.seq_len.iloc[0], here.weight_scale.iloc[0]), curves.head(0))
                 for cell, colour in colours.items():
                     _line(axis, own[own.cell == cell], colour)
-                axis.axhline(here.chance.mean(), color=ink(), linestyle="--", linewidth=1)
+                chance_levels(axis, here)
             axis.set_ylim(-0.03, 1.03)
         label_outer(figure, "training step", "accuracy")
-        legend(figure, [*runs.cell], [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="chance")])
+        legend(figure, [*runs.cell], chance_key(runs))
         note(figure, averaged_over(runs), remark)
         return settled(figure)
 

@@ -3,7 +3,7 @@
 import seaborn as sns
 from matplotlib.figure import Figure as Canvas
 
-from harness.figures import Figure
+from harness.figures import Figure, palette
 from harness.findings import finished
 from harness.tables import Tables
 
@@ -21,6 +21,7 @@ class LastLoss(Figure):
         runs = runs[runs.loss.astype(float).abs() < float("inf")]
         if not len(runs):
             return None
-        figure = Canvas(figsize=(5, 3), layout="constrained")
-        sns.stripplot(runs, x="cell", y="loss", ax=figure.subplots())
+        figure, colours = Canvas(figsize=(5, 3), layout="constrained"), palette([*runs.cell])
+        axis = figure.subplots()
+        sns.stripplot(runs, x="cell", y="loss", order=[*colours], hue="cell", palette=colours, legend=False, ax=axis)
         return figure
