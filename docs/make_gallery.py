@@ -29,7 +29,8 @@ HEAD = """\
 # Gallery
 
 What each experiment asks, what it claims, and what came of it: its own sweep (`python -m harness -m +study=NAME`), run
-once. The report of such a sweep shows more: how much gradient arrives at every step, before and after training. A study
+once, on seeds on which nobody had looked when the claims and settings were chosen (`weight_product` needs none). The
+report of such a sweep shows more: how much gradient arrives at every step, before and after training. A study
 that looks into the networks with a probe (`gates`) has an entry of its own.
 
 """

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import UserError, first_line
 
-FORMAT = "1"
+FORMAT = "2"
 FORMAT_KEY = b"harness_format"
 
 RUN_SETTINGS = ["experiment", "cell", "seq_len", "weight_scale", "seed", "hidden_size", "init"]
