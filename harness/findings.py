@@ -204,9 +204,9 @@ def _correlation(runs: pd.DataFrame) -> Iterator[str]:
     rho = float(ranks.grad_ratio_init.corr(ranks.accuracy))
     strength = "hardly" if abs(rho) < 0.2 else "weakly" if abs(rho) < 0.5 else "clearly"
     which = "higher" if rho > 0 else "lower"
-    among = "runs of equal length" if known.seq_len.nunique() > 1 else f"the {len(known)} runs"
+    same = ", and of the same length" if known.seq_len.nunique() > 1 else ""
     yield (
-        f"Among {among} of cells with memory, more gradient at the cue before training goes"
+        f"Among the {len(known)} runs of cells with memory{same}, more gradient at the cue before training goes"
         f" {strength} with {which} accuracy after it (rank correlation {rho:.2f})."
     )
 
