@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,7 @@ def _figures(
 
 
 def _draw(directory: Path, figure: Figure, tables: Tables, suffix: str, version: str) -> Picture | None:
-    """Draw a figure into its files. A figure that raises is a note in the report, not its end."""
+    """Draw a figure into its files. A figure that raises is a note in the report and on stderr, not their end."""
     mark = re.sub(r"[^\w.]+", "_", version)
     name = figure.name + suffix + (f"-{mark}" if mark else "")
     try:
@@ -187,7 +188,9 @@ def _draw(directory: Path, figure: Figure, tables: Tables, suffix: str, version:
             return None
         svg, png = svg_and_png(canvas)
     except Exception as error:
-        return Picture(name, version, problem=reason(error, figure))
+        problem = reason(error, figure)
+        print(f"figure {name} could not be drawn: {problem}", file=sys.stderr)
+        return Picture(name, version, problem=problem)
     write_text(directory / "figures" / f"{name}.svg", svg)
     write_atomically(directory / "figures" / f"{name}.png", lambda temporary: temporary.write_bytes(png))
     return Picture(name, version, svg)

@@ -188,13 +188,16 @@ def test_rebuilding_changes_nothing_and_removes_stale_figures(built: Path, capsy
     assert html(built) == before
 
 
-def test_a_figure_that_fails_is_a_note_and_not_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_figure_that_fails_is_a_note_and_not_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def fail(self: Figure, tables: Tables) -> None:
         raise ValueError("no <ink> left")
 
     monkeypatch.setattr(registry().get("figure", "accuracy_map"), "draw", fail)
     page = report.build(tmp_path, made_tables(cells=("rnn",), lengths=(8,), seeds=(0,))).read_text("utf-8")
     assert "could not be drawn: ValueError: no &lt;ink&gt; left" in page
+    assert "figure accuracy_map could not be drawn: ValueError: no <ink> left" in capsys.readouterr().err
     assert page.count("<img") == len(FIGURES) - 1
 
 
