@@ -16,7 +16,7 @@ from PIL import Image
 
 import harness
 from harness.figures import Figure
-from harness.findings import findings
+from harness.findings import findings, versions
 from harness.plugins import registry, shipped_folder
 from harness.rendering import styled, svg_and_png
 from harness.tables import Tables
@@ -30,8 +30,12 @@ HEAD = """\
 
 What each experiment asks, what it claims, and what came of it: its own sweep (`python -m harness -m +study=NAME`), run
 once, on seeds on which nobody had looked when the claims and settings were chosen (`weight_product` needs none). The
-report of such a sweep shows more: how much gradient arrives at every step, before and after training. A study
-that looks into the networks with a probe (`gates`) has an entry of its own.
+report of such a sweep shows more. A study that looks into the networks with a probe (`gates`) has an entry of its own.
+
+Second pictures show how much gradient arrives at each step after the training, against the lag, the distance from the
+end of the sequence: read from left to right, the error travels back in time. Lines are medians over the runs, bands
+reach from the smallest to the largest; a dotted line marks the cue, where what has to be remembered stands. A task in
+several versions has such pictures in its report, one for each.
 
 """
 
@@ -71,7 +75,12 @@ def entries(directory: Path) -> Iterator[tuple[str, str]]:
             if figure.name == wanted
         ]
         about = inspect.cleandoc(experiment.__doc__ or "")
-        yield name, entry(name, about, f"**Claim.** {experiment.claim}\n\n{result}", [*own, *usual], tables)
+        text = entry(name, about, f"**Claim.** {experiment.claim}\n\n{result}", [*own, *usual], tables)
+        if len(list(versions(tables.runs))) == 1:
+            gradient = registry().get("figure", "gradient_profile_trained")
+            save(f"{name}-gradient", picture(name, [gradient], tables)[1])
+            text += f"\n![{gradient.title}](gallery/{name}-gradient.png)\n"
+        yield name, text
 
 
 def comments(study: Path) -> str:
@@ -83,15 +92,20 @@ def comments(study: Path) -> str:
 def entry(name: str, about: str, result: str, figures: Sequence[type[Figure]], tables: Tables) -> str:
     """The text of an entry; its picture goes to the disk."""
     figure, png = picture(name, figures, tables)
+    save(name, png)
+    return (
+        f"## {name}\n\n```text\n{about}\n```\n\n{result}\n\n"
+        f"![{figure.title}](gallery/{name}.png)\n\n*{figure.title}. {figure.caption}*\n"
+    )
+
+
+def save(name: str, png: bytes) -> None:
+    """Put a picture on the disk, smaller than it is in a report."""
     path = DOCS / "gallery" / f"{name}.png"
     path.write_bytes(png)
     with Image.open(path) as image:
         image.thumbnail((WIDTH, WIDTH))
         image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(path, optimize=True)
-    return (
-        f"## {name}\n\n```text\n{about}\n```\n\n{result}\n\n"
-        f"![{figure.title}](gallery/{name}.png)\n\n*{figure.title}. {figure.caption}*\n"
-    )
 
 
 def picture(name: str, figures: Sequence[type[Figure]], tables: Tables) -> tuple[type[Figure], bytes]:

@@ -27,7 +27,7 @@ def test_a_study_with_a_probe_has_an_entry_of_its_own_beside_those_of_experiment
     script.main([str(tmp_path / "gates")])
     script.main([str(tmp_path / "dish")])
     assert {path.name for path in (tmp_path / "docs" / "gallery").iterdir()} == {
-        "gates.md", "gates.png", "recall_dish.md", "recall_dish.png",
+        "gates.md", "gates.png", "recall_dish.md", "recall_dish.png", "recall_dish-gradient.png",
     }  # fmt: skip
     page = (tmp_path / "docs" / "gallery.md").read_text("utf-8")
     assert page.index("## gates") < page.index("## recall_dish")
@@ -35,4 +35,6 @@ def test_a_study_with_a_probe_has_an_entry_of_its_own_beside_those_of_experiment
     assert "three gates around its main plot line" in gates
     assert "![What the gates do](gallery/gates.png)" in gates
     assert "hydra.sweep.dir" not in page
-    assert "**Claim.**" in page.partition("## recall_dish")[2]
+    dish = page.partition("## recall_dish")[2]
+    assert "**Claim.**" in dish
+    assert "after training](gallery/recall_dish-gradient.png)" in dish
