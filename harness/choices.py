@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -25,12 +26,10 @@ def names(words: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs of kind and name of the plugins that are chosen; words that cannot be read choose nothing."""
     found = []
     for word in words:
-        try:
+        with suppress(HydraException):  # words that are no overrides, and glob(*), which must know what there is
             override = _parsed(word)
-        except HydraException:  # also of words that are no overrides
-            continue
-        if kind := KINDS.get(override.key_or_group):
-            found += [(kind, name) for name in _values(override)]
+            if kind := KINDS.get(override.key_or_group):
+                found += [(kind, name) for name in _values(override)]
     return found
 
 
