@@ -28,8 +28,8 @@ class Latch(Experiment):
 
     name = "latch"
     claim = (
-        "A plain RNN learns to hold one bit in every run if its recurrent weights start at full scale; from half "
-        "scale, where the gradient vanishes, most runs do not, over the same length."
+        "Most plain RNNs learn to hold one bit if their recurrent weights start at full scale; from half scale, where "
+        "the gradient vanishes, most do not, over the same length."
     )
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "20,60", "weight_scale": "0.5,1", "seed": "0,1", "train.steps": 600,
              "train.lr": 0.003, "probe.every": 60}  # fmt: skip
@@ -65,6 +65,6 @@ class Latch(Experiment):
         rnn = "cell == 'rnn' and weight_scale"
         verdict = compare(
             tables, f"{rnn} == 1", f"{rnn} <= 0.5",
-            lambda full, half: bool(full.solved.all() and half.solved.astype(float).mean() < 0.5),
+            lambda full, half: bool(full.solved.astype(float).mean() > 0.5 > half.solved.astype(float).mean()),
         )  # fmt: skip
         return verdict and Verdict(verdict.holds, f"Full scale first, then half scale or less. {verdict.numbers}")

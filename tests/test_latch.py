@@ -37,7 +37,7 @@ def test_the_rest_is_noise_of_the_stated_size_that_does_not_know_the_class() -> 
 
 
 @pytest.mark.slow
-def test_from_half_scale_most_runs_lose_the_bit_that_those_from_full_scale_hold(config: Config) -> None:
+def test_most_runs_hold_the_bit_from_full_scale_and_lose_it_from_half_scale(config: Config) -> None:
     made = config(
         experiment="latch", cell="rnn", seq_len=60, hidden_size=32, weight_scale=[0.5, 1.0], seed=[0, 1, 2, 3],
         train={"steps": 600, "batch_size": 32, "lr": 0.003}, probe={"every": 200, "batch_size": 16},
