@@ -42,7 +42,7 @@ def compare(tables: Tables, better: str, worse: str, holds: Holds) -> Verdict | 
     pairs = {length: (up[up.seq_len == length], down[down.seq_len == length]) for length in lengths}
     held = [length for length in lengths if holds(*pairs[length])]
     length = held[0] if held else lengths[0]
-    scales = "weight_scale" in runs and pd.concat(pairs[length]).weight_scale.nunique() > 1
+    scales = pd.concat(pairs[length]).weight_scale.nunique() > 1
     said = [f"{_who(rows, scales)} {percent(rows.accuracy.mean())}" for rows in pairs[length]]
     chance = percent(pairs[length][0].chance.mean())
     return Verdict(bool(held), f"At {length} steps, right on average: {said[0]}; {said[1]}; guessing gives {chance}.")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.plugins import NO_NAMES, PACKAGE, folders, kinds, registry, studies, use
+from harness.plugins import NAMES, PACKAGE, folders, is_name, kinds, registry, studies, use
 from harness.tables import write_text
 
 USAGE = """\
@@ -63,8 +62,8 @@ def _new(words: Sequence[str]) -> None:
     parser.add_argument("name", help="its name: lower-case letters, digits and _")
     parser.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where to write; default: here")
     asked = parser.parse_args(words)
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", asked.name) or asked.name in NO_NAMES:
-        raise UserError(f"name={asked.name}: valid: lower-case letters, digits and _, no word like null")
+    if not is_name(asked.name):
+        raise UserError(f"name={asked.name}: valid: {NAMES}")
     if asked.name in registry().names(asked.kind):
         origin = registry().plugins[asked.kind, asked.name].origin
         raise UserError(f"name={asked.name}: taken by the {asked.kind} in {origin}; valid: another name")

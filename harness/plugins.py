@@ -38,8 +38,17 @@ def shipped_folder(name: str) -> Path:
     return installed if installed.is_dir() else PACKAGE.parent / name
 
 
-NO_NAMES = {"false", "inf", "nan", "no", "null", "off", "on", "true", "yes"}
+VALUES = {"false", "inf", "nan", "no", "null", "off", "on", "true", "yes"}
 """Words that Hydra and YAML read as values."""
+
+NAMES = "lower-case letters, digits and _, a letter first, and no word that is read as a value, like null"
+"""What a plugin may be called, in words; see `is_name`."""
+
+
+def is_name(name: object) -> bool:
+    """Whether a plugin may be called so."""
+    return isinstance(name, str) and bool(re.fullmatch(r"[a-z][a-z0-9_]*", name)) and name not in VALUES
+
 
 TEXTS = {"experiment": ["claim"], "figure": ["title", "caption"]}
 """What a plugin of a kind must say of itself besides its name."""
@@ -234,10 +243,8 @@ def _checked(kind: str, target: type[Any]) -> str:
     if missing := sorted(getattr(target, "__abstractmethods__", ())):
         raise UserError(f"{target.__name__} does not define {', '.join(missing)}")
     name = getattr(target, "name", None)
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(f"{target.__name__}.name = {name!r}; valid: lower-case letters, digits and _")
-    if name in NO_NAMES:
-        raise UserError(f"{target.__name__}.name = {name!r}, which is read as a value; valid: another name")
+    if not isinstance(name, str) or not is_name(name):
+        raise UserError(f"{target.__name__}.name = {name!r}; valid: {NAMES}")
     for text in TEXTS.get(kind, ()):
         if not isinstance(getattr(target, text, None), str):
             raise UserError(f"{target.__name__} does not define {text}")

@@ -25,7 +25,7 @@ from harness.findings import SETTING, factor, findings, finished, spread, summar
 from harness.gather import gather, load
 from harness.glossary import WORDS
 from harness.plugins import PACKAGE, use
-from harness.sections import outcomes, section
+from harness.sections import Judged, judge, section
 from harness.sweep_plan import missing
 from harness.tables import RUN_OUTCOMES, RUN_SETTINGS, Tables, write_text
 
@@ -59,7 +59,8 @@ def build(directory: Path, tables: Tables) -> Path:
         The path of ``report.html``.
     """
     names = list(dict.fromkeys(tables.runs.experiment))
-    sections = [section(directory, tables, name) for name in names]
+    judged = judge(tables)
+    sections = [section(directory, tables, name, judged.get(name)) for name in names]
     columns = _columns(tables.runs)
     pictures = [picture for each in sections for figure in each.figures for picture in figure.pictures]
     _remove_stale(directory / "figures", {picture.name for picture in pictures})
@@ -69,7 +70,7 @@ def build(directory: Path, tables: Tables) -> Path:
         "overview": _overview(tables.runs),
         "missing": str(missing(directory) or ""),
         "resume": shlex.join(["python", "-m", "harness", f"resume={directory}"]),
-        "findings": [*outcomes(tables), *findings(tables)],
+        "findings": _sentences(judged, tables),
         "left_out": tables.left_out,
         "sections": sections,
         "columns": columns,
@@ -85,6 +86,11 @@ def build(directory: Path, tables: Tables) -> Path:
     ):
         write_text(directory / name, environment.get_template(f"{name}.j2").render(view))
     return directory / "report.html"
+
+
+def _sentences(judged: dict[str, Judged], tables: Tables) -> list[str]:
+    """What came of the claims that were tested, and then what else was found."""
+    return [*(each.outcome for each in judged.values() if each.outcome), *findings(tables)]
 
 
 def _templates(**escaping: Any) -> jinja2.Environment:
@@ -197,7 +203,7 @@ def print_summary(tables: Tables) -> None:
         if table.map(lambda text: text.startswith("~")).any(axis=None):
             shown.caption = "~ not above chance"
         console.print(shown)
-    for sentence in [*outcomes(tables), *findings(tables)]:
+    for sentence in _sentences(judge(tables), tables):
         console.print(f"- {sentence}", markup=False)
 
 

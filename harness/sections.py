@@ -62,55 +62,71 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A claim, and what came of it: a verdict, None where it was not tested, or why its check could not be made."""
+
+    experiment: str
+    claim: str
+    found: Verdict | str | None
+
+    @property
+    def verdict(self) -> str:
+        """What stands beside the claim."""
+        if isinstance(self.found, Verdict):
+            return f"{'borne out' if self.found.holds else 'not borne out'}. {self.found.numbers}"
+        return self.found or "not tested by these runs."
+
+    @property
+    def outcome(self) -> str:
+        """The claim and what came of it, in a sentence; empty where it was not tested."""
+        if isinstance(self.found, Verdict):
+            return f"{'As' if self.found.holds else 'Not as'} expected: “{self.claim}” {self.found.numbers}"
+        return f"The claim of {self.experiment} {self.found}." if self.found else ""
+
+
+@dataclass(frozen=True)
 class Section:
     """What the report says of one experiment."""
 
     experiment: str
     about: str
-    claim: str
-    verdict: str
+    judged: Judged | None
     figures: list[Drawn]
     samples: list[dict[str, Any]]
     artefacts: list[str]
 
 
-def section(directory: Path, tables: Tables, experiment: str) -> Section:
+def section(directory: Path, tables: Tables, experiment: str, judged: Judged | None) -> Section:
     """What there is to say of one experiment; its figures and artefacts are written to the results directory.
 
     Args:
         tables: those of the whole sweep.
+        judged: its claim; None where there is no such experiment any more.
     """
     own = _of_experiment(tables, experiment)
-    about = claim = verdict = ""
-    artefacts: list[str] = []
-    if experiment in registry().names("experiment"):
+    about, artefacts = "", []
+    if judged is not None:
         plugin = registry().get("experiment", experiment)
-        about, claim = (plugin.__doc__ or "").strip().partition("\n")[0], plugin.claim
-        verdict = _verdict(_judged(plugin, own))
-        artefacts = _artefacts(directory, plugin, own)
+        about, artefacts = (plugin.__doc__ or "").strip().partition("\n")[0], _artefacts(directory, plugin, own)
     apart = list(versions(own.runs))
     parts = [(label, _of_runs(own, runs)) for label, runs in apart] if len(apart) > 1 else [("", own)]
     suffix = "" if len(own.runs) == len(tables.runs) else f"-{experiment}"
     most = SHOWN_SAMPLES if len(parts) == 1 else 1
     return Section(
-        experiment, about, claim, verdict,
+        experiment, about, judged,
         figures=list(_figures(directory, experiment, own, parts, suffix)),
         samples=[sample for label, part in parts for sample in _samples(part, label, most)],
         artefacts=artefacts,
     )  # fmt: skip
 
 
-def outcomes(tables: Tables) -> list[str]:
-    """What came of the claims that were tested, a sentence for each experiment."""
-    found = []
+def judge(tables: Tables) -> dict[str, Judged]:
+    """Hold the claim of every known experiment against its results."""
+    found = {}
     for name in dict.fromkeys(tables.runs.experiment):
         if name in registry().names("experiment"):
             plugin = registry().get("experiment", name)
-            judged = _judged(plugin, _of_experiment(tables, name))
-            if isinstance(judged, Verdict):
-                found.append(f"{'As' if judged.holds else 'Not as'} expected: “{plugin.claim}” {judged.numbers}")
-            elif judged:
-                found.append(f"The claim of {name} {judged}.")
+            found[name] = Judged(name, plugin.claim, _checked(plugin, _of_experiment(tables, name)))
     return found
 
 
@@ -127,7 +143,7 @@ def _of_runs(tables: Tables, runs: pd.DataFrame) -> Tables:
     return Tables({"runs": runs, **others}, most_rows=MOST_ROWS)
 
 
-def _judged(experiment: type[Experiment], tables: Tables) -> Verdict | str | None:
+def _checked(experiment: type[Experiment], tables: Tables) -> Verdict | str | None:
     """Whether the results bear out the claim; a text where the check raises."""
     try:
         judged: object = experiment.bears_out(tables)
@@ -136,12 +152,6 @@ def _judged(experiment: type[Experiment], tables: Tables) -> Verdict | str | Non
     if judged is None or isinstance(judged, Verdict):
         return judged
     return f"could not be checked: bears_out returns {judged!r}; valid: Verdict or None"
-
-
-def _verdict(judged: Verdict | str | None) -> str:
-    if isinstance(judged, Verdict):
-        return f"{'borne out' if judged.holds else 'not borne out'}. {judged.numbers}"
-    return judged or "not tested by these runs."
 
 
 def _artefacts(directory: Path, experiment: type[Experiment], tables: Tables) -> list[str]:

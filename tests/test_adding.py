@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from harness.outputs import Values
 from harness.plugins import registry
-from harness.run import run
 from harness.seeds import stream
-from harness.settings import members
-from harness.tables import Tables
+from tests.claims import assert_borne_out
 from tests.conftest import Config
 
 Adding = registry().get("experiment", "adding")
@@ -50,14 +47,12 @@ def test_a_row_is_shown_with_its_marked_numbers() -> None:
 
 @pytest.mark.slow
 def test_gated_cells_add_where_a_plain_rnn_answers_the_mean(config: Config) -> None:
-    found = [
-        run(members(config(
+    jobs = [
+        config(
             experiment="adding", cell=cell, seq_len=40, hidden_size=32, seed=[0, 1],
             train={"steps": 2000, "batch_size": 32, "lr": 0.01}, probe={"every": 500, "batch_size": 16},
             engine={"compile": "auto"},
-        )))["runs"]
+        )
         for cell in ("rnn", "gru", "lstm")
     ]  # fmt: skip
-    verdict = Adding.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+    assert_borne_out("adding", jobs)

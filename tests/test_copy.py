@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from harness.plugins import registry
-from harness.run import run
 from harness.seeds import stream
-from harness.settings import members
-from harness.tables import Tables
+from tests.claims import assert_borne_out
 from tests.conftest import Config
 
 Copy = registry().get("experiment", "copy")
@@ -54,14 +51,12 @@ def test_the_symbols_are_the_information() -> None:
 
 @pytest.mark.slow
 def test_gated_cells_repeat_more_after_a_silence_than_a_plain_rnn(config: Config) -> None:
-    found = [
-        run(members(config(
+    jobs = [
+        config(
             experiment={"name": "copy", "length": 5}, cell=cell, seq_len=20, hidden_size=64, seed=[0, 1],
             train={"steps": 1500, "batch_size": 32, "lr": 0.01}, probe={"every": 500, "batch_size": 16},
             engine={"compile": "auto"},
-        )))["runs"]
+        )
         for cell in ("rnn", "gru", "lstm")
     ]  # fmt: skip
-    verdict = Copy.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+    assert_borne_out("copy", jobs)

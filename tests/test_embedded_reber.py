@@ -92,7 +92,7 @@ def test_a_string_is_shown_with_what_was_expected_at_its_end() -> None:
 
 def test_the_claim_is_about_most_gated_runs_and_all_plain_ones() -> None:
     runs = pd.DataFrame({"cell": ["rnn", "gru", "gru", "lstm"]}).assign(
-        seq_len=20, status="ok", accuracy=0.5, chance=0.5
+        seq_len=20, status="ok", accuracy=0.5, chance=0.5, weight_scale=1.0
     )
     for solved, holds in (([0, 1, 0, 1], True), ([0, 1, 0, 0], False), ([1, 1, 1, 1], False)):
         verdict = EmbeddedReber.bears_out(Tables({"runs": runs.assign(solved=np.array(solved) > 0)}))

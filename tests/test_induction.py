@@ -52,7 +52,9 @@ def test_places_are_uniform_and_a_token_may_have_had_other_successors() -> None:
 
 
 def test_the_claim_needs_both_forms_of_gated_cells() -> None:
-    runs = pd.DataFrame({"cell": ["gru", "gru", "rnn"], "experiment.any_token": [False, True, True]})
+    runs = pd.DataFrame(
+        {"cell": ["gru", "gru", "rnn"], "experiment.any_token": [False, True, True], "weight_scale": 1.0}
+    )
     runs = runs.assign(seq_len=30, status="ok", accuracy=0.5, chance=1 / 19)
     for solved, holds in (([1, 0, 1], True), ([1, 1, 0], False), ([0, 0, 0], False)):
         verdict = Induction.bears_out(Tables({"runs": runs.assign(solved=np.array(solved) > 0)}))

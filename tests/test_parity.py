@@ -58,7 +58,7 @@ def test_what_is_asked_at_every_step_is_learned_and_what_is_asked_at_the_end_is_
 
 @pytest.mark.parametrize(("running", "final", "holds"), [(1.0, 0.5, True), (0.8, 0.5, False), (1.0, 1.0, False)])
 def test_the_claim_needs_both_forms(running: float, final: float, holds: bool) -> None:
-    runs = pd.DataFrame({"experiment.running": [True, False], "accuracy": [running, final]})
+    runs = pd.DataFrame({"experiment.running": [True, False], "accuracy": [running, final], "weight_scale": 1.0})
     runs = runs.assign(cell="rnn", seq_len=20, status="ok", chance=0.5, solved=runs.accuracy > 0.95)
     verdict = Parity.bears_out(Tables({"runs": runs}))
     assert verdict is not None

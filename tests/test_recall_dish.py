@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from harness.experiment import Batch
 from harness.plugins import registry
-from harness.run import run
 from harness.seeds import stream
-from harness.settings import members
-from harness.tables import Tables
+from tests.claims import assert_borne_out
 from tests.conftest import Config
 
 RecallDish = registry().get("experiment", "recall_dish")
@@ -74,14 +71,12 @@ def test_an_answer_that_is_no_number_is_said_to_be_none() -> None:
 
 @pytest.mark.slow
 def test_most_lstms_know_the_dish_where_no_plain_rnn_with_shrinking_weights_does(config: Config) -> None:
-    found = [
-        run(members(config(
+    jobs = [
+        config(
             experiment="recall_dish", cell=cell, seq_len=100, weight_scale=scale, hidden_size=32, seed=[0, 1, 2],
             train={"steps": 300, "batch_size": 32, "lr": 0.003}, probe={"every": 300, "batch_size": 16},
             engine={"compile": "auto"},
-        )))["runs"]
+        )
         for cell, scale in (("lstm", [1.0, 1.1]), ("rnn", 0.9))
     ]  # fmt: skip
-    verdict = RecallDish.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+    assert_borne_out("recall_dish", jobs)

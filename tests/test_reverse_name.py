@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from harness.plugins import registry
 from harness.run import run
 from harness.seeds import stream
 from harness.settings import members
-from harness.tables import Tables
+from tests.claims import assert_borne_out
 from tests.conftest import Config
 
 ReverseName = registry().get("experiment", "reverse_name")
@@ -60,14 +59,12 @@ def test_a_short_name_is_learned_with_either_kind_of_answer_phase(config: Config
 
 @pytest.mark.slow
 def test_every_cell_learns_it_and_gated_ones_make_fewer_mistakes(config: Config) -> None:
-    found = [
-        run(members(config(
+    jobs = [
+        config(
             experiment={"name": "reverse_name", "n_characters": 8}, cell=cell, seq_len=12, hidden_size=64, seed=[0, 1],
             train={"steps": 2000, "batch_size": 32, "lr": 0.005}, probe={"every": 500, "batch_size": 16},
             engine={"compile": "auto"},
-        )))["runs"]
+        )
         for cell in ("rnn", "gru", "lstm")
     ]  # fmt: skip
-    verdict = ReverseName.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+    assert_borne_out("reverse_name", jobs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from harness.cells import Cell
 from harness.errors import UserError, reason
 from harness.experiment import Experiment
 from harness.options import Options
-from harness.plugins import shipped_folder
+from harness.plugins import NAMES, is_name, shipped_folder
 from harness.settings import Settings, members
 
 SHORTEST_SUMMARY = 10
@@ -60,10 +59,7 @@ class Problems:
 def check_registration(problems: Problems, target: type[Any]) -> None:
     """Name, docstring and documented options: what any plugin must have."""
     name = getattr(target, "name", None)
-    problems.unless(
-        isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]*", name),
-        f"name = {name!r}; valid: lower-case letters, digits and _",
-    )
+    problems.unless(is_name(name), f"name = {name!r}; valid: {NAMES}")
     own = target.__doc__ if "__doc__" in vars(target) else None
     summary = inspect.cleandoc(own or "").partition("\n")[0]
     problems.unless(
