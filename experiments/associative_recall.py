@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
+from harness.analysis.groups import finished
+from harness.analysis.words import percent
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
-from harness.findings import finished, percent
 
 POWER = 0.01
 

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 from pydantic import Field
 
+from harness.analysis.groups import finished
+from harness.base.seeds import stream
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Continuation, Experiment, Sample, Tables, Verdict
 from harness.figures import Figure
-from harness.figures._common import canvas, grid, palette, settled
-from harness.findings import finished
-from harness.seeds import stream
+from harness.figures.drawing.style import canvas, grid, palette, settled
 
 SCALE = [0, 2, 4, 5, 7, 9, 11]
 NAMES = "CDEFGAB"

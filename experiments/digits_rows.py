@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.errors import UserError
+from harness.analysis.groups import finished
+from harness.analysis.words import percent
+from harness.base.errors import UserError
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
-from harness.findings import finished, percent
 
 SIDE = 8
 PIXELS = SIDE * SIDE

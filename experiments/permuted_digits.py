@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from harness.analysis.groups import finished
 from harness.experiment import Tables, Verdict
-from harness.findings import finished
 
 from .digits_rows import PIXELS, DigitsRows, images, listed
 

@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from pydantic import Field
 
+from harness.analysis.groups import finished
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Experiment, Sample, Tables, Values, Verdict
 from harness.figures import Figure
-from harness.figures._common import GREY, canvas, grid, ink, legend, palette, settled
-from harness.findings import finished
+from harness.figures.drawing.style import GREY, canvas, grid, ink, legend, palette, settled
 
 TOLERANCE = 0.1
 STEPS_PER_HALF_TURN = 10

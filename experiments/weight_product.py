@@ -10,10 +10,11 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from harness.analysis.groups import finished
 from harness.experiment import Batch, Experiment, Tables, Values, Verdict
 from harness.figures import Figure
-from harness.figures._common import canvas, decades, grid, ink, power, settled, whole_powers
-from harness.findings import finished
+from harness.figures.drawing.scales import decades, power, whole_powers
+from harness.figures.drawing.style import canvas, grid, ink, settled
 
 TOLERANCE = 0.04
 EXACT = 1e-9

@@ -6,8 +6,8 @@ import os
 # times over where cores are shared. Must stand before torch is loaded; who has set it has the word.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from harness.gather import load
-from harness.tables import Tables
+from harness.tables.gather import load
+from harness.tables.tables import Tables
 
 __all__ = ["Tables", "load"]
 __version__ = "0.1.0"

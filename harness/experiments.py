@@ -4,6 +4,6 @@ Their folder lies beside ``harness`` in a source tree and inside it once install
 that each file is one module, ``harness.experiments.<name>``, whoever imports it first.
 """
 
-from harness.plugins import shipped_folder
+from harness.base.paths import shipped_folder
 
 __path__ = [str(shipped_folder("experiments"))]

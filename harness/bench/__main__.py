@@ -20,11 +20,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from harness.base.files import write_text
 from harness.bench.memory import peak_bytes
 from harness.bench.peers import Step, Task, cell_loop, floor, fused, jax_scan, ours
-from harness.network import MemberInit, Network, Shape
-from harness.plugins import registry
-from harness.tables import write_table, write_text
+from harness.engine.network import Network
+from harness.engine.weights import MemberInit, Shape
+from harness.plugins.registry import registry
+from harness.tables.storage import write_table
 
 SHAPES = [(1, 100, 32, 64), (9, 100, 32, 64), (45, 100, 32, 32), (9, 100, 64, 128), (9, 1000, 32, 64)]
 CELLS = ["rnn", "gru", "lstm"]

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.network import Network
-from harness.settings import Train
-from harness.training import MemberOptimizer
+from harness.engine.network import Network
+from harness.engine.optimizer import MemberOptimizer
+from harness.settings.settings import Train
 
 LR = 1e-3
 Step = Callable[[], tuple[Any, Any]]

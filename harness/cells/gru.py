@@ -3,7 +3,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from harness.cells import HandDerivative, PointwiseCell, State
+from harness.cells.base import HandDerivative, PointwiseCell, State
 
 
 class GRU(PointwiseCell, HandDerivative):

@@ -2,7 +2,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from harness.cells import GeneralCell, Parameter, State, Weights
+from harness.cells.base import GeneralCell, Parameter, State, Weights
 
 
 class ResetBeforeGRU(GeneralCell):

@@ -2,7 +2,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from harness.cells import HandDerivative, PointwiseCell, State
+from harness.cells.base import HandDerivative, PointwiseCell, State
 
 
 class Linear(PointwiseCell, HandDerivative):

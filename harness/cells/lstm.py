@@ -4,8 +4,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.cells import HandDerivative, PointwiseCell, State
-from harness.options import INIT_ONLY
+from harness.base.options import INIT_ONLY
+from harness.cells.base import HandDerivative, PointwiseCell, State
 
 
 class LSTM(PointwiseCell, HandDerivative):

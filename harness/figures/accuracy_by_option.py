@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from harness.figures import Figure
-from harness.figures._common import canvas, chance_key, grid, ink, legend, palette, settled
-from harness.findings import finished, varied_options
-from harness.tables import Tables
+from harness.analysis.groups import finished, varied_options
+from harness.figures.base import Figure
+from harness.figures.drawing.style import canvas, chance_key, grid, ink, legend, palette, settled
+from harness.tables.tables import Tables
 
 
 class AccuracyByOption(Figure):

@@ -9,25 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch, Rectangle
 
-from harness.figures import Figure
-from harness.figures._common import (
-    GREY,
-    MOST_COLUMNS,
-    MOST_TILES,
-    averaged_over,
-    canvas,
-    in_order,
-    ink,
-    name_tiles,
-    note,
-    settled,
-    that_fit,
-    tile_font,
-    tiles,
-    write_in_tiles,
-)
-from harness.findings import by_setting, finished
-from harness.tables import Tables
+from harness.analysis.groups import by_setting, finished
+from harness.figures.base import Figure
+from harness.figures.drawing.panels import that_fit
+from harness.figures.drawing.style import GREY, averaged_over, canvas, in_order, ink, note, settled
+from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
+from harness.tables.tables import Tables
 
 
 class AccuracyMap(Figure):

@@ -9,23 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
-from harness.figures import Figure
-from harness.figures._common import (
-    GREY,
-    canvas,
-    chance_levels,
-    decades,
-    grid,
-    ink,
-    log10,
-    note,
-    palette,
-    power,
-    settled,
-    whole_powers,
-)
-from harness.findings import finished
-from harness.tables import Tables
+from harness.analysis.groups import finished
+from harness.figures.base import Figure
+from harness.figures.drawing.scales import decades, log10, power, whole_powers
+from harness.figures.drawing.style import GREY, canvas, chance_levels, grid, ink, note, palette, settled
+from harness.tables.tables import Tables
 
 MANY = 3000
 """More points than this are small, and drawn as an image: as shapes they would make a file of many megabytes."""

@@ -6,24 +6,12 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure as Canvas
 
-from harness.figures import Figure
-from harness.figures._common import (
-    GREY,
-    MOST_COLUMNS,
-    MOST_TILES,
-    averaged_over,
-    canvas,
-    in_order,
-    name_tiles,
-    note,
-    settled,
-    that_fit,
-    tile_font,
-    tiles,
-    write_in_tiles,
-)
-from harness.findings import by_setting, finished
-from harness.tables import Tables
+from harness.analysis.groups import by_setting, finished
+from harness.figures.base import Figure
+from harness.figures.drawing.panels import that_fit
+from harness.figures.drawing.style import GREY, averaged_over, canvas, in_order, note, settled
+from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
+from harness.tables.tables import Tables
 
 TICKS = (0.5, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0)
 """Factors named in the colour bar."""

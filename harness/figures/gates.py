@@ -8,10 +8,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from harness.figures import Figure
-from harness.figures._common import canvas, decades, grid, log10, power, settled, whole_powers
-from harness.findings import finished
-from harness.tables import Tables
+from harness.analysis.groups import finished
+from harness.figures.base import Figure
+from harness.figures.drawing.scales import decades, log10, power, whole_powers
+from harness.figures.drawing.style import canvas, grid, settled
+from harness.tables.tables import Tables
 
 NAMES = {
     "i": "input gate: writes", "f": "forget gate: keeps", "o": "output gate: tells",

@@ -12,10 +12,12 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from harness.figures import Figure
-from harness.figures._common import canvas, in_order, log10, note, settled, that_fit
-from harness.findings import SETTING, finished
-from harness.tables import Tables
+from harness.analysis.groups import SETTING, finished
+from harness.figures.base import Figure
+from harness.figures.drawing.panels import that_fit
+from harness.figures.drawing.scales import log10
+from harness.figures.drawing.style import canvas, in_order, note, settled
+from harness.tables.tables import Tables
 
 ZERO_COLOUR = "#5b5f66"
 LOST_COLOUR = "#ff4fd8"

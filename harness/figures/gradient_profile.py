@@ -10,24 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from harness.figures import Figure
-from harness.figures._common import (
-    averaged_over,
-    decades,
-    ink,
-    label_outer,
-    legend,
-    note,
-    palette,
-    panels,
-    power,
-    settled,
-    that_fit,
-    whole_powers,
-)
-from harness.figures._rows import memory_profiles, over_runs
-from harness.findings import finished
-from harness.tables import Tables
+from harness.analysis.groups import finished
+from harness.figures.base import Figure
+from harness.figures.drawing.panels import panels, that_fit
+from harness.figures.drawing.rows import memory_profiles, over_runs
+from harness.figures.drawing.scales import decades, power, whole_powers
+from harness.figures.drawing.style import averaged_over, ink, label_outer, legend, note, palette, settled
+from harness.tables.tables import Tables
 
 HOW_TO_READ = (
     "Read from left to right as the error travels back in time: the lag is the distance from the end of the sequence. "

@@ -6,8 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from harness.figures import Figure
-from harness.figures._common import (
+from harness.analysis.groups import finished
+from harness.figures.base import Figure
+from harness.figures.drawing.panels import panels, that_fit
+from harness.figures.drawing.rows import over_runs, pieces
+from harness.figures.drawing.style import (
     averaged_over,
     chance_key,
     chance_levels,
@@ -15,13 +18,9 @@ from harness.figures._common import (
     legend,
     note,
     palette,
-    panels,
     settled,
-    that_fit,
 )
-from harness.figures._rows import over_runs, pieces
-from harness.findings import finished
-from harness.tables import Tables
+from harness.tables.tables import Tables
 
 
 class LearningCurves(Figure):

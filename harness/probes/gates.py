@@ -4,8 +4,9 @@ import pandas as pd
 import torch
 from pydantic import Field
 
-from harness.cells import PointwiseCell
-from harness.probes import Moment, Probe
+from harness.cells.base import PointwiseCell
+from harness.measure.moment import Moment
+from harness.probes.base import Probe
 
 SIGMOID_GATES = {"lstm": ("i", "f", "o"), "gru": ("r", "z")}
 """Gates with values from 0 to 1, of the cells that have some."""

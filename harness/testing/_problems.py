@@ -9,12 +9,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from harness.cells import Cell
-from harness.errors import UserError, reason
-from harness.experiment import Experiment
-from harness.options import Options
-from harness.plugins import NAMES, is_name, shipped_folder
-from harness.settings import Settings, members
+from harness.base.errors import UserError, reason
+from harness.base.options import Options
+from harness.base.paths import shipped_folder
+from harness.cells.base import Cell
+from harness.plugins.checks import NAMES, is_name
+from harness.settings.members import members
+from harness.settings.settings import Settings
+from harness.tasks.experiment import Experiment
 
 SHORTEST_SUMMARY = 10
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.cells import Cell
-from harness.network import MemberInit, Network, Shape
-from harness.run import run
+from harness.cells.base import Cell
+from harness.engine.network import Network
+from harness.engine.weights import MemberInit, Shape
+from harness.run.pack import run
 from harness.testing._problems import Problems, check_registration, small_runs
 
 MEMBERS, STEPS, BATCH, FEATURES, SIZE, LAYERS, OUTPUTS = 3, 7, 4, 3, 5, 2, 2

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.batch import Batch
-from harness.experiment import Experiment, Sample, Verdict
-from harness.faults import faults
-from harness.run import run
-from harness.seeds import stream
-from harness.settings import PACKED, Settings, described
-from harness.tables import Tables
+from harness.base.seeds import stream
+from harness.run.pack import run
+from harness.settings.members import PACKED
+from harness.settings.settings import Settings, described
+from harness.tables.tables import Tables
+from harness.tasks.batch import Batch
+from harness.tasks.experiment import Experiment, Sample, Verdict
+from harness.tasks.faults import faults
 from harness.testing._problems import Problems, check_registration, possible_length, small_runs
 from harness.testing.figure import small_tables
 
@@ -63,7 +64,7 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
 
 
 def _check_settings(problems: Problems, experiment: Experiment) -> None:
-    from harness.plugins import registry  # plugins are found when asked for, not when this is imported
+    from harness.plugins.registry import registry
 
     for cell in _cells(experiment):
         problems.unless(cell in registry().names("cell"), f"sweep has the cell {cell!r}, which is none")
@@ -128,7 +129,7 @@ def _check_feedback(problems: Problems, experiment: Experiment, batch: Batch, na
 
 def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps: int) -> None:
     """Train the network without memory, and let the experiment speak of the results."""
-    from harness.plugins import registry  # plugins are found when asked for, not when this is imported
+    from harness.plugins.registry import registry
 
     feedforward = registry().get("cell", "feedforward")()
     with problems.during(f"at seq_len={seq_len}, a run without memory"):

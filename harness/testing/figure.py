@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from harness.experiment import Experiment
-from harness.figures import Figure
-from harness.plugins import registry
-from harness.record import failed
-from harness.rendering import styled, svg_and_png
-from harness.run import run
-from harness.tables import Tables
+from harness.figures.base import Figure
+from harness.plugins.registry import registry
+from harness.report.rendering import styled, svg_and_png
+from harness.run.pack import run
+from harness.run.rows import failed
+from harness.tables.tables import Tables
+from harness.tasks.experiment import Experiment
 from harness.testing._problems import Problems, check_registration, possible_length, small_runs
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import torch
 
-from harness.data import Streams
-from harness.experiment import Experiment
-from harness.plugins import registry
-from harness.probes import Moment, Probe, fault
-from harness.run import build
-from harness.settings import Settings
-from harness.tables import COLUMNS
+from harness.measure.moment import Moment
+from harness.plugins.registry import registry
+from harness.probes.base import Probe, fault
+from harness.run.pack import build
+from harness.settings.settings import Settings
+from harness.tables.columns import COLUMNS
+from harness.tasks.experiment import Experiment
+from harness.tasks.streams import Streams
 from harness.testing._problems import Problems, check_registration, small_runs
 
 

@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from harness.errors import UserError, first_line, reason, unknown
-from harness.tables import RUN_OUTCOMES, Tables
+from harness.base.errors import UserError, first_line, reason, unknown
+from harness.tables.columns import RUN_OUTCOMES
+from harness.tables.tables import Tables
 
 TRACKERS = ["mlflow", "tensorboard"]
 CURVES = ["loss", "accuracy", "grad_norm_weights", "clipped", "spectral_radius"]

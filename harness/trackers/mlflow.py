@@ -20,7 +20,7 @@ import sqlalchemy  # noqa: F401
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from harness.tables import Tables
+from harness.tables.tables import Tables
 from harness.trackers import CURVES, Run, Tracker, runs
 
 AT_ONCE = 1000

@@ -10,7 +10,7 @@ import matplotlib.image
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from harness.tables import Tables
+from harness.tables.tables import Tables
 from harness.trackers import CURVES, Run, Tracker, runs
 
 

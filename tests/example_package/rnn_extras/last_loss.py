@@ -3,9 +3,9 @@
 import seaborn as sns
 from matplotlib.figure import Figure as Canvas
 
+from harness.analysis.groups import finished
 from harness.figures import Figure, palette
-from harness.findings import finished
-from harness.tables import Tables
+from harness.tables.tables import Tables
 
 
 class LastLoss(Figure):

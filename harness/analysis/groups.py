@@ -1,0 +1,99 @@
+"""What the tables say, in sentences. Every sentence is made from the tables and true of them, or not made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.words import MOST_LISTED, percent
+
+SETTING = ["cell", "seq_len", "weight_scale"]
+"""What runs are grouped by; they are averaged over everything else, the seed above all."""
+
+
+def varied_options(runs: pd.DataFrame) -> list[str]:
+    """Options of the experiment in which the runs differ."""
+    return [key for key in map(str, runs) if key.startswith("experiment.") and runs[key].nunique() > 1]
+
+
+def versions(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The runs of every version of a task apart: an experiment, and its options where the sweep varies them.
+
+    Yields:
+        What tells a version from the others, ``parity, asked=end``, empty where there is but one; and its runs.
+    """
+    several = runs.experiment.nunique() > 1
+    for name, own in runs.groupby("experiment", sort=False):
+        options = varied_options(own)
+        apart = list(own.groupby(options, sort=False)) if options else []
+        if not 1 < len(apart) <= MOST_LISTED:
+            yield str(name) if several else "", own
+            continue
+        for values, part in apart:
+            said = [f"{key.removeprefix('experiment.')}={value}" for key, value in zip(options, values, strict=True)]
+            yield ", ".join([str(name), *said] if several else said), part
+
+
+def finished(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that have an outcome: all but the failed ones."""
+    return runs[runs.status != "failed"]
+
+
+def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell × length × weight scale.
+
+    Columns beside these: ``runs``, mean ``accuracy``, ``chance``, ``solved`` (share of runs), median
+    ``rate_init``, ``rate`` (decay rates) and ``ratio_init``, ``memoryless`` (no setting of the cell ever passes
+    gradient back: recurrent weights that only start at zero are no lack of memory), ``guessing`` (not above chance).
+    """
+    groups = runs.assign(solved=runs.solved.astype(float)).groupby(SETTING, sort=True, dropna=False)
+    table = groups.agg(
+        runs=("run_id", "size"),
+        accuracy=("accuracy", "mean"),
+        chance=("chance", "mean"),
+        solved=("solved", "mean"),
+        samples=("eval_samples", "sum"),
+        rate_init=("decay_rate_init", "median"),
+        rate=("decay_rate", "median"),
+        ratio_init=("grad_ratio_init", "median"),
+    ).reset_index()
+    silent = np.isneginf(runs.decay_rate_init) & ~np.isfinite(runs.decay_rate)
+    table["memoryless"] = table.cell.map(silent.groupby(runs.cell).all()).astype(bool)
+    table["guessing"] = not_above_chance(table.accuracy, table.chance, table.samples)
+    return table
+
+
+def not_above_chance(accuracy: pd.Series, chance: pd.Series, samples: pd.Series) -> pd.Series:
+    """Whether an accuracy is within three standard errors of chance, or below: guessing explains it."""
+    error = np.sqrt(chance * (1 - chance) / samples.astype(float))
+    return accuracy <= chance + 3 * error
+
+
+def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
+    """The longest length at which one setting solves the task in all its runs while another one guesses.
+
+    Returns:
+        The row that solves it and the row that guesses, of two different cells with memory; a plain rnn
+        with the smallest weight scale where there is a choice. None where there is no such pair.
+    """
+    able = groups[~groups.memoryless]
+    for seq_len in sorted(able.seq_len.unique(), reverse=True):
+        here = able[able.seq_len == seq_len]
+        losers = here[here.guessing]
+        losers = losers.assign(other=losers.cell != "rnn").sort_values(["other", "weight_scale"], kind="stable")
+        for _, loser in losers.iterrows():
+            winners = here[(here.solved == 1) & (here.cell != loser.cell) & ~here.guessing]
+            if len(winners):
+                return winners.sort_values("accuracy", ascending=False, kind="stable").iloc[0], loser
+    return None
+
+
+def summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy as text: a row per cell and length, a column per weight scale; ``~`` marks guessing."""
+    groups = by_setting(finished(runs))
+    mark = np.where(groups.guessing, "~", "")
+    groups["text"] = [percent(value) for value in groups.accuracy]
+    groups["text"] = mark + groups.text
+    return groups.pivot(index=["cell", "seq_len"], columns="weight_scale", values="text").fillna("")

@@ -1,0 +1,67 @@
+"""``python -m harness``: Hydra, with our plugins as config groups and one-line errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
+
+from harness.command_line import launchers
+from harness.command_line.help import help_template
+from harness.command_line.sweeper import PackingSweeper
+from harness.plugins.registry import registry
+from harness.settings.conduct import plain
+from harness.tasks.experiment import Experiment
+
+GROUPS = ["cell"]
+"""Config groups that an experiment may choose from in its `defaults`."""
+
+
+SWEEPER = "hydra_plugins.harness.PackingSweeper"
+
+
+def register() -> None:
+    """Give Hydra our sweeper, our help, and a config-group entry for every cell and experiment."""
+    _register_sweeper()
+    store = ConfigStore.instance()
+    store.store("pack", {"_target_": SWEEPER, "params": None}, group="hydra/sweeper")
+    store.store("harness", {"app_name": "harness", "header": "", "footer": "", "template": help_template()},
+                group="hydra/help")  # fmt: skip
+    for plugin in registry().of_kind("cell"):
+        store.store(plugin.name, {"name": plugin.name, **plugin.target.defaults_of_options()}, group="cell")
+    for plugin in registry().of_kind("experiment"):
+        store.store(plugin.name, experiment_config(plugin.target), group="experiment", package="_global_")
+        if plugin.target.sweep:
+            store.store(plugin.name, study_config(plugin.target), group="study", package="_global_")
+    for plugin in registry().of_kind("probe"):
+        store.store(plugin.name, plugin.target.defaults_of_options(), group="probes", package=f"probes.{plugin.name}")
+
+
+def experiment_config(experiment: type[Experiment]) -> dict[str, Any]:
+    """An experiment's options, and the settings of the run that it starts from."""
+    made = OmegaConf.create({"experiment": {"name": experiment.name, **experiment.defaults_of_options()}})
+    choices = []
+    for key, value in experiment.defaults.items():
+        if key in GROUPS:
+            choices.append({f"override /{key}": value})
+        else:
+            OmegaConf.update(made, key, value)
+    return {"defaults": ["_self_", *choices], **plain(made)}
+
+
+def study_config(experiment: type[Experiment]) -> dict[str, Any]:
+    """The study that runs an experiment's own sweep."""
+    params = {key: str(value) for key, value in experiment.sweep.items()}
+    return {
+        "defaults": ["_self_", {"override /experiment": experiment.name}],
+        "hydra": {"sweeper": {"params": params}},
+    }
+
+
+def _register_sweeper() -> None:
+    """Hydra takes sweepers by names below ``hydra_plugins`` only; workers find the class where it stands."""
+    Plugins.instance().register(PackingSweeper)
+    Plugins.instance().class_name_to_class[SWEEPER] = PackingSweeper
+    launchers.register()

@@ -1,0 +1,68 @@
+"""``python -m harness``: Hydra, with our plugins as config groups and one-line errors."""
+
+from __future__ import annotations
+
+import sys
+
+from harness.command_line import words as choices
+from harness.plugins.registry import Plugin, registry
+from harness.settings.conduct import CONDUCT
+from harness.settings.settings import Settings, described
+from harness.trackers import TRACKERS
+
+HELP = """\
+Compare recurrent networks by what they learn and by how much gradient arrives at every time step.
+
+  python -m harness                                  one run of the defaults
+  python -m harness cell=lstm seq_len=40             one run, other settings
+  python -m harness -m cell=rnn,lstm seed=0,1,2      a sweep over all combinations
+  python -m harness -m +study=dish                   a named sweep
+  python -m harness experiment=copy --help           the options of an experiment; likewise of a cell
+  python -m harness resume=DIR                       go on with a sweep that was interrupted
+  python -m harness.report DIR                       rebuild the report of a results directory
+  python -m harness.plugins                          every experiment, cell, figure and study
+
+== Choose one of (group=name) ==
+
+$APP_CONFIG_GROUPS
+== Set (key=value) ==
+
+{settings}
+
+== The configuration as it stands ==
+
+$CONFIG"""
+
+
+def help_template() -> str:
+    """The text of ``--help``, with every setting and the options of the plugins in question."""
+    lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
+    for key, section in CONDUCT.items():
+        lines += described(section, f"{key}.")
+    for kind in ("cell", "experiment"):
+        for plugin in _in_question(kind):
+            options = described(plugin.target, f"{kind}.")
+            lines += [(key, f"({plugin.name}) {text}") for key, text in options]
+    for plugin in registry().of_kind("probe"):
+        lines += described(plugin.target, f"probes.{plugin.name}.")
+    width = max(len(key) for key, _ in lines)
+    settings = "\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines)
+    # A dollar sign or an interpolation in a description is text, not a template.
+    return HELP.format(settings=settings.replace("$", "$$").replace("{", "("))
+
+
+def setting_names() -> list[str]:
+    """Every key that can be set, the options of the plugins in question included."""
+    names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
+    names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
+    for kind in ("cell", "experiment"):
+        names += [f"{kind}.{key}" for plugin in _in_question(kind) for key in plugin.target.model_fields]
+    for plugin in registry().of_kind("probe"):
+        names += ["probes", *(f"probes.{plugin.name}.{key}" for key in plugin.target.model_fields)]
+    return sorted(set(names))
+
+
+def _in_question(kind: str) -> list[Plugin]:
+    """The plugins of a kind that the command line names, or all where it names none."""
+    named = {name for each, name in choices.names(sys.argv[1:]) if each == kind}
+    return [plugin for plugin in registry().of_kind(kind) if not named or plugin.name in named]

@@ -1,0 +1,40 @@
+"""The sweeper: from the overrides of a command line to jobs of packed runs, and to a report at the end.
+
+It does what Hydra's basic sweeper does, with these additions: settings that change no shape are packed into lists
+(``weight_scale=0.9,1.0`` becomes one job with ``weight_scale=[0.9,1.0]``, see `harness.sweep.packing`), every run is
+validated before anything is written, what is done already in the directory is not done again
+(`harness.sweep.plan`), what fails is not the end of the rest (`harness.sweep.launching`), and the results are gathered
+and reported. It works with every launcher.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from harness.report.build import build
+from harness.report.terminal import print_summary
+from harness.tables.gather import gather
+from harness.trackers import Tracker, track
+
+
+def report(directory: Path, chosen: Tracker | None = None) -> int:
+    """Gather the results, build the report, print the findings and, last, the report's path.
+
+    Returns:
+        The number of failed runs, and of jobs whose tables are damaged.
+    """
+    tables = gather(directory, skip_damaged=True)
+    for problem in tables.left_out:
+        print(f"left out: {problem}", file=sys.stderr)
+    path = build(directory, tables)
+    track(chosen, directory, tables)
+    print_summary(tables)
+    failed = tables.runs[tables.runs.status == "failed"]
+    if len(failed):
+        print(
+            f"{len(failed)} of {len(tables.runs)} runs failed, the first with {failed.reason.iloc[0]}",
+            file=sys.stderr,
+        )
+    print(path, flush=True)
+    return len(failed) + len(tables.left_out)

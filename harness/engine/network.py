@@ -1,0 +1,250 @@
+"""The network: stacked recurrent layers and a linear readout, for K members of one shape at once.
+
+All weights of a member lie in one row of `Network.flat`, shape (K, P). The weights of the formulas are
+views into it, each with a leading dimension K. Per-member clipping, optimising and stopping are then
+operations on rows, and nothing can mix members.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.cells.base import State, Weights
+from harness.engine.scan.choice import scanner
+from harness.engine.scan.interface import Buffers, Outside, StepGradients, Trace
+from harness.engine.weights import MemberInit, Shape, _initial_row, views
+
+READOUT = ("readout.weight", "readout.bias")
+
+
+LayerSteps = dict[int, StepGradients]
+"""The per-step gradients of some layers (1-based)."""
+
+
+LayerStates = list[State]
+"""The states of all layers at one step, bottom to top; every part (K, B, H)."""
+
+
+class Network:
+    """K members of one shape.
+
+    Args:
+        flat: all weights, shape (K, P); kept, not copied.
+        compiled: run the scans as compiled kernels where that is possible.
+        recompute: on the way back, compute activations again, in spans of about √T steps, instead of keeping them:
+            a third more work for memory that grows with √T.
+    """
+
+    def __init__(self, shape: Shape, flat: Tensor, compiled: bool = True, recompute: bool = False):
+        self.shape = shape
+        self.flat = flat
+        self.compiled = compiled
+        self.recompute = recompute
+        self.weights = views(shape, flat)
+        self.scanner = scanner(shape.cell, flat.dtype, flat.device, compiled)
+        self.buffers = [Buffers(flat) for _ in range(shape.num_layers)]
+
+    @classmethod
+    def create(
+        cls,
+        shape: Shape,
+        members: Sequence[MemberInit],
+        dtype: torch.dtype,
+        device: str,
+        compiled: bool = True,
+        recompute: bool = False,
+    ) -> Network:
+        """New members, each drawn from its own seed: the same alone and in any company."""
+        rows = np.stack([_initial_row(shape, member) for member in members])
+        return cls(shape, torch.from_numpy(rows).to(device=device, dtype=dtype), compiled, recompute)
+
+    def to(self, dtype: torch.dtype) -> Network:
+        """A copy in another precision."""
+        return Network(self.shape, self.flat.to(dtype, copy=True), self.compiled, self.recompute)
+
+    def only(self, members: Sequence[int]) -> Network:
+        """A copy of some members."""
+        return Network(self.shape, self.flat[list(members)], self.compiled, self.recompute)
+
+    def layer(self, layer: int, tensors: Weights | None = None) -> Weights:
+        """The weights of a layer (1-based), or what ``tensors`` holds under their names."""
+        prefix = f"layer{layer}."
+        tensors = self.weights if tensors is None else tensors
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+    def zero_states(self, batch: int) -> LayerStates:
+        """The states before anything is read."""
+        shape = (len(self.flat), batch, self.shape.hidden_size)
+        return [{part: self.flat.new_zeros(shape) for part in self.shape.cell.parts} for _ in self.buffers]
+
+    def forward(self, inputs: Tensor, start: LayerStates | None = None) -> list[Trace]:
+        """Run all layers over inputs of shape (K, T, B, input_size).
+
+        Args:
+            start: the states to start from; zeros if not given.
+
+        Returns:
+            The traces of all layers, bottom to top, valid until the next call.
+        """
+        start = self.zero_states(inputs.shape[2]) if start is None else start
+        traces: list[Trace] = []
+        for layer, (buffers, state) in enumerate(zip(self.buffers, start, strict=True), start=1):
+            traces.append(self.scanner.forward(self.layer(layer), inputs, state, buffers))
+            inputs = traces[-1].states["h"][:, 1:]
+        return traces
+
+    @staticmethod
+    def final(traces: Sequence[Trace]) -> LayerStates:
+        """A copy of the states after the last step: what the next piece of a long sequence starts from."""
+        return [{part: values[:, -1].clone() for part, values in trace.states.items()} for trace in traces]
+
+    def outputs(self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None = None) -> Tensor:
+        """What the readout says at some steps (1-based), shape (K, B, S, output_size)."""
+        hidden = self._hidden(inputs, steps, start)[0]
+        return self.readout(hidden)
+
+    def _hidden(
+        self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None
+    ) -> tuple[Tensor, list[LayerStates | None], list[Trace]]:
+        """h of the top layer at some steps (K, B, S, H), the states before every span, the traces of the last one."""
+        members, length, batch, _ = inputs.shape
+        hidden = self.flat.new_empty(members, batch, len(steps), self.shape.hidden_size)
+        before = [start]
+        traces: list[Trace] = []
+        for begin, end in self.spans(length):
+            traces = self.forward(inputs[:, begin:end], before[-1])
+            if end < length:
+                before.append(self.final(traces))
+            places = [place for place, step in enumerate(steps) if begin < step <= end]
+            rows = [steps[place] - begin for place in places]
+            hidden[:, :, places] = traces[-1].states["h"][:, rows].transpose(1, 2)
+        return hidden, before, traces
+
+    def spans(self, length: int) -> list[tuple[int, int]]:
+        """The pieces that a sequence is run in: steps begin + 1 … end of each."""
+        step = math.isqrt(length - 1) + 1 if self.recompute else length
+        return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
+
+    def readout(self, hidden: Tensor, tensors: dict[str, Tensor] | None = None) -> Tensor:
+        """Outputs (K, B, S, output_size) of hidden states (K, B, S, H)."""
+        tensors = self.weights if tensors is None else tensors
+        outputs = self.scanner.affine(hidden.flatten(1, 2), tensors["readout.weight"], tensors["readout.bias"])
+        return outputs.view(*hidden.shape[:3], -1)
+
+    def backward(
+        self,
+        traces: Sequence[Trace],
+        outside: Outside,
+        carry: LayerStates,
+        grad: Weights,
+        keep: LayerSteps | None = None,
+        need_input_grad: bool = False,
+    ) -> Tensor | None:
+        """Carry the gradient back through all layers. Uses up their traces.
+
+        Args:
+            outside: what the readout sends into h of the top layer.
+            carry: for each layer dL/ds_T through steps after these; becomes dL/ds_0, in place.
+            grad: `views` of a (K, P) tensor; the weights' gradients are added to it.
+            keep: where to write the per-step gradients, for the layers that are in it.
+
+        Returns:
+            dL/dx, shape (K, T, B, input_size), if asked for.
+        """
+        below: Tensor | None = None
+        for layer in range(self.shape.num_layers, 0, -1):
+            below = traces[layer - 1].backward(
+                self.layer(layer),
+                outside,
+                carry[layer - 1],
+                self.layer(layer, grad),
+                None if keep is None else keep.get(layer),
+                need_input_grad=layer > 1 or need_input_grad,
+            )
+            if layer > 1:
+                assert below is not None
+                outside = Outside(range(1, below.shape[1] + 1), below)
+        return below
+
+    def gradients(
+        self,
+        inputs: Tensor,
+        scored: Sequence[int],
+        loss: Callable[[Tensor], Tensor],
+        grad_flat: Tensor,
+        keep: LayerSteps | None = None,
+        need_input_grad: bool = False,
+        start: LayerStates | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Losses of all samples, and the gradients of their sum over the batch.
+
+        Args:
+            inputs: (K, T, B, input_size).
+            scored: the S steps (1-based, increasing) that are read out.
+            loss: from outputs (K, B, S, output_size) to losses (K, B).
+            grad_flat: (K, P), receives the gradients of the weights.
+            keep: see `backward`; `step_gradients` makes one.
+            start: the states to start from, constants to the gradient; zeros if not given.
+
+        Returns:
+            The losses (K, B), and dL/dx of the shape of ``inputs`` if asked for.
+        """
+        hidden, before, traces = self._hidden(inputs, scored, start)
+        grad_flat.zero_()
+        grad = views(self.shape, grad_flat)
+        losses, grad_hidden = self._readout_gradients(hidden, loss, grad)
+        outside = Outside(scored, grad_hidden.transpose(1, 2))
+        carry, pieces = self.zero_states(inputs.shape[2]), []
+        spans = self.spans(inputs.shape[1])
+        for place in range(len(spans) - 1, -1, -1):
+            begin, end = spans[place]
+            if place < len(spans) - 1:
+                traces = self.forward(inputs[:, begin:end], before[place])
+            kept = None if keep is None else {layer: steps.between(begin, end) for layer, steps in keep.items()}
+            pieces.append(self.backward(traces, outside.between(begin, end), carry, grad, kept, need_input_grad))
+        found = [piece for piece in reversed(pieces) if piece is not None]
+        return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
+
+    def _readout_gradients(
+        self, hidden: Tensor, loss: Callable[[Tensor], Tensor], grad: Weights
+    ) -> tuple[Tensor, Tensor]:
+        """Losses (K, B) and dL/dh at the scored steps (K, B, S, H); writes the gradients of the readout."""
+        head = {name: self.weights[name].detach().requires_grad_() for name in READOUT}
+        hidden.requires_grad_()
+        with torch.enable_grad():
+            losses = loss(self.readout(hidden, head))
+            grad_hidden, *found = torch.autograd.grad(losses.sum(), [hidden, *head.values()])
+        for name, value in zip(READOUT, found, strict=True):
+            grad[name].copy_(value)
+        return losses.detach(), grad_hidden
+
+    def step_gradients(self, inputs: Tensor, totals: bool = False) -> LayerSteps:
+        """Room for the per-step gradients of all layers on these inputs; with ``totals`` not only for their norms."""
+        place, size, parts = inputs.shape[:3], self.shape.hidden_size, self.shape.cell.parts
+        return {
+            layer: StepGradients(
+                {part: inputs.new_empty(place, dtype=torch.float64) for part in parts},
+                {part: inputs.new_empty(*place, size) for part in parts} if totals else {},
+            )
+            for layer in range(1, self.shape.num_layers + 1)
+        }
+
+    def spectral_radius(self) -> list[float]:
+        """For each member the largest |eigenvalue| among its recurrent H×H blocks; NaN where not finite."""
+        blocks = [
+            block
+            for name, parameter in self.shape.parameters().items()
+            if parameter.kind == "recurrent"
+            for block in self.weights[name].split(self.shape.hidden_size, dim=-1)
+        ]
+        if not blocks:
+            return [0.0] * len(self.flat)
+        stacked = torch.stack(blocks, dim=1).double().cpu()
+        finite = stacked.isfinite().flatten(1).all(1)
+        radius = torch.linalg.eigvals(stacked.nan_to_num(0, 0, 0)).abs().amax(dim=(1, 2))
+        return radius.where(finite, torch.nan).tolist()

@@ -1,0 +1,123 @@
+"""The stepwise scan as CUDA graphs: on a GPU, launching thousands of small operations takes longer than they do.
+
+A graph replays the launches of one call on the same addresses. So what changes from call to call is copied into
+tensors that stay, and a call is captured when it comes a second time: the first one runs as it is, which also warms
+everything up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from harness.cells.base import State, Weights
+from harness.engine.scan.interface import Buffers, Outside, StepGradients, TorchAffine
+from harness.engine.scan.stepwise import StepwiseScanner, StepwiseTrace
+
+Result = TypeVar("Result")
+
+
+def cuda_graph(call: Callable[[], Result]) -> Callable[[], Result]:
+    """Capture a call without running it.
+
+    Returns:
+        Its replay, which gives the same tensors every time, filled anew.
+    """
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = call()
+
+    def replay() -> Result:
+        graph.replay()
+        return result
+
+    return replay
+
+
+@dataclass
+class _Captured:
+    """A call that can be replayed on the tensors that are its inputs."""
+
+    inputs: dict[str, Tensor]
+    replay: Callable[[], Any]
+
+
+@dataclass
+class Graphs:
+    """Calls by what they are: seen once, or captured."""
+
+    capture: Callable[[Callable[[], Any]], Callable[[], Any]] = cuda_graph
+    _calls: dict[Any, _Captured | None] = field(default_factory=dict)
+
+    def __call__(self, key: Any, inputs: dict[str, Tensor], call: Callable[[dict[str, Tensor]], Result]) -> Result:
+        """What ``call(inputs)`` gives; ``key`` names everything beside the values of the inputs that it depends on."""
+        key = (key, tuple((name, value.shape) for name, value in inputs.items()))
+        if key not in self._calls:
+            self._calls[key] = None
+            return call(inputs)
+        captured = self._calls[key]
+        if captured is None:
+            kept = {name: value.clone(memory_format=torch.contiguous_format) for name, value in inputs.items()}
+            captured = self._calls[key] = _Captured(kept, self.capture(lambda: call(kept)))
+        for name, value in inputs.items():
+            captured.inputs[name].copy_(value)
+        made: Result = captured.replay()
+        return made
+
+
+class GraphedScanner(TorchAffine):
+    """Runs a cell step by step, in graphs where the same call comes again."""
+
+    def __init__(self, plain: StepwiseScanner, graphs: Graphs | None = None):
+        self.plain = plain
+        self.graphs = graphs or Graphs()
+
+    def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> GraphedTrace:
+        """See `harness.engine.scan.interface.Scanner.forward`."""
+        trace = self.graphs(
+            ("forward", weights["input"].data_ptr()),
+            {"": inputs, **start},
+            lambda given: self.plain.forward(weights, given[""], {part: given[part] for part in start}, buffers),
+        )
+        return GraphedTrace(trace, self.graphs)
+
+
+@dataclass(frozen=True)
+class GraphedTrace:
+    """A trace whose way back is a graph, too."""
+
+    plain: StepwiseTrace
+    graphs: Graphs
+
+    @property
+    def states(self) -> State:
+        """See `harness.engine.scan.interface.Trace.states`."""
+        return self.plain.states
+
+    def backward(
+        self,
+        weights: Weights,
+        outside: Outside,
+        carry: State,
+        grad: Weights,
+        keep: StepGradients | None = None,
+        need_input_grad: bool = True,
+    ) -> Tensor | None:
+        """See `harness.engine.scan.interface.Trace.backward`."""
+        if keep is not None:
+            return self.plain.backward(weights, outside, carry, grad, keep, need_input_grad)
+
+        def call(given: dict[str, Tensor]) -> tuple[Tensor | None, State]:
+            own = {part: given[part].clone() for part in carry}
+            entering = Outside(outside.steps, given[""])
+            return self.plain.backward(weights, entering, own, grad, None, need_input_grad), own
+
+        key = ("backward", self.plain.act.data_ptr(), grad["input"].data_ptr(), *outside.steps, need_input_grad)
+        grad_x, carried = self.graphs(key, {"": outside.values, **carry}, call)
+        for part, value in carried.items():
+            carry[part].copy_(value)
+        return grad_x

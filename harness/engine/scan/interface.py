@@ -1,0 +1,152 @@
+"""What the ways to run a layer over time have in common: their inputs, what they leave, and norms.
+
+Shapes: K members, T steps, B samples, F input features, H = hidden_size. Members come first and never mix. Buffers
+are laid out (K, T, B, ·), so that one time step is a strided view and products over all time need no copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from harness.cells.base import Cell, State, Weights
+
+
+class Buffers:
+    """Memory that is kept from step to step: asking the system for it anew costs more than filling it."""
+
+    def __init__(self, like: Tensor):
+        self.like = like
+        self._kept: dict[str, Tensor] = {}
+
+    def __call__(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        """A tensor of this shape with arbitrary content, valid until the next call of this name."""
+        size = torch.Size(shape).numel()
+        kept = self._kept.get(name)
+        if kept is None or kept.numel() < size:
+            kept = self._kept[name] = self.like.new_empty(size)
+        return kept[:size].view(shape)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory is held."""
+        return sum(kept.numel() * kept.element_size() for kept in self._kept.values())
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What enters dL/dh from outside a layer, from a readout or from the next layer.
+
+    Attributes:
+        steps: the S time steps (1-based, increasing) at which anything enters.
+        values: (K, S, B, H).
+    """
+
+    steps: Sequence[int]
+    values: Tensor
+
+    def between(self, begin: int, end: int) -> Outside:
+        """What enters at steps begin + 1 … end, counted from begin."""
+        places = [place for place, step in enumerate(self.steps) if begin < step <= end]
+        start, stop = (places[0], places[-1] + 1) if places else (0, 0)
+        return Outside([self.steps[place] - begin for place in places], self.values[:, start:stop])
+
+
+@dataclass(frozen=True)
+class StepGradients:
+    """Per-step gradients of one layer, as the backward scan writes them down.
+
+    Attributes:
+        norms: for each part the Euclidean norms of the total derivatives dL/ds_t, (K, T, B), float64.
+        totals: for each part these derivatives themselves, (K, T, B, H); empty where nobody asks for them.
+    """
+
+    norms: State
+    totals: State
+
+    def between(self, begin: int, end: int) -> StepGradients:
+        """The room for steps begin + 1 … end."""
+        return StepGradients(
+            {part: values[:, begin:end] for part, values in self.norms.items()},
+            {part: values[:, begin:end] for part, values in self.totals.items()},
+        )
+
+
+class Trace(Protocol):
+    """What a forward scan leaves; used up by its backward scan."""
+
+    @property
+    def states(self) -> State:
+        """For each part (K, T + 1, B, H): s_0, s_1, …, s_T."""
+
+    def backward(
+        self,
+        weights: Weights,
+        outside: Outside,
+        carry: State,
+        grad: Weights,
+        keep: StepGradients | None = None,
+        need_input_grad: bool = True,
+    ) -> Tensor | None:
+        """Carry the gradient back over time.
+
+        Args:
+            carry: for each part dL/ds_T through steps after these, (K, B, H); becomes dL/ds_0, in place.
+            grad: the gradients of the weights are added to these.
+            keep: where to write the per-step gradients, if anywhere.
+
+        Returns:
+            dL/dx, shape (K, T, B, F), if asked for.
+        """
+
+
+class Scanner(Protocol):
+    """One way to run the layers of a cell over time, and the readout after them."""
+
+    def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> Trace:
+        """Run one layer.
+
+        Args:
+            inputs: x, (K, T, B, F).
+            start: the parts of s_0, each (K, B, H).
+            buffers: what the trace lives in: it is valid until the next call with them.
+        """
+
+    def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """x · W + b of every member, (K, N, C) from (K, N, H), (K, H, C) and (K, C); autograd can differentiate it."""
+
+
+class TorchAffine:
+    """The readout's product by torch."""
+
+    def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """See `Scanner.affine`."""
+        return torch.baddbmm(bias[:, None], x, weight)
+
+
+def states_buffers(cell: Cell, inputs: Tensor, start: State, buffers: Buffers) -> State:
+    """Room for s_0 … s_T of every part, (K, T + 1, B, H), with s_0 in place."""
+    members, steps, batch, _ = inputs.shape
+    states = {}
+    for part in cell.parts:
+        states[part] = buffers(f"state {part}", (members, steps + 1, batch, start[part].shape[-1]))
+        states[part][:, 0] = start[part]
+    return states
+
+
+def norm(vectors: Tensor) -> Tensor:
+    """Euclidean norm over the last dimension, in float64, without overflow or underflow by squaring.
+
+    An infinite entry gives inf, a NaN entry gives NaN.
+    """
+    if vectors.dtype == torch.float32:
+        # No square of a single overflows or vanishes in double precision.
+        return torch.linalg.vector_norm(vectors, dim=-1, dtype=torch.float64)
+    vectors = vectors.double()
+    largest = vectors.abs().amax(dim=-1, keepdim=True)
+    scale = largest.where((largest > 0) & largest.isfinite(), 1)
+    return torch.linalg.vector_norm(vectors / scale, dim=-1) * scale.squeeze(-1)

@@ -1,0 +1,78 @@
+"""The network: stacked recurrent layers and a linear readout, for K members of one shape at once.
+
+All weights of a member lie in one row of `Network.flat`, shape (K, P). The weights of the formulas are
+views into it, each with a leading dimension K. Per-member clipping, optimising and stopping are then
+operations on rows, and nothing can mix members.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import Tensor
+
+from harness.base.seeds import stream
+from harness.cells.base import Cell, Parameter
+from harness.cells.initial import RECURRENT_INITS, dense
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What members of one network share."""
+
+    cell: Cell
+    input_size: int
+    hidden_size: int
+    num_layers: int
+    output_size: int
+
+    def parameters(self) -> dict[str, Parameter]:
+        """All weights by name, in the order of a row of `Network.flat`."""
+        width = self.hidden_size
+        found: dict[str, Parameter] = {}
+        for layer in range(1, self.num_layers + 1):
+            own = self.cell.parameters(self.input_size if layer == 1 else width, width)
+            found.update({f"layer{layer}.{name}": parameter for name, parameter in own.items()})
+        found["readout.weight"] = Parameter((width, self.output_size), "dense")
+        found["readout.bias"] = Parameter((self.output_size,), "constant")
+        return found
+
+
+@dataclass(frozen=True)
+class MemberInit:
+    """What distinguishes the initial weights of one member from another's."""
+
+    cell: Cell
+    seed: int
+    init: str
+    weight_scale: float
+
+
+def views(shape: Shape, flat: Tensor) -> dict[str, Tensor]:
+    """The weights of all members by name, each (K, …): views into ``flat`` of shape (K, P)."""
+    found, start = {}, 0
+    for name, parameter in shape.parameters().items():
+        stop = start + math.prod(parameter.shape)
+        found[name] = flat[:, start:stop].view(-1, *parameter.shape)
+        start = stop
+    return found
+
+
+def _initial_row(shape: Shape, member: MemberInit) -> np.ndarray:
+    """All weights of one member in a row of length P, float64."""
+    width, own = shape.hidden_size, replace(shape, cell=member.cell)
+    parts = []
+    for name, parameter in own.parameters().items():
+        rng, size = stream(member.seed, "weights", name), parameter.shape
+        if parameter.kind == "recurrent":
+            base = RECURRENT_INITS[member.init]
+            blocks = [base(rng, width) * member.weight_scale for _ in range(size[1] // width)]
+            value = np.concatenate(blocks, axis=1)
+        elif parameter.kind == "constant":
+            value = np.repeat(parameter.start, math.prod(size) // len(parameter.start))
+        else:
+            value = dense(rng, size[0], size[1], width)
+        parts.append(value.ravel())
+    return np.concatenate(parts)

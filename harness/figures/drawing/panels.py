@@ -1,0 +1,63 @@
+"""What the figures share: colours, grids of panels, and the rows of the tables that they draw."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from harness.analysis.words import spread
+from harness.figures.drawing.style import canvas, grid
+
+MOST_PANELS = 6
+"""Most panels side by side, and one below the other."""
+
+
+MOST_NAMED = 12
+"""Most values that a remark lists one by one."""
+
+
+def panels(
+    runs: pd.DataFrame, share_y: Literal["row", "all"] = "row"
+) -> tuple[Canvas, list[tuple[Axes, pd.DataFrame]]]:
+    """A grid of panels, a row per length and a column per weight scale, each with its runs (see `that_fit`).
+
+    Lengths and weight scales are named where there are several: a single one tells no panels apart.
+    """
+    lengths, scales = sorted(runs.seq_len.unique()), sorted(runs.weight_scale.unique())
+    figure = canvas(1.2 + 3.1 * len(scales), 1.0 + 2.3 * len(lengths))
+    axes = figure.subplots(len(lengths), len(scales), squeeze=False, sharex="row", sharey=share_y)
+    own = runs.groupby(["seq_len", "weight_scale"])
+    found = []
+    for i, length in enumerate(lengths):
+        for j, scale in enumerate(scales):
+            axis = axes[i][j]
+            grid(axis)
+            if i == 0 and len(scales) > 1:
+                axis.set_title(f"weight scale {scale:g}")
+            if j == len(scales) - 1 and len(lengths) > 1:
+                axis.annotate(
+                    f"{length} steps", (1.02, 0.5), xycoords="axes fraction", rotation=-90, va="center", ha="left"
+                )
+            here = own.get_group((length, scale)) if (length, scale) in own.groups else runs.head(0)
+            found.append((axis, here))
+    return figure, found
+
+
+def that_fit(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_PANELS) -> tuple[pd.DataFrame, str]:
+    """The runs of as many lengths and weight scales as can be told apart in one figure, and a remark on the others.
+
+    Where there are more, those that are shown are spread evenly, the smallest and the largest among them.
+    """
+    remarks = []
+    for column, most, words in (("seq_len", lengths, "lengths"), ("weight_scale", scales, "weight scales")):
+        values = sorted(runs[column].unique())
+        if len(values) > most:
+            shown = spread(values, most)
+            runs = runs[runs[column].isin(shown)]
+            missing = [f"{value:g}" for value in values if value not in shown]
+            named = ", ".join(missing) if len(missing) <= MOST_NAMED else f"{len(missing)} others"
+            remarks.append(f"{most} of {len(values)} {words} are shown, without {named}")
+    return runs, "; ".join(remarks)

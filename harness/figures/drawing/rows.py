@@ -1,0 +1,92 @@
+"""The rows of large tables that figures draw, read piece by piece: only what is kept is ever held as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from harness.analysis.groups import SETTING
+from harness.tables.tables import Tables
+
+AT_ONCE = 1 << 18
+"""Rows of a piece."""
+
+
+def pieces(
+    tables: Tables, name: str, runs: pd.DataFrame, columns: Sequence[str], filters: pc.Expression | None = None
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int32]]]:
+    """The rows of some runs in a table, piece by piece, in the order of the table.
+
+    Yields:
+        Batches with ``columns``, and for each of their rows the place of its run in ``runs``.
+    """
+    scanner = tables.scan(name).scanner(
+        columns=["run_id", *columns], filter=filters, batch_size=AT_ONCE, batch_readahead=2, fragment_readahead=1
+    )
+    ids = pd.Index(runs.run_id)
+    for batch in scanner.to_batches():
+        # A run's id stands in each of its rows: it is looked up once.
+        own = encoded(batch, "run_id")
+        place = ids.get_indexer(own.dictionary.to_pandas())[own.indices.to_numpy()].astype(np.int32)
+        known = place >= 0
+        if not known.all():
+            batch, place = batch.filter(pa.array(known)), place[known]
+        yield batch, place
+
+
+def encoded(batch: pa.RecordBatch, column: str) -> pa.DictionaryArray:
+    """A column of texts as places in a list of the different ones."""
+    return batch.column(column).cast(pa.string()).dictionary_encode()
+
+
+def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.DataFrame:
+    """The gradient by lag at the last or the first probe of each run, of layer 1 and the part that carries memory.
+
+    Returns:
+        ``run`` (its place in ``runs``), ``lag``, ``grad_norm``.
+    """
+    if not len(runs):
+        return pd.DataFrame({"run": [], "lag": [], "grad_norm": []})
+    sign = 1 if trained else -1
+    memory = runs.memory.to_numpy()
+    parts = sorted(runs.memory.dropna().unique())
+    latest = np.full(len(runs), np.iinfo(np.int64).min)
+    found: list[pd.DataFrame] = []
+    wanted = (pc.field("layer") == 1) & pc.field("part").isin(parts)
+    for batch, run in pieces(tables, "gradients", runs, ["step", "part", "lag", "grad_norm"], wanted):
+        step = sign * batch.column("step").to_numpy().astype(np.int64)
+        part = encoded(batch, "part")
+        own = np.zeros(len(run), dtype=bool)
+        for place, name in enumerate(part.dictionary.to_pylist()):
+            own |= (part.indices.to_numpy() == place) & (memory == name)[run]
+        np.maximum.at(latest, run[own], step[own])
+        own &= step == latest[run]
+        # Copies: a view of a few rows would keep the whole batch.
+        kept = {name: batch.column(name).to_numpy(zero_copy_only=False)[own] for name in ("lag", "grad_norm")}
+        found.append(pd.DataFrame({"run": run[own], "step": step[own], **kept}))
+    if not found:
+        return pd.DataFrame({"run": [], "lag": [], "grad_norm": []})
+    rows = pd.concat(found, ignore_index=True)
+    return rows[rows.step == latest[rows.run]].drop(columns="step")
+
+
+def over_runs(rows: pd.DataFrame, runs: pd.DataFrame, key: str, value: str) -> pd.DataFrame:
+    """What the runs of each setting have in common: median, smallest and largest ``value``, for every ``key``.
+
+    Args:
+        rows: with ``run`` (its place in ``runs``), ``key`` (the lag, the training step) and ``value``.
+
+    Returns:
+        The columns of `SETTING`, ``key``, ``middle``, ``low``, ``high``, and ``bounded``: no value is NaN or inf.
+    """
+    setting = runs.groupby(SETTING).ngroup().to_numpy()
+    groups = rows.assign(setting=setting[rows.run]).groupby(["setting", key])[value]
+    found = groups.agg(middle="median", low="min", high="max", known="count", all="size").reset_index()
+    found["bounded"] = (found.known == found["all"]) & (found.high < np.inf)
+    settings = runs[SETTING].assign(setting=setting).drop_duplicates("setting")
+    return settings.merge(found, on="setting").drop(columns=["setting", "known", "all"])

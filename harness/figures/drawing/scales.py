@@ -1,0 +1,34 @@
+"""What the figures share: colours, grids of panels, and the rows of the tables that they draw."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+LEAST_DECADES = 2.0
+
+
+def log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log10 of positive finite values, NaN elsewhere."""
+    usable = np.isfinite(values) & (values > 0)
+    return np.log10(values, out=np.full(values.shape, np.nan), where=usable)
+
+
+def decades(exponents: NDArray[np.float64]) -> tuple[float, float]:
+    """The range of the finite exponents, widened to `LEAST_DECADES` so that it holds whole powers of ten."""
+    known = exponents[np.isfinite(exponents)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (-1.0, 0.0)
+    missing = max(0.0, LEAST_DECADES - (high - low)) / 2
+    return low - missing, high + missing
+
+
+def whole_powers(low: float, high: float) -> list[float]:
+    """A handful of whole exponents between two exponents at least `LEAST_DECADES` apart."""
+    ticks = MaxNLocator(nbins=6, integer=True).tick_values(low, high)
+    return [float(tick) for tick in ticks if low <= tick <= high and float(tick).is_integer()]
+
+
+def power(exponent: float) -> str:
+    """``10`` with an exponent, as matplotlib writes it."""
+    return f"$10^{{{exponent:.0f}}}$"

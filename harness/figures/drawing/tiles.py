@@ -1,0 +1,73 @@
+"""What the figures share: colours, grids of panels, and the rows of the tables that they draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure as Canvas
+from numpy.typing import NDArray
+
+from harness.figures.drawing.panels import MOST_PANELS
+from harness.figures.drawing.style import ink
+
+MOST_TILES = 20
+"""Most tiles of a heat map one below the other."""
+
+
+MOST_COLUMNS = 56
+"""Most tiles side by side, in all maps of a figure: in more, nothing could be written."""
+
+
+EQUAL_CONTRAST = 0.179
+"""The relative luminance on which black and white are read equally well."""
+
+
+def tiles(groups: pd.DataFrame, cell: str, column: str) -> pd.DataFrame:
+    """A cell's values, a row per length and a column per weight scale of all cells: maps side by side share rows."""
+    table = groups[groups.cell == cell].pivot(index="seq_len", columns="weight_scale", values=column)
+    return table.reindex(index=sorted(groups.seq_len.unique()), columns=sorted(groups.weight_scale.unique()))
+
+
+def name_tiles(axis: Axes, groups: pd.DataFrame) -> None:
+    """Names of a map's columns and rows where there are several: a single one tells no tiles apart."""
+    axis.tick_params(rotation=0, length=0)
+    axis.set(xlabel="weight scale", ylabel="steps")
+    if groups.weight_scale.nunique() == 1:
+        axis.set(xlabel="", xticks=[])
+    if groups.seq_len.nunique() == 1:
+        axis.set(ylabel="", yticks=[])
+    crowd(axis)
+
+
+def write_in_tiles(axis: Axes, words: pd.DataFrame, size: float) -> None:
+    """Write into every tile of a heat map, in black or white, whichever is read more easily on its colour."""
+    (mesh,) = (each for each in axis.collections if isinstance(each, QuadMesh))
+    values = mesh.get_array()
+    assert values is not None
+    colours = np.reshape(mesh.to_rgba(np.ma.masked_invalid(values)), (*words.shape, 4))
+    for (i, j), word in np.ndenumerate(words.to_numpy()):
+        axis.text(
+            j + 0.5, i + 0.5, word, color=_readable_on(colours[i, j]), ha="center", va="center", fontsize=size
+        )  # fmt: skip
+
+
+def crowd(axis: Axes) -> None:
+    """Turn the names of many columns, so that they do not run into each other."""
+    if len(axis.get_xticks()) > MOST_PANELS:
+        axis.tick_params(axis="x", rotation=90, labelsize=8)
+
+
+def tile_font(figure: Canvas, tiles: int) -> float:
+    """A size at which five digits fit into a tile, for that many tiles side by side."""
+    return float(np.clip(72 * (figure.get_size_inches()[0] - 2) / tiles / 3.4, 5, 10))
+
+
+def _readable_on(colour: NDArray[np.float64]) -> str:
+    """Black or white by the contrast of WCAG; ink where there is no tile."""
+    red, green, blue, alpha = colour
+    if alpha == 0:
+        return ink()
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (red, green, blue)]
+    return "#ffffff" if np.dot([0.2126, 0.7152, 0.0722], linear) < EQUAL_CONTRAST else "#000000"

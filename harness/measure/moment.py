@@ -1,0 +1,91 @@
+"""Probes: each module here is one plugin, something measured whenever gradients are probed.
+
+``probes=[gates]`` turns them on, by name; their options stand under ``probes.<name>.*``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from harness.cells.base import PointwiseCell
+from harness.engine.network import LayerSteps, Network
+from harness.settings.settings import Settings
+from harness.tasks.data import Data
+
+
+class Moment:
+    """The networks of a pack as they stand at one probe, and what can be computed from them.
+
+    Everything is in the precision of the probe (``probe.dtype``), on the fixed probe batch.
+
+    Attributes:
+        network: K members; its weights are not to be changed.
+        data: the probe batch.
+        members: the settings of each member.
+        step: training steps done.
+    """
+
+    def __init__(self, network: Network, data: Data, members: Sequence[Settings], step: int):
+        self.network = network
+        self.data = data
+        self.members = members
+        self.step = step
+
+    @cached_property
+    def states(self) -> list[dict[str, Tensor]]:
+        """For each layer and each part of the state (K, T + 1, B, H): s_0, s_1, …, s_T."""
+        traces = self.network.forward(self.data.inputs)
+        return [{part: values.clone() for part, values in trace.states.items()} for trace in traces]
+
+    @cached_property
+    def gradients(self) -> LayerSteps:
+        """For each layer (from 1) the total derivatives d l_b / d s_t of every sample's own loss.
+
+        ``gradients[1].totals["h"]`` has the shape (K, T, B, H), ``gradients[1].norms["h"]`` (K, T, B).
+        """
+        keep = self.network.step_gradients(self.data.inputs, totals=True)
+        unused = torch.zeros_like(self.network.flat)
+        self.network.gradients(self.data.inputs, self.data.scored, self.data.loss, unused, keep)
+        return keep
+
+    def pre_activations(self, layer: int) -> dict[str, Tensor]:
+        """By gate what enters it in a layer (1-based) of a `PointwiseCell`, before any function: (K, T, B, H)."""
+        cell, size = self.network.shape.cell, self.network.shape.hidden_size
+        assert isinstance(cell, PointwiseCell)
+        weights, into, back = self.network.layer(layer), cell.input_blocks(), cell.recurrent_blocks()
+        below = self.data.inputs if layer == 1 else self.states[layer - 2]["h"][:, 1:]
+        pre = below.new_zeros(*below.shape[:3], len(cell.gates) * size)
+        pre[..., into.start * size : into.stop * size] += below @ weights["input"][:, None]
+        if "recurrent" in weights:
+            # h_{t-1} stands one place before h_t.
+            before = self.states[layer - 1]["h"][:, :-1]
+            pre[..., back.start * size : back.stop * size] += before @ weights["recurrent"][:, None]
+        if "bias" in weights:
+            pre += weights["bias"][:, None, None]
+        return dict(zip(cell.gates, pre.split(size, dim=-1), strict=True))
+
+    def jacobian(self, layer: int, step: int) -> Tensor:
+        """d s_t / d s_{t-1} of a layer at a step (both 1-based): (K, B, P · H, P · H), parts in the cell's order."""
+        cell, size = self.network.shape.cell, self.network.shape.hidden_size
+        below = self.data.inputs if layer == 1 else self.states[layer - 2]["h"][:, 1:]
+        before = torch.cat([self.states[layer - 1][part][:, step - 1] for part in cell.parts], dim=-1)
+        weights, x = self.network.layer(layer), below[:, step - 1]
+
+        def after(state: Tensor) -> Tensor:
+            parts = dict(zip(cell.parts, state.split(size, dim=-1), strict=True))
+            made = cell.apply(weights, x, parts)
+            return torch.cat([made[part] for part in cell.parts], dim=-1)
+
+        with torch.enable_grad():
+            state = before.detach().requires_grad_()
+            result = after(state)
+            # Samples and members do not interact: the sum over them leaves each its own row.
+            rows = [
+                torch.autograd.grad(result[..., row].sum(), state, retain_graph=True)[0]
+                for row in range(result.shape[-1])
+            ]
+        return torch.stack(rows, dim=-2)

@@ -1,0 +1,69 @@
+"""Probes: each module here is one plugin, something measured whenever gradients are probed.
+
+``probes=[gates]`` turns them on, by name; their options stand under ``probes.<name>.*``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import pandas as pd
+
+from harness.base.errors import UserError
+from harness.base.options import Options
+from harness.measure.moment import Moment
+
+
+class Probe(Options, ABC):
+    """Something to measure at every probe. Fields are its options (``probes.<name>.*``).
+
+    Attributes:
+        name: the probe's name on the command line and, for a table, the table's.
+        adds: ``table``: what is measured becomes a table of its own, ``tables.<name>``, with ``run_id`` and
+            ``step``; ``columns``: one row per member, whose columns join the table ``curves`` as
+            ``<name>.<column>``.
+    """
+
+    name: ClassVar[str]
+    adds: ClassVar[Literal["table", "columns"]] = "table"
+
+    @abstractmethod
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        """Measure every member.
+
+        Returns:
+            Rows with the column ``member`` (0 … K - 1), and whatever else was measured. A member of whom there is
+            nothing to say, say one of a cell without gates, has no row.
+        """
+
+
+def measured(moment: Moment) -> list[tuple[Probe, pd.DataFrame]]:
+    """What the probes of these runs measure.
+
+    Raises:
+        UserError: what a probe returns cannot be put into a table.
+    """
+    probes = [each for each in moment.members[0].probes.values() if isinstance(each, Probe)]
+    found = [(probe, probe.measure(moment)) for probe in probes]
+    for probe, frame in found:
+        if problem := fault(probe, frame, len(moment.members)):
+            raise UserError(f"probe {probe.name}: {problem}")
+    return found
+
+
+RESERVED = {"run_id", "step"}
+"""Columns that the harness fills."""
+
+
+def fault(probe: Probe, frame: object, members: int) -> str | None:
+    """What is wrong with the form of what a probe returned; None where nothing is."""
+    if not isinstance(frame, pd.DataFrame) or "member" not in frame:
+        return "measure returns no table with a column member; valid: a DataFrame with one"
+    if not frame["member"].isin(range(members)).all():
+        return f"measure returns a member outside of 0 to {members - 1}"
+    if clash := RESERVED & set(frame):
+        return f"measure returns the columns {sorted(clash)}, which are filled by the harness"
+    if probe.adds == "columns" and not frame["member"].is_unique:
+        return "adds columns, but measure gives a member several rows; valid: one row per member, or adds = 'table'"
+    return None

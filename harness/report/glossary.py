@@ -1,0 +1,53 @@
+"""The words that reports use, each with what it means."""
+
+from __future__ import annotations
+
+from harness.measure.flow import EXPLODING_ABOVE, VANISHING_BELOW
+
+WORDS = (
+    (
+        "gradient at a time step",
+        "How much the error at the end would change if the network's memory after that step were changed a little. "
+        "Where it is zero, training cannot learn to remember anything from there. Its size is averaged over a fixed "
+        "batch of sequences, each with its own error.",
+    ),
+    ("lag", "Distance from the end of the sequence in steps: lag 0 is the last step."),
+    (
+        "factor per step",
+        "What the gradient is multiplied by, on average, on its way back over one step. At 0.9, a hundredth is left "
+        "after 44 steps; at 1.1 it has grown a hundredfold after 48. The verdict is vanishing below "
+        f"{VANISHING_BELOW}, exploding above {EXPLODING_ABOVE}, and stable between them.",
+    ),
+    (
+        "gradient at the cue",
+        "The cue is the step, or the steps, with what has to be remembered: the first step where a task names none, "
+        "since from there the way is longest. The ratio compares the gradient at the cue with the gradient at the last "
+        "step.",
+    ),
+    (
+        "horizon",
+        "The first lag at which no more than about a third (1/e) of the gradient at the last step is left; inf where "
+        "there is none. Further back, the gradient may grow again.",
+    ),
+    (
+        "weight scale",
+        "The factor on the weights through which a network's state passes from one step to the next, at the start of "
+        "the training.",
+    ),
+    (
+        "loss",
+        "The mean loss on held-out samples at the last evaluation, over all outputs that are scored: cross-entropy in "
+        "nats, or squared error where the outputs are numbers.",
+    ),
+    (
+        "solved",
+        "The accuracy on held-out samples reaches the task's own threshold at the end. The last evaluation counts: a "
+        "network that was there before and fell back has not solved the task.",
+    ),
+    (
+        "chance, guessing",
+        "The chance level is the share of right answers that a predictor without memory can reach. A setting is called "
+        "guessing where its accuracy is not above chance by more than three standard errors.",
+    ),
+)
+"""Terms and texts, in the order in which they build on each other."""

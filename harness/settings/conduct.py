@@ -1,0 +1,73 @@
+"""How a sweep is conducted: settings that change no run's numbers, and so are no part of its `run_id`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import Field, field_validator
+
+from harness.base.errors import UserError
+from harness.base.options import Options, build
+from harness.settings.settings import described
+from harness.tables.columns import FLOAT_OUTCOMES
+
+
+class SweepOptions(Options):
+    """Packing, limits and what a sweeper that searches is told."""
+
+    pack: bool = Field(description="whether runs that differ only in what changes no shape train together")
+    max_members: int | None = Field(ge=1, description="most runs in one pack; null: as many as memory allows, up to 64")
+    timeout: float | None = Field(gt=0, description="seconds that a pack may take; null: no limit")
+    objective: str = Field(description="column of the table of runs that a searching sweeper (Optuna's) is told")
+    only: list[str] | None = None
+    """Runs of a job that are to be done, by run_id; the sweeper sets it where others are done already."""
+
+    @field_validator("objective")
+    @classmethod
+    def _known_objective(cls, value: str) -> str:
+        if value not in FLOAT_OUTCOMES:
+            raise ValueError(f"valid: {', '.join(sorted(FLOAT_OUTCOMES))}")
+        return value
+
+
+class CheckpointOptions(Options):
+    """Saving the state of a long job, so that it goes on where it was interrupted."""
+
+    every: int | None = Field(ge=0, description="training steps between checkpoints of a job; 0: none")
+
+
+CONDUCT: dict[str, type[Options]] = {"sweep": SweepOptions, "checkpoint": CheckpointOptions}
+"""Sections of the configuration that are no settings of a run."""
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """All of them."""
+
+    sweep: SweepOptions
+    checkpoint: CheckpointOptions
+
+
+def conduct(config: DictConfig) -> Conduct:
+    """The conduct in a job's configuration.
+
+    Raises:
+        UserError: one line that names the key, its value and what is valid.
+    """
+    found: dict[str, Any] = {}
+    for key, section in CONDUCT.items():
+        if not isinstance(config[key], DictConfig):
+            raise UserError(f"{key}={config[key]}: valid: a section with {', '.join(dict(described(section)))}")
+        values: Any = OmegaConf.to_container(config[key], resolve=True)
+        found[key] = build(section, values, prefix=f"{key}.")
+    return Conduct(**found)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The settings of a job's runs as plain containers, without Hydra's and without the conduct."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", "tracker", *CONDUCT)])
+    values = OmegaConf.to_container(own, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,72 @@
+"""The settings of a run: the typed, validated form of the configuration.
+
+A job's configuration may hold lists at the settings that change no shape (`PACKED`): such a job is a pack
+of members, one run each, that train together.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.base.options import init_only
+from harness.plugins.loading import listed
+from harness.plugins.registry import registry, use
+from harness.settings.resolve import settings
+from harness.settings.settings import Settings
+
+PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
+"""Settings in which the members of one pack may differ; in the order in which they vary, slowest first.
+
+Options of a cell that are marked `harness.base.options.INIT_ONLY` come after them.
+"""
+
+
+def packs(key: str) -> bool:
+    """Whether runs that differ in this setting can train in one pack."""
+    kind, _, option = key.rpartition(".")
+    cells = [plugin.target for plugin in registry().of_kind("cell") if option in plugin.target.model_fields]
+    return key in PACKED or (kind == "cell" and bool(cells) and all(option in init_only(cell) for cell in cells))
+
+
+def _packed_keys(config: dict[str, Any]) -> list[str]:
+    """The settings that may be lists in a job's configuration."""
+    name = _get(config, "cell.name")
+    cell = registry().plugins.get(("cell", str(name)))
+    return PACKED + ([f"cell.{option}" for option in init_only(cell.target)] if cell else [])
+
+
+def members(config: dict[str, Any]) -> list[Settings]:
+    """The runs of one job, in the order of their packed settings; what is named twice is one run.
+
+    Args:
+        config: the job's configuration as plain containers.
+
+    Raises:
+        UserError: one line that names the key, its value and what is valid.
+    """
+    config = dict(config)
+    use(listed(config.pop("plugins", [])))
+    choices = [(key, value) for key in _packed_keys(config) if isinstance(value := _get(config, key), list)]
+    if empty := [key for key, values in choices if not values]:
+        raise UserError(f"{empty[0]}=[]: an empty list; valid: a value, or a list of values")
+    found = []
+    for combination in itertools.product(*(values for _, values in choices)):
+        own = _copy(config)
+        for (key, _), value in zip(choices, combination, strict=True):
+            *path, leaf = key.split(".")
+            _get(own, ".".join(path))[leaf] = value
+        found.append(settings(own))
+    return list({each.run_id: each for each in found}.values())
+
+
+def _get(config: dict[str, Any], key: str) -> Any:
+    value: Any = config
+    for name in key.split(".") if key else []:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _copy(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, dict) else value for key, value in config.items()}

@@ -1,0 +1,164 @@
+"""The settings of a run: the typed, validated form of the configuration.
+
+A job's configuration may hold lists at the settings that change no shape (`PACKED`): such a job is a pack
+of members, one run each, that train together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+
+from harness.base.errors import UserError
+from harness.base.options import Options
+from harness.cells.base import Cell
+from harness.cells.initial import RECURRENT_INITS
+from harness.tasks.experiment import Experiment
+
+COMPILING_PAYS = 1e5
+"""Numbers that the steps of one run's training leave for the way back, from which on kernels are compiled: a shorter
+run is over before that, and too short for differences of rounding to grow."""
+
+
+RECOMPUTING_PAYS = 64 * 2**20
+"""Numbers that the steps of one training step of one run leave for the way back, from which on they are not kept."""
+
+
+Precision = Literal["float32", "float64"]
+
+
+class Train(Options):
+    """How a run trains."""
+
+    steps: int = Field(ge=0, description="number of training steps; 0 probes the untrained network")
+    batch_size: int = Field(ge=1, description="samples per training step")
+    optimizer: Literal["adam", "sgd", "rmsprop"] = Field(description="adam, sgd or rmsprop")
+    lr: float = Field(gt=0, description="learning rate")
+    clip_norm: float | None = Field(gt=0, description="largest norm of the weights' gradient; null: no clipping")
+    stop_solved: bool = Field(description="end the training of a run at the first evaluation that it solves")
+
+
+class ProbeSettings(Options):
+    """When and how gradients are probed."""
+
+    every: int = Field(ge=1, description="training steps between evaluations and probes")
+    batch_size: int = Field(ge=1, description="samples in the fixed probe batch")
+    dtype: Precision = Field(description="precision of the probes; float64 keeps 0.9^1000 above zero")
+
+
+class Engine(Options):
+    """How the numbers are computed."""
+
+    compile: bool | Literal["auto"] = Field(
+        description="compiled scan kernels: true, false, or auto: where a run is long enough to pay for compiling"
+    )
+    recompute: bool | Literal["auto"] = Field(
+        description="compute activations again on the way back, instead of keeping them: a third more work, memory "
+        "that grows with the root of seq_len; auto: where a run's activations would take hundreds of MB"
+    )
+
+
+class Settings(Options):
+    """Everything that determines one run."""
+
+    experiment: SerializeAsAny[Experiment]
+    cell: SerializeAsAny[Cell]
+    seq_len: int = Field(ge=1, description="length T of the sequences")
+    weight_scale: float = Field(description="factor g on the recurrent base matrix")
+    seed: int = Field(ge=0, description="seed of all randomness of the run")
+    hidden_size: int = Field(ge=1, description="units per layer")
+    num_layers: int = Field(ge=1, description="stacked recurrent layers")
+    init: str = Field(description="recurrent base matrix: " + ", ".join(RECURRENT_INITS))
+    device: str = Field(description="cpu, cuda or cuda:N")
+    dtype: Precision = Field(description="precision of the training")
+    train: Train
+    probes: dict[str, SerializeAsAny[Options]] = Field(default={})
+    probe: ProbeSettings
+    engine: Engine
+
+    @field_validator("init")
+    @classmethod
+    def _known_init(cls, value: str) -> str:
+        if value not in RECURRENT_INITS:
+            raise ValueError(f"valid: {', '.join(RECURRENT_INITS)}")
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _present_device(cls, value: str) -> str:
+        valid = ["cpu"]
+        if torch.cuda.is_available():
+            valid += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        if value not in valid:
+            raise ValueError(f"no such device here; valid: {', '.join(valid)}")
+        return value
+
+    @model_validator(mode="after")
+    def _possible(self) -> Settings:
+        if self.weight_scale < 0 and self.init != "identity":
+            raise UserError(
+                f"weight_scale={self.weight_scale}: a negative scale means nothing with init={self.init}, whose "
+                "matrices have no sign; valid: 0 or more (any number with init=identity)"
+            )
+        if valid := self.experiment.refuses(self.seq_len):
+            raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
+        return self
+
+    def flat(self) -> dict[str, Any]:
+        """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
+        flat: dict[str, Any] = {}
+        for key in type(self).model_fields:
+            value = getattr(self, key)
+            if key == "probes":
+                flat.update({f"{key}.{name}": True for name in value})
+                for name, options in value.items():
+                    flat.update({f"{key}.{name}.{option}": each for option, each in options.model_dump().items()})
+                continue
+            if isinstance(value, Cell | Experiment):
+                flat[key] = value.name
+            if isinstance(value, Options):
+                flat.update({f"{key}.{option}": each for option, each in value.model_dump().items()})
+            else:
+                flat[key] = value
+        return flat
+
+    @property
+    def compiled(self) -> bool:
+        """Whether to compile; never a question of what is cached or packed, so that numbers can be repeated."""
+        if isinstance(self.engine.compile, bool):
+            return self.engine.compile
+        return self.train.steps * self.stored >= COMPILING_PAYS
+
+    @property
+    def recomputed(self) -> bool:
+        """Whether to recompute activations on the way back."""
+        return self.stored >= RECOMPUTING_PAYS if self.engine.recompute == "auto" else self.engine.recompute
+
+    @property
+    def stored(self) -> int:
+        """Numbers that the steps of one training step leave for the way back."""
+        return self.seq_len * self.train.batch_size * self.num_layers * self.cell.width(self.hidden_size)
+
+    @property
+    def run_id(self) -> str:
+        """Short hash of everything that determines the run's numbers."""
+        text = json.dumps(self.flat(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "engine": Engine}
+"""Settings that stand in sections of the configuration."""
+
+
+def described(model: type[Options], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Pairs of dotted name and description of all settings of a model that have one."""
+    for key, field in model.model_fields.items():
+        if field.annotation in SECTIONS.values():
+            yield from described(SECTIONS[key], f"{prefix}{key}.")
+        elif field.description:
+            yield prefix + key, field.description

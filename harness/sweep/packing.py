@@ -1,0 +1,93 @@
+"""Packing: which values of a sweep become members of one job, and how many fit."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from harness.measure.evaluation import EVAL_CHUNK, EVAL_SAMPLES
+from harness.settings.members import packs
+from harness.settings.settings import Settings
+
+MOST_MEMBERS = 64
+"""Most runs in one pack on a CPU: larger packs bring nothing more there."""
+
+MOST_MEMBERS_ON_GPU = 1024
+
+SHARE_OF_MEMORY = 0.25
+"""Share of the machine's memory that the packs of one job may take."""
+
+COPIES = 4
+"""How often a step's numbers are held at once: for the way back, the evaluation, the probe and its norms."""
+
+Item = TypeVar("Item")
+
+
+def pack(choices: dict[str, list[str]], most: int) -> dict[str, list[str]]:
+    """Turn the values of settings that pack into lists, so that no job has more than ``most`` members.
+
+    >>> pack({"cell": ["rnn", "gru"], "seed": ["0", "1"]}, most=64)
+    {'cell': ['rnn', 'gru'], 'seed': ['[0,1]']}
+    """
+    packed = {name: len(values) for name, values in choices.items() if packs(name) and len(values) > 1}
+    while math.prod(packed.values()) > most:
+        longest = max(packed, key=lambda name: packed[name])
+        packed[longest] = math.ceil(packed[longest] / 2)
+    return {
+        name: [f"[{','.join(chunk)}]" for chunk in batched(values, packed[name])] if packed.get(name, 1) > 1 else values
+        for name, values in choices.items()
+    }
+
+
+def batched(values: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """Consecutive pieces of at most ``size`` values."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def most_members(device: str) -> int:
+    """How many runs in one pack are worth it on a device."""
+    return MOST_MEMBERS if device == "cpu" else MOST_MEMBERS_ON_GPU
+
+
+def members_in_memory(settings: Settings, side_by_side: int = 1) -> int:
+    """How many runs like this one fit into the memory of one job.
+
+    Args:
+        side_by_side: how many jobs share the machine.
+    """
+    return max(1, int(SHARE_OF_MEMORY * memory(settings.device) / side_by_side / bytes_per_member(settings)))
+
+
+def bytes_per_member(settings: Settings) -> float:
+    """An estimate of the memory that one member of a pack needs, in bytes.
+
+    Per sample and step: pre-activations and states of every layer, the inputs, and their gradients; times the
+    largest batch. The held-out samples stand beside it as inputs.
+    """
+    width = settings.hidden_size
+    per_layer = settings.cell.width(width) + len(settings.cell.parts) * width
+    per_step = settings.num_layers * per_layer + 2 * settings.experiment.input_size
+    largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
+    held_out = EVAL_SAMPLES * settings.experiment.input_size
+    precision = max(4 if kind == "float32" else 8 for kind in (settings.dtype, settings.probe.dtype))
+    return float(precision * settings.seq_len * (COPIES * largest * per_step + held_out))
+
+
+def memory(device: str) -> float:
+    """Bytes of memory of a device: the GPU's, or this machine's, or what a container leaves of it."""
+    if device != "cpu":
+        return float(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        whole = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return 8.0 * (1 << 30)
+    try:
+        return min(whole, float(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    except (OSError, ValueError):  # no limit, or "max"
+        return whole

@@ -1,0 +1,174 @@
+"""The plan of a sweep on disk, and what of it is done.
+
+``DIR/plan.parquet`` has a row per run, in the order of the final tables: its ``run_id`` and the name of the job
+in whose directory its tables stand, or will. A run is done where a job's tables say so and do not say "failed".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.base.errors import UserError
+from harness.settings.settings import Settings
+from harness.sweep.job import describe, work
+from harness.sweep.progress import Planned
+from harness.tables.jobs import complete
+from harness.tables.storage import read_table, write_table
+
+FILE = "plan.parquet"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a sweep.
+
+    Attributes:
+        overrides: what Hydra composes its configuration from.
+        runs: its runs, in the order of their rows.
+        name: of its directory.
+        composed: how many runs the configuration holds; more than ``runs`` where others stand elsewhere.
+    """
+
+    overrides: list[str]
+    runs: list[Settings]
+    name: str
+    composed: int
+
+    @property
+    def ids(self) -> list[str]:
+        return [each.run_id for each in self.runs]
+
+    def planned(self, directory: Path, todo: Sequence[Settings]) -> Planned:
+        """The job for the progress display, with the runs that it has to do."""
+        return Planned(directory / "jobs" / self.name, describe(todo), len(todo), work(todo))
+
+
+@dataclass(frozen=True)
+class Missing:
+    """How much of a sweep is still to be done."""
+
+    runs: int
+    planned: int
+
+    def __str__(self) -> str:
+        """``36 of 108 runs are missing``, or nothing where none is."""
+        return f"{self.runs} of {self.planned} runs are missing" if self.runs else ""
+
+
+def missing(directory: Path) -> Missing | None:
+    """What of a results directory's plan has no result yet; a run that failed has one. None without a plan."""
+    plan = read_plan(directory)
+    if plan is None:
+        return None
+    has_result = {run_id for statuses in _statuses(directory) for run_id in statuses}
+    return Missing(sum(run_id not in has_result for run_id in plan), len(plan))
+
+
+def done(directory: Path) -> set[str]:
+    """The runs that need not run again. Only for who holds the directory: what was begun is completed."""
+    for job in directory.glob("jobs/*"):
+        complete(job / "tables")
+    return {run_id for statuses in _statuses(directory) for run_id, status in statuses.items() if status != "failed"}
+
+
+def read_plan(directory: Path) -> dict[str, str] | None:
+    """The plan: run_id to the name of its job, in order. None where there is none (or none that can be read)."""
+    try:
+        table = read_table(directory / FILE)
+    except UserError:
+        return None
+    return dict(zip(table.run_id, table.job, strict=True))
+
+
+def write_plan(directory: Path, jobs: Sequence[Job], keep: dict[str, str]) -> None:
+    """Write the plan: the runs of these jobs, and behind them those in ``keep`` that stand in none of them."""
+    rows = {run_id: job.name for job in jobs for run_id in job.ids}
+    rows |= {run_id: name for run_id, name in keep.items() if run_id not in rows}
+    write_table(directory / FILE, pd.DataFrame({"run_id": list(rows), "job": list(rows.values())}, dtype="str"))
+
+
+def placed(directory: Path, jobs: Sequence[Job], finished: set[str]) -> list[Job]:
+    """These jobs with the directories that they take when a sweep is gone on with.
+
+    A job that the directory knows keeps its name, so that an interrupted sweep ends as it would have without.
+    A job whose number stands for other runs there gets a new one, and leaves out what is done elsewhere.
+    """
+    old = read_plan(directory) or {}
+    known: dict[str, set[str]] = {}
+    for run_id, name in old.items():
+        known.setdefault(name, set()).add(run_id)
+    taken = {path.name for path in directory.glob("jobs/*")} | set(known)
+    names = map(str, itertools.count(len(jobs)))
+    found = []
+    for job in jobs:
+        if known.get(job.name) == set(job.ids):
+            found.append(job)
+        elif job.name not in taken:
+            found.append(job)
+            taken.add(job.name)
+        else:
+            left = [each for each in job.runs if each.run_id not in finished]
+            name = next(each for each in names if each not in taken)
+            taken.add(name)
+            found.append(dataclasses.replace(job, runs=left, name=name))
+    return [job for job in found if job.runs]
+
+
+def set_damaged_aside(directory: Path) -> list[str]:
+    """Move tables that cannot be read out of the way, so that their runs are done again.
+
+    Returns:
+        A line for each job of which tables were damaged.
+
+    Raises:
+        UserError: tables are of another format: they are not damaged, only not for this version.
+    """
+    folders = sorted(path.parent for path in directory.glob("jobs/*/tables/*.parquet"))
+    lines = []
+    with ThreadPoolExecutor() as pool:
+        for folder, problem in zip(dict.fromkeys(folders), pool.map(_problem, dict.fromkeys(folders)), strict=True):
+            if not problem:
+                continue
+            if "table format" in problem:
+                raise UserError(problem)
+            aside = folder.with_name("damaged")
+            number = 1
+            while aside.exists():
+                number += 1
+                aside = folder.with_name(f"damaged-{number}")
+            folder.rename(aside)
+            lines.append(f"{problem}; its runs are done again, the old tables are kept in {aside}")
+    return lines
+
+
+def _problem(folder: Path) -> str:
+    """What is wrong with the tables of a job; nothing where all can be read to their end."""
+    try:
+        tables = {path.stem: read_table(path) for path in folder.glob("*.parquet")}
+    except UserError as error:
+        return str(error)
+    return "" if "runs" in tables else f"{folder}: tables without a table of runs"
+
+
+def _statuses(directory: Path) -> Iterator[dict[str, str]]:
+    """For every job with tables, the status of each run."""
+    paths = list(directory.glob("jobs/*/tables/runs.parquet"))
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(_status, paths)
+
+
+def _status(path: Path) -> dict[str, str]:
+    try:
+        table = pq.read_table(path, columns=["run_id", "status"])
+    except (pa.ArrowException, OSError):
+        return {}
+    return dict(zip(table["run_id"].to_pylist(), table["status"].to_pylist(), strict=True))

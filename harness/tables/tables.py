@@ -1,0 +1,111 @@
+"""The result tables: their format, atomic writing and reading.
+
+A results directory holds one small set of tables per job, ``DIR/jobs/<job>/tables/*.parquet``, and the
+merged set ``DIR/tables/*.parquet``. Every parquet file carries the format version in its metadata, so that
+a table of another version, or a damaged one, is refused by name instead of being misread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from harness.base.errors import UserError
+from harness.tables.storage import damaged
+
+Filters: TypeAlias = list[Any] | pc.Expression | None
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """The tables of one results directory: ``tables.runs`` or ``tables["runs"]``, and so on.
+
+    Standard tables are ``runs``, ``curves``, ``gradients`` and ``samples``; probes may add others. A table is
+    read when it is first asked for. Of a large one, `read` gives some columns and rows as a DataFrame, and
+    `scan` a pyarrow dataset, to be worked through piece by piece.
+
+    Args:
+        sources: a table's name to a DataFrame, or to a pyarrow dataset that has yet to be read.
+        most_rows: larger tables are refused as a whole (an error that says so), and come through `read` or
+            `scan` only; None: any size.
+        left_out: what could not be merged, one line each, naming the file.
+
+    Example:
+        >>> tables = harness.load("results/dish/2026-01-31_12-00-00")                        # doctest: +SKIP
+        >>> tables.read("gradients", ["run_id", "lag", "grad_norm"], [("step", "==", 0)])    # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, pd.DataFrame | ds.Dataset],
+        most_rows: int | None = None,
+        left_out: Sequence[str] = (),
+    ):
+        self._sources = dict(sources)
+        self._most_rows = most_rows
+        self.left_out = list(left_out)
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        source = self._sources[name]
+        if not isinstance(source, pd.DataFrame):
+            if self._most_rows is not None and (rows := self.rows(name)) > self._most_rows:
+                raise UserError(f"{name} has {rows} rows, too many at once; ask for a part with read() or scan()")
+            source = self._sources[name] = self.read(name)
+        return source
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name.startswith("_") or name not in self._sources:
+            raise AttributeError(f"no table {name!r}; there are {', '.join(self)}")
+        return self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sources
+
+    def __repr__(self) -> str:
+        return "Tables(" + ", ".join(f"{name}: {self.rows(name)} rows" for name in self) + ")"
+
+    def limited(self, most_rows: int) -> Tables:
+        """The same tables, those with more rows only in parts."""
+        return Tables(self._sources, most_rows, self.left_out)
+
+    def rows(self, name: str) -> int:
+        """How many rows a table has, without reading it."""
+        source = self._sources[name]
+        return len(source) if isinstance(source, pd.DataFrame) else source.count_rows()
+
+    def scan(self, name: str) -> ds.Dataset:
+        """A table as a pyarrow dataset: nothing is read until its batches are asked for."""
+        source = self._sources[name]
+        if isinstance(source, pd.DataFrame):
+            return ds.dataset(pa.Table.from_pandas(source, preserve_index=False))
+        return source
+
+    def read(self, name: str, columns: Sequence[str] | None = None, filters: Filters = None) -> pd.DataFrame:
+        """Some columns and rows of a table; only they are read from the file.
+
+        Args:
+            columns: their names, in the order wanted; None: all.
+            filters: as in `pandas.read_parquet`: ``[("step", "==", 0), ("part", "in", ["h", "c"])]``, or a
+                pyarrow expression.
+
+        Raises:
+            UserError: the file is damaged; the message names it.
+        """
+        dataset = self.scan(name)
+        wanted = None if columns is None else list(columns)
+        chosen = pq.filters_to_expression(filters) if isinstance(filters, list) else filters
+        try:
+            return dataset.to_table(columns=wanted, filter=chosen).to_pandas()
+        except OSError as error:
+            raise damaged(getattr(dataset, "files", [name])[0], error) from None

@@ -1,0 +1,77 @@
+"""From an experiment's batches to tensors: one stream of data per purpose and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.tasks.batch import Batch
+from harness.tasks.experiment import Experiment
+from harness.tasks.outputs import Outputs, masked_mean
+
+
+@dataclass(frozen=True)
+class Data:
+    """A batch for every member, ready for the network.
+
+    Attributes:
+        meaning: what the outputs mean.
+        inputs: (K, T, B, input_size); tokens are one-hot.
+        targets: (K, B, S), or (K, B, S, n).
+        mask: which outputs count in the loss, (K, B, S).
+        judged: which outputs count in the accuracy, (K, B, S).
+        scored: the S steps (1-based) that are scored.
+        cue: (K, B, C), the steps (1-based) that hold the information.
+        batches: what each member's data were made of.
+        continues: whether the sequences go on where those of the batch before ended: the state is carried.
+    """
+
+    meaning: Outputs
+    inputs: Tensor
+    targets: Tensor
+    mask: Tensor
+    judged: Tensor
+    scored: list[int]
+    cue: NDArray[np.int64]
+    batches: list[Batch]
+    continues: bool = False
+
+    def loss(self, outputs: Tensor) -> Tensor:
+        """Loss of every sample (K, B) from outputs (K, B, S, size): the mean over its scored outputs."""
+        return masked_mean(self.meaning.loss(outputs, self.targets), self.mask)
+
+    def right(self, outputs: Tensor) -> Tensor:
+        """How many judged outputs of each sample are right, (K, B)."""
+        return (self.meaning.right(outputs, self.targets) & self.judged).sum(dim=2)
+
+    def only(self, members: Sequence[int]) -> Data:
+        """The data of some members."""
+        rows = list(members)
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in ("inputs", "targets", "mask", "judged", "cue")},
+            batches=[self.batches[row] for row in rows],
+        )
+
+    def chunks(self, size: int) -> list[Data]:
+        """The same data in pieces of at most ``size`` samples."""
+        return [self.samples(start, start + size) for start in range(0, self.targets.shape[1], size)]
+
+    def samples(self, start: int, stop: int) -> Data:
+        """Some of the samples; ``batches`` stay whole."""
+        by_sample = {name: getattr(self, name)[:, start:stop] for name in ("targets", "mask", "judged", "cue")}
+        return replace(self, inputs=self.inputs[:, :, start:stop], **by_sample)
+
+
+def encode(experiment: Experiment, batch: Batch, dtype: torch.dtype) -> Tensor:
+    """Inputs as (T, B, input_size)."""
+    inputs = torch.from_numpy(batch.inputs).transpose(0, 1)
+    if inputs.ndim == 2:
+        one_hot = inputs.new_zeros(*inputs.shape, experiment.input_size, dtype=dtype)
+        return one_hot.scatter_(-1, inputs.long()[..., None], 1.0)
+    return inputs.to(dtype).contiguous()

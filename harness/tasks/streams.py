@@ -1,0 +1,93 @@
+"""From an experiment's batches to tensors: one stream of data per purpose and seed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from harness.base.errors import UserError
+from harness.base.seeds import stream
+from harness.settings.settings import Settings
+from harness.tasks.batch import Batch
+from harness.tasks.data import Data, encode
+from harness.tasks.faults import faults
+
+
+class Streams:
+    """The data of one purpose (train, eval, probe): members of equal seed see equal samples.
+
+    The stream depends on the task, its length and the seed, so that runs that differ only in cell or weight
+    scale see the same data.
+    """
+
+    def __init__(self, members: Sequence[Settings], purpose: str):
+        first = members[0]
+        self.experiment, self.seq_len, self.device = first.experiment, first.seq_len, first.device
+        self.seeds = [member.seed for member in members]
+        self.rngs = {
+            seed: stream(seed, purpose, self.experiment.name, self.seq_len) for seed in dict.fromkeys(self.seeds)
+        }
+        self._pending: list[Data] = []
+
+    @property
+    def at_a_beginning(self) -> bool:
+        """Whether the next batch starts sequences of its own: nothing but the generators need be kept."""
+        return not self._pending
+
+    def only(self, members: Sequence[int]) -> Streams:
+        """The streams of some members, which go on where they are."""
+        made = copy.copy(self)
+        made.seeds = [self.seeds[member] for member in members]
+        made.rngs = {seed: self.rngs[seed] for seed in dict.fromkeys(made.seeds)}
+        made._pending = [data.only(members) for data in self._pending]
+        return made
+
+    def next(self, batch_size: int, dtype: torch.dtype) -> Data:
+        """The next batch of every member: of a task with windows, the next window."""
+        if not self._pending:
+            windows = self.experiment.windows
+            length = windows * self.seq_len
+            drawn = self._drawn(self.experiment.sample, batch_size, length)
+            pieces = {seed: batch.windows(windows) for seed, batch in drawn.items()}
+            self._pending = [
+                self._ready({seed: own[place] for seed, own in pieces.items()}, dtype, continues=place > 0)
+                for place in range(windows)
+            ]
+        return self._pending.pop(0)
+
+    def held_out(self, samples: int, dtype: torch.dtype) -> Data:
+        """Held-out samples of every member; of a task with windows, long sequences that hold as many windows."""
+        windows = self.experiment.windows
+        count, length = max(1, samples // windows), windows * self.seq_len
+        return self._ready(self._drawn(self.experiment.held_out, count, length), dtype)
+
+    def _drawn(self, draw: Callable[..., Batch], count: int, length: int) -> dict[int, Batch]:
+        """A batch for every seed.
+
+        Raises:
+            UserError: what the experiment draws does not fit what it says of itself.
+        """
+        found = {seed: draw(rng, count, length) for seed, rng in self.rngs.items()}
+        for batch in found.values():
+            for fault in faults(self.experiment, batch, (count, length)):
+                raise UserError(f"experiment {self.experiment.name}: {draw.__name__} draws {fault}")
+        return found
+
+    def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:
+        batches = [drawn[seed] for seed in self.seeds]
+        inputs = {seed: encode(self.experiment, batch, dtype).to(self.device) for seed, batch in drawn.items()}
+        targets = torch.from_numpy(np.stack([batch.targets for batch in batches])).to(self.device)
+        return Data(
+            meaning=self.experiment.outputs,
+            inputs=torch.stack([inputs[seed] for seed in self.seeds]),
+            targets=targets.to(dtype) if self.experiment.outputs.dtype == "f" else targets.long(),
+            mask=torch.from_numpy(np.stack([batch.mask for batch in batches])).to(self.device),
+            judged=torch.from_numpy(np.stack([batch.judged for batch in batches])).to(self.device),
+            scored=batches[0].scored.tolist(),
+            cue=np.stack([batch.cue for batch in batches]),
+            batches=batches,
+            continues=continues,
+        )

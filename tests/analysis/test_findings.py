@@ -1,0 +1,226 @@
+"""Every sentence against the tables it is made from."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.analysis.groups import by_setting, contrast, not_above_chance, summary
+from harness.analysis.sentences import findings
+from harness.analysis.words import amount, factor, percent
+from harness.tables.tables import Tables
+from tests.helpers.made_tables import made_tables
+
+
+def sentence(tables: Tables, words: str) -> str:
+    (found,) = [each for each in findings(tables) if words in each]
+    return found
+
+
+def test_the_contrast_names_the_longest_length_the_winner_and_the_guessing_rnn() -> None:
+    assert findings(made_tables())[0] == (
+        "At 40 steps, lstm at weight scale 0.9 answers 100 % right (2 runs), while rnn at weight scale 0.9 "
+        "answers 13 % (2 runs): not distinguishable from guessing, 12.5 %."
+    )
+
+
+def test_the_memoryless_baseline_is_no_contrast() -> None:
+    tables = made_tables(cells=("feedforward", "lstm"))
+    assert contrast(by_setting(tables.runs)) is None
+    assert findings(tables)[0].startswith("lstm solves the task in every run")
+
+
+@pytest.mark.parametrize("everywhere", [1.0, 0.125])
+def test_without_a_contrast_nothing_is_said_of_one(everywhere: float) -> None:
+    tables = made_tables(accuracy=lambda cell, seq_len, scale: everywhere)
+    assert contrast(by_setting(tables.runs)) is None
+    assert not any("while" in each for each in findings(tables))
+
+
+def test_reach_says_how_far_each_cell_gets() -> None:
+    tables = made_tables()
+    assert "up to 20 steps (weight scale 0.9, 1 and 1.1)" in sentence(tables, "rnn solves")
+    assert "up to 40 steps, the longest that was tried" in sentence(tables, "lstm solves")
+    nowhere = made_tables(accuracy=lambda *_: 0.3)
+    assert (
+        sentence(nowhere, "rnn solves")
+        == "rnn solves the task in none of its runs; its best setting answers 30 % right."
+    )
+
+
+def test_a_shorter_length_that_is_not_solved_is_said() -> None:
+    tables = made_tables(cells=("rnn",), accuracy=lambda cell, length, scale: float(length != 20 or scale != 1.0))
+    assert sentence(tables, "rnn solves") == (
+        "rnn solves the task in every run at 40 steps, the longest that was tried (weight scale 0.9, 1 and 1.1), "
+        "but not at 20 steps with weight scale 1."
+    )
+
+
+def test_failed_runs_are_not_among_those_that_solve_the_task() -> None:
+    setting = {"cells": ("rnn",), "lengths": (20,), "scales": (1.0,)}
+    good, failed = made_tables(**setting, seeds=(0,)), made_tables(**setting, seeds=(1, 2), status="failed")
+    both = Tables({name: pd.concat([good[name], failed[name]], ignore_index=True) for name in good})
+    assert "in every run that did not fail at 20 steps" in sentence(both, "rnn solves")
+
+
+def test_recurrent_weights_that_start_at_zero_are_no_lack_of_memory() -> None:
+    tables = made_tables(cells=("rnn", "feedforward"), scales=(0.0,), factor=lambda cell, scale: 0.0)
+    runs = tables.runs.assign(decay_rate=np.where(tables.runs.cell == "rnn", -0.02, -np.inf))
+    groups = by_setting(runs)
+    assert set(groups[groups.memoryless].cell) == {"feedforward"}
+    assert "rnn solves" in " ".join(findings(Tables({**tables, "runs": runs})))
+
+
+def test_the_factor_after_training_is_the_tables() -> None:
+    tables = made_tables(cells=("rnn", "lstm"))
+    runs = tables.runs.assign(decay_rate=np.log(np.where(tables.runs.cell == "rnn", tables.runs.weight_scale / 2, 1)))
+    assert sentence(Tables({**tables, "runs": runs}), "After training") == (
+        "After training, the factor per step is (40 steps, over 3 weight scales) lstm: 1; rnn: 0.45 to 0.55."
+    )
+
+
+def test_a_factor_beyond_all_numbers_is_infinite() -> None:
+    assert (factor(-np.inf), factor(0.0), factor(1e4)) == (0, 1, np.inf)
+
+
+def test_the_gradient_before_training_is_given_per_scale_and_at_the_cue() -> None:
+    found = sentence(made_tables(), "gradient of rnn")
+    assert (
+        "by 0.9 at weight scale 0.9, 1 at weight scale 1 and 1.1 at weight scale 1.1; at weight scale 0.9 the" in found
+    )
+    assert f"receives {0.9**37:.2g} of what the last step receives" in found
+
+
+def test_runs_that_lost_what_they_had_learned_are_counted() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(20,), scales=(0.9, 1.0), seeds=(0, 1), accuracy=lambda *_: 0.5)
+    runs = tables.runs.assign(solved_step=pd.array([30, None, None, None], dtype="Int64"))
+    found = sentence(Tables({**tables, "runs": runs}), "had lost it")
+    assert found.startswith("1 of 4 runs had solved the task")
+    assert found.endswith("rnn at weight scale 0.9.")
+    assert not [each for each in findings(tables) if "had lost it" in each]
+
+
+def test_length_alone_is_no_correlation() -> None:
+    tables = made_tables(
+        cells=("rnn",), lengths=(10, 40), seeds=range(4), accuracy=lambda cell, length, scale: float(length < 20)
+    )
+    assert not [each for each in findings(tables) if "rank correlation" in each]
+
+
+def test_the_correlation_is_spearmans_over_runs_with_memory() -> None:
+    tables = made_tables(
+        cells=("feedforward", "rnn"), lengths=(20,), seeds=range(4), accuracy=lambda cell, length, scale: scale / 2
+    )
+    runs = tables.runs[tables.runs.cell == "rnn"]
+    rho = np.corrcoef(runs.grad_ratio_init.rank(), runs.accuracy.rank())[0, 1]
+    found = sentence(tables, "rank correlation")
+    assert f"Among the {len(runs)} runs" in found
+    assert f"({'rank correlation'} {rho:.2f})" in found
+    assert "clearly with higher" in found
+
+
+def test_a_baseline_above_chance_is_called_out() -> None:
+    assert "stays at the chance level, 12.5 %" in sentence(made_tables(), "no memory")
+    leaking = made_tables(accuracy=lambda *_: 0.5)
+    assert "can be answered without memory" in sentence(leaking, "no memory")
+
+
+def test_failed_and_diverged_runs_are_counted_with_their_reasons() -> None:
+    failed = made_tables(status="failed", cells=("rnn",), lengths=(10,), scales=(1.0,))
+    assert findings(failed) == ["2 of 2 runs failed: RuntimeError: <script>alert(1)</script> | no oven."]
+    diverged = made_tables(status="diverged", cells=("rnn",), lengths=(10,))
+    found = sentence(diverged, "diverged")
+    assert found == (
+        "6 of 6 runs diverged, in step 7 of training: rnn at weight scale 0.9, rnn at weight scale 1 and "
+        "rnn at weight scale 1.1."
+    )
+
+
+def test_several_experiments_are_told_apart() -> None:
+    one, two = made_tables(cells=("rnn",)), made_tables(cells=("lstm",), experiment="other")
+    both = Tables({name: pd.concat([one[name], two[name]]) for name in one})
+    assert {each.split(":")[0] for each in findings(both)} == {"recall_dish", "other"}
+
+
+def test_above_chance_means_by_more_than_three_standard_errors() -> None:
+    edge = 0.125 + 3 * np.sqrt(0.125 * 0.875 / 1024)
+    series = [pd.Series([value] * 2) for value in (0.125, 1024)]
+    assert not_above_chance(pd.Series([edge - 1e-6, edge + 1e-6]), *series).tolist() == [True, False]
+
+
+def test_sentences_about_many_settings_stay_short() -> None:
+    found = findings(made_tables(scales=tuple(np.linspace(0.5, 1.5, 41).round(3)), seeds=(0,)))
+    assert max(map(len, found)) < 400
+    (reach,) = [each for each in found if each.startswith("lstm solves")]
+    assert "(weight scale 0.5, 0.525, 0.55, 0.575, 0.6 and 36 more)" in reach
+    (gradient,) = [each for each in found if "gradient of rnn" in each]
+    assert "by 0.5 at weight scale 0.5, 0.7 at weight scale 0.7, " in gradient
+    assert " and 1.5 at weight scale 1.5 (6 of 41 weight scales)" in gradient
+
+
+def test_the_summary_marks_guessing() -> None:
+    table = summary(made_tables().runs)
+    assert table.loc[("rnn", 40), 0.9] == "~13 %"
+    assert table.loc[("lstm", 40), 1.1] == "100 %"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cells=st.lists(st.sampled_from(["feedforward", "rnn", "lstm"]), min_size=1, unique=True),
+    value=st.sampled_from([0.0, 0.1, 0.5, 1.0, np.nan]),
+    factor=st.sampled_from([0.0, 0.5, 1.0, 1e6, np.inf, np.nan]),
+    status=st.sampled_from(["ok", "diverged", "failed"]),
+)
+def test_absurd_tables_give_sentences_without_undefined_numbers(
+    cells: list[str], value: float, factor: float, status: str
+) -> None:
+    with np.errstate(all="ignore"):
+        tables = made_tables(
+            cells=cells, lengths=(5, 8), scales=(0.0, 1.0), seeds=(0,), steps=(0,), status=status,
+            factor=lambda cell, scale: factor, accuracy=lambda *_: value,
+        )  # fmt: skip
+    found = findings(tables)
+    assert found
+    for each in found:
+        assert "\n" not in each
+        assert not re.search(r"\b(nan|None|<NA>)\b", each), each
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (1, "100 %"),
+        (0.125, "12.5 %"),
+        (0.1304, "13 %"),
+        (0, "0 %"),
+        (np.nan, "an undefined share"),
+        (2047 / 2048, "more than 99.9 %"),
+        (1 / 4096, "less than 0.1 %"),
+    ],
+)
+def test_percentages_have_the_digits_they_need(share: float, words: str) -> None:
+    assert percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [(0, "nothing"), (1e-17, "1e-17"), (0.5, "0.5"), (40.0, "40 times"), (np.inf, "infinitely many times")],
+)
+def test_amounts_read_as_words_at_the_extremes(ratio: float, words: str) -> None:
+    assert amount(ratio) == words
+
+
+def test_versions_of_a_task_are_told_apart_and_never_averaged() -> None:
+    easy, hard = made_tables(cells=("rnn",)).runs, made_tables(cells=("rnn",)).runs
+    runs = pd.concat([easy.assign(**{"experiment.form": "easy"}, accuracy=1.0, solved=True),
+                      hard.assign(**{"experiment.form": "hard"}, accuracy=0.125, solved=False)])  # fmt: skip
+    found = findings(Tables({"runs": runs}))
+    assert {each.split(": ")[0] for each in found} == {"form=easy", "form=hard"}
+    (easy_one,) = [each for each in found if each.startswith("form=easy: rnn solves")]
+    assert "every run" in easy_one
+    assert any(each.startswith("form=hard: rnn solves the task in none") for each in found)

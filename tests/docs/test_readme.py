@@ -1,0 +1,43 @@
+"""The README's example of a new experiment is run as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.plugins.loading import import_file
+from harness.run.pack import run
+from harness.settings.members import members
+from harness.settings.settings import Settings
+from tests.conftest import Config
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_example_experiment_trains_and_stays_at_chance_without_memory(tmp_path: Path, config: Config) -> None:
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+               if "class " in block]  # fmt: skip
+    (tmp_path / "first_digit.py").write_text(code)
+    example = import_file("example_of_the_readme", tmp_path / "first_digit.py").FirstDigit()
+    plain = members(config(cell="feedforward", hidden_size=8, train={"steps": 100}))[0]
+    runs = run([Settings(**{**dict(plain), "experiment": example})])["runs"]
+    assert runs.status.tolist() == ["ok"]
+    assert runs.accuracy.iloc[0] < 0.1 + 3 * (0.09 / 512) ** 0.5
+
+
+@pytest.mark.parametrize("line", re.findall(r"^python -m harness -m? ?cell.*$", (ROOT / "README.md").read_text(), re.M))
+def test_the_commands_of_the_readme_compose(line: str) -> None:
+    words = [word for word in line.split(" # ")[0].split()[3:] if word != "-m"]
+    one_each = [word.split(",")[0] for word in words]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "--cfg", "job", *one_each],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,115 @@
+"""Digits read row by row, against the images themselves; chance against classifiers that see the last row alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+
+from harness.base.errors import UserError
+from harness.base.seeds import stream
+from harness.plugins.registry import registry
+from harness.run.pack import run
+from harness.settings.members import members
+
+DigitsRows = registry().get("experiment", "digits_rows")
+MODULE = sys.modules[DigitsRows.__module__]
+DIGITS = load_digits()
+TRAINED, HELD_OUT = 1198, 599
+
+
+def place(image: np.ndarray) -> int:
+    """Which of scikit-learn's images this is."""
+    found = np.flatnonzero((DIGITS.images == image).all(axis=(1, 2)))
+    assert len(found) == 1
+    return int(found[0])
+
+
+@pytest.mark.parametrize("draw", ["sample", "held_out"])
+@pytest.mark.parametrize("seq_len", [8, 64])
+def test_rows_or_pixels_come_from_top_to_bottom_and_the_answer_is_the_digit(draw: str, seq_len: int) -> None:
+    batch = getattr(DigitsRows(), draw)(stream(0, "test"), 40, seq_len)
+    for sequence, target in zip(batch.inputs, batch.targets, strict=True):
+        image = np.zeros((8, 8))
+        for step in range(seq_len):
+            if seq_len == 8:
+                image[step] = sequence[step]
+            else:
+                image[step // 8, step % 8] = sequence[step, 0]
+                assert not sequence[step, 1:].any()
+        index = place(image * 16)
+        assert DIGITS.target[index] == target.item()
+        assert (index < TRAINED) == (draw == "sample")
+
+
+def test_every_held_out_image_is_evaluated_on_before_one_comes_twice() -> None:
+    task = DigitsRows()
+    batch = task.held_out(stream(1, "test"), HELD_OUT + 1, 8)
+    assert len(np.unique(batch.inputs[:-1], axis=0)) == HELD_OUT
+    assert (batch.inputs[-1] == batch.inputs[0]).all()
+
+
+def test_the_last_row_and_the_last_pixel_tell_no_more_than_stated() -> None:
+    task, digits = DigitsRows(), DIGITS.target
+    last_row = DIGITS.data[:, 56:]
+    seen = [
+        model.fit(last_row[:TRAINED], digits[:TRAINED]).score(last_row[TRAINED:], digits[TRAINED:])
+        for model in (
+            RandomForestClassifier(100, min_samples_leaf=3, random_state=0),
+            KNeighborsClassifier(15),
+            SVC(C=10, gamma=0.005),
+        )
+    ]
+    assert task.chance(8) - 0.06 < max(seen) <= task.chance(8)
+    last_pixel = DIGITS.data[TRAINED:, 63]
+    commonest = [np.bincount(digits[TRAINED:][last_pixel == value]).max() for value in np.unique(last_pixel)]
+    assert sum(commonest) / HELD_OUT == pytest.approx(task.chance(64))
+
+
+def test_other_lengths_are_refused() -> None:
+    assert DigitsRows().refuses(28) == "8 (row by row) or 64 (pixel by pixel)"
+    assert DigitsRows().refuses(8) is None
+
+
+def test_without_scikit_learn_the_error_names_the_extra(
+    config: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    MODULE.images.cache_clear()
+    with pytest.raises(UserError, match=r"scikit-learn.*\[digits\]") as caught:
+        members(config(experiment="digits_rows", seq_len=8))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_is_shown_in_shades() -> None:
+    task = DigitsRows()
+    batch = task.read(np.array([0]), 8)
+    shown = task.show(batch, 0, np.eye(10)[batch.targets[0]])
+    assert (shown.expected, shown.answered) == ("0", "0")
+    rows = shown.text.split()
+    assert [len(row) for row in rows] == [8] * 8
+    assert rows[0] == "".join("·░▒▓█"[round(value / 4)] for value in DIGITS.images[0, 0])
+
+
+@pytest.mark.slow
+def test_a_plain_rnn_reads_rows_as_well_as_an_lstm(config: Callable[..., dict[str, Any]]) -> None:
+    found = {
+        cell: run(
+            members(
+                config(
+                    experiment="digits_rows", cell=cell, seq_len=8, hidden_size=64, seed=[0, 1],
+                    train={"steps": 300, "batch_size": 64}, probe={"every": 300},
+                )
+            )
+        )["runs"].accuracy.mean()
+        for cell in ("rnn", "lstm")
+    }  # fmt: skip
+    assert found["rnn"] > 0.85
+    assert found["rnn"] >= found["lstm"] - 0.02

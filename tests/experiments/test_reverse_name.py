@@ -1,0 +1,70 @@
+"""Names backwards, read from the surface."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from harness.base.seeds import stream
+from harness.plugins.registry import registry
+from harness.run.pack import run
+from harness.settings.members import members
+from tests.conftest import Config
+from tests.helpers.claims import assert_borne_out
+
+ReverseName = registry().get("experiment", "reverse_name")
+
+
+@pytest.mark.parametrize("feed_back", [False, True])
+@pytest.mark.parametrize("seq_len", [2, 7, 12])
+def test_a_name_is_answered_backwards(feed_back: bool, seq_len: int) -> None:
+    task = ReverseName(feed_back=feed_back)
+    batch = task.sample(stream(0, "test"), 40, seq_len)
+    blank, marker, size = task.n_characters, task.n_characters + 1, seq_len // 2
+    assert batch.scored.tolist() == list(range(seq_len - size + 1, seq_len + 1))
+    for index, (inputs, targets) in enumerate(zip(batch.inputs.tolist(), batch.targets.tolist(), strict=True)):
+        asked = inputs.index(marker)
+        name = inputs[seq_len % 2 : asked]
+        assert inputs[: seq_len % 2] == [blank] * (seq_len % 2)
+        assert targets == [*reversed(name)]
+        assert inputs[asked + 1 :] == (targets[:-1] if feed_back else [blank] * (size - 1))
+        assert inputs[batch.cue[index, 0] - 1] == targets[-1]
+
+
+def test_the_name_of_the_tutorial_is_among_the_held_out_ones() -> None:
+    task = ReverseName()
+    batch = task.held_out(stream(0, "test"), 3, 12)
+    right = np.eye(task.n_characters)[batch.targets[0]]
+    shown = task.show(batch, 0, right)
+    assert (shown.text, shown.expected, shown.answered) == ("斯蒂芬乔布斯", "斯布乔芬蒂斯", "斯布乔芬蒂斯")
+
+
+def test_every_character_is_one_token() -> None:
+    syllables = sys.modules[ReverseName.__module__].SYLLABLES
+    assert len(set(syllables)) == len(syllables)
+
+
+@pytest.mark.parametrize("feed_back", [False, True])
+def test_a_short_name_is_learned_with_either_kind_of_answer_phase(config: Config, feed_back: bool) -> None:
+    made = config(
+        experiment={"name": "reverse_name", "n_characters": 6, "feed_back": feed_back}, cell="gru", seq_len=4,
+        hidden_size=24, train={"steps": 200, "batch_size": 32, "lr": 0.02}, probe={"every": 200},
+    )  # fmt: skip
+    found = run(members(made))
+    assert found["runs"].accuracy.item() > 0.9
+    assert (found["samples"].answered == found["samples"].expected).any()
+
+
+@pytest.mark.slow
+def test_every_cell_learns_it_and_gated_ones_make_fewer_mistakes(config: Config) -> None:
+    jobs = [
+        config(
+            experiment={"name": "reverse_name", "n_characters": 8}, cell=cell, seq_len=12, hidden_size=64, seed=[0, 1],
+            train={"steps": 2000, "batch_size": 32, "lr": 0.005}, probe={"every": 500, "batch_size": 16},
+            engine={"compile": "auto"},
+        )
+        for cell in ("rnn", "gru", "lstm")
+    ]  # fmt: skip
+    assert_borne_out("reverse_name", jobs)

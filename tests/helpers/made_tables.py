@@ -1,0 +1,97 @@
+"""Tables of results with known truths, made without training anything."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from harness.measure.flow import gradient_flow
+from harness.run.rows import runs_table
+from harness.settings.members import members
+from harness.tables.columns import COLUMNS
+from harness.tables.tables import Tables
+from tests.conftest import BASE
+
+Factor = Callable[[str, float], float]
+Accuracy = Callable[[str, int, float], float]
+
+
+def shrinking(cell: str, scale: float) -> float:
+    """The factor per step of the default tables: the weight scale itself; none without memory."""
+    return 0.0 if cell == "feedforward" else scale
+
+
+def gates_win(cell: str, seq_len: int, scale: float) -> float:
+    """The accuracy of the default tables: lstm always solves, others up to 20 steps, without memory never."""
+    return 0.125 if cell == "feedforward" else 1.0 if cell == "lstm" or seq_len <= 20 else 0.13
+
+
+def made_tables(
+    cells: Sequence[str] = ("feedforward", "rnn", "lstm"),
+    lengths: Sequence[int] = (10, 20, 40),
+    scales: Sequence[float] = (0.9, 1.0, 1.1),
+    seeds: Sequence[int] = (0, 1),
+    steps: Sequence[int] = (0, 10, 20),
+    factor: Factor = shrinking,
+    accuracy: Accuracy = gates_win,
+    status: str = "ok",
+    experiment: str = "recall_dish",
+) -> Tables:
+    """Tables in which grad_norm is factor**lag at every probe and accuracy what ``accuracy`` says."""
+    settings, outcomes, gradients, curves, samples = [], [], [], [], []
+    for cell, length, scale, seed in itertools.product(cells, lengths, scales, seeds):
+        changes = {"cell": {"name": cell}, "seq_len": length, "weight_scale": scale, "seed": seed}
+        run = members({**BASE, **changes})[0]
+        settings.append(run)
+        right = accuracy(cell, length, scale)
+        by_lag = np.float64(factor(cell, scale)) ** np.arange(length)
+        flow = gradient_flow(by_lag, by_lag[length - 3])
+        outcomes.append(
+            {
+                "status": status, "accuracy": right, "loss": 1 - right, "chance": 0.125, "solved": right >= 0.95,
+                **vars(flow), **{f"{key}_init": value for key, value in vars(flow).items()},
+                "steps": steps[-1], "seconds": 1.0, "parameters": 100, "memory": run.cell.memory, "cue_step": 3.0,
+                "eval_samples": 512, "job": "0", "diverged_at": 7 if status == "diverged" else None,
+            }
+            if status != "failed"
+            else {"status": "failed", "reason": "RuntimeError: <script>alert(1)</script> | no oven"}
+        )  # fmt: skip
+        if status == "failed":
+            continue
+        for step in steps:
+            curves.append([run.run_id, step, 1 - right, right, 1.0, 0.0, scale])
+            for layer, part in ((1, run.cell.memory), (0, "x")):
+                gradients.append(
+                    pd.DataFrame(
+                        {
+                            "run_id": run.run_id, "step": step, "layer": layer, "part": part,
+                            "t": length - np.arange(length), "lag": np.arange(length),
+                            **dict.fromkeys(("grad_norm", "grad_q10", "grad_q50", "grad_q90"), by_lag),
+                        }
+                    )
+                )  # fmt: skip
+        answer = "红烧排骨 braised ribs" if right > 0.5 else "辣子鸡 spicy chicken"
+        samples.append(
+            [
+                run.run_id,
+                0,
+                "今天我要做红烧排骨",
+                "today I make <b>ribs</b>",
+                "红烧排骨 braised ribs",
+                answer,
+                float(right > 0.5),
+            ]
+        )
+    runs = runs_table(settings, outcomes) if settings else pd.DataFrame(columns=COLUMNS["runs"])
+    runs["experiment"] = experiment
+    return Tables(
+        {
+            "runs": runs,
+            "curves": pd.DataFrame(curves, columns=COLUMNS["curves"]),
+            "gradients": pd.concat(gradients) if gradients else pd.DataFrame(columns=COLUMNS["gradients"]),
+            "samples": pd.DataFrame(samples, columns=COLUMNS["samples"]),
+        }
+    )

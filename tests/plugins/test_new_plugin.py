@@ -1,0 +1,96 @@
+"""``python -m harness.plugins new``, the examples of docs/plugins.md, and the example package."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from harness.plugins.listing import main
+from harness.plugins.loading import import_file
+from harness.testing import check_cell, check_experiment, check_figure, check_probe
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGE = ROOT / "tests" / "example_package"
+CHECKS = {"echo": check_experiment, "leaky": check_cell, "saturation": check_probe, "last_loss": check_figure}
+
+
+@pytest.mark.parametrize("kind", ["experiment", "cell", "probe", "figure"])
+def test_a_started_plugin_keeps_the_contract_as_it_stands(kind: str, tmp_path: Path, capsys) -> None:
+    assert main(["new", kind, "my_first", "--into", str(tmp_path)]) == 0
+    file = tmp_path / "my_first.py"
+    said = capsys.readouterr().out
+    assert f"python -m harness 'plugins=[{file}]'" in said
+    assert (f"python -m harness -m 'plugins=[{file}]' +study=my_first" in said) == (kind == "experiment")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_first.py"], cwd=tmp_path, text=True,
+        capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "MyFirst" in (tmp_path / "my_first.py").read_text()
+    assert "@" not in re.sub(r"@(property|classmethod)", "", (tmp_path / "my_first.py").read_text())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["new", "cell", "lstm"], "taken by the cell in cells/lstm.py"),
+        (["new", "cell", "My Cell"], "valid: lower-case"),
+        (["new", "probe", "mine"], "exists already; valid: another name"),
+        (["no_such_file.py"], "no such file"),
+    ],
+)
+def test_what_cannot_be_started_is_said_in_a_line(words: list[str], said: str, tmp_path: Path, capsys) -> None:
+    (tmp_path / "test_mine.py").write_text("kept")
+    into = ["--into", str(tmp_path)] if words[0] == "new" else []
+    assert main([*words, *into]) == 1
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["test_mine.py"]
+
+
+@pytest.mark.parametrize("module", CHECKS)
+def test_the_code_of_the_docs_is_that_of_the_example_package_and_keeps_the_contract(module: str) -> None:
+    path = PACKAGE / "rnn_extras" / f"{module}.py"
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text("utf-8"), re.S)
+    assert path.read_text("utf-8") in blocks
+    found = import_file(f"example_{module}", path)
+    (plugin,) = [each for each in vars(found).values() if getattr(each, "__module__", "") == found.__name__]
+    CHECKS[module](plugin())
+
+
+@pytest.mark.slow
+def test_a_package_of_somebody_else_brings_its_plugins_in_an_environment_of_its_own(tmp_path: Path) -> None:
+    # Its own environment sees the packages of this one, but neither the harness's sources nor the example's.
+    venv.create(tmp_path / "venv", with_pip=True, system_site_packages=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    site = next((tmp_path / "venv").glob("lib/python*/site-packages"))
+    (site / "outer.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+
+    def call(*words: str) -> str:
+        done = subprocess.run(
+            [python, *words], cwd=tmp_path, text=True, capture_output=True, check=False, timeout=400,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    mine = shutil.copytree(PACKAGE, tmp_path / "package")
+    for folder in (ROOT, mine):
+        call("-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed", str(folder))
+    assert str(site) in call("-c", "import harness; print(harness.__file__)")
+    listed = call("-m", "harness.plugins")
+    for kind, name in (("experiment", "echo"), ("cell", "leaky"), ("probe", "saturation"), ("figure", "last_loss")):
+        assert re.search(rf"{kind} +{name} +rnn_extras\.{name}", listed), listed
+    call("-m", "pytest", "-q", str(mine / "tests"))
+    out = tmp_path / "out"
+    quick = ["train.steps=20", "cell=leaky,rnn", "seq_len=12", "experiment.delay=2", f"hydra.sweep.dir={out}"]
+    call("-m", "harness", "-m", "+study=echo", "probes=[saturation]", "probes.saturation.limit=0.9", *quick)
+    assert (out / "figures" / "last_loss.png").exists()
+    seen = "import harness; t = harness.load('out'); print(t.curves['saturation.share'].notna().all(), {*t.runs.cell})"
+    assert call("-c", seen).startswith("True")

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import UserError
+from harness.plugins import loading, registry
+
+
+@pytest.fixture(autouse=True)
+def found_anew():
+    """What a test makes the registry find does not outlast it."""
+    yield
+    loading._files.clear()
+    registry.registry.cache_clear()
+
+
+@pytest.fixture
+def with_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A registry that finds these files in ``experiments``, besides all cells and figures."""
+
+    def build(**files: str) -> registry.Registry:
+        for name, text in files.items():
+            (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.setattr(loading, "shipped_folder", lambda name: tmp_path)
+        return registry.registry.__wrapped__()
+
+    return build
+
+
+CELL = """
+from harness.cells import Cell, PointwiseCell
+class {name}(PointwiseCell):
+    '''A cell of somebody else.'''
+    name = "{name}"
+    gates = ("h",)
+    def step(self, pre, state):
+        return {{"h": pre.sin()}}
+"""
+
+
+def test_a_file_is_found_with_its_name_its_origin_and_its_first_line(with_files) -> None:
+    found = with_files(mine=CELL.format(name="sine"))
+    (plugin,) = [plugin for plugin in found.of_kind("cell") if plugin.name == "sine"]
+    assert plugin.summary == "A cell of somebody else."
+    assert plugin.origin.endswith("mine.py")
+
+
+def test_broken_files_are_listed_with_their_reason_and_stop_nobody_else(with_files) -> None:
+    found = with_files(
+        fine=CELL.format(name="sine"),
+        missing="import no_such_package",
+        syntax="def",
+        twice=CELL.format(name="lstm"),
+    )
+    assert "sine" in found.names("cell")
+    reasons = {Path(broken.origin).stem: broken.reason for broken in found.broken}
+    assert reasons.keys() == {"missing", "syntax", "twice"}
+    assert "no_such_package" in reasons["missing"]
+    assert "SyntaxError" in reasons["syntax"]
+    assert "cells/lstm.py" in reasons["twice"]
+
+
+def test_asking_for_a_broken_plugin_gives_its_reason(with_files) -> None:
+    found = with_files(missing="import no_such_package")
+    with pytest.raises(UserError, match=r"missing\.py cannot be used: ModuleNotFoundError"):
+        found.get("experiment", "missing")
+
+
+def test_asking_for_what_is_not_there_names_what_is() -> None:
+    with pytest.raises(UserError, match=r"cell=gruu: unknown cell \(did you mean 'gru'\?\); valid: feedforward"):
+        registry.registry().get("cell", "gruu")
+
+
+def test_every_plugin_says_what_it_is_in_its_first_line() -> None:
+    assert not registry.registry().broken
+    for plugin in registry.registry().plugins.values():
+        assert len(plugin.summary) > 20, plugin.name
+
+
+EXPERIMENT = """
+from harness.experiment import Batch, Classes, Experiment
+class {name}(Experiment):
+    '''A task of somebody else.'''
+    name = "{name}"
+    claim = "It can be done."
+    sweep = {{"seq_len": "4,5"}}
+    defaults = {{"cell": "gru", "train.lr": 0.5}}
+    input_size = property(lambda self: 3)
+    outputs = property(lambda self: Classes(3))
+    def chance(self, seq_len): return 1 / 3
+    def sample(self, rng, batch_size, seq_len):
+        row = rng.integers(3, size=(batch_size, seq_len))
+        return Batch(row, row[:, :1])
+"""
+
+
+def test_one_bad_class_leaves_the_others_of_its_file_alone(with_files) -> None:
+    found = with_files(
+        mixed=CELL.format(name="sine")
+        + """
+from pydantic import Field
+class Unfinished(PointwiseCell):
+    name = "unfinished"
+    gates = ("h",)
+class Nameless(PointwiseCell):
+    gates = ("h",)
+    def step(self, pre, state): return {"h": pre}
+class Shouting(Nameless):
+    name = "No Name!"
+class Valued(Nameless):
+    name = "null"
+class Demanding(Nameless):
+    name = "demanding"
+    needed: int
+class Contradictory(Nameless):
+    name = "contradictory"
+    size: int = "many"
+    model_config = {**Cell.model_config, "validate_default": True}
+class Exotic(Nameless):
+    name = "exotic"
+    thing: object = object()
+    model_config = {**Cell.model_config, "arbitrary_types_allowed": True}
+"""
+    )
+    assert "sine" in found.names("cell")
+    reasons = {broken.name: broken.reason for broken in found.broken}
+    assert reasons["unfinished"] == "Unfinished does not define step"
+    assert "name = None" in reasons["Nameless"]
+    assert "valid: lower-case" in reasons["No Name!"]
+    assert "read as a value" in reasons["null"]
+    assert "needed" in reasons["demanding"]
+    assert "size" in reasons["contradictory"]
+    assert "Exotic.thing: no default for a configuration" in reasons["exotic"]
+
+
+def test_a_figure_without_a_caption_is_broken_and_no_report_is(with_files) -> None:
+    found = with_files(
+        bare="""
+from harness.figures import Figure
+class Bare(Figure):
+    name = "bare"
+    title = "Bare"
+    def draw(self, tables): return None
+"""
+    )
+    assert [broken.reason for broken in found.broken] == ["Bare does not define caption"]
+
+
+def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(EXPERIMENT.format(name="mine"))
+    assert "mine" not in registry.registry().names("experiment")
+    registry.use([path])
+    assert registry.registry().plugins["experiment", "mine"].origin == str(path)
+    assert registry.studies()["mine"] == (str(path), "It can be done.")
+    with pytest.raises(UserError, match="no such file"):
+        registry.use([tmp_path / "not_there.py"])
+
+
+def test_a_module_that_exits_is_only_broken(with_files) -> None:
+    found = with_files(rude="raise SystemExit('bye')")
+    assert [broken.reason for broken in found.broken] == ["SystemExit: bye (rude.py, line 1)"]

@@ -1,0 +1,136 @@
+"""Launching: a launcher that loses jobs, in this process, with jobs that only pretend to run."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+
+from harness.base.errors import UserError
+from harness.run.rows import failed, runs_table
+from harness.settings.members import members
+from harness.settings.settings import Settings
+from harness.sweep.job import isolated
+from harness.sweep.launching import Launching, Task
+from harness.sweep.plan import Job
+from harness.tables.jobs import publish
+from harness.tables.storage import read_table
+from tests.conftest import Config
+
+
+class Pool:
+    """A launcher. A job with a killer among its runs takes the whole launch with it, as a pool of processes does."""
+
+    def __init__(self, directory: Path, jobs: Sequence[Job], kills: Callable[[Settings], bool], error: Exception):
+        self.directory, self.kills, self.error = directory, kills, error
+        self.jobs = {job.name: job for job in jobs}
+        self.launched: list[list[str]] = []
+
+    def launch(self, overrides: Sequence[Sequence[str]], number: int) -> list[JobReturn]:
+        self.launched.append([])
+        for each in overrides:
+            name = next(text for text in each if text.startswith("hydra.sweep.subdir")).rpartition("/")[2]
+            job, folder = self.jobs[name], self.directory / "jobs" / name
+            only = [text for text in each if text.startswith("+sweep.only")]
+            runs = [run for run in job.runs if not only or run.run_id in only[0]]
+            self.launched[-1].append(name)
+            folder.mkdir(parents=True, exist_ok=True)
+            note = {"share": 0.0, "over": 0, "failed": 0, "reason": ""}
+            (folder / "progress.json").write_text(json.dumps(note))
+            if any(map(self.kills, runs)):
+                raise self.error
+            publish(folder / "tables", ok(runs), job.runs)
+            (folder / "progress.json").write_text(json.dumps({**note, "share": 1.0}))
+        return [JobReturn(_return_value=0.0, status=JobStatus.COMPLETED) for _ in overrides]
+
+
+def ok(runs: Sequence[Settings]) -> dict[str, pd.DataFrame]:
+    return {**failed(runs, ""), "runs": runs_table(runs, [{"status": "ok"}] * len(runs))}
+
+
+@pytest.fixture
+def jobs(config: Config) -> list[Job]:
+    packs = [members(config(cell=cell, seed=[0, 1, 2, 3, 4])) for cell in ("rnn", "gru", "lstm")]
+    return [Job([], runs, str(number), len(runs)) for number, runs in enumerate(packs)]
+
+
+def statuses(directory: Path) -> dict[tuple[str, int], str]:
+    runs = pd.concat(read_table(path) for path in sorted(directory.glob("jobs/*/tables/runs.parquet")))
+    assert runs.run_id.is_unique
+    return dict(zip(zip(runs.cell, runs.seed, strict=True), runs.status, strict=True))
+
+
+def launched(directory: Path, jobs: list[Job], kills: Callable[[Settings], bool], error: Exception) -> Launching:
+    launching = Launching(Pool(directory, jobs, kills, error).launch, directory)
+    launching.all([Task(job, job.runs) for job in jobs])
+    return launching
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_the_one_run_that_kills_its_worker_is_found_and_all_others_are_done(
+    tmp_path: Path, jobs: list[Job], cell: str, seed: int
+) -> None:
+    launched(
+        tmp_path, jobs, lambda run: (run.cell.name, run.seed) == (cell, seed), RuntimeError("worker died\nSIGKILL")
+    )
+    found = statuses(tmp_path)
+    assert {key for key, status in found.items() if status == "failed"} == {(cell, seed)}
+    assert len(found) == 15
+    (folder,) = (tmp_path / "jobs" / str(number) / "tables" for number, job in enumerate(jobs)
+                 if job.runs[0].cell.name == cell)  # fmt: skip
+    table = read_table(folder / "runs.parquet")
+    assert table.seed.tolist() == [0, 1, 2, 3, 4]
+    assert table.reason.dropna().tolist() == ["RuntimeError: worker died"]
+
+
+def test_a_worker_that_is_killed_once_is_no_culprit(tmp_path: Path, jobs: list[Job]) -> None:
+    times = iter([True])
+    launched(tmp_path, jobs, lambda run: run.cell.name == "gru" and next(times, False), RuntimeError("killed"))
+    assert set(statuses(tmp_path).values()) == {"ok"}
+
+
+def test_a_launcher_that_starts_nothing_is_told_as_such(tmp_path: Path, jobs: list[Job]) -> None:
+    def broken(overrides: object, number: int) -> list[JobReturn]:
+        raise RuntimeError("no sbatch here")
+
+    with pytest.raises(UserError, match="hydra/launcher: no job could be started: RuntimeError: no sbatch here"):
+        Launching(broken, tmp_path).all([Task(job, job.runs) for job in jobs])
+
+
+def test_a_full_disk_is_not_tried_again_and_again(tmp_path: Path, jobs: list[Job]) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    pool = Pool(tmp_path, jobs, lambda run: run.cell.name == "gru", full)
+    Launching(pool.launch, tmp_path).all([Task(job, job.runs) for job in jobs])
+    assert {key[0] for key, status in statuses(tmp_path).items() if status == "failed"} == {"gru"}
+    assert sum(map(len, pool.launched)) <= 5
+
+
+@pytest.mark.parametrize("culprits", [{0}, {6}, {2, 3}, set(range(7))])
+def test_members_that_raise_end_up_alone(config: Config, culprits: set[int]) -> None:
+    runs = members(config(seed=[0, 1, 2, 3, 4, 5, 6]))
+
+    def attempt(pack: Sequence[Settings]) -> dict[str, pd.DataFrame]:
+        if culprits & {each.seed for each in pack}:
+            raise ValueError("no oven")
+        return ok(pack)
+
+    found = pd.concat([frames["runs"] for frames in isolated(runs, attempt)])
+    assert found.seed.tolist() == list(range(7))
+    assert set(found[found.status == "failed"].seed) == culprits
+    assert set(found.reason.dropna()) <= {"ValueError: no oven"}
+
+
+def test_what_of_a_job_was_done_before_stays_in_its_place(config: Config, tmp_path: Path) -> None:
+    runs, folder = members(config(seed=[0, 1, 2, 3])), tmp_path / "jobs" / "0" / "tables"
+    publish(folder, {**ok(runs), "runs": runs_table(runs, [{"status": "failed", "reason": "x"}] * 4)}, runs)
+    publish(folder, ok([runs[3], runs[1]]), runs)
+    table = read_table(folder / "runs.parquet")
+    assert table.seed.tolist() == [0, 1, 2, 3]
+    assert table.status.tolist() == ["failed", "ok", "failed", "ok"]
+    assert table.job.tolist() == ["0"] * 4

@@ -1,0 +1,191 @@
+"""What a sweep survives: being killed again and again, full disks, damaged files, runs that raise or hang."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import harness
+from harness.sweep.plan import missing
+from tests.helpers.sweeps import QUICK, assert_same, command, start, with_code
+
+pytestmark = pytest.mark.slow
+
+SWEEP = ["-m", *QUICK, "cell=rnn,gru", "seq_len=8,10", "weight_scale=0.9,1.1", "seed=0,1,2"]
+
+
+KILLS = 6
+
+
+def wait_for(there: object, process: subprocess.Popen[str], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not there():  # type: ignore[operator]
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    long = [*SWEEP, "train.steps=600", "probe.every=100", "checkpoint.every=50"]
+    whole = command(tmp_path, *long, "hydra.sweep.dir=whole")
+    assert whole.returncode == 0, whole.stderr
+    rng, killed = random.Random(4), 0
+    for attempt in range(KILLS):
+        again = ["resume=broken"] if attempt % 2 else [*long, "hydra.sweep.dir=broken"]
+        process = start(tmp_path, *again)
+        # The first is killed only when there is something to go on with.
+        wait_for(lambda process=process: (tmp_path / "broken" / "provenance.json").exists(), process)
+        try:
+            process.wait(timeout=rng.uniform(2, 8))
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            killed += 1
+    last = command(tmp_path, "resume=broken")
+    assert last.returncode == 0, last.stderr
+    assert killed >= 3, "the sweep was too fast to be killed"
+    assert_same(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_a_damaged_table_is_named_and_its_runs_are_done_again(tmp_path: Path) -> None:
+    sweep = [*SWEEP, "train.steps=2", "probe.every=2"]
+    for name in ("whole", "damaged"):
+        assert command(tmp_path, *sweep, f"hydra.sweep.dir={name}").returncode == 0
+    path = tmp_path / "damaged" / "jobs" / "2" / "tables" / "gradients.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    path.write_bytes(content)
+    again = command(tmp_path, "resume=damaged")
+    assert again.returncode == 0, again.stderr
+    assert "jobs/2/tables/gradients.parquet: damaged" in again.stderr
+    assert "18 of 24 runs are done already" in again.stderr
+    assert_same(tmp_path / "whole", tmp_path / "damaged")
+
+
+def test_the_second_of_two_resumers_is_told_in_one_line(tmp_path: Path) -> None:
+    long = ["-m", *QUICK, "seed=0,1", "train.steps=3000", "probe.every=1000"]
+    first = start(tmp_path, *long, "hydra.sweep.dir=out")
+    wait_for(lambda: (tmp_path / "out" / "jobs" / "0" / "progress.json").exists(), first)
+    second = command(tmp_path, *long, "hydra.sweep.dir=out")
+    assert second.returncode == 1
+    assert len(second.stderr.strip().splitlines()) == 1
+    assert f"process {first.pid}" in second.stderr
+    assert first.wait(timeout=120) == 0
+    assert len(harness.load(tmp_path / "out").runs) == 2
+
+
+RAISES = """
+import harness.run.pack
+plain = harness.run.pack.Streams
+class Streams(plain):
+    def next(self, *args):
+        if self.seq_len == 8 and 2 in self.seeds:
+            {what}
+        return super().next(*args)
+harness.run.pack.Streams = Streams
+"""
+
+
+def test_a_member_that_raises_is_isolated_and_tried_again_by_resume(tmp_path: Path) -> None:
+    sweep = [*SWEEP, "train.steps=4", "probe.every=2"]
+    assert command(tmp_path, *sweep, "hydra.sweep.dir=whole").returncode == 0
+    ill = with_code(tmp_path, RAISES.format(what="raise RuntimeError('no oven')"))
+    done = command(tmp_path, *sweep, "hydra.sweep.dir=out", **ill)
+    assert done.returncode == 1
+    assert "runs failed: RuntimeError: no oven" in done.stderr
+    assert "resume=out" in done.stderr
+    runs = harness.load(tmp_path / "out").runs
+    assert (runs.query("status == 'failed'")[["seed", "seq_len"]].drop_duplicates() == [2, 8]).all(axis=None)
+    assert runs.status.value_counts().to_dict() == {"ok": 20, "failed": 4}
+    again = command(tmp_path, "resume=out")
+    assert again.returncode == 0, again.stderr
+    assert "20 of 24 runs are done already" in again.stderr
+    assert_same(tmp_path / "whole", tmp_path / "out")
+
+
+def test_a_run_that_hangs_is_ended_at_the_time_limit(tmp_path: Path) -> None:
+    hangs = with_code(tmp_path, RAISES.format(what="import time; time.sleep(1000)"))
+    done = command(
+        tmp_path, "-m", *QUICK, "seed=1,2", "train.steps=4", "sweep.timeout=3", "hydra.sweep.dir=out", **hangs
+    )  # fmt: skip
+    assert done.returncode == 1
+    runs = harness.load(tmp_path / "out").runs.set_index("seed")
+    assert runs.status.to_dict() == {1: "ok", 2: "failed"}
+    assert "sweep.timeout=3" in runs.reason[2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_reports_what_is_done_and_says_how_to_go_on(tmp_path: Path, number: int) -> None:
+    sweep = [
+        "-m", *QUICK, "seed=0,1", "train.steps=10,200000", "probe.every=100000", "checkpoint.every=100000",
+        "hydra.sweep.dir=out",
+    ]  # fmt: skip
+    process = start(tmp_path, *sweep)
+    wait_for(lambda: (tmp_path / "out" / "jobs" / "1" / "progress.json").exists(), process)
+    time.sleep(0.5)
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "python -m harness resume=out" in err
+    assert "Traceback" not in err
+    assert harness.load(tmp_path / "out").runs["train.steps"].tolist() == [10, 10]
+    assert "2 of 4 runs are missing" in (tmp_path / "out" / "report.md").read_text("utf-8")
+    assert str(missing(tmp_path / "out")) == "2 of 4 runs are missing"
+    assert len(list((tmp_path / "out" / "jobs" / "1").glob("checkpoint-*.pt"))) == 1
+
+
+def test_what_does_not_fit_on_the_disk_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
+    sweep = ["-m", *QUICK, "seed=0,1,2", "seq_len=8,400", "train.steps=2", "probe.every=1", "hydra.sweep.dir=out"]
+    small = with_code(tmp_path, "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n")
+    done = command(tmp_path, *sweep, **small)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    runs = pd.concat(pd.read_parquet(path) for path in sorted((tmp_path / "out").glob("jobs/*/tables/runs.parquet")))
+    assert runs.groupby("seq_len").status.unique().map(list).to_dict() == {8: ["ok"], 400: ["failed"]}
+    assert runs.reason.dropna().str.contains("File too large").all()
+    again = command(tmp_path, "resume=out")
+    assert again.returncode == 0, again.stderr
+    assert harness.load(tmp_path / "out").runs.status.tolist() == ["ok"] * 6
+
+
+def test_a_disk_without_any_room_ends_in_one_line_each(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("no right to mount here")
+    try:
+        sweep = ["-m", *QUICK, "seed=0,1", "seq_len=8,9,600", "train.steps=2", "probe.every=1"]
+        done = command(tmp_path, *sweep, "hydra.sweep.dir=disk/out")
+        assert done.returncode == 1
+        assert "No space left" in done.stderr
+        assert "Traceback" not in done.stderr
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_changed_setting_is_a_different_run_and_the_old_ones_stay(tmp_path: Path) -> None:
+    base = ["-m", *QUICK, "train.steps=2", "hydra.sweep.dir=out"]
+    assert command(tmp_path, *base, "cell=rnn", "seed=0,1").returncode == 0
+    more = command(tmp_path, *base, "cell=gru,rnn", "seed=0,1,2")
+    assert more.returncode == 0, more.stderr
+    assert "2 of 6 runs are done already" in more.stderr
+    runs = harness.load(tmp_path / "out").runs
+    assert runs.run_id.is_unique
+    assert sorted(zip(runs.cell, runs.seed, strict=True)) == [(c, s) for c in ("gru", "rnn") for s in (0, 1, 2)]
+    nothing = command(tmp_path, *base, "cell=gru,rnn", "seed=0,1,2")
+    assert nothing.returncode == 0
+    assert "6 of 6 runs are done already" in nothing.stderr
+    provenance = json.loads((tmp_path / "out" / "provenance.json").read_text("utf-8"))
+    assert len(provenance["resumed"]) == 2
