@@ -1,11 +1,10 @@
-"""``python -m harness``: Hydra, with our plugins as config groups and one-line errors."""
+"""The text of ``--help``, and the names of all settings."""
 
 from __future__ import annotations
 
-import sys
-
-from harness.command_line import words as choices
+from harness.command_line.command import KINDS, Command
 from harness.plugins.registry import Plugin, registry
+from harness.plugins.studies import studies
 from harness.settings.conduct import CONDUCT
 from harness.settings.settings import Settings, described
 from harness.trackers import TRACKERS
@@ -24,7 +23,8 @@ Compare recurrent networks by what they learn and by how much gradient arrives a
 
 == Choose one of (group=name) ==
 
-$APP_CONFIG_GROUPS
+{groups}
+
 == Set (key=value) ==
 
 {settings}
@@ -34,13 +34,13 @@ $APP_CONFIG_GROUPS
 $CONFIG"""
 
 
-def help_template() -> str:
+def help_template(command: Command) -> str:
     """The text of ``--help``, with every setting and the options of the plugins in question."""
     lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
     for key, section in CONDUCT.items():
         lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):
-        for plugin in _in_question(kind):
+        for plugin in _in_question(kind, command):
             options = described(plugin.target, f"{kind}.")
             lines += [(key, f"({plugin.name}) {text}") for key, text in options]
     for plugin in registry().of_kind("probe"):
@@ -48,21 +48,29 @@ def help_template() -> str:
     width = max(len(key) for key, _ in lines)
     settings = "\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines)
     # A dollar sign or an interpolation in a description is text, not a template.
-    return HELP.format(settings=settings.replace("$", "$$").replace("{", "("))
+    return HELP.format(groups=_groups(command), settings=settings.replace("$", "$$").replace("{", "("))
 
 
-def setting_names() -> list[str]:
+def _groups(command: Command) -> str:
+    """The config groups and what can be chosen in each, a line per group."""
+    if command.flags.config_dir:
+        return "$APP_CONFIG_GROUPS"  # Hydra's own list knows further folders, and takes seconds
+    choices = {group: registry().names(kind) for group, kind in KINDS.items()} | {"study": sorted(studies())}
+    return "\n".join(f"{group}: {', '.join(names)}" for group, names in sorted(choices.items()))
+
+
+def setting_names(command: Command | None) -> list[str]:
     """Every key that can be set, the options of the plugins in question included."""
     names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
     names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
     for kind in ("cell", "experiment"):
-        names += [f"{kind}.{key}" for plugin in _in_question(kind) for key in plugin.target.model_fields]
+        names += [f"{kind}.{key}" for plugin in _in_question(kind, command) for key in plugin.target.model_fields]
     for plugin in registry().of_kind("probe"):
         names += ["probes", *(f"probes.{plugin.name}.{key}" for key in plugin.target.model_fields)]
     return sorted(set(names))
 
 
-def _in_question(kind: str) -> list[Plugin]:
+def _in_question(kind: str, command: Command | None) -> list[Plugin]:
     """The plugins of a kind that the command line names, or all where it names none."""
-    named = {name for each, name in choices.names(sys.argv[1:]) if each == kind}
+    named = {name for each, name in command.plugins if each == kind} if command else set()
     return [plugin for plugin in registry().of_kind(kind) if not named or plugin.name in named]

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
-
-import pandas as pd
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.base.errors import UserError
 from harness.base.options import Options
-from harness.measure.moment import Moment
+from harness.base.pluggable import Pluggable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.measure.moment import Moment
 
 
-class Probe(Options, ABC):
+class Probe(Options, Pluggable):
     """Something to measure at every probe. Fields are its options (``probes.<name>.*``).
 
     Attributes:
@@ -25,8 +28,14 @@ class Probe(Options, ABC):
             ``<name>.<column>``.
     """
 
+    kind: ClassVar[str] = "probe"
     name: ClassVar[str]
     adds: ClassVar[Literal["table", "columns"]] = "table"
+
+    @classmethod
+    def flaw(cls) -> str | None:
+        """See `harness.base.pluggable.Pluggable.flaw`: what `adds` says."""
+        return None if cls.adds in ("table", "columns") else f"adds = {cls.adds!r}; valid: table, columns"
 
     @abstractmethod
     def measure(self, moment: Moment) -> pd.DataFrame:
@@ -58,6 +67,8 @@ RESERVED = {"run_id", "step"}
 
 def fault(probe: Probe, frame: object, members: int) -> str | None:
     """What is wrong with the form of what a probe returned; None where nothing is."""
+    import pandas as pd
+
     if not isinstance(frame, pd.DataFrame) or "member" not in frame:
         return "measure returns no table with a column member; valid: a DataFrame with one"
     if not frame["member"].isin(range(members)).all():

@@ -1,8 +1,4 @@
-"""The settings of a run: the typed, validated form of the configuration.
-
-A job's configuration may hold lists at the settings that change no shape (`PACKED`): such a job is a pack
-of members, one run each, that train together.
-"""
+"""From a configuration, in which plugins are names, to the settings of a run."""
 
 from __future__ import annotations
 
@@ -14,8 +10,8 @@ from harness.plugins.registry import registry
 from harness.settings.settings import SECTIONS, Settings
 
 
-def settings(config: dict[str, Any]) -> Settings:
-    """The settings of one run.
+def resolve(config: dict[str, Any]) -> Settings:
+    """The settings of one run; what is not in the configuration has its default.
 
     Raises:
         UserError: one line that names the key, its value and what is valid.
@@ -25,9 +21,10 @@ def settings(config: dict[str, Any]) -> Settings:
         values[kind] = _plugin(kind, values.get(kind))
     values["probes"] = _probes(values.get("probes") or {})
     for key, section in SECTIONS.items():
-        if not isinstance(values.get(key), dict):
-            raise UserError(f"{key}={values.get(key)}: valid: a section with {', '.join(section.model_fields)}")
-        values[key] = build(section, values[key], prefix=f"{key}.")
+        if key in values:
+            if not isinstance(values[key], dict):
+                raise UserError(f"{key}={values[key]}: valid: a section with {', '.join(section.model_fields)}")
+            values[key] = build(section, values[key], prefix=f"{key}.")
     return build(Settings, values)
 
 

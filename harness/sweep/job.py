@@ -17,7 +17,7 @@ from harness.run.checkpoint import Checkpoint
 from harness.run.pack import run
 from harness.run.rows import failed
 from harness.run.stopping import Stopping
-from harness.settings.conduct import conduct, plain
+from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.settings.settings import Settings
 from harness.sweep.progress import JobProgress
@@ -42,7 +42,7 @@ def run_job(config: DictConfig) -> float:
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no error of the runs
     use_granted_cores()
     directory, how = Path(HydraConfig.get().runtime.output_dir), conduct(config)
-    everyone = members(plain(config))
+    everyone = members(run_settings(config))
     todo = [each for each in everyone if how.sweep.only is None or each.run_id in how.sweep.only]
     progress = JobProgress(directory, len(todo), todo[0].train.steps)
 
@@ -111,5 +111,5 @@ def describe(runs: Sequence[Settings]) -> str:
 def work(runs: Sequence[Settings]) -> float:
     """A job's share of the work, in arbitrary units: what the time left is reckoned by."""
     first = runs[0]
-    width = first.cell.width(first.hidden_size)
+    width = first.cell.stored_per_step(first.hidden_size)
     return float(len(runs) * (first.train.steps + 1) * first.seq_len * first.num_layers * width)

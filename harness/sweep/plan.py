@@ -52,6 +52,18 @@ class Job:
         return Planned(directory / "jobs" / self.name, describe(todo), len(todo), work(todo))
 
 
+def numbered(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs with their numbers as names, each run in the first that has it: ``seed=0,0`` is one run."""
+    seen: set[str] = set()
+    found: list[Job] = []
+    for job in jobs:
+        runs = [each for each in job.runs if each.run_id not in seen]
+        seen.update(each.run_id for each in runs)
+        if runs:
+            found.append(dataclasses.replace(job, runs=runs, name=str(len(found))))
+    return found
+
+
 @dataclass(frozen=True)
 class Missing:
     """How much of a sweep is still to be done."""
