@@ -8,11 +8,10 @@ import torch
 from harness.measure.moment import Moment
 from harness.plugins.registry import registry
 from harness.probes.base import Probe, fault
-from harness.run.pack import build
+from harness.run.pack import build, streams
 from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS
 from harness.tasks.experiment import Experiment
-from harness.tasks.streams import Streams
 from harness.testing._problems import Problems, check_registration, small_runs
 
 
@@ -45,7 +44,7 @@ def _moment(made: list[Settings], fill: float | None = None) -> Moment:
     network = build(made, torch.float64)
     if fill is not None:
         network.flat.fill_(fill)
-    return Moment(network, Streams(made, "probe").next(3, torch.float64), made, 0)
+    return Moment(network, streams(made, "probe").next(3, torch.float64), made[0].experiment, 0)
 
 
 @torch.no_grad()
