@@ -9,6 +9,8 @@ from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
 
 from harness.base.paths import shipped_folder
 from harness.command_line import words as choices
@@ -17,7 +19,7 @@ from harness.command_line.messages import explain
 from harness.command_line.resuming import quoted, resumed
 from harness.command_line.sweeper import INTERRUPTED, PackingSweeper
 from harness.plugins.registry import use
-from harness.sweep.job import run_job
+from harness.sweep.worker import run_job
 
 
 def main() -> None:
@@ -30,7 +32,7 @@ def main() -> None:
         use_plugin_files()
         register()
         _as_multirun()
-        hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
+        hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(job)()
     except BrokenPipeError:  # who read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -45,6 +47,11 @@ def main() -> None:
     finally:
         if before is None:
             del os.environ["HYDRA_FULL_ERROR"]
+
+
+def job(config: DictConfig) -> float:
+    """Run one job, in the directory that Hydra gives it (see `run_job`)."""
+    return run_job(Path(HydraConfig.get().runtime.output_dir), config)
 
 
 def use_plugin_files() -> None:

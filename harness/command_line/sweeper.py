@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
 from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -35,12 +36,13 @@ from harness.base.files import write_text
 from harness.command_line.reporting import report
 from harness.settings.conduct import conduct, plain
 from harness.settings.members import members
-from harness.sweep.launching import Launching, Task
+from harness.sweep.jobs import Job
+from harness.sweep.launching import Launching
 from harness.sweep.lock import Lock
 from harness.sweep.packing import batched, members_in_memory, most_members, pack
-from harness.sweep.plan import Job, done, placed, read_plan, set_damaged_aside, write_plan
-from harness.sweep.progress import Watch
+from harness.sweep.plan import assign_directories, done, read_plan, set_damaged_aside, write_plan
 from harness.sweep.provenance import now, provenance, resuming
+from harness.sweep.watch import Watch
 from harness.trackers import tracker
 
 INTERRUPTED = 130
@@ -102,19 +104,22 @@ class PackingSweeper(Sweeper):
         finished = done(directory)
         count = sum(len(job.ids) for job in jobs)
         before = sum(run_id in finished for job in jobs for run_id in job.ids)
-        jobs = placed(directory, jobs, finished)
-        tasks = [Task(job, [each for each in job.runs if each.run_id not in finished]) for job in jobs]
-        tasks = [task for task in tasks if task.todo]
+        jobs = assign_directories(directory, jobs, finished)
         if before:
             print(f"{before} of {count} runs are done already", file=sys.stderr)
         old = read_plan(directory) or {}
         write_plan(directory, jobs, {run_id: name for run_id, name in old.items() if run_id in finished})
         self._note_provenance(directory)
-        launching = Launching(self.launcher.launch, directory)
-        if tasks:
-            with Watch([task.planned(directory) for task in tasks], before):
-                launching.all(tasks)
+        launching = Launching(self._launch, directory)
+        if left := [job for job in jobs if job.todo]:
+            with Watch(directory, left, before):
+                launching.all(left)
         return launching.lost
+
+    def _launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
+        """Run jobs by the launcher; returns the error of each, or None."""
+        returned = self.launcher.launch(overrides, initial_job_idx=0)
+        return [None if each.status == JobStatus.COMPLETED else each._return_value for each in returned]
 
     def _note_provenance(self, directory: Path) -> None:
         """What the sweep is, written once; every later sitting adds when it began."""
@@ -144,7 +149,7 @@ class PackingSweeper(Sweeper):
         for overrides in itertools.product(*lists):
             runs = members(plain(self.loader.load_sweep_config(self.config, list(overrides))))
             fitting = how.max_members or members_in_memory(runs[0], side_by_side(self.config))
-            packs += [Job(list(overrides), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
+            packs += [Job(list(overrides), list(piece), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
         return numbered(packs)
 
     def _choices(self, arguments: list[str]) -> dict[str, tuple[str, list[str]]]:
@@ -193,7 +198,7 @@ def numbered(jobs: list[Job]) -> list[Job]:
         runs = [each for each in job.runs if each.run_id not in seen]
         seen.update(each.run_id for each in runs)
         if runs:
-            found.append(dataclasses.replace(job, runs=runs, name=str(len(found))))
+            found.append(dataclasses.replace(job, runs=runs, todo=runs, name=str(len(found))))
     return found
 
 
