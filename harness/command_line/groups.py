@@ -1,4 +1,4 @@
-"""What Hydra is told of the harness: its sweeper, its launchers, its help, and its plugins as config groups."""
+"""What Hydra is told of the harness: its sweeper, its launchers, and its plugins as config groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from omegaconf import OmegaConf
 
 from harness.command_line import launchers
 from harness.command_line.command import Command
-from harness.command_line.help import help_template
 from harness.command_line.sweeper import PackingSweeper
 from harness.plugins.registry import registry
 from harness.settings.conduct import run_settings
@@ -25,15 +24,13 @@ SWEEPER = "hydra_plugins.harness.PackingSweeper"
 
 
 def register(command: Command) -> None:
-    """Give Hydra our sweeper, our help, and a config-group entry for every cell, experiment, study and probe."""
+    """Give Hydra our sweeper, and a config-group entry for every cell, experiment, study and probe."""
     # Hydra makes the sweeper itself; the command line, which it does not pass on, is bound to it here.
     known: dict[str, Any] = Plugins.instance().class_name_to_class
     known[SWEEPER] = partial(PackingSweeper, command=command)
     launchers.register()
     store = ConfigStore.instance()
     store.store("pack", {"_target_": SWEEPER, "params": None}, group="hydra/sweeper")
-    store.store("harness", {"app_name": "harness", "header": "", "footer": "", "template": help_template(command)},
-                group="hydra/help")  # fmt: skip
     for plugin in registry().of_kind("cell"):
         store.store(plugin.name, {"name": plugin.name, **plugin.target.defaults_of_options()}, group="cell")
     for plugin in registry().of_kind("experiment"):

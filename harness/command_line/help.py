@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from omegaconf import DictConfig, OmegaConf
+
 from harness.command_line.command import KINDS, Command
 from harness.plugins.registry import Plugin, registry
 from harness.plugins.studies import studies
@@ -31,32 +33,30 @@ Compare recurrent networks by what they learn and by how much gradient arrives a
 
 == The configuration as it stands ==
 
-$CONFIG"""
+{config}"""
 
 
-def help_template(command: Command) -> str:
-    """The text of ``--help``, with every setting and the options of the plugins in question."""
+def help_text(command: Command, config: DictConfig) -> str:
+    """The text of ``--help``: what can be chosen, every setting, the options of the plugins in question.
+
+    Args:
+        config: the configuration that the command line composes.
+    """
     lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
     for key, section in CONDUCT.items():
         lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):
         for plugin in _in_question(kind, command):
-            options = described(plugin.target, f"{kind}.")
-            lines += [(key, f"({plugin.name}) {text}") for key, text in options]
+            lines += [(key, f"({plugin.name}) {text}") for key, text in described(plugin.target, f"{kind}.")]
     for plugin in registry().of_kind("probe"):
         lines += described(plugin.target, f"probes.{plugin.name}.")
     width = max(len(key) for key, _ in lines)
-    settings = "\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines)
-    # A dollar sign or an interpolation in a description is text, not a template.
-    return HELP.format(groups=_groups(command), settings=settings.replace("$", "$$").replace("{", "("))
-
-
-def _groups(command: Command) -> str:
-    """The config groups and what can be chosen in each, a line per group."""
-    if command.flags.config_dir:
-        return "$APP_CONFIG_GROUPS"  # Hydra's own list knows further folders, and takes seconds
     choices = {group: registry().names(kind) for group, kind in KINDS.items()} | {"study": sorted(studies())}
-    return "\n".join(f"{group}: {', '.join(names)}" for group, names in sorted(choices.items()))
+    return HELP.format(
+        groups="\n".join(f"{group}: {', '.join(names)}" for group, names in sorted(choices.items())),
+        settings="\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines),
+        config=OmegaConf.to_yaml(config, resolve=command.flags.resolve),
+    )
 
 
 def setting_names(command: Command | None) -> list[str]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
 
 from harness.base.paths import shipped_folder
 from harness.command_line.command import Command
 from harness.command_line.groups import register
+from harness.command_line.help import help_text
 from harness.command_line.messages import explain
 from harness.command_line.refusing import refuse_broken_files, refuse_study_without_plus
+from harness.command_line.resuming import quoted
 from harness.command_line.sweeper import INTERRUPTED
 from harness.plugins.registry import registry
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
 
 def main() -> None:
@@ -31,7 +32,10 @@ def main() -> None:
             print(f"harness: {note}", file=sys.stderr)
         refuse_study_without_plus(command)
         register(command)
-        give_to_hydra(command)
+        if command.flags.help:
+            show_help(command)
+        else:
+            give_to_hydra(command)
     except BrokenPipeError:  # the reader of the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -43,6 +47,15 @@ def main() -> None:
             raise
         print(f"harness: {explain(error, command)}", file=sys.stderr)
         sys.exit(1)
+
+
+def show_help(command: Command) -> None:
+    """Print the help. Hydra's own way to it copies all of the configuration a hundred times, for seconds."""
+    overrides = list(command.flags.overrides)
+    if command.flags.config_dir:
+        overrides.append(f"hydra.searchpath=[{quoted('file://' + str(Path(command.flags.config_dir).resolve()))}]")
+    with hydra.initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
+        print(help_text(command, hydra.compose("config", overrides)))
 
 
 def give_to_hydra(command: Command) -> None:
@@ -62,6 +75,6 @@ def give_to_hydra(command: Command) -> None:
 
 def run_job(config: DictConfig) -> float:
     """A job, as launchers start it: in this process, in another one, or on another machine."""
-    from harness.sweep.job import run_job as run
+    from harness.sweep.worker import run_job as run
 
-    return run(config)
+    return run(Path(HydraConfig.get().runtime.output_dir), config)

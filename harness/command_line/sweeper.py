@@ -13,11 +13,12 @@ import itertools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
 from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -29,10 +30,8 @@ from harness.command_line.command import Command
 from harness.command_line.launchers import check_installed
 from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
+from harness.sweep.jobs import Job, numbered
 from harness.sweep.packing import batched, members_in_memory, most_members, pack
-
-if TYPE_CHECKING:
-    from harness.sweep.plan import Job
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -80,9 +79,9 @@ class PackingSweeper(Sweeper):
         directory.mkdir(parents=True, exist_ok=True)
         with Lock(directory), interruptible():
             try:
-                tasks, before = still_to_do(directory, jobs)
+                left, before = still_to_do(directory, jobs)
                 note_provenance(directory, self.config, self.command.words)
-                lost = launch_all(directory, tasks, before, self.launcher.launch)
+                lost = launch_all(directory, left, before, self._launch)
             except KeyboardInterrupt:
                 print(f"interrupted; to go on:  {resuming(directory)}", file=sys.stderr, flush=True)
                 if any(directory.glob("jobs/*/tables/runs.parquet")):
@@ -107,13 +106,16 @@ class PackingSweeper(Sweeper):
             (list(overrides), members(run_settings(self.loader.load_sweep_config(self.config, list(overrides)))))
             for overrides in itertools.product(*lists)
         ]
-        from harness.sweep.plan import Job, numbered
-
         jobs = []
         for overrides, runs in packs:
             fitting = how.max_members or members_in_memory(runs[0], side_by_side(self.config))
-            jobs += [Job(overrides, list(piece), "", len(runs)) for piece in batched(runs, fitting)]
+            jobs += [Job(overrides, list(piece), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
         return numbered(jobs)
+
+    def _launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
+        """Run jobs by the launcher; returns the error of each, or None."""
+        returned = self.launcher.launch(overrides, initial_job_idx=0)
+        return [None if each.status == JobStatus.COMPLETED else each._return_value for each in returned]
 
     def _choices(self, arguments: list[str]) -> dict[str, tuple[str, list[str]]]:
         """For every setting, its key as it was typed and its values: the command line's replace a study's."""

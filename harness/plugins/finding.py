@@ -21,9 +21,6 @@ ENTRY_POINT_GROUP = "harness.plugins"
 
 KINDS = ("cell", "experiment", "figure", "probe")
 
-NO_PLUGINS = {"drawing"}
-"""Folders in which no plugins are looked for, besides those whose names start with an underscore."""
-
 
 @dataclass(frozen=True)
 class Source:
@@ -43,7 +40,7 @@ class Source:
 
 
 def folder_of(kind: str) -> Path:
-    """The folder that is searched for plugins of a kind, with the folders in it."""
+    """The folder that is searched for plugins of a kind, with the folders in it; names that start with _ are not."""
     return shipped_folder("experiments") if kind == "experiment" else PACKAGE / f"{kind}s"
 
 
@@ -53,7 +50,7 @@ def shipped_sources() -> Iterator[Source]:
         folder = folder_of(kind)
         for path in sorted(folder.rglob("*.py")):
             parts = path.relative_to(folder).with_suffix("").parts
-            if not any(part.startswith("_") or part in NO_PLUGINS for part in parts):
+            if not any(part.startswith("_") for part in parts):
                 load = partial(import_file, ".".join([f"harness.{kind}s", *parts]), path)
                 # An experiment's file may bring a figure or a probe of its own.
                 only = None if kind == "experiment" else kind

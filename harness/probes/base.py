@@ -1,4 +1,4 @@
-"""Probes: each module here is one plugin, something measured whenever gradients are probed.
+"""What a probe is: the base class of every plugin in ``harness/probes``. See ``docs/plugins.md``.
 
 ``probes=[gates]`` turns them on, by name; their options stand under ``probes.<name>.*``.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.base.errors import UserError
@@ -42,21 +43,20 @@ class Probe(Options, Pluggable):
         """Measure every member.
 
         Returns:
-            Rows with the column ``member`` (0 … K - 1), and whatever else was measured. A member of whom there is
-            nothing to say, say one of a cell without gates, has no row.
+            Rows with the column ``member`` (0 … K - 1), and whatever else was measured. A member has no row where
+            there is nothing to measure, as in a cell without gates.
         """
 
 
-def measured(moment: Moment) -> list[tuple[Probe, pd.DataFrame]]:
-    """What the probes of these runs measure.
+def measured(probes: Iterable[Probe], moment: Moment) -> list[tuple[Probe, pd.DataFrame]]:
+    """What each probe measures.
 
     Raises:
         UserError: what a probe returns cannot be put into a table.
     """
-    probes = [each for each in moment.members[0].probes.values() if isinstance(each, Probe)]
     found = [(probe, probe.measure(moment)) for probe in probes]
     for probe, frame in found:
-        if problem := fault(probe, frame, len(moment.members)):
+        if problem := fault(probe, frame, len(moment.network.flat)):
             raise UserError(f"probe {probe.name}: {problem}")
     return found
 

@@ -1,3 +1,5 @@
+"""What gates do over a sequence."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -65,8 +67,12 @@ class Gates(Probe):
         said = {}
         for member, batch in enumerate(moment.data.batches):
             if batch.inputs.ndim == 2:
-                word = moment.members[member].experiment.word
                 for sample in range(self.samples):
                     tokens = batch.inputs[sample % len(batch.inputs)]
-                    said.update({(member, sample, t): word(int(token)) for t, token in enumerate(tokens, start=1)})
+                    said.update(
+                        {
+                            (member, sample, t): moment.experiment.word(int(token))
+                            for t, token in enumerate(tokens, start=1)
+                        }
+                    )
         return [said.get(key, "") for key in zip(place["member"], place["sample"], place.t, strict=True)]

@@ -6,12 +6,18 @@ from typing import Any
 
 from harness.base.errors import UserError, unknown
 from harness.base.options import build
+from harness.cells.base import Cell
 from harness.plugins.registry import registry
 from harness.settings.settings import SECTIONS, Settings
+from harness.tasks.experiment import Experiment
 
 
 def resolve(config: dict[str, Any]) -> Settings:
     """The settings of one run; what is not in the configuration has its default.
+
+    Args:
+        config: plain containers. The experiment and the cell are dictionaries with their ``name`` and options, or are
+            there already.
 
     Raises:
         UserError: one line that names the key, its value and what is valid.
@@ -29,6 +35,8 @@ def resolve(config: dict[str, Any]) -> Settings:
 
 
 def _plugin(kind: str, value: Any) -> Any:
+    if isinstance(value, Cell | Experiment):
+        return value
     if not isinstance(value, dict) or "name" not in value:
         raise unknown(kind, value, registry().names(kind))
     options = {key: each for key, each in value.items() if key != "name"}

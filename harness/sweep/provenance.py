@@ -1,4 +1,4 @@
-"""What reproduces a sweep, noted in its directory: the command, versions, the machine, the plugin files."""
+"""Where results come from: the command, the versions, the plugin files and the machine that made them."""
 
 from __future__ import annotations
 

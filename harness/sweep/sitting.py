@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from harness.sweep.launching import Launch, Launching, Task
-from harness.sweep.plan import Job, done, placed, read_plan, set_damaged_aside, write_plan
-from harness.sweep.progress import Watch
+from harness.sweep.jobs import Job
+from harness.sweep.launching import Launch, Launching
+from harness.sweep.plan import assign_directories, done, read_plan, set_damaged_aside, write_plan
+from harness.sweep.watch import Watch
 
 
-def still_to_do(directory: Path, jobs: Sequence[Job]) -> tuple[list[Task], int]:
+def still_to_do(directory: Path, jobs: Sequence[Job]) -> tuple[list[Job], int]:
     """What is not done yet of a sweep, planned on disk; and how many runs are done already.
 
     Args:
@@ -29,17 +30,16 @@ def still_to_do(directory: Path, jobs: Sequence[Job]) -> tuple[list[Task], int]:
     finished = done(directory)
     count = sum(len(job.ids) for job in jobs)
     before = sum(run_id in finished for job in jobs for run_id in job.ids)
-    jobs = placed(directory, jobs, finished)
-    tasks = [Task(job, [each for each in job.runs if each.run_id not in finished]) for job in jobs]
+    jobs = assign_directories(directory, jobs, finished)
     if before:
         print(f"{before} of {count} runs are done already", file=sys.stderr)
     old = read_plan(directory) or {}
     write_plan(directory, jobs, {run_id: name for run_id, name in old.items() if run_id in finished})
-    return [task for task in tasks if task.todo], before
+    return [job for job in jobs if job.todo], before
 
 
-def launch_all(directory: Path, tasks: Sequence[Task], before: int, launch: Launch) -> list[str]:
-    """Launch tasks and watch them until all are over.
+def launch_all(directory: Path, jobs: Sequence[Job], before: int, launch: Launch) -> list[str]:
+    """Launch jobs and watch them until all are over.
 
     Args:
         before: how many runs earlier sittings have done.
@@ -49,9 +49,9 @@ def launch_all(directory: Path, tasks: Sequence[Task], before: int, launch: Laun
         A line for what was lost altogether, on a disk that takes no more.
     """
     launching = Launching(launch, directory)
-    if tasks:
-        with Watch([task.planned(directory) for task in tasks], before):
-            launching.all(tasks)
+    if jobs:
+        with Watch(directory, jobs, before):
+            launching.all(jobs)
     return launching.lost
 
 

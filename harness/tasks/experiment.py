@@ -5,21 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.base.options import Options
 from harness.base.pluggable import Pluggable
-from harness.tables.tables import Tables
-from harness.tasks.batch import Batch, answer_phase
-from harness.tasks.outputs import Classes, Labels, Outputs, Values
+from harness.tasks.batch import Batch
+from harness.tasks.outputs import Outputs
 
-__all__ = [
-    "Batch", "Classes", "Continuation", "Experiment", "Labels", "Outputs", "Sample", "Tables", "Values", "Verdict",
-    "answer_phase",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from harness.tables.tables import Tables
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,6 @@ class Values(Outputs):
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean over the last axis where ``mask`` is true: (…, S) to (…)."""
-    import torch
 
     # What is left out may be NaN: it must not reach the sum, and no gradient may come from it.
-    return torch.where(mask, values, 0).sum(-1) / mask.sum(-1).clamp(min=1)
+    return values.where(mask, 0).sum(-1) / mask.sum(-1).clamp(min=1)
