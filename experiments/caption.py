@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -17,7 +13,11 @@ from harness.analysis.groups import finished
 from harness.claims import compare
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 from harness.figures import Figure
-from harness.figures.drawing.style import GREY, MAX_WIDTH, ink, palette
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 SIZES = ["small", "large"]
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
@@ -126,9 +126,9 @@ class Caption(Experiment):
 class Told(Figure):
     """Held-out pictures, and the sentence that each cell tells of them."""
 
-    name: ClassVar[str] = "told"
-    title: ClassVar[str] = "What they say they saw"
-    caption: ClassVar[str] = (
+    name = "told"
+    title = "What they say they saw"
+    caption = (
         "Held-out pictures: places side by side, each with a shape or empty (the noise that lies on what the networks "
         "see is left out). Below each the right sentence, and what the best run of each cell among those that were "
         "shown these pictures said after one look, at the first step: every part of it under the shape that it is "
@@ -136,11 +136,15 @@ class Told(Figure):
         "The grammar needs no memory; mistakes that grow in number from left to right are a picture that is "
         "forgotten while speaking."
     )
-    order: ClassVar[int] = 55
-    experiments: ClassVar[tuple[str, ...]] = ("caption",)
+    order = 55
+    experiments = ("caption",)
 
     def draw(self, tables: Tables) -> Canvas | None:
         """A block for each picture: its shapes, the right sentence, a line per cell."""
+        from matplotlib.figure import Figure as Canvas
+
+        from harness.figures.drawing.style import MAX_WIDTH, ink, palette
+
         found = told(tables)
         if not len(found):
             return None
@@ -209,6 +213,10 @@ def told_right(said: list[str], right: list[str]) -> list[bool]:
 
 
 def _shape(axis: Axes, shape: str, left: float, top: float, side: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    from harness.figures.drawing.style import GREY
+
     extent = (left, left + side, top + side, top)
     axis.imshow(patch(shape).reshape(5, 5, 3), extent=extent, aspect="auto", interpolation="nearest")
     # Black places are seen on dark pages as well.
@@ -217,6 +225,8 @@ def _shape(axis: Axes, shape: str, left: float, top: float, side: float) -> None
 
 def _sentence(axis: Axes, lefts: list[float], y: float, said: list[str], right: list[str], size: float) -> None:
     """The words of a sentence, six below every shape."""
+    from harness.figures.drawing.style import ink
+
     for start, left in zip(range(0, len(right), JOINED), lefts, strict=True):
         letters = 0
         for word, wanted in zip(said[start : start + JOINED], right[start : start + JOINED], strict=True):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import cache
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -17,7 +16,9 @@ from harness.base.seeds import stream
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Continuation, Experiment, Sample, Tables, Verdict
 from harness.figures import Figure
-from harness.figures.drawing.style import canvas, grid, palette, settled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 SCALE = [0, 2, 4, 5, 7, 9, 11]
 NAMES = "CDEFGAB"
@@ -107,17 +108,19 @@ class Compose(Experiment):
 class Melodies(Figure):
     """What the best run of each cell wrote, as a piano roll."""
 
-    name: ClassVar[str] = "melodies"
-    title: ClassVar[str] = "Melodies"
-    caption: ClassVar[str] = (
+    name = "melodies"
+    title = "Melodies"
+    caption = (
         "What the best run of each cell wrote after a beginning that it was given (grey): pitch over time, a "
         "bar of the line for every note. A motif that was understood goes on in the same shape, higher and lower."
     )
-    order: ClassVar[int] = 60
-    experiments: ClassVar[tuple[str, ...]] = ("compose",)
+    order = 60
+    experiments = ("compose",)
 
     def draw(self, tables: Tables) -> Canvas | None:
         """A row per cell."""
+        from harness.figures.drawing.style import canvas, grid, palette, settled
+
         found = melodies(tables)
         if not found:
             return None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from harness.analysis.groups import finished
 from harness.analysis.words import percent
 from harness.base.errors import UserError
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIDE = 8
 PIXELS = SIDE * SIDE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -59,8 +57,8 @@ class RecallDish(Experiment):
     Bengio, Simard, Frasconi, "Learning long-term dependencies with gradient descent is difficult", 1994.
     """
 
-    name: ClassVar[str] = "recall_dish"
-    claim: ClassVar[str] = (
+    name = "recall_dish"
+    claim = (
         "Most LSTMs whose recurrent weights start at full scale or above still know the dish at a length at which no "
         "plain RNN does whose recurrent weights shrink (weight scale below 1)."
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -15,7 +12,10 @@ from harness.analysis.groups import finished
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Experiment, Sample, Tables, Values, Verdict
 from harness.figures import Figure
-from harness.figures.drawing.style import GREY, canvas, grid, ink, legend, palette, settled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 TOLERANCE = 0.1
 STEPS_PER_HALF_TURN = 10
@@ -93,19 +93,23 @@ class SineToCosine(Experiment):
 class Followed(Figure):
     """What each cell takes for the cosine, at the end of the long sequence."""
 
-    name: ClassVar[str] = "followed"
-    title: ClassVar[str] = "Following the cosine"
-    caption: ClassVar[str] = (
+    name = "followed"
+    title = "Following the cosine"
+    caption = (
         "The last turn of a held-out sequence: the sine that the networks see (dotted), the cosine that is asked for "
         "(circles), and what each cell says, thinner lines above thicker ones. A panel for every length of the windows "
         "from which they learned, each with the seed that did best on average. Each sine has two cosines: who has no "
         "memory cannot tell which, and does best between them, at 0."
     )
-    order: ClassVar[int] = 5
-    experiments: ClassVar[tuple[str, ...]] = ("sine_to_cosine",)
+    order = 5
+    experiments = ("sine_to_cosine",)
 
     def draw(self, tables: Tables) -> Canvas | None:
         """A panel per length."""
+        from matplotlib.lines import Line2D
+
+        from harness.figures.drawing.style import GREY, canvas, grid, ink, legend, palette, settled
+
         # Runs of one seed saw one sequence.
         runs = finished(tables.runs).drop_duplicates(["cell", "seq_len", "seed"])
         means = runs.groupby(["seq_len", "seed"]).accuracy.mean().reset_index().sort_values("accuracy")
@@ -115,25 +119,25 @@ class Followed(Figure):
         if not len(rows):
             return None
         lengths, colours = sorted(rows.seq_len.unique()), palette([*rows.cell])
+        seen: dict[str, Any] = {"linestyle": ":", "color": GREY}
         figure = canvas(1 + 4.2 * len(lengths), 3.4)
         for axis, length in zip(figure.subplots(1, len(lengths), squeeze=False)[0], lengths, strict=True):
             here = rows[rows.seq_len == length].set_index("cell")
             grid(axis)
-            _plot(axis, here.text.iloc[0], **SEEN)
+            _plot(axis, here.text.iloc[0], **seen)
             for place, cell in enumerate(each for each in colours if each in here.index):
                 _plot(axis, here.answered[cell], color=colours[cell], linewidth=max(1.0, 4.5 - 1.2 * place))
             _plot(axis, here.expected.iloc[0], **ASKED, color=ink())
             axis.set(title=f"windows of {length} steps", xlabel="step of the last turn", ylim=(-1.6, 1.6))
             axis.set_xticks(range(0, SHOWN_STEPS + 1, 5))
         known = [
-            Line2D([], [], **SEEN, label="sine, seen"),
+            Line2D([], [], **seen, label="sine, seen"),
             Line2D([], [], **ASKED, color=ink(), label="cosine, asked for"),
         ]
         legend(figure, [*rows.cell], known)
         return settled(figure)
 
 
-SEEN: dict[str, Any] = {"linestyle": ":", "color": GREY}
 ASKED: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
 
 

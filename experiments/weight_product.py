@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from harness.analysis.groups import finished
 from harness.experiment import Batch, Experiment, Tables, Values, Verdict
 from harness.figures import Figure
-from harness.figures.drawing.scales import decades, power, whole_powers
-from harness.figures.drawing.style import canvas, grid, ink, settled
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Canvas
 
 TOLERANCE = 0.04
 EXACT = 1e-9
@@ -106,18 +105,23 @@ def products(tables: Tables) -> pd.DataFrame:
 class WeightProductFigure(Figure):
     """Measured gradients on the exact curves |w|^(T-t), and how far they are off."""
 
-    name: ClassVar[str] = "weight_product"
-    title: ClassVar[str] = "What is left of the error, measured and exact"
-    caption: ClassVar[str] = (
+    name = "weight_product"
+    title = "What is left of the error, measured and exact"
+    caption = (
         "Above: what is left of an error of 1 after so many steps back. Lines are |w| to that power, marks what was "
         "measured: circles with one unit, crosses with a matrix. Below: the largest relative difference of the two, in "
         "all runs with that w; the dotted line is the precision of one multiplication in float64."
     )
-    order: ClassVar[int] = 5
-    experiments: ClassVar[tuple[str, ...]] = ("weight_product",)
+    order = 5
+    experiments = ("weight_product",)
 
     def draw(self, tables: Tables) -> Canvas | None:
         """One colour per w, at the longest length."""
+        from matplotlib.lines import Line2D
+
+        from harness.figures.drawing.scales import decades, power, whole_powers
+        from harness.figures.drawing.style import canvas, grid, ink, settled
+
         rows = products(tables)
         rows = rows[(rows.seq_len == rows.seq_len.max()) & np.isfinite(rows.measured) & (rows.measured > 0)]
         if not len(rows):

@@ -1,13 +1,17 @@
 """A pluggable experiment harness that compares RNN variants on gradient behaviour."""
 
-import os
+from __future__ import annotations
 
-# Threads that wait for the next product by spinning are as fast where they are alone, and stall everything several
-# times over where cores are shared. Must stand before torch is loaded; who has set it has the word.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+from typing import TYPE_CHECKING
 
-from harness.tables.gather import load
-from harness.tables.tables import Tables
+from harness.base.lazy import lazy
+
+if TYPE_CHECKING:
+    from harness.tables.gather import load
+    from harness.tables.tables import Tables
 
 __all__ = ["Tables", "load"]
 __version__ = "0.1.0"
+
+# pandas and pyarrow are loaded when tables are read, not before.
+__getattr__, __dir__ = lazy(__name__, {"Tables": "harness.tables.tables", "load": "harness.tables.gather"})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from harness.analysis.words import MOST_LISTED, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SETTING = ["cell", "seq_len", "weight_scale"]
 """What runs are grouped by; they are averaged over everything else, the seed above all."""

@@ -1,4 +1,4 @@
-"""What every room uses: errors in one line, typed options, random streams by name, atomic files, paths.
+"""What every other room builds on: one-line errors, typed options, random streams, atomic files, what a plugin is.
 
-In: nothing of ours. Out: small pieces without a state of their own.
+In come plain values; out go errors that name key, value and what is valid. Imports no other room.
 """

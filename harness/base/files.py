@@ -1,9 +1,4 @@
-"""The result tables: their format, atomic writing and reading.
-
-A results directory holds one small set of tables per job, ``DIR/jobs/<job>/tables/*.parquet``, and the
-merged set ``DIR/tables/*.parquet``. Every parquet file carries the format version in its metadata, so that
-a table of another version, or a damaged one, is refused by name instead of being misread.
-"""
+"""Writing files so that a reader sees all of a file, or none of it."""
 
 from __future__ import annotations
 

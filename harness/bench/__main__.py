@@ -94,7 +94,7 @@ def measure(task: Task, ways: Sequence[str], repeats: int) -> dict[str, float]:
 def memory(task: Task) -> dict[str, float]:
     """Megabytes that one step of ours takes, and what its activations need by count."""
     members, steps, batch, _ = task.inputs.shape
-    stored = members * steps * batch * task.network.shape.cell.width(task.network.shape.hidden_size)
+    stored = members * steps * batch * task.network.shape.cell.stored_per_step(task.network.shape.hidden_size)
     taken = 0 if task.inputs.is_cuda else peak_bytes(ours(task, probing=True))
     return {"MB": taken / 1e6, "MB stored": stored * task.inputs.element_size() / 1e6}
 

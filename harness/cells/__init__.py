@@ -1,4 +1,8 @@
-"""Cells."""
+"""Cells: recurrences that read like their formulas, and how their weights start. A file per cell.
+
+In come weights, inputs and the state of a step; out comes the next state. Running a cell over time, and its gradient,
+is the engine's (`harness.engine`).
+"""
 
 from harness.cells.base import Cell, GeneralCell, HandDerivative, Parameter, PointwiseCell, State, Weights
 

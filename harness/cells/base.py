@@ -6,24 +6,27 @@ Nearly every cell is a *recurrent product* followed by a *pointwise step* (`Poin
     state_t = step(pre_t, state_{t-1})             element by element
 
 Any other recurrence is a `GeneralCell`: it names its weights and computes a step from them. The engine
-(`harness.engine.scan.choice`) runs either over time and carries the gradient back; how is its own business.
+(`harness.engine.scan.choice`) runs both over time and carries the gradient back.
+
+torch is named in annotations only: a cell can be listed and chosen without loading it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from harness.base.options import Options
+from harness.base.pluggable import Pluggable
 
-State = dict[str, Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+State: TypeAlias = "dict[str, Tensor]"
 """The state's named parts, each of shape (K, B, H): K members, batch B, H = hidden_size."""
 
-Weights = dict[str, Tensor]
+Weights: TypeAlias = "dict[str, Tensor]"
 """The weights of a layer of K members by name, each (K, …); the same type holds their gradients."""
 
 
@@ -42,7 +45,7 @@ class Parameter:
     start: tuple[float, ...] = (0.0,)
 
 
-class Cell(Options, ABC):
+class Cell(Options, Pluggable):
     """What the engine knows of any cell. Fields are its options (``cell.*``).
 
     Attributes:
@@ -51,6 +54,7 @@ class Cell(Options, ABC):
         memory: the part that carries information over time; per-run figures are read from it.
     """
 
+    kind: ClassVar[str] = "cell"
     name: ClassVar[str]
     parts: ClassVar[tuple[str, ...]] = ("h",)
     memory: ClassVar[str] = "h"
@@ -73,8 +77,8 @@ class Cell(Options, ABC):
             the returned tensor, so that the part's gradient includes that path.
         """
 
-    def width(self, hidden_size: int) -> int:
-        """Numbers that a step of one sample leaves for the way back, a measure of memory and of work."""
+    def stored_per_step(self, hidden_size: int) -> int:
+        """Numbers that a step of one sample stores for the backward pass, a measure of memory and of work."""
         return len(self.parts) * hidden_size
 
 
@@ -143,17 +147,19 @@ class PointwiseCell(Cell):
 
     def apply(self, weights: Weights, x: Tensor, state: State) -> State:
         """See `Cell.apply`: the products, and `step`."""
+        from torch.nn.functional import pad
+
         size = state["h"].shape[-1]
-        pre = torch.nn.functional.pad(x @ weights["input"], (0, (len(self.gates) - self.input_blocks().stop) * size))
+        pre = pad(x @ weights["input"], (0, (len(self.gates) - self.input_blocks().stop) * size))
         if "recurrent" in weights:
             product = state["h"] @ weights["recurrent"]
-            pre = pre + torch.nn.functional.pad(product, (self.recurrent_blocks().start * size, 0))
+            pre = pre + pad(product, (self.recurrent_blocks().start * size, 0))
         if "bias" in weights:
             pre = pre + weights["bias"][:, None]
         return self.step(pre, state)
 
-    def width(self, hidden_size: int) -> int:
-        """See `Cell.width`: the gates, and the state."""
+    def stored_per_step(self, hidden_size: int) -> int:
+        """See `Cell.stored_per_step`: the gates, and the state."""
         return (len(self.gates) + len(self.parts)) * hidden_size
 
 

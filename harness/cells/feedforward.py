@@ -1,5 +1,3 @@
-from typing import ClassVar
-
 from harness.cells.rnn import RNN
 
 
@@ -9,5 +7,5 @@ class Feedforward(RNN):
     h_t = tanh(x_t · W_x + b)
     """
 
-    name: ClassVar[str] = "feedforward"
-    recurrent_gates: ClassVar[int | None] = 0
+    name = "feedforward"
+    recurrent_gates = 0

@@ -1,9 +1,11 @@
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from harness.cells.base import HandDerivative, PointwiseCell, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class GRU(PointwiseCell, HandDerivative):
@@ -21,10 +23,10 @@ class GRU(PointwiseCell, HandDerivative):
     applied after the product, as in `torch.nn.GRU`.
     """
 
-    name: ClassVar[str] = "gru"
-    gates: ClassVar[tuple[str, ...]] = ("n", "r", "z", "m")
-    input_gates: ClassVar[int | None] = 3
-    recurrent_gates: ClassVar[int | None] = 3
+    name = "gru"
+    gates = ("n", "r", "z", "m")
+    input_gates = 3
+    recurrent_gates = 3
 
     def step(self, pre: Tensor, state: State) -> State:
         n, r, z, m = pre.chunk(4, dim=-1)
@@ -32,6 +34,8 @@ class GRU(PointwiseCell, HandDerivative):
         return {"h": n + z.sigmoid() * (state["h"] - n)}
 
     def forward_(self, pre: Tensor, state: State, new: State) -> None:
+        import torch
+
         n, r, z, m = pre.chunk(4, dim=-1)
         size = n.shape[-1]
         pre[..., size : 3 * size].sigmoid_()
@@ -40,6 +44,8 @@ class GRU(PointwiseCell, HandDerivative):
         new["h"].mul_(z).add_(n)
 
     def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
+        import torch
+
         n, r, z, m = act.chunk(4, dim=-1)
         dh = grad["h"]
         kept = dh * z

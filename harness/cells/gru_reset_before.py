@@ -1,8 +1,11 @@
-from typing import ClassVar
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from harness.cells.base import GeneralCell, Parameter, State, Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class ResetBeforeGRU(GeneralCell):
@@ -19,7 +22,7 @@ class ResetBeforeGRU(GeneralCell):
     Keras' ``GRU(reset_after=False)``.
     """
 
-    name: ClassVar[str] = "gru_reset_before"
+    name = "gru_reset_before"
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """``input``, ``recurrent`` and ``bias``, each with the blocks r, z, n."""
@@ -38,6 +41,6 @@ class ResetBeforeGRU(GeneralCell):
         n = (pre[..., 2 * size :] + (r * h) @ weights["recurrent"][..., 2 * size :]).tanh()
         return {"h": n + z * (h - n)}
 
-    def width(self, hidden_size: int) -> int:
-        """See `harness.cells.Cell.width`: what autograd keeps of a step (pre, r, z, r * h, n, h - n, h)."""
+    def stored_per_step(self, hidden_size: int) -> int:
+        """See `harness.cells.Cell.stored_per_step`: what autograd stores of a step (pre, r, z, r * h, n, h - n, h)."""
         return 9 * hidden_size

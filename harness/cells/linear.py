@@ -1,8 +1,11 @@
-from typing import ClassVar
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from harness.cells.base import HandDerivative, PointwiseCell, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Linear(PointwiseCell, HandDerivative):
@@ -17,9 +20,9 @@ class Linear(PointwiseCell, HandDerivative):
     section 2.1.
     """
 
-    name: ClassVar[str] = "linear"
-    gates: ClassVar[tuple[str, ...]] = ("h",)
-    bias: ClassVar[bool] = False
+    name = "linear"
+    gates = ("h",)
+    bias = False
 
     def step(self, pre: Tensor, state: State) -> State:
         return {"h": pre}

@@ -1,11 +1,14 @@
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
 from pydantic import Field
-from torch import Tensor
 
 from harness.base.options import INIT_ONLY
 from harness.cells.base import HandDerivative, PointwiseCell, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LSTM(PointwiseCell, HandDerivative):
@@ -21,10 +24,10 @@ class LSTM(PointwiseCell, HandDerivative):
     forget bias of 1: Jozefowicz, Zaremba, Sutskever, ICML 2015.
     """
 
-    name: ClassVar[str] = "lstm"
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "o", "g")
-    parts: ClassVar[tuple[str, ...]] = ("h", "c")
-    memory: ClassVar[str] = "c"
+    name = "lstm"
+    gates = ("i", "f", "o", "g")
+    parts = ("h", "c")
+    memory = "c"
 
     forget_bias: float = Field(
         1.0,
@@ -41,6 +44,8 @@ class LSTM(PointwiseCell, HandDerivative):
         return {"h": o.sigmoid() * c.tanh(), "c": c}
 
     def forward_(self, pre: Tensor, state: State, new: State) -> None:
+        import torch
+
         i, f, o, g = pre.chunk(4, dim=-1)
         pre[..., : 3 * i.shape[-1]].sigmoid_()
         g.tanh_()

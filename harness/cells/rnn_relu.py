@@ -1,9 +1,11 @@
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from harness.cells.base import HandDerivative, PointwiseCell, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class ReLURNN(PointwiseCell, HandDerivative):
@@ -18,13 +20,15 @@ class ReLURNN(PointwiseCell, HandDerivative):
     arXiv:1504.00941, 2015.
     """
 
-    name: ClassVar[str] = "rnn_relu"
-    gates: ClassVar[tuple[str, ...]] = ("h",)
+    name = "rnn_relu"
+    gates = ("h",)
 
     def step(self, pre: Tensor, state: State) -> State:
         return {"h": pre.relu()}
 
     def forward_(self, pre: Tensor, state: State, new: State) -> None:
+        import torch
+
         torch.clamp(pre, min=0, out=new["h"])
 
     def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:

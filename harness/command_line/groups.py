@@ -1,7 +1,8 @@
-"""``python -m harness``: Hydra, with our plugins as config groups and one-line errors."""
+"""What Hydra is told of the harness: its sweeper, its launchers, and its plugins as config groups."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -9,26 +10,27 @@ from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
 from harness.command_line import launchers
-from harness.command_line.help import help_template
+from harness.command_line.command import Command
 from harness.command_line.sweeper import PackingSweeper
 from harness.plugins.registry import registry
-from harness.settings.conduct import plain
+from harness.settings.conduct import run_settings
 from harness.tasks.experiment import Experiment
 
 GROUPS = ["cell"]
 """Config groups that an experiment may choose from in its `defaults`."""
 
-
 SWEEPER = "hydra_plugins.harness.PackingSweeper"
+"""Hydra takes sweepers by names below ``hydra_plugins`` only."""
 
 
-def register() -> None:
-    """Give Hydra our sweeper, our help, and a config-group entry for every cell and experiment."""
-    _register_sweeper()
+def register(command: Command) -> None:
+    """Give Hydra our sweeper, and a config-group entry for every cell, experiment, study and probe."""
+    # Hydra makes the sweeper itself; the command line, which it does not pass on, is bound to it here.
+    known: dict[str, Any] = Plugins.instance().class_name_to_class
+    known[SWEEPER] = partial(PackingSweeper, command=command)
+    launchers.register()
     store = ConfigStore.instance()
     store.store("pack", {"_target_": SWEEPER, "params": None}, group="hydra/sweeper")
-    store.store("harness", {"app_name": "harness", "header": "", "footer": "", "template": help_template()},
-                group="hydra/help")  # fmt: skip
     for plugin in registry().of_kind("cell"):
         store.store(plugin.name, {"name": plugin.name, **plugin.target.defaults_of_options()}, group="cell")
     for plugin in registry().of_kind("experiment"):
@@ -48,7 +50,7 @@ def experiment_config(experiment: type[Experiment]) -> dict[str, Any]:
             choices.append({f"override /{key}": value})
         else:
             OmegaConf.update(made, key, value)
-    return {"defaults": ["_self_", *choices], **plain(made)}
+    return {"defaults": ["_self_", *choices], **run_settings(made)}
 
 
 def study_config(experiment: type[Experiment]) -> dict[str, Any]:
@@ -58,10 +60,3 @@ def study_config(experiment: type[Experiment]) -> dict[str, Any]:
         "defaults": ["_self_", {"override /experiment": experiment.name}],
         "hydra": {"sweeper": {"params": params}},
     }
-
-
-def _register_sweeper() -> None:
-    """Hydra takes sweepers by names below ``hydra_plugins`` only; workers find the class where it stands."""
-    Plugins.instance().register(PackingSweeper)
-    Plugins.instance().class_name_to_class[SWEEPER] = PackingSweeper
-    launchers.register()

@@ -1,11 +1,12 @@
-"""``python -m harness``: Hydra, with our plugins as config groups and one-line errors."""
+"""The text of ``--help``, and the names of all settings."""
 
 from __future__ import annotations
 
-import sys
+from omegaconf import DictConfig, OmegaConf
 
-from harness.command_line import words as choices
+from harness.command_line.command import KINDS, Command
 from harness.plugins.registry import Plugin, registry
+from harness.plugins.studies import studies
 from harness.settings.conduct import CONDUCT
 from harness.settings.settings import Settings, described
 from harness.trackers import TRACKERS
@@ -24,45 +25,52 @@ Compare recurrent networks by what they learn and by how much gradient arrives a
 
 == Choose one of (group=name) ==
 
-$APP_CONFIG_GROUPS
+{groups}
+
 == Set (key=value) ==
 
 {settings}
 
 == The configuration as it stands ==
 
-$CONFIG"""
+{config}"""
 
 
-def help_template() -> str:
-    """The text of ``--help``, with every setting and the options of the plugins in question."""
+def help_text(command: Command, config: DictConfig) -> str:
+    """The text of ``--help``: what can be chosen, every setting, the options of the plugins in question.
+
+    Args:
+        config: the configuration that the command line composes.
+    """
     lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
     for key, section in CONDUCT.items():
         lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):
-        for plugin in _in_question(kind):
-            options = described(plugin.target, f"{kind}.")
-            lines += [(key, f"({plugin.name}) {text}") for key, text in options]
+        for plugin in _in_question(kind, command):
+            lines += [(key, f"({plugin.name}) {text}") for key, text in described(plugin.target, f"{kind}.")]
     for plugin in registry().of_kind("probe"):
         lines += described(plugin.target, f"probes.{plugin.name}.")
     width = max(len(key) for key, _ in lines)
-    settings = "\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines)
-    # A dollar sign or an interpolation in a description is text, not a template.
-    return HELP.format(settings=settings.replace("$", "$$").replace("{", "("))
+    choices = {group: registry().names(kind) for group, kind in KINDS.items()} | {"study": sorted(studies())}
+    return HELP.format(
+        groups="\n".join(f"{group}: {', '.join(names)}" for group, names in sorted(choices.items())),
+        settings="\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines),
+        config=OmegaConf.to_yaml(config, resolve=command.flags.resolve),
+    )
 
 
-def setting_names() -> list[str]:
+def setting_names(command: Command | None) -> list[str]:
     """Every key that can be set, the options of the plugins in question included."""
     names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
     names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
     for kind in ("cell", "experiment"):
-        names += [f"{kind}.{key}" for plugin in _in_question(kind) for key in plugin.target.model_fields]
+        names += [f"{kind}.{key}" for plugin in _in_question(kind, command) for key in plugin.target.model_fields]
     for plugin in registry().of_kind("probe"):
         names += ["probes", *(f"probes.{plugin.name}.{key}" for key in plugin.target.model_fields)]
     return sorted(set(names))
 
 
-def _in_question(kind: str) -> list[Plugin]:
+def _in_question(kind: str, command: Command | None) -> list[Plugin]:
     """The plugins of a kind that the command line names, or all where it names none."""
-    named = {name for each, name in choices.names(sys.argv[1:]) if each == kind}
+    named = {name for each, name in command.plugins if each == kind} if command else set()
     return [plugin for plugin in registry().of_kind(kind) if not named or plugin.name in named]

@@ -15,6 +15,9 @@ from typing import Any
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig
+
+from harness.base.errors import UserError
 
 
 def lost(error: Exception) -> JobReturn:
@@ -98,6 +101,18 @@ if _has("hydra_submitit_launcher"):
 
 EXTRAS = {"ray": "RayLauncher", "slurm": "SlurmLauncher", "joblib": "JoblibLauncher"}
 """Extras of this package, by the launcher that each brings."""
+
+
+def check_installed(config: DictConfig) -> None:
+    """Check that the launcher in a configuration can be had.
+
+    Raises:
+        UserError: it belongs to an extra of this package that is not installed.
+    """
+    target = str(config.hydra.launcher._target_)
+    for extra, name in EXTRAS.items():
+        if target.endswith(f".{name}") and target not in Plugins.instance().class_name_to_class:
+            raise UserError(f"hydra/launcher={extra}: not installed; install it with: pip install '.[{extra}]'")
 
 
 def register() -> None:

@@ -1,86 +1,80 @@
-"""``python -m harness``: Hydra, with our plugins as config groups and one-line errors."""
+"""What happens between a command line and Hydra."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 
 import hydra
-from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
 
 from harness.base.paths import shipped_folder
-from harness.command_line import words as choices
+from harness.command_line.command import Command
 from harness.command_line.groups import register
+from harness.command_line.help import help_text
 from harness.command_line.messages import explain
-from harness.command_line.resuming import quoted, resumed
-from harness.command_line.sweeper import INTERRUPTED, PackingSweeper
-from harness.plugins.registry import use
-from harness.sweep.job import run_job
+from harness.command_line.refusing import refuse_broken_files, refuse_study_without_plus
+from harness.command_line.resuming import quoted
+from harness.command_line.sweeper import INTERRUPTED
+from harness.plugins.registry import registry
 
 
 def main() -> None:
     """Run the command line: one run, or with ``-m`` a sweep; exits with 1 and one line on bad input."""
-    before = os.environ.get("HYDRA_FULL_ERROR")
-    # Hydra prints errors over many lines unless it is told to let them through.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    command = None
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        sys.argv[1:] = resumed(sys.argv[1:])
-        use_plugin_files()
-        register()
-        _as_multirun()
-        hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
-    except BrokenPipeError:  # who read the output has seen enough
+        command = Command.read(sys.argv[1:])
+        registry().add_files(command.plugin_files)
+        for note in refuse_broken_files(command):
+            print(f"harness: {note}", file=sys.stderr)
+        refuse_study_without_plus(command)
+        register(command)
+        if command.flags.help:
+            show_help(command)
+        else:
+            give_to_hydra(command)
+    except BrokenPipeError:  # the reader of the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         print("harness: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except Exception as error:
-        if before == "1":
+        if wants_traceback:
             raise
-        print(f"harness: {explain(error)}", file=sys.stderr)
+        print(f"harness: {explain(error, command)}", file=sys.stderr)
         sys.exit(1)
+
+
+def show_help(command: Command) -> None:
+    """Print the help. Hydra's own way to it copies all of the configuration a hundred times, for seconds."""
+    overrides = list(command.flags.overrides)
+    if command.flags.config_dir:
+        overrides.append(f"hydra.searchpath=[{quoted('file://' + str(Path(command.flags.config_dir).resolve()))}]")
+    with hydra.initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
+        print(help_text(command, hydra.compose("config", overrides)))
+
+
+def give_to_hydra(command: Command) -> None:
+    """Let Hydra compose the configuration and do what is asked: run jobs, show the configuration, complete a word."""
+    typed, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    # Hydra takes its words from there, and prints errors over many lines unless it is told to raise them.
+    sys.argv = [typed[0], *command.for_hydra]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
     finally:
-        if before is None:
-            del os.environ["HYDRA_FULL_ERROR"]
+        sys.argv = typed
+        del os.environ["HYDRA_FULL_ERROR"]
+        if full_error is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
-def use_plugin_files() -> None:
-    """Take in the files of ``plugins=[…]``: what they bring must be known before the command line is read.
+def run_job(config: DictConfig) -> float:
+    """A job, as launchers start it: in this process, in another one, or on another machine."""
+    from harness.sweep.worker import run_job as run
 
-    Raises:
-        UserError: a file is not there, or holds something broken under a name that is asked for.
-    """
-    words = [*sys.argv[1:], *_line_to_complete()]
-    if not (paths := choices.files(words)):
-        return
-    use(paths)
-    # Jobs may run in other directories.
-    absolute = choices.PLUGINS + f"[{','.join(quoted(str(Path(path).resolve())) for path in paths)}]"
-    sys.argv = [absolute if word.startswith(choices.PLUGINS) else word for word in sys.argv]
-    for note in choices.refuse_broken(words):
-        print(f"harness: {note}", file=sys.stderr)
-
-
-def _line_to_complete() -> list[str]:
-    """The words that the shell wants completed, if that is why it calls: they stand in a variable."""
-    if line := os.environ.get("COMP_LINE"):
-        # As they were typed: Hydra makes nothing of a shell's quotes.
-        os.environ["COMP_LINE"] = line = re.sub(r"(?<=\s)(['\"])(\S*)\1(?=\s)", r"\2", line)
-        return line.split()
-    return []
-
-
-def _as_multirun() -> None:
-    """Make a single run a sweep of one job, so that there is one path from a command line to a report."""
-    args = get_args_parser().parse_args()
-    other = args.help or args.hydra_help or args.cfg or args.info or args.shell_completion
-    PackingSweeper.multirun = bool(args.multirun)
-    if not (other or args.multirun):
-        sys.argv = [
-            sys.argv[0],
-            "--multirun",
-            *(each for each in sys.argv[1:] if each not in ("--run", "-r")),
-        ]
+    return run(Path(HydraConfig.get().runtime.output_dir), config)

@@ -1,47 +1,37 @@
-"""The sweeper: from the overrides of a command line to jobs of packed runs, and to a report at the end.
+"""The sweeper: from the settings of a command line to jobs of packed runs, and to a report at the end.
 
 It does what Hydra's basic sweeper does, with these additions: settings that change no shape are packed into lists
 (``weight_scale=0.9,1.0`` becomes one job with ``weight_scale=[0.9,1.0]``, see `harness.sweep.packing`), every run is
-validated before anything is written, what is done already in the directory is not done again
-(`harness.sweep.plan`), what fails is not the end of the rest (`harness.sweep.launching`), and the results are gathered
-and reported. It works with every launcher.
+validated before anything is written, what is done already in the directory is not done again (`harness.sweep.plan`),
+a failure does not end the rest (`harness.sweep.launching`), and the results are gathered and reported. It works with
+every launcher.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any, ClassVar
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
 from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from harness.base.errors import UserError
-from harness.base.files import write_text
-from harness.command_line.reporting import report
-from harness.settings.conduct import conduct, plain
+from harness.command_line.command import Command
+from harness.command_line.launchers import check_installed
+from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
-from harness.sweep.launching import Launching, Task
-from harness.sweep.lock import Lock
+from harness.sweep.jobs import Job, numbered
 from harness.sweep.packing import batched, members_in_memory, most_members, pack
-from harness.sweep.plan import Job, done, placed, read_plan, set_damaged_aside, write_plan
-from harness.sweep.progress import Watch
-from harness.sweep.provenance import now, provenance, resuming
-from harness.trackers import tracker
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -51,19 +41,19 @@ class PackingSweeper(Sweeper):
     """Packs what can be packed, multiplies out the rest.
 
     Args:
+        command: the command line.
         params: sweeps of a study, key to override value, as in Hydra's basic sweeper; an override of the
             same key on the command line replaces them.
-        multirun: whether several values were allowed (``-m``).
     """
-
-    multirun: ClassVar[bool] = True
 
     config: DictConfig
 
-    def __init__(self, params: dict[str, str] | None = None):
+    def __init__(self, command: Command, params: dict[str, str] | None = None):
+        self.command = command
         self.params = params or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        check_installed(config)
         self.loader = hydra_context.config_loader
         self.config = config
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
@@ -77,13 +67,21 @@ class PackingSweeper(Sweeper):
             UserError: a setting is not valid, and nothing has been written; or the directory is being worked on.
             SystemExit: with 1 where a run has failed, with 130 after an interruption.
         """
-        chosen = tracker(self.config.tracker)
         jobs = self.jobs(arguments)
+        from harness.command_line.reporting import report
+        from harness.sweep.lock import Lock
+        from harness.sweep.provenance import note_provenance, resuming
+        from harness.sweep.sitting import interruptible, launch_all, still_to_do
+        from harness.trackers import tracker
+
+        chosen = tracker(self.config.tracker)
         directory = Path(self.config.hydra.sweep.dir)
         directory.mkdir(parents=True, exist_ok=True)
         with Lock(directory), interruptible():
             try:
-                lost = self._run(directory, jobs)
+                left, before = still_to_do(directory, jobs)
+                note_provenance(directory, self.config, self.command.words)
+                lost = launch_all(directory, left, before, self._launch)
             except KeyboardInterrupt:
                 print(f"interrupted; to go on:  {resuming(directory)}", file=sys.stderr, flush=True)
                 if any(directory.glob("jobs/*/tables/runs.parquet")):
@@ -95,42 +93,6 @@ class PackingSweeper(Sweeper):
                 print(f"to do again what failed:  {resuming(directory)}", file=sys.stderr)
                 raise SystemExit(1)
 
-    def _run(self, directory: Path, jobs: list[Job]) -> list[str]:
-        """Do what is not done yet of a sweep; a line for what was lost altogether."""
-        for line in set_damaged_aside(directory):
-            print(line, file=sys.stderr)
-        finished = done(directory)
-        count = sum(len(job.ids) for job in jobs)
-        before = sum(run_id in finished for job in jobs for run_id in job.ids)
-        jobs = placed(directory, jobs, finished)
-        tasks = [Task(job, [each for each in job.runs if each.run_id not in finished]) for job in jobs]
-        tasks = [task for task in tasks if task.todo]
-        if before:
-            print(f"{before} of {count} runs are done already", file=sys.stderr)
-        old = read_plan(directory) or {}
-        write_plan(directory, jobs, {run_id: name for run_id, name in old.items() if run_id in finished})
-        self._note_provenance(directory)
-        launching = Launching(self.launcher.launch, directory)
-        if tasks:
-            with Watch([task.planned(directory) for task in tasks], before):
-                launching.all(tasks)
-        return launching.lost
-
-    def _note_provenance(self, directory: Path) -> None:
-        """What the sweep is, written once; every later sitting adds when it began."""
-        path = directory / "provenance.json"
-        try:
-            known = json.loads(path.read_text("utf-8"))
-            known["resumed"] = [*known.get("resumed", []), now()]
-        except (OSError, ValueError):
-            OmegaConf.save(self.config, directory / "multirun.yaml")
-            known = provenance(self.config.hydra.runtime.choices.get("study"), self._arguments())
-        write_text(path, json.dumps(known, indent=2))
-
-    def _arguments(self) -> list[str]:
-        """The arguments as they were typed: a single run is a multirun of one job only inside."""
-        return [each for each in sys.argv[1:] if self.multirun or each != "--multirun"]
-
     def jobs(self, arguments: list[str]) -> list[Job]:
         """The jobs of a command line, validated."""
         choices = self._choices(arguments)
@@ -140,12 +102,20 @@ class PackingSweeper(Sweeper):
         if how.pack:
             values = pack(values, how.max_members or most_members(str(first.device)))
         lists = [[f"{choices[name][0]}={value}" for value in each] for name, each in values.items()]
-        packs = []
-        for overrides in itertools.product(*lists):
-            runs = members(plain(self.loader.load_sweep_config(self.config, list(overrides))))
+        packs = [
+            (list(overrides), members(run_settings(self.loader.load_sweep_config(self.config, list(overrides)))))
+            for overrides in itertools.product(*lists)
+        ]
+        jobs = []
+        for overrides, runs in packs:
             fitting = how.max_members or members_in_memory(runs[0], side_by_side(self.config))
-            packs += [Job(list(overrides), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
-        return numbered(packs)
+            jobs += [Job(overrides, list(piece), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
+        return numbered(jobs)
+
+    def _launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
+        """Run jobs by the launcher; returns the error of each, or None."""
+        returned = self.launcher.launch(overrides, initial_job_idx=0)
+        return [None if each.status == JobStatus.COMPLETED else each._return_value for each in returned]
 
     def _choices(self, arguments: list[str]) -> dict[str, tuple[str, list[str]]]:
         """For every setting, its key as it was typed and its values: the command line's replace a study's."""
@@ -160,7 +130,7 @@ class PackingSweeper(Sweeper):
     def _values(self, override: Override) -> list[str]:
         if not override.is_sweep_override():
             return [override.get_value_element_as_str()]
-        if not self.multirun:
+        if not self.command.multirun:
             raise UserError(f"{override.input_line}: several values are a multirun; add -m, or give one value")
         if not override.is_discrete_sweep():
             raise UserError(f"{override.input_line}: this sweeper needs a list of values, a range or a glob")
@@ -177,41 +147,16 @@ class ReportAtEnd(Callback):
         """Called by Hydra."""
         directory = Path(config.hydra.sweep.dir)
         ours = str(config.hydra.sweeper._target_).endswith(f".{PackingSweeper.__name__}")
-        if (
-            not ours
-            and any(directory.glob("jobs/*/tables/runs.parquet"))
-            and report(directory, tracker(config.tracker))
-        ):
+        if ours or not any(directory.glob("jobs/*/tables/runs.parquet")):
+            return
+        from harness.command_line.reporting import report
+        from harness.trackers import tracker
+
+        if report(directory, tracker(config.tracker)):
             raise SystemExit(1)
-
-
-def numbered(jobs: list[Job]) -> list[Job]:
-    """The jobs with their numbers as names, each run in the first that has it: ``seed=0,0`` is one run."""
-    seen: set[str] = set()
-    found: list[Job] = []
-    for job in jobs:
-        runs = [each for each in job.runs if each.run_id not in seen]
-        seen.update(each.run_id for each in runs)
-        if runs:
-            found.append(dataclasses.replace(job, runs=runs, name=str(len(found))))
-    return found
 
 
 def side_by_side(config: DictConfig) -> int:
     """How many jobs of this launcher share a machine, and its memory."""
     workers = config.hydra.launcher.get("n_jobs", 1)
     return (os.cpu_count() or 1) if workers < 1 else int(workers)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Treat SIGTERM, by which schedulers and containers end a process, as Ctrl-C."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.cells.base import State, Weights
 from harness.engine.scan.choice import scanner
-from harness.engine.scan.interface import Buffers, Outside, StepGradients, Trace
+from harness.engine.scan.interface import Buffers, Outside, StepGradients, Trace, check_tokens, is_tokens
 from harness.engine.weights import MemberInit, Shape, _initial_row, views
 
 READOUT = ("readout.weight", "readout.bias")
@@ -46,7 +46,7 @@ class Network:
         self.compiled = compiled
         self.recompute = recompute
         self.weights = views(shape, flat)
-        self.scanner = scanner(shape.cell, flat.dtype, flat.device, compiled)
+        self.scanner = scanner(shape.cell, shape.input_size, flat.dtype, flat.device, compiled)
         self.buffers = [Buffers(flat) for _ in range(shape.num_layers)]
 
     @classmethod
@@ -83,14 +83,20 @@ class Network:
         return [{part: self.flat.new_zeros(shape) for part in self.shape.cell.parts} for _ in self.buffers]
 
     def forward(self, inputs: Tensor, start: LayerStates | None = None) -> list[Trace]:
-        """Run all layers over inputs of shape (K, T, B, input_size).
+        """Run all layers over inputs.
 
         Args:
+            inputs: (K, T, B, input_size), or tokens (K, T, B), int64.
             start: the states to start from; zeros if not given.
 
         Returns:
             The traces of all layers, bottom to top, valid until the next call.
+
+        Raises:
+            ValueError: tokens that are none of 0 … input_size - 1 (looked for on CPUs), or of another type.
         """
+        if is_tokens(inputs):
+            check_tokens(inputs, self.shape.input_size)
         start = self.zero_states(inputs.shape[2]) if start is None else start
         traces: list[Trace] = []
         for layer, (buffers, state) in enumerate(zip(self.buffers, start, strict=True), start=1):
@@ -112,7 +118,7 @@ class Network:
         self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None
     ) -> tuple[Tensor, list[LayerStates | None], list[Trace]]:
         """h of the top layer at some steps (K, B, S, H), the states before every span, the traces of the last one."""
-        members, length, batch, _ = inputs.shape
+        members, length, batch = inputs.shape[:3]
         hidden = self.flat.new_empty(members, batch, len(steps), self.shape.hidden_size)
         before = [start]
         traces: list[Trace] = []
@@ -184,7 +190,7 @@ class Network:
         """Losses of all samples, and the gradients of their sum over the batch.
 
         Args:
-            inputs: (K, T, B, input_size).
+            inputs: (K, T, B, input_size), or tokens (K, T, B), int64.
             scored: the S steps (1-based, increasing) that are read out.
             loss: from outputs (K, B, S, output_size) to losses (K, B).
             grad_flat: (K, P), receives the gradients of the weights.
@@ -192,7 +198,8 @@ class Network:
             start: the states to start from, constants to the gradient; zeros if not given.
 
         Returns:
-            The losses (K, B), and dL/dx of the shape of ``inputs`` if asked for.
+            The losses (K, B), and dL/dx, shape (K, T, B, input_size), if asked for (of tokens: by their one-hot
+            vectors).
         """
         hidden, before, traces = self._hidden(inputs, scored, start)
         grad_flat.zero_()
@@ -228,8 +235,8 @@ class Network:
         place, size, parts = inputs.shape[:3], self.shape.hidden_size, self.shape.cell.parts
         return {
             layer: StepGradients(
-                {part: inputs.new_empty(place, dtype=torch.float64) for part in parts},
-                {part: inputs.new_empty(*place, size) for part in parts} if totals else {},
+                {part: self.flat.new_empty(place, dtype=torch.float64) for part in parts},
+                {part: self.flat.new_empty(*place, size) for part in parts} if totals else {},
             )
             for layer in range(1, self.shape.num_layers + 1)
         }

@@ -39,13 +39,13 @@ class MemberOptimizer:
         self.optimizer = OPTIMIZERS[settings[0].optimizer]([self.move])
 
     @torch.no_grad()
-    def step(self, active: Sequence[bool]) -> list[bool]:
+    def step(self, active: Sequence[bool]) -> Tensor:
         """Clip `grad` per member and move the active members.
 
         Returns:
-            For each member, whether its gradient was clipped.
+            For each member, whether its gradient was clipped, (K,).
         """
-        clipped = self._clip() if self.clips else [False] * len(self.flat)
+        clipped = self._clip() if self.clips else torch.zeros_like(self.limit, dtype=torch.bool)
         self.move.zero_()
         self.optimizer.step()
         if not all(active):
@@ -54,12 +54,12 @@ class MemberOptimizer:
         self.flat.addcmul_(self.lr, self.move)
         return clipped
 
-    def _clip(self) -> list[bool]:
+    def _clip(self) -> Tensor:
         norms = norm(self.grad)
         clipped = norms > self.limit
         if clipped.any():
             self.grad.mul_(torch.where(clipped, self.limit / norms, 1).to(self.grad.dtype)[:, None])
-        return clipped.tolist()
+        return clipped
 
     def keep(self, members: Sequence[int], flat: Tensor) -> None:
         """Go on with some members alone, whose weights are the rows of ``flat``."""

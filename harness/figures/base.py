@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import ClassVar
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
 
-from matplotlib.figure import Figure as Canvas
+from harness.base.pluggable import Pluggable
 
-from harness.figures.drawing.style import palette
-from harness.tables.tables import Tables
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
-__all__ = ["Figure", "palette"]
+    from harness.tables.tables import Tables
 
 
-class Figure(ABC):
+class Figure(Pluggable):
     """One picture of the report.
 
     A subclass states its `name` (file name and plugin name), `title`, `caption` (how to read it, for
@@ -27,6 +27,8 @@ class Figure(ABC):
     sweeps takes what it draws by ``tables.read(name, columns, filters)``.
     """
 
+    kind: ClassVar[str] = "figure"
+    texts: ClassVar[tuple[str, ...]] = ("title", "caption")
     name: ClassVar[str]
     title: ClassVar[str]
     caption: ClassVar[str]

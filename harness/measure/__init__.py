@@ -1,4 +1,6 @@
-"""What is measured of a network: gradients by time step, what a profile says, accuracy, what it writes by itself.
+"""Measuring a network as it stands: how well it does, and how much gradient arrives at every time step.
 
-In: a network and a batch. Out: numbers per member, step and sample. Nothing here trains or writes files.
+In come networks of one shape (`harness.engine`) and data (`harness.tasks`); out comes a `Measurement` for all members.
+`harness.measure.flow` derives from one profile of gradients its figures: rate of decay, horizon, verdict. `Moment` is
+what probes (plugins) measure with.
 """

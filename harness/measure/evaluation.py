@@ -1,68 +1,62 @@
-"""Evaluation on held-out samples: loss, accuracy, and what the network answers or writes by itself."""
+"""Evaluation on held-out samples: losses, which answers are right, and what the network answers in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from harness.engine.network import Network
 from harness.measure.generation import SHOWN_SAMPLES, answered_alone, continued
-from harness.settings.settings import Settings
 from harness.tasks.data import Data
-from harness.tasks.experiment import Sample
+from harness.tasks.experiment import Experiment, Sample
 
 EVAL_SAMPLES = 512
 """Held-out samples behind every accuracy."""
-
 
 EVAL_CHUNK = 128
 """Samples evaluated at once: bounds the memory of an evaluation."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation finds.
+def evaluate(network: Network, experiment: Experiment, data: Data) -> tuple[Tensor, Tensor, Tensor]:
+    """Losses and right answers on held-out samples.
 
-    Attributes:
-        loss: mean loss of each member, (K,); where answers are fed back, that of the right ones, as in training.
-        accuracy: share of judged outputs that are right, (K,); where answers are fed back, the network's own.
-        shown: for each member, its first samples in words.
-        shown_accuracy: share of their judged outputs that are right, (K, n); NaN where none is right or wrong, as of
-            what goes on by itself.
+    Returns:
+        The loss of every sample (K, N); where answers are fed back, that of the right ones, as in training. How many
+        of a sample's judged outputs are right (K, N); where answers are fed back, the network's own. And the outputs
+        that the first samples got (K, n, S, output_size).
     """
-
-    loss: Tensor
-    accuracy: Tensor
-    shown: list[list[Sample | None]]
-    shown_accuracy: Tensor
-
-
-def evaluate(network: Network, members: Sequence[Settings], data: Data) -> Evaluation:
-    """Evaluate the members on held-out samples, and let them answer the first ones in words."""
-    experiment = members[0].experiment
     losses, right, first = [], [], None
     for chunk in data.chunks(EVAL_CHUNK):
-        found = network.outputs(chunk.inputs, chunk.scored)
-        losses.append(chunk.loss(found))
+        outputs = network.outputs(chunk.inputs, chunk.scored)
+        losses.append(chunk.loss(outputs))
         if experiment.feedback is not None:
-            found = answered_alone(network, chunk, experiment.feedback)
-        right.append(chunk.right(found))
-        first = found[:, :SHOWN_SAMPLES] if first is None else first
+            outputs = answered_alone(network, chunk, experiment.feedback)
+        right.append(chunk.right(outputs))
+        first = outputs[:, :SHOWN_SAMPLES] if first is None else first
     assert first is not None
-    by_sample, judged = torch.cat(right, dim=1).double(), data.judged.sum(dim=2)
-    accuracy = by_sample.sum(1) / judged.sum(1)
-    # Without judged outputs 0 / 0 is what should be said: NaN.
-    shown_accuracy = (by_sample / judged)[:, :SHOWN_SAMPLES]
+    return torch.cat(losses, dim=1), torch.cat(right, dim=1), first
+
+
+def in_words(
+    network: Network, experiment: Experiment, seeds: Sequence[int], data: Data, outputs: Tensor
+) -> list[list[Sample | None]]:
+    """For each member its first held-out samples in words, with its answers or what it goes on with.
+
+    Args:
+        outputs: what the first samples got, see `evaluate`.
+    """
     if experiment.continuation is None:
-        outputs = first.double().cpu().numpy()
-        shown = [
-            [experiment.show(data.batches[k], index, own) for index, own in enumerate(outputs[k])]
-            for k in range(len(members))
+        answers = outputs.double().cpu().numpy()
+        return [
+            [experiment.show(batch, index, own) for index, own in enumerate(answers[k])]
+            for k, batch in enumerate(data.batches)
         ]
-    else:
-        shown = continued(network, members, data, experiment.continuation)
-        shown_accuracy.fill_(torch.nan)
-    return Evaluation(torch.cat(losses, dim=1).double().mean(1), accuracy, shown, shown_accuracy)
+    written = continued(network, experiment, seeds, data).cpu().numpy()
+    prompts = [batch.inputs[:, : experiment.continuation.prompt].astype(np.int64) for batch in data.batches]
+    return [
+        [experiment.show_continued(prompts[k][index], own) for index, own in enumerate(written[k])]
+        for k in range(len(prompts))
+    ]

@@ -1,4 +1,4 @@
-"""Evaluation on held-out samples: loss, accuracy, and what the network answers or writes by itself."""
+"""What a network says by itself: its answers fed back as its next inputs, or a text that it goes on with."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from torch import Tensor
 
 from harness.base.seeds import stream
 from harness.engine.network import Network
-from harness.settings.settings import Settings
 from harness.tasks.data import Data
-from harness.tasks.experiment import Continuation, Sample
+from harness.tasks.experiment import Experiment
 
 SHOWN_SAMPLES = 4
 """Held-out samples that each run answers in words, for the report."""
 
 
 def answered_alone(network: Network, data: Data, feedback: int) -> Tensor:
-    """Outputs (K, B, S, size) at the scored steps, each fed back as the next input, the likeliest class as answer.
+    """Outputs (K, B, S, size) at the scored steps; the likeliest class of each is fed back as the next input.
 
     Raises:
         ValueError: the scored steps are not consecutive.
@@ -46,30 +45,27 @@ def fed_back(data: Data, step: int, outputs: Tensor, feedback: int) -> Tensor:
     return inputs.scatter_(-1, feedback + outputs.argmax(-1, keepdim=True), 1.0)
 
 
-def continued(
-    network: Network, members: Sequence[Settings], data: Data, how: Continuation
-) -> list[list[Sample | None]]:
-    """What each member writes after the beginnings of the first held-out samples, in words."""
-    prompt = min(how.prompt, data.inputs.shape[1])
-    traces = network.forward(data.inputs[:, :prompt, :SHOWN_SAMPLES])
+def continued(network: Network, experiment: Experiment, seeds: Sequence[int], data: Data) -> Tensor:
+    """The tokens (K, n, length) that each member writes after the beginnings of the first held-out samples.
+
+    Args:
+        experiment: one with a `continuation`.
+        seeds: of the members; they draw their tokens from streams of their own.
+    """
+    how = experiment.continuation
+    assert how is not None
+    traces = network.forward(data.inputs[:, : how.prompt, :SHOWN_SAMPLES])
     tokens: list[Tensor] = []
     shape = (how.length, traces[-1].states["h"].shape[2], network.shape.output_size)
     # Drawing from softmax(logits) is taking the largest of logits + Gumbel noise (Gumbel 1954).
-    noise = np.stack([stream(each.seed, "continue", each.experiment.name).gumbel(size=shape) for each in members])
-    drawn = how.temperature * torch.from_numpy(noise).to(data.inputs)
+    noise = np.stack([stream(seed, "continue", experiment.name).gumbel(size=shape) for seed in seeds])
+    drawn = how.temperature * torch.from_numpy(noise).to(network.flat)
     for step in range(how.length):
         logits = network.readout(traces[-1].states["h"][:, -1][:, :, None])[:, :, 0]
         tokens.append((logits + drawn[:, step]).argmax(-1))
         one_hot = torch.zeros_like(data.inputs[:, 0, : shape[1]]).scatter_(-1, tokens[-1][..., None], 1.0)
         traces = network.forward(one_hot[:, None], network.final(traces))
-    written = torch.stack(tokens, dim=-1).cpu().numpy()
-    return [
-        [
-            each.experiment.show_continued(data.batches[k].inputs[index, :prompt].astype(np.int64), written[k, index])
-            for index in range(shape[1])
-        ]
-        for k, each in enumerate(members)
-    ]
+    return torch.stack(tokens, dim=-1)
 
 
 def carried(network: Network, data: Data, start: list[dict[str, Tensor]] | None) -> list[dict[str, Tensor]]:

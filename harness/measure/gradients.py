@@ -1,4 +1,4 @@
-"""The gradient probe: how much gradient arrives at every time step."""
+"""How much gradient arrives at every time step."""
 
 from __future__ import annotations
 
@@ -27,31 +27,20 @@ class Profile:
     norms: Tensor
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What one probe measures on the probe batch.
-
-    Attributes:
-        profiles: layer by layer, parts in the cell's order, the inputs last.
-        loss: loss of every sample, (K, B).
-        grad_norm_weights: norm of the mean loss's gradient with respect to all weights, (K,).
-    """
-
-    profiles: list[Profile]
-    loss: Tensor
-    grad_norm_weights: Tensor
-
-
-def probe(network: Network, data: Data) -> Measured:
+def gradient_profiles(network: Network, data: Data) -> tuple[list[Profile], Tensor]:
     """Measure every per-step gradient of every sample's own loss.
 
     Args:
         data: the probe batch, in the precision to probe in, like the network.
+
+    Returns:
+        The profiles, layer by layer, parts in the cell's order, the inputs last; and the norm of the mean loss's
+        gradient with respect to all weights, (K,).
     """
     keep = network.step_gradients(data.inputs)
     grad_flat = torch.zeros_like(network.flat)
     # The sum over the batch leaves every sample the gradient of its own loss: samples do not interact.
-    loss, grad_x = network.gradients(data.inputs, data.scored, data.loss, grad_flat, keep, need_input_grad=True)
+    _, grad_x = network.gradients(data.inputs, data.scored, data.loss, grad_flat, keep, need_input_grad=True)
     assert grad_x is not None
     profiles = [Profile(layer, part, norms) for layer, steps in keep.items() for part, norms in steps.norms.items()]
-    return Measured([*profiles, Profile(0, "x", norm(grad_x))], loss, norm(grad_flat / data.inputs.shape[2]))
+    return [*profiles, Profile(0, "x", norm(grad_x))], norm(grad_flat / data.inputs.shape[2])

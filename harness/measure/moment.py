@@ -1,11 +1,7 @@
-"""Probes: each module here is one plugin, something measured whenever gradients are probed.
-
-``probes=[gates]`` turns them on, by name; their options stand under ``probes.<name>.*``.
-"""
+"""What a probe measures with: the networks as they stand, and what can be computed from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -13,8 +9,8 @@ from torch import Tensor
 
 from harness.cells.base import PointwiseCell
 from harness.engine.network import LayerSteps, Network
-from harness.settings.settings import Settings
 from harness.tasks.data import Data
+from harness.tasks.experiment import Experiment
 
 
 class Moment:
@@ -25,14 +21,14 @@ class Moment:
     Attributes:
         network: K members; its weights are not to be changed.
         data: the probe batch.
-        members: the settings of each member.
+        experiment: the task, the same for all members.
         step: training steps done.
     """
 
-    def __init__(self, network: Network, data: Data, members: Sequence[Settings], step: int):
+    def __init__(self, network: Network, data: Data, experiment: Experiment, step: int):
         self.network = network
         self.data = data
-        self.members = members
+        self.experiment = experiment
         self.step = step
 
     @cached_property

@@ -1,21 +1,12 @@
-"""Finding plugins, and ``python -m harness.plugins``: what there is, one line each.
-
-A plugin is a class with a ``name`` in a module of its own: a `Cell` in ``harness/cells``, an `Experiment`
-in ``experiments``, a `Figure` in ``harness/figures``, a `Probe` in ``harness/probes``, or any of them in a
-module that an installed package announces under the entry-point group ``harness.plugins``, or in a file that is
-named with ``plugins=[path/to/file.py]``. Nothing is registered by hand. What cannot be used is listed as broken,
-with the reason, and never stops the others.
-"""
+"""Checks of a class before it is registered: what would otherwise break those who never asked for it."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
-
-from omegaconf import OmegaConf
 
 from harness.base.errors import UserError, reason
 from harness.base.options import Options, build
+from harness.base.pluggable import Pluggable
 
 VALUES = {"false", "inf", "nan", "no", "null", "off", "on", "true", "yes"}
 """Words that Hydra and YAML read as values."""
@@ -30,12 +21,8 @@ def is_name(name: object) -> bool:
     return isinstance(name, str) and bool(re.fullmatch(r"[a-z][a-z0-9_]*", name)) and name not in VALUES
 
 
-TEXTS = {"experiment": ["claim"], "figure": ["title", "caption"]}
-"""What a plugin of a kind must say of itself besides its name."""
-
-
-def _checked(kind: str, target: type[Any]) -> str:
-    """The plugin's name, after a look at what would otherwise break those who never asked for it.
+def checked_name(target: type[Pluggable]) -> str:
+    """The name of a class that can be registered.
 
     Raises:
         UserError: the class cannot be registered.
@@ -45,21 +32,23 @@ def _checked(kind: str, target: type[Any]) -> str:
     name = getattr(target, "name", None)
     if not isinstance(name, str) or not is_name(name):
         raise UserError(f"{target.__name__}.name = {name!r}; valid: {NAMES}")
-    for text in TEXTS.get(kind, ()):
+    for text in target.texts:
         if not isinstance(getattr(target, text, None), str):
             raise UserError(f"{target.__name__} does not define {text}")
-    if kind == "probe" and target.adds not in ("table", "columns"):
-        raise UserError(f"{target.__name__}.adds = {target.adds!r}; valid: table, columns")
+    if flaw := target.flaw():
+        raise UserError(f"{target.__name__}.{flaw}")
     if issubclass(target, Options):
         if needed := [name for name, field in target.model_fields.items() if field.is_required()]:
             raise UserError(f"{target.__name__} has options without defaults: {', '.join(needed)}")
         build(target, {}, prefix=f"{target.__name__}.")
-        _storable(target)
+        _check_storable(target)
     return name
 
 
-def _storable(target: type[Options]) -> None:
+def _check_storable(target: type[Options]) -> None:
     """Refuse options whose defaults a configuration cannot hold."""
+    from omegaconf import OmegaConf
+
     for option, default in target.defaults_of_options().items():
         try:
             OmegaConf.create({option: default})

@@ -1,27 +1,18 @@
-"""Finding plugins, and ``python -m harness.plugins``: what there is, one line each.
-
-A plugin is a class with a ``name`` in a module of its own: a `Cell` in ``harness/cells``, an `Experiment`
-in ``experiments``, a `Figure` in ``harness/figures``, a `Probe` in ``harness/probes``, or any of them in a
-module that an installed package announces under the entry-point group ``harness.plugins``, or in a file that is
-named with ``plugins=[path/to/file.py]``. Nothing is registered by hand. What cannot be used is listed as broken,
-with the reason, and never stops the others.
-"""
+"""All plugins of this process, by kind and name, and what cannot be used."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from harness.base.errors import UserError, reason, unknown
-from harness.base.paths import shipped_folder
-from harness.plugins.checks import _checked
-from harness.plugins.loading import _files, _modules, _plugins_in, folders, kinds
+from harness.plugins.checks import checked_name
+from harness.plugins.finding import KINDS, Source, file_source, folder_of, plugin_classes, shipped_sources
 
 
 @dataclass(frozen=True)
@@ -41,7 +32,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Broken:
-    """A module, or a class in it, that could not be used, and the one-line reason.
+    """A module, or a class in it, that cannot be used, and the one-line reason.
 
     Attributes:
         kind: of plugin; empty for a whole module.
@@ -54,98 +45,130 @@ class Broken:
     reason: str
 
     def error(self, kind: str, name: str) -> UserError:
-        """What who asked for it is told."""
+        """The error raised when this plugin is asked for."""
         return UserError(f"{kind}={name}: {self.origin} cannot be used: {self.reason}")
 
 
-@dataclass(frozen=True)
-class Registry:
-    """All plugins that were found, by kind and name, and what could not be used."""
+@dataclass
+class _Found:
+    """What is there of one kind."""
 
-    plugins: dict[tuple[str, str], Plugin]
-    broken: list[Broken]
+    plugins: dict[str, Plugin] = field(default_factory=dict)
+    broken: list[Broken] = field(default_factory=list)
+
+
+class Registry:
+    """The plugins of this installation and of added files. Those of a kind are imported when the kind is asked for.
+
+    Attributes:
+        files: plugin files that were added, as absolute paths.
+    """
+
+    def __init__(self) -> None:
+        self.files: list[Path] = []
+        self._sources = list(shipped_sources())
+        self._modules: dict[str, ModuleType | Broken] = {}
+        self._found: dict[str, _Found] = {}
+
+    def add_files(self, paths: Iterable[str | Path]) -> None:
+        """Add plugin files; one that is known already, or lies in a folder that is searched anyway, changes nothing.
+
+        Raises:
+            UserError: there is no such file.
+        """
+        for path in map(Path, paths):
+            if path.suffix != ".py" or not path.is_file():
+                raise UserError(f"plugins=[{path}]: no such file; valid: paths of Python files")
+            path = path.resolve()
+            searched = any(path.is_relative_to(folder_of(kind).resolve()) for kind in KINDS)
+            if path not in self.files and not searched:
+                self.files.append(path)
+                self._sources.append(file_source(path))
+                self._found.clear()
 
     def names(self, kind: str) -> list[str]:
         """Names of all plugins of a kind, sorted."""
-        return sorted(name for found, name in self.plugins if found == kind)
+        return sorted(self._of(kind).plugins)
 
     def of_kind(self, kind: str) -> list[Plugin]:
         """All plugins of a kind, sorted by name."""
-        return [self.plugins[kind, name] for name in self.names(kind)]
+        return [self._of(kind).plugins[name] for name in self.names(kind)]
+
+    def find(self, kind: str, name: str) -> Plugin | None:
+        """The plugin of that kind and name, if there is one."""
+        return self._of(kind).plugins.get(name)
 
     def get(self, kind: str, name: str) -> type[Any]:
         """The class of a plugin.
 
         Raises:
-            UserError: there is none of that name; the message lists the valid ones, or the broken module.
+            UserError: there is none of that name; the message lists the valid ones, or says why a broken one is broken.
         """
-        if (kind, name) in self.plugins:
-            return self.plugins[kind, name].target
+        if plugin := self.find(kind, name):
+            return plugin.target
         raise self.why_not(kind, name) or unknown(kind, name, self.names(kind))
 
     def why_not(self, kind: str, name: str) -> UserError | None:
-        """Why a plugin cannot be used, where a broken one has this name."""
-        for broken in self.broken:
+        """The reason why a plugin cannot be used; None where no broken one has this name."""
+        for broken in self._of(kind).broken:
             if name in (broken.name, Path(broken.origin).stem):
                 return broken.error(kind, name)
         return None
 
+    @property
+    def broken(self) -> list[Broken]:
+        """All that cannot be used, of every kind."""
+        return list(dict.fromkeys(each for kind in KINDS for each in self._of(kind).broken))
 
-def use(paths: Iterable[str | Path]) -> None:
-    """Add plugin files to those that this process knows.
+    def broken_in_files(self) -> list[Broken]:
+        """What cannot be used of the added files; kinds of which these hold nothing are not imported."""
+        modules = [self._module(source) for source in self._sources if source.path in self.files]
+        kinds = {each.kind for module in modules if isinstance(module, ModuleType) for each in plugin_classes(module)}
+        broken = [module for module in modules if isinstance(module, Broken)]
+        broken += [each for kind in sorted(kinds) for each in self._of(kind).broken]
+        origins = set(map(str, self.files))
+        return list(dict.fromkeys(each for each in broken if each.origin in origins))
 
-    Raises:
-        UserError: there is no such file.
-    """
-    for path in map(Path, paths):
-        if path.suffix != ".py" or not path.is_file():
-            raise UserError(f"plugins=[{path}]: no such file; valid: paths of Python files")
-        shipped = path.resolve().parent in {folder.resolve() for _, folder in folders()}
-        if path.resolve() not in _files and not shipped:
-            _files.append(path.resolve())
-            registry.cache_clear()
+    def _of(self, kind: str) -> _Found:
+        if kind not in self._found:
+            self._found[kind] = self._search(kind)
+        return self._found[kind]
+
+    def _search(self, kind: str) -> _Found:
+        found = _Found()
+        for source in self._sources:
+            if source.kind not in (kind, None):
+                continue
+            module = self._module(source)
+            if isinstance(module, Broken):
+                found.broken.append(module)
+                continue
+            for target in plugin_classes(module):
+                if target.kind == kind:
+                    try:
+                        plugin = Plugin(kind, checked_name(target), target, source.origin)
+                        if same := found.plugins.get(plugin.name):
+                            raise UserError(f"{kind} {plugin.name!r} exists already in {same.origin}")
+                        found.plugins[plugin.name] = plugin
+                    except Exception as error:
+                        name = getattr(target, "name", target.__name__)
+                        found.broken.append(Broken(kind, name, source.origin, reason(error)))
+        return found
+
+    def _module(self, source: Source) -> ModuleType | Broken:
+        """The module, imported once, or why it cannot be."""
+        if source.origin not in self._modules:
+            try:
+                module = source.load()
+                if not isinstance(module, ModuleType):
+                    raise UserError(f"is a {type(module).__name__}; valid: a module that holds plugins")
+            except (Exception, SystemExit) as error:
+                module = Broken("", Path(source.origin).stem, source.origin, reason(error, source.path))
+            self._modules[source.origin] = module
+        return self._modules[source.origin]
 
 
 @cache
 def registry() -> Registry:
-    """All plugins of this installation and of the files in use (found once per process)."""
-    plugins: dict[tuple[str, str], Plugin] = {}
-    broken: list[Broken] = []
-    bases = kinds()
-    for origin, path, load in _modules():
-        try:
-            module = load()
-            if not isinstance(module, ModuleType):
-                raise UserError(f"is a {type(module).__name__}; valid: a module that holds plugins")
-        except (Exception, SystemExit) as error:
-            broken.append(Broken("", Path(origin).stem, origin, reason(error, path)))
-            continue
-        for kind, target in _plugins_in(module, bases):
-            try:
-                plugin = Plugin(kind, _checked(kind, target), target, origin)
-                if (kind, plugin.name) in plugins:
-                    raise UserError(f"{kind} {plugin.name!r} exists already in {plugins[kind, plugin.name].origin}")
-                plugins[kind, plugin.name] = plugin
-            except Exception as error:
-                broken.append(Broken(kind, getattr(target, "name", target.__name__), origin, reason(error)))
-    return Registry(plugins, broken)
-
-
-def studies() -> dict[str, tuple[str, str]]:
-    """For every study where it comes from and what it is: those of ``conf/study``, and experiments' own sweeps."""
-    found = {
-        plugin.name: (plugin.origin, plugin.target.claim)
-        for plugin in registry().of_kind("experiment")
-        if plugin.target.sweep
-    }
-    for path in sorted((shipped_folder("conf") / "study").glob("*.yaml")):
-        comments = [line.lstrip("# ") for line in path.read_text("utf-8").splitlines() if line.startswith("#")]
-        summary = next((line for line in comments if not line.startswith("@")), "")
-        found[path.stem] = (f"conf/study/{path.name}", summary)
-    return found
-
-
-if __name__ == "__main__":
-    from harness.plugins.listing import main
-
-    sys.exit(main())
+    """The registry of this process."""
+    return Registry()

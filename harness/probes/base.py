@@ -1,21 +1,25 @@
-"""Probes: each module here is one plugin, something measured whenever gradients are probed.
+"""What a probe is: the base class of every plugin in ``harness/probes``. See ``docs/plugins.md``.
 
 ``probes=[gates]`` turns them on, by name; their options stand under ``probes.<name>.*``.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
-
-import pandas as pd
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.base.errors import UserError
 from harness.base.options import Options
-from harness.measure.moment import Moment
+from harness.base.pluggable import Pluggable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.measure.moment import Moment
 
 
-class Probe(Options, ABC):
+class Probe(Options, Pluggable):
     """Something to measure at every probe. Fields are its options (``probes.<name>.*``).
 
     Attributes:
@@ -25,29 +29,34 @@ class Probe(Options, ABC):
             ``<name>.<column>``.
     """
 
+    kind: ClassVar[str] = "probe"
     name: ClassVar[str]
     adds: ClassVar[Literal["table", "columns"]] = "table"
+
+    @classmethod
+    def flaw(cls) -> str | None:
+        """See `harness.base.pluggable.Pluggable.flaw`: what `adds` says."""
+        return None if cls.adds in ("table", "columns") else f"adds = {cls.adds!r}; valid: table, columns"
 
     @abstractmethod
     def measure(self, moment: Moment) -> pd.DataFrame:
         """Measure every member.
 
         Returns:
-            Rows with the column ``member`` (0 … K - 1), and whatever else was measured. A member of whom there is
-            nothing to say, say one of a cell without gates, has no row.
+            Rows with the column ``member`` (0 … K - 1), and whatever else was measured. A member has no row where
+            there is nothing to measure, as in a cell without gates.
         """
 
 
-def measured(moment: Moment) -> list[tuple[Probe, pd.DataFrame]]:
-    """What the probes of these runs measure.
+def measured(probes: Iterable[Probe], moment: Moment) -> list[tuple[Probe, pd.DataFrame]]:
+    """What each probe measures.
 
     Raises:
         UserError: what a probe returns cannot be put into a table.
     """
-    probes = [each for each in moment.members[0].probes.values() if isinstance(each, Probe)]
     found = [(probe, probe.measure(moment)) for probe in probes]
     for probe, frame in found:
-        if problem := fault(probe, frame, len(moment.members)):
+        if problem := fault(probe, frame, len(moment.network.flat)):
             raise UserError(f"probe {probe.name}: {problem}")
     return found
 
@@ -58,6 +67,8 @@ RESERVED = {"run_id", "step"}
 
 def fault(probe: Probe, frame: object, members: int) -> str | None:
     """What is wrong with the form of what a probe returned; None where nothing is."""
+    import pandas as pd
+
     if not isinstance(frame, pd.DataFrame) or "member" not in frame:
         return "measure returns no table with a column member; valid: a DataFrame with one"
     if not frame["member"].isin(range(members)).all():

@@ -1,12 +1,18 @@
-from typing import ClassVar
+"""What gates do over a sequence."""
 
-import pandas as pd
-import torch
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from harness.cells.base import PointwiseCell
-from harness.measure.moment import Moment
 from harness.probes.base import Probe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.measure.moment import Moment
 
 SIGMOID_GATES = {"lstm": ("i", "f", "o"), "gru": ("r", "z")}
 """Gates with values from 0 to 1, of the cells that have some."""
@@ -25,11 +31,14 @@ class Gates(Probe):
     plot line.
     """
 
-    name: ClassVar[str] = "gates"
+    name = "gates"
 
     samples: int = Field(2, ge=1, description="how many sequences of the probe batch to look at")
 
     def measure(self, moment: Moment) -> pd.DataFrame:
+        import pandas as pd
+        import torch
+
         network, cell = moment.network, moment.network.shape.cell
         gates = SIGMOID_GATES.get(cell.name, ())
         if not gates or not isinstance(cell, PointwiseCell):
@@ -58,8 +67,12 @@ class Gates(Probe):
         said = {}
         for member, batch in enumerate(moment.data.batches):
             if batch.inputs.ndim == 2:
-                word = moment.members[member].experiment.word
                 for sample in range(self.samples):
                     tokens = batch.inputs[sample % len(batch.inputs)]
-                    said.update({(member, sample, t): word(int(token)) for t, token in enumerate(tokens, start=1)})
+                    said.update(
+                        {
+                            (member, sample, t): moment.experiment.word(int(token))
+                            for t, token in enumerate(tokens, start=1)
+                        }
+                    )
         return [said.get(key, "") for key in zip(place["member"], place["sample"], place.t, strict=True)]

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.base.errors import UserError
-from harness.command_line import words as choices
-from harness.plugins.registry import use
+from harness.plugins.registry import registry
 from harness.report.build import _provenance, build
 from harness.sweep.plan import missing
 from harness.tables.gather import gather, load
@@ -45,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _use_plugin_files(directory: Path) -> None:
     """Take in the plugin files that the results were made with; without one, there is a report all the same."""
-    for path in choices.files(_provenance(directory).get("arguments", [])):
+    for path in _provenance(directory).get("plugin_files", []):
         try:
-            use([path])
+            registry().add_files([path])
         except UserError:
             print(f"left out: the claims and figures of {path}: there is no such file now", file=sys.stderr)
 

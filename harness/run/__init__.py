@@ -1,4 +1,6 @@
-"""A pack of runs from start to end: build, train, measure, write down.
+"""Runs: a pack of them is trained, measured from time to time, and written down.
 
-In: the settings of its members. Out: their tables as DataFrames. A checkpoint makes it go on where it was interrupted.
+In come the settings of runs that can train together; out come their tables (`harness.run.pack.run`). A `Pack` holds
+what trains, a `Record` what becomes of each member, a `Checkpoint` both on disk, so that an interrupted pack goes on
+with the very same numbers.
 """

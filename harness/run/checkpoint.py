@@ -1,7 +1,7 @@
 """Checkpoints: the state of a pack in training, so that an interrupted job goes on with the very same numbers.
 
 A checkpoint is one file that `torch.load` reads with ``weights_only``: tensors, numbers and texts, no code. It
-holds the weights, the optimiser's state, the state of the random streams of the data, and the record so far.
+holds what the pack and its record say is their state: weights, the optimiser's state, random streams, tables so far.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,8 @@ from harness.base.files import write_atomically
 
 log = logging.getLogger(__name__)
 
-State = Mapping[str, Any]
-"""What is saved, by name: tensors, lists, optimisers, dictionaries of random generators, objects with attributes."""
-
-MEMBERS = "members"
-"""The attribute with a pack's settings: they are not saved, a pack is built from them before it is restored."""
+State = dict[str, Any]
+"""What is saved, by name: tensors, arrays, tables, numbers, texts; dataclasses, lists and dictionaries of them."""
 
 
 class Checkpoint:
@@ -51,8 +48,8 @@ class Checkpoint:
         self._started = time.perf_counter()
         self._done = 0
 
-    def load(self) -> dict[str, Any] | None:
-        """What was saved last, by name; None where there is nothing to go on from."""
+    def load(self) -> State | None:
+        """What was saved last; None where there is nothing to go on from."""
         if not self.every or not self.path.exists():
             return None
         try:
@@ -60,20 +57,11 @@ class Checkpoint:
             if saved["run_ids"] != self.run_ids:
                 return None
             self.seconds, self._done = float(saved["seconds"]), int(saved["step"])
-            return {name: decoded(value) for name, value in saved["state"].items()}
+            found: State = decoded(saved["state"])
+            return found
         except Exception as error:
             log.warning("%s: cannot be read, the job starts anew (%s)", self.path, first_line(error))
             return None
-
-    def restore(self, saved: dict[str, Any], state: State) -> int:
-        """Bring ``state`` to where it was saved, in place.
-
-        Returns:
-            The number of training steps that are done.
-        """
-        for name, target in state.items():
-            _put(target, saved[name])
-        return self._done
 
     def after(self, step: int, state: Callable[[], State]) -> None:
         """Save after a training step, if it is time to. A disk that is full does not end the training."""
@@ -84,40 +72,12 @@ class Checkpoint:
             "run_ids": self.run_ids,
             "step": step,
             "seconds": self.seconds + time.perf_counter() - self._started,
-            "state": {name: encoded(_taken(target)) for name, target in state().items()},
+            "state": encoded(state()),
         }
         try:
             write_atomically(self.path, lambda temporary: torch.save(saved, temporary))
         except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where it cannot write
             log.warning("%s: not saved (%s)", self.path, first_line(error))
-
-    def remove(self) -> None:
-        """The pack is done."""
-        self.path.unlink(missing_ok=True)
-
-
-def _taken(target: Any) -> Any:
-    if isinstance(target, Tensor | list):
-        return target
-    if isinstance(target, torch.optim.Optimizer):
-        return target.state_dict()
-    if isinstance(target, dict):
-        return {key: rng.bit_generator.state for key, rng in target.items()}
-    return {key: value for key, value in vars(target).items() if key != MEMBERS}
-
-
-def _put(target: Any, value: Any) -> None:
-    if isinstance(target, Tensor):
-        target.copy_(value)
-    elif isinstance(target, list):
-        target[:] = value
-    elif isinstance(target, torch.optim.Optimizer):
-        target.load_state_dict(value)
-    elif isinstance(target, dict):
-        for key, rng in target.items():
-            rng.bit_generator.state = value[key]
-    else:
-        vars(target).update(value)
 
 
 def encoded(value: Any) -> Any:

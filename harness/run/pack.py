@@ -1,9 +1,10 @@
-"""One pack of runs from start to end: build, train, probe, write down."""
+"""One pack of runs from start to end: build, train, measure, write down."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,24 +13,153 @@ from torch import Tensor
 from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.engine.weights import MemberInit, Shape
-from harness.measure.evaluation import EVAL_SAMPLES, evaluate
+from harness.measure.evaluation import EVAL_SAMPLES
 from harness.measure.generation import carried
-from harness.measure.gradients import probe
+from harness.measure.measurement import Measurement, measure
 from harness.measure.moment import Moment
-from harness.probes.base import measured
-from harness.run.checkpoint import Checkpoint, State
+from harness.probes.base import Probe, measured
+from harness.run.checkpoint import Checkpoint
 from harness.run.record import Record
 from harness.settings.settings import Settings
-from harness.tasks.data import Data
 from harness.tasks.streams import Streams
 
 Tick = Callable[[int], None]
 """Called with the number of training steps done."""
 
 
-def build(members: Sequence[Settings], dtype: torch.dtype) -> Network:
+@torch.no_grad()
+def run(
+    runs: Sequence[Settings], tick: Tick = lambda step: None, checkpoint: Checkpoint | None = None
+) -> dict[str, pd.DataFrame]:
+    """Train the runs of a pack together and measure each on its own.
+
+    Args:
+        runs: they differ in nothing but what changes no shape (`harness.settings.members.PACKED`).
+        tick: called after every training step; what it raises ends the run.
+        checkpoint: where the state is saved from time to time, and taken from if there is one already.
+
+    Returns:
+        The tables of these runs (see `harness.tables.columns.COLUMNS`).
+    """
+    started, steps, every = time.perf_counter(), runs[0].train.steps, runs[0].probe.every
+    pack, record = Pack(runs), Record(runs)
+    if checkpoint and (saved := checkpoint.load()):
+        pack.restore(saved["pack"])
+        record.restore(saved["record"])
+    else:
+        record.measured(pack.members, *pack.measure())
+    while pack.step < steps and (unfinished := record.unfinished(pack.members)):
+        pack.leave_out_finished(unfinished)
+        record.losses(pack.step + 1, pack.members, pack.take_gradient().tolist())
+        training = record.training(pack.members)
+        if any(training):
+            pack.move(training)
+        if pack.step % every == 0 or pack.step == steps or not any(training):
+            record.measured(pack.members, *pack.measure())
+        if checkpoint and pack.data.at_a_beginning:
+            checkpoint.after(pack.step, lambda: {"pack": pack.state, "record": record.state})
+        tick(pack.step)
+    seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
+    return record.tables(pack.network.flat.shape[1], EVAL_SAMPLES, seconds / len(runs))
+
+
+class Pack:
+    """Networks that train together, and what each of them needs: row k of every tensor belongs to one member.
+
+    Attributes:
+        members: which of the runs each row is: those that are finished may be left out.
+        step: training steps done.
+        network, optimizer, data: what trains, and on what.
+        probed: the same networks in the precision of the probes.
+    """
+
+    def __init__(self, runs: Sequence[Settings]):
+        self.settings = first = runs[0]
+        self.members = list(range(len(runs)))
+        self.step = 0
+        self.dtype, probe_dtype = getattr(torch, first.dtype), getattr(torch, first.probe.dtype)
+        self.network = build(runs, self.dtype)
+        # Before training there are exact weights to probe: a weight of 0.9, not of 0.9 rounded to float32.
+        self.probed = build(runs, probe_dtype)
+        self.optimizer = MemberOptimizer(self.network.flat, [each.train for each in runs])
+        self.data = streams(runs, "train")
+        self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
+        self.probe_data = streams(runs, "probe").next(first.probe.batch_size, probe_dtype)
+        self._carry: LayerStates | None = None
+        self._clipped = torch.zeros(len(runs), dtype=torch.float64, device=first.device)
+        self._moves = 0
+
+    def take_gradient(self) -> Tensor:
+        """Take the gradient of the next batch; returns the loss of every member, (K,)."""
+        batch = self.data.next(self.settings.train.batch_size, self.dtype)
+        start, grad = self._carry if batch.continues else None, self.optimizer.grad
+        losses, _ = self.network.gradients(batch.inputs, batch.scored, batch.loss, grad, start=start)
+        grad /= losses.shape[1]
+        if self.settings.experiment.windows > 1:
+            self._carry = carried(self.network, batch, start)
+        self.step += 1
+        return losses.mean(1)
+
+    def move(self, training: Sequence[bool]) -> None:
+        """Clip the gradients, and move the members that train."""
+        self._clipped += self.optimizer.step(training)
+        self._moves += 1
+
+    def measure(self) -> tuple[Measurement, list[tuple[Probe, pd.DataFrame]]]:
+        """All that is measured of the members as they stand, and what probes (plugins) measure."""
+        if self.step:
+            self.probed.flat.copy_(self.network.flat)
+        moment = Moment(self.probed, self.probe_data, self.settings.experiment, self.step)
+        found = measure(self.network, self.held_out, moment, self.data.seeds, self._clipped / max(self._moves, 1))
+        self._clipped.zero_()
+        self._moves = 0
+        probes = [each for each in self.settings.probes.values() if isinstance(each, Probe)]
+        return found, measured(probes, moment)
+
+    def leave_out_finished(self, unfinished: list[int]) -> None:
+        """Go on without the members that are finished, if it is worth it: building anew costs about a step.
+
+        Step by step in torch, a member alone may round otherwise than in a pack; there, two stay together.
+        """
+        fewest = 1 if self.network.compiled else 2
+        if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:
+            self._keep(unfinished)
+
+    def _keep(self, members: list[int]) -> None:
+        rows = [self.members.index(member) for member in members]
+        self.members = members
+        self.network, self.probed = self.network.only(rows), self.probed.only(rows)
+        self.optimizer.keep(rows, self.network.flat)
+        self.data = self.data.only(rows)
+        self.held_out, self.probe_data = self.held_out.only(rows), self.probe_data.only(rows)
+        self._carry = self._carry and [{part: values[rows] for part, values in layer.items()} for layer in self._carry]
+        self._clipped = self._clipped[rows]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, where the next batch starts new sequences."""
+        return {
+            "members": self.members,
+            "step": self.step,
+            "weights": self.network.flat,
+            "optimizer": self.optimizer.optimizer.state_dict(),
+            "data": self.data.state,
+            "clipped": self._clipped,
+            "moves": self._moves,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Bring a pack that was just built to a `state`."""
+        self._keep(state["members"])
+        self.step, self._clipped, self._moves = state["step"], state["clipped"], state["moves"]
+        self.network.flat.copy_(state["weights"])
+        self.optimizer.optimizer.load_state_dict(state["optimizer"])
+        self.data.restore(state["data"])
+
+
+def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
     """The untrained network of a pack."""
-    first = members[0]
+    first = runs[0]
     shape = Shape(
         first.cell,
         first.experiment.input_size,
@@ -37,104 +167,11 @@ def build(members: Sequence[Settings], dtype: torch.dtype) -> Network:
         first.num_layers,
         first.experiment.outputs.size,
     )
-    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in members]
+    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in runs]
     return Network.create(shape, inits, dtype, first.device, first.compiled, first.recomputed)
 
 
-@torch.no_grad()
-def run(
-    members: Sequence[Settings], tick: Tick = lambda step: None, checkpoint: Checkpoint | None = None
-) -> dict[str, pd.DataFrame]:
-    """Train the members of a pack together and measure each on its own.
-
-    Args:
-        members: runs that differ in nothing but what changes no shape (`harness.settings.members.PACKED`).
-        tick: called after every training step; what it raises ends the run.
-        checkpoint: where the state is saved from time to time, and taken from if there is one already.
-
-    Returns:
-        The tables of these runs (see `harness.tables.columns.COLUMNS`).
-    """
-    first, started = members[0], time.perf_counter()
-    dtype, probe_dtype = getattr(torch, first.dtype), getattr(torch, first.probe.dtype)
-    # Before training there are exact weights to probe: a weight of 0.9, not of 0.9 rounded to float32.
-    untrained = build(members, probe_dtype)
-    network = build(members, dtype)
-    optimizer = MemberOptimizer(network.flat, [each.train for each in members])
-    data = Streams(members, "train")
-    held_out = Streams(members, "eval").held_out(EVAL_SAMPLES, dtype)
-    probe_data = Streams(members, "probe").next(first.probe.batch_size, probe_dtype)
-    record = Record(members, network.flat.shape[1], EVAL_SAMPLES)
-    present = list(range(len(members)))
-
-    def measure(step: int) -> None:
-        probed = network.to(probe_dtype) if step else untrained
-        found = probe(probed, probe_data)
-        evaluation = evaluate(network, [members[k] for k in present], held_out)
-        further = measured(Moment(probed, probe_data, [members[k] for k in present], step))
-        record.measured(step, present, found, probe_data.cue, evaluation, network.spectral_radius(), further)
-
-    carry: LayerStates | None = None
-
-    def go_on_with(staying: list[int]) -> None:
-        nonlocal network, data, held_out, probe_data, carry, present
-        kept = [place for place, member in enumerate(present) if member in staying]
-        network = network.only(kept)
-        optimizer.keep(kept, network.flat)
-        data, held_out, probe_data = data.only(kept), held_out.only(kept), probe_data.only(kept)
-        carry = carry and [{part: values[kept] for part, values in layer.items()} for layer in carry]
-        present = staying
-
-    def state() -> State:
-        return {
-            "present": present,
-            "weights": network.flat,
-            "optimizer": optimizer.optimizer,
-            "data": data.rngs,
-            "record": record,
-        }
-
-    done = 0
-    if checkpoint and (saved := checkpoint.load()):
-        go_on_with(saved["present"])
-        done = checkpoint.restore(saved, state())
-    else:
-        measure(0)
-    for step in range(done + 1, first.train.steps + 1):
-        staying = record.open(present)
-        if not staying:
-            break
-        if worth_leaving_out(len(present), len(staying), network.compiled):
-            go_on_with(staying)
-        batch = data.next(first.train.batch_size, dtype)
-        start = carry if batch.continues else None
-        loss = _loss_and_gradient(network, batch, start, optimizer.grad)
-        if first.experiment.windows > 1:
-            carry = carried(network, batch, start)
-        record.training_loss(step, present, loss.tolist())
-        if not any(record.active):
-            measure(step)
-            continue
-        record.trained(present, optimizer.step([record.active[member] for member in present]))
-        if step % first.probe.every == 0 or step == first.train.steps:
-            measure(step)
-        if checkpoint and data.at_a_beginning:
-            checkpoint.after(step, state)
-        tick(step)
-    seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
-    return record.tables(seconds=seconds / len(members))
-
-
-def worth_leaving_out(present: int, staying: int, compiled: bool) -> bool:
-    """Whether to go on without the members that are done: building anew costs about a step.
-
-    Step by step in torch, a member alone may round otherwise than in company; there, two stay together.
-    """
-    return 4 * staying <= 3 * present and staying >= (1 if compiled else 2)
-
-
-def _loss_and_gradient(network: Network, batch: Data, start: LayerStates | None, grad: Tensor) -> Tensor:
-    """The batch loss of every member (K,), and its gradient in ``grad``."""
-    loss, _ = network.gradients(batch.inputs, batch.scored, batch.loss, grad, start=start)
-    grad /= batch.targets.shape[1]
-    return loss.mean(1)
+def streams(runs: Sequence[Settings], purpose: str) -> Streams:
+    """The data of a pack for one purpose: ``train``, ``eval`` or ``probe``."""
+    first = runs[0]
+    return Streams(first.experiment, first.seq_len, [each.seed for each in runs], purpose, first.device)

@@ -1,4 +1,4 @@
-"""Writing down what a pack of runs does, member by member, and turning it into tables."""
+"""From what a run was and what was measured of it to rows of the tables (see `harness.tables.columns`)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.measure.gradients import Profile
+from harness.measure.measurement import Measurement
 from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS, FLOAT_OUTCOMES, INTEGER_OUTCOMES, RUN_OUTCOMES
 
 QUANTILES = {"grad_q10": 0.1, "grad_q50": 0.5, "grad_q90": 0.9}
 
 
-def runs_table(members: Sequence[Settings], outcomes: Sequence[dict[str, object]]) -> pd.DataFrame:
+def runs_table(runs: Sequence[Settings], outcomes: Sequence[dict[str, object]]) -> pd.DataFrame:
     """The table of runs: settings and outcomes; what an outcome does not name is empty."""
     rows = [
         {"run_id": settings.run_id, **settings.flat(), **dict.fromkeys(RUN_OUTCOMES), **outcome}
-        for settings, outcome in zip(members, outcomes, strict=True)
+        for settings, outcome in zip(runs, outcomes, strict=True)
     ]
     table = pd.DataFrame(rows)
     floats = [name for name in RUN_OUTCOMES if name.split("_init")[0] in FLOAT_OUTCOMES]
@@ -32,32 +32,65 @@ def runs_table(members: Sequence[Settings], outcomes: Sequence[dict[str, object]
     return table[[*ordered, *settings, *RUN_OUTCOMES]]
 
 
-def failed(members: Sequence[Settings], reason: str) -> dict[str, pd.DataFrame]:
+def failed(runs: Sequence[Settings], reason: str) -> dict[str, pd.DataFrame]:
     """The tables of runs that raised."""
     outcome: dict[str, object] = {"status": "failed", "reason": reason}
     empty = {name: pd.DataFrame(columns=COLUMNS[name]) for name in ("curves", "gradients", "samples")}
-    return {"runs": runs_table(members, [outcome] * len(members)), **empty}
+    return {"runs": runs_table(runs, [outcome] * len(runs)), **empty}
 
 
-def _summary(norms: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Mean and quantiles over the batch, the last axis."""
+def curve_rows(found: Measurement) -> list[dict[str, object]]:
+    """For each member its row of the table ``curves``, but for its ``run_id`` and what probes add."""
+    columns = {
+        "loss": found.loss.tolist(),
+        "accuracy": found.accuracy.tolist(),
+        "grad_norm_weights": found.grad_norm_weights.tolist(),
+        "clipped": found.clipped.tolist(),
+        "spectral_radius": found.spectral_radius,
+    }
+    return [{"step": found.step, **dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
+
+
+def gradient_rows(found: Measurement, run_ids: dict[int, str]) -> pd.DataFrame:
+    """The table ``gradients`` of some members: profile after profile, in each member after member, t from 1 to T.
+
+    Args:
+        run_ids: of these members, by their place in the measurement.
+    """
+    length = found.profiles[0].norms.shape[1]
+    t = np.tile(np.arange(1, length + 1), len(run_ids))
+    ids, members = np.repeat(list(run_ids.values()), length), list(run_ids)
+    frames = []
+    for profile in found.profiles:
+        summary = _over_samples(profile.norms.cpu().numpy()[members])
+        frames.append(
+            pd.DataFrame(
+                {
+                    "run_id": ids, "step": found.step, "layer": profile.layer, "part": profile.part, "t": t,
+                    "lag": length - t, **{name: values.ravel() for name, values in summary.items()},
+                }
+            )
+        )  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+def _over_samples(norms: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Mean and quantiles over the last axis."""
     with np.errstate(invalid="ignore", over="ignore"):
-        columns = {"grad_norm": norms.mean(axis=-1)}
-        for name, share in QUANTILES.items():
-            between = np.quantile(norms, share, axis=-1)
+        mean, quantiles = norms.mean(axis=-1), np.quantile(norms, list(QUANTILES.values()), axis=-1)
+        if np.isnan(quantiles).any():
             # Between a finite and an infinite norm there is nothing to interpolate.
-            columns[name] = np.where(np.isnan(between), np.quantile(norms, share, axis=-1, method="lower"), between)
-    return columns
+            lower = np.quantile(norms, list(QUANTILES.values()), axis=-1, method="lower")
+            quantiles = np.where(np.isnan(quantiles), lower, quantiles)
+    return {"grad_norm": mean, **dict(zip(QUANTILES, quantiles, strict=True))}
 
 
-def _gradient_rows(run_ids: list[str], step: int, profile: Profile, rows: list[int]) -> pd.DataFrame:
-    """The rows of one profile: member after member, each with t from 1 to T."""
-    norms = profile.norms.cpu().numpy()[rows]
-    length = norms.shape[1]
-    t = np.tile(np.arange(1, length + 1), len(rows))
-    return pd.DataFrame(
-        {
-            "run_id": np.repeat(run_ids, length), "step": step, "layer": profile.layer, "part": profile.part,
-            "t": t, "lag": length - t, **{name: values.ravel() for name, values in _summary(norms).items()},
-        }
-    )  # fmt: skip
+def sample_rows(found: Measurement, member: int, run_id: str) -> list[dict[str, object]]:
+    """A member's rows of the table ``samples``."""
+    return [
+        {"run_id": run_id, "sample": index, **vars(sample), "accuracy": accuracy}
+        for index, (sample, accuracy) in enumerate(
+            zip(found.samples[member], found.sample_accuracy[member].tolist(), strict=True)
+        )
+        if sample is not None
+    ]

@@ -1,5 +1,6 @@
-"""What determines a run: its settings, typed and validated, and which of them may differ within a pack.
+"""Settings: what determines a run, typed and validated.
 
-In: a configuration as plain containers. Out: `Settings` with plugins in place of names, or one line that says what is
-wrong and what would be valid.
+In come the values of a configuration, with plugins by name; out come `Settings`, one per run, or one line that says
+which key has which wrong value. The rules of which runs train together are in `members`, how a sweep is conducted
+(which changes no run's numbers) in `conduct`.
 """

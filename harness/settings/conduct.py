@@ -17,10 +17,14 @@ from harness.tables.columns import FLOAT_OUTCOMES
 class SweepOptions(Options):
     """Packing, limits and what a sweeper that searches is told."""
 
-    pack: bool = Field(description="whether runs that differ only in what changes no shape train together")
-    max_members: int | None = Field(ge=1, description="most runs in one pack; null: as many as memory allows, up to 64")
-    timeout: float | None = Field(gt=0, description="seconds that a pack may take; null: no limit")
-    objective: str = Field(description="column of the table of runs that a searching sweeper (Optuna's) is told")
+    pack: bool = Field(True, description="whether runs that differ only in what changes no shape train together")
+    max_members: int | None = Field(
+        None, ge=1, description="most runs in one pack; null: as many as memory allows, up to 64"
+    )
+    timeout: float | None = Field(None, gt=0, description="seconds that a pack may take; null: no limit")
+    objective: str = Field(
+        "loss", description="column of the table of runs that a searching sweeper (Optuna's) is told"
+    )
     only: list[str] | None = None
     """Runs of a job that are to be done, by run_id; the sweeper sets it where others are done already."""
 
@@ -35,7 +39,7 @@ class SweepOptions(Options):
 class CheckpointOptions(Options):
     """Saving the state of a long job, so that it goes on where it was interrupted."""
 
-    every: int | None = Field(ge=0, description="training steps between checkpoints of a job; 0: none")
+    every: int | None = Field(0, ge=0, description="training steps between checkpoints of a job; 0: none")
 
 
 CONDUCT: dict[str, type[Options]] = {"sweep": SweepOptions, "checkpoint": CheckpointOptions}
@@ -65,8 +69,8 @@ def conduct(config: DictConfig) -> Conduct:
     return Conduct(**found)
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
-    """The settings of a job's runs as plain containers, without Hydra's and without the conduct."""
+def run_settings(config: DictConfig) -> dict[str, Any]:
+    """The settings of a job's runs as plain containers: without Hydra's, and without how the sweep is conducted."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", "tracker", *CONDUCT)])
     values = OmegaConf.to_container(own, resolve=True)
     assert isinstance(values, dict)

@@ -1,7 +1,7 @@
-"""The settings of a run: the typed, validated form of the configuration.
+"""Which runs can train together in one pack, and the runs of a pack.
 
-A job's configuration may hold lists at the settings that change no shape (`PACKED`): such a job is a pack
-of members, one run each, that train together.
+A job's configuration may hold lists at the settings that change no shape: such a job is a pack of members, one run
+for each combination of the lists' values.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import Any
 
 from harness.base.errors import UserError
 from harness.base.options import init_only
-from harness.plugins.loading import listed
-from harness.plugins.registry import registry, use
-from harness.settings.resolve import settings
+from harness.plugins.registry import registry
+from harness.settings.resolve import resolve
 from harness.settings.settings import Settings
 
 PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
@@ -33,12 +32,12 @@ def packs(key: str) -> bool:
 def _packed_keys(config: dict[str, Any]) -> list[str]:
     """The settings that may be lists in a job's configuration."""
     name = _get(config, "cell.name")
-    cell = registry().plugins.get(("cell", str(name)))
+    cell = registry().find("cell", str(name))
     return PACKED + ([f"cell.{option}" for option in init_only(cell.target)] if cell else [])
 
 
 def members(config: dict[str, Any]) -> list[Settings]:
-    """The runs of one job, in the order of their packed settings; what is named twice is one run.
+    """The runs of one job, in the order of their packed settings; a run that is named twice is there once.
 
     Args:
         config: the job's configuration as plain containers.
@@ -47,7 +46,7 @@ def members(config: dict[str, Any]) -> list[Settings]:
         UserError: one line that names the key, its value and what is valid.
     """
     config = dict(config)
-    use(listed(config.pop("plugins", [])))
+    registry().add_files(as_list(config.pop("plugins", [])))
     choices = [(key, value) for key in _packed_keys(config) if isinstance(value := _get(config, key), list)]
     if empty := [key for key, values in choices if not values]:
         raise UserError(f"{empty[0]}=[]: an empty list; valid: a value, or a list of values")
@@ -57,8 +56,13 @@ def members(config: dict[str, Any]) -> list[Settings]:
         for (key, _), value in zip(choices, combination, strict=True):
             *path, leaf = key.split(".")
             _get(own, ".".join(path))[leaf] = value
-        found.append(settings(own))
+        found.append(resolve(own))
     return list({each.run_id: each for each in found}.values())
+
+
+def as_list(value: object) -> list[str]:
+    """The setting ``plugins``, a list of paths or one path, as a list."""
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
 def _get(config: dict[str, Any], key: str) -> Any:

@@ -1,8 +1,4 @@
-"""The settings of a run: the typed, validated form of the configuration.
-
-A job's configuration may hold lists at the settings that change no shape (`PACKED`): such a job is a pack
-of members, one run each, that train together.
-"""
+"""From a configuration, in which plugins are names, to the settings of a run."""
 
 from __future__ import annotations
 
@@ -10,12 +6,18 @@ from typing import Any
 
 from harness.base.errors import UserError, unknown
 from harness.base.options import build
+from harness.cells.base import Cell
 from harness.plugins.registry import registry
 from harness.settings.settings import SECTIONS, Settings
+from harness.tasks.experiment import Experiment
 
 
-def settings(config: dict[str, Any]) -> Settings:
-    """The settings of one run.
+def resolve(config: dict[str, Any]) -> Settings:
+    """The settings of one run; what is not in the configuration has its default.
+
+    Args:
+        config: plain containers. The experiment and the cell are dictionaries with their ``name`` and options, or are
+            there already.
 
     Raises:
         UserError: one line that names the key, its value and what is valid.
@@ -25,13 +27,16 @@ def settings(config: dict[str, Any]) -> Settings:
         values[kind] = _plugin(kind, values.get(kind))
     values["probes"] = _probes(values.get("probes") or {})
     for key, section in SECTIONS.items():
-        if not isinstance(values.get(key), dict):
-            raise UserError(f"{key}={values.get(key)}: valid: a section with {', '.join(section.model_fields)}")
-        values[key] = build(section, values[key], prefix=f"{key}.")
+        if key in values:
+            if not isinstance(values[key], dict):
+                raise UserError(f"{key}={values[key]}: valid: a section with {', '.join(section.model_fields)}")
+            values[key] = build(section, values[key], prefix=f"{key}.")
     return build(Settings, values)
 
 
 def _plugin(kind: str, value: Any) -> Any:
+    if isinstance(value, Cell | Experiment):
+        return value
     if not isinstance(value, dict) or "name" not in value:
         raise unknown(kind, value, registry().names(kind))
     options = {key: each for key, each in value.items() if key != "name"}

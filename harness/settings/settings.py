@@ -1,33 +1,32 @@
-"""The settings of a run: the typed, validated form of the configuration.
+"""The settings of a run: typed, validated, with their defaults.
 
-A job's configuration may hold lists at the settings that change no shape (`PACKED`): such a job is a pack
-of members, one run each, that train together.
+``Settings(experiment=Copy(), cell=LSTM(), seq_len=8)`` makes them in Python; `harness.settings.resolve` from a
+configuration. The defaults here are those of ``conf/config.yaml``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import torch
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from harness.base.errors import UserError
 from harness.base.options import Options
 from harness.cells.base import Cell
 from harness.cells.initial import RECURRENT_INITS
+from harness.probes.base import Probe
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
-"""Numbers that the steps of one run's training leave for the way back, from which on kernels are compiled: a shorter
-run is over before that, and too short for differences of rounding to grow."""
-
+"""From so many numbers stored for the backward pass, over all of a run's training, kernels are compiled: a shorter run
+is over before the compiler is, and too short for differences of rounding to grow."""
 
 RECOMPUTING_PAYS = 64 * 2**20
-"""Numbers that the steps of one training step of one run leave for the way back, from which on they are not kept."""
-
+"""From so many numbers to store for the backward pass, in one training step of one run, they are computed again."""
 
 Precision = Literal["float32", "float64"]
 
@@ -35,31 +34,33 @@ Precision = Literal["float32", "float64"]
 class Train(Options):
     """How a run trains."""
 
-    steps: int = Field(ge=0, description="number of training steps; 0 probes the untrained network")
-    batch_size: int = Field(ge=1, description="samples per training step")
-    optimizer: Literal["adam", "sgd", "rmsprop"] = Field(description="adam, sgd or rmsprop")
-    lr: float = Field(gt=0, description="learning rate")
-    clip_norm: float | None = Field(gt=0, description="largest norm of the weights' gradient; null: no clipping")
-    stop_solved: bool = Field(description="end the training of a run at the first evaluation that it solves")
+    steps: int = Field(300, ge=0, description="number of training steps; 0 probes the untrained network")
+    batch_size: int = Field(32, ge=1, description="samples per training step")
+    optimizer: Literal["adam", "sgd", "rmsprop"] = Field("adam", description="adam, sgd or rmsprop")
+    lr: float = Field(0.003, gt=0, description="learning rate")
+    clip_norm: float | None = Field(1.0, gt=0, description="largest norm of the weights' gradient; null: no clipping")
+    stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
 
 
 class ProbeSettings(Options):
     """When and how gradients are probed."""
 
-    every: int = Field(ge=1, description="training steps between evaluations and probes")
-    batch_size: int = Field(ge=1, description="samples in the fixed probe batch")
-    dtype: Precision = Field(description="precision of the probes; float64 keeps 0.9^1000 above zero")
+    every: int = Field(30, ge=1, description="training steps between evaluations and probes")
+    batch_size: int = Field(32, ge=1, description="samples in the fixed probe batch")
+    dtype: Precision = Field("float64", description="precision of the probes; float64 keeps 0.9^1000 above zero")
 
 
 class Engine(Options):
     """How the numbers are computed."""
 
     compile: bool | Literal["auto"] = Field(
-        description="compiled scan kernels: true, false, or auto: where a run is long enough to pay for compiling"
+        "auto",
+        description="compiled scan kernels: true, false, or auto: where a run is long enough to pay for compiling",
     )
     recompute: bool | Literal["auto"] = Field(
-        description="compute activations again on the way back, instead of keeping them: a third more work, memory "
-        "that grows with the root of seq_len; auto: where a run's activations would take hundreds of MB"
+        "auto",
+        description="compute activations again in the backward pass, instead of storing them: a third more work, "
+        "memory that grows with the root of seq_len; auto: where a run's activations would take hundreds of MB",
     )
 
 
@@ -68,18 +69,18 @@ class Settings(Options):
 
     experiment: SerializeAsAny[Experiment]
     cell: SerializeAsAny[Cell]
-    seq_len: int = Field(ge=1, description="length T of the sequences")
-    weight_scale: float = Field(description="factor g on the recurrent base matrix")
-    seed: int = Field(ge=0, description="seed of all randomness of the run")
-    hidden_size: int = Field(ge=1, description="units per layer")
-    num_layers: int = Field(ge=1, description="stacked recurrent layers")
-    init: str = Field(description="recurrent base matrix: " + ", ".join(RECURRENT_INITS))
-    device: str = Field(description="cpu, cuda or cuda:N")
-    dtype: Precision = Field(description="precision of the training")
-    train: Train
-    probes: dict[str, SerializeAsAny[Options]] = Field(default={})
-    probe: ProbeSettings
-    engine: Engine
+    seq_len: int = Field(20, ge=1, description="length T of the sequences")
+    weight_scale: float = Field(1.0, description="factor g on the recurrent base matrix")
+    seed: int = Field(0, ge=0, description="seed of all randomness of the run")
+    hidden_size: int = Field(32, ge=1, description="units per layer")
+    num_layers: int = Field(1, ge=1, description="stacked recurrent layers")
+    init: str = Field("orthogonal", description="recurrent base matrix: " + ", ".join(RECURRENT_INITS))
+    device: str = Field("cpu", description="cpu, cuda or cuda:N")
+    dtype: Precision = Field("float32", description="precision of the training")
+    train: Train = Train()
+    probes: dict[str, SerializeAsAny[Probe]] = Field({})
+    probe: ProbeSettings = ProbeSettings()
+    engine: Engine = Engine()
 
     @field_validator("init")
     @classmethod
@@ -91,11 +92,8 @@ class Settings(Options):
     @field_validator("device")
     @classmethod
     def _present_device(cls, value: str) -> str:
-        valid = ["cpu"]
-        if torch.cuda.is_available():
-            valid += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-        if value not in valid:
-            raise ValueError(f"no such device here; valid: {', '.join(valid)}")
+        if value != "cpu" and (valid := _valid_instead(value)):
+            raise ValueError(f"no such device here; valid: {valid}")
         return value
 
     @model_validator(mode="after")
@@ -129,26 +127,38 @@ class Settings(Options):
 
     @property
     def compiled(self) -> bool:
-        """Whether to compile; never a question of what is cached or packed, so that numbers can be repeated."""
+        """Whether to compile. Never depends on what is cached, or on other runs: numbers must be repeatable."""
         if isinstance(self.engine.compile, bool):
             return self.engine.compile
         return self.train.steps * self.stored >= COMPILING_PAYS
 
     @property
     def recomputed(self) -> bool:
-        """Whether to recompute activations on the way back."""
+        """Whether to compute activations again in the backward pass."""
         return self.stored >= RECOMPUTING_PAYS if self.engine.recompute == "auto" else self.engine.recompute
 
     @property
     def stored(self) -> int:
-        """Numbers that the steps of one training step leave for the way back."""
-        return self.seq_len * self.train.batch_size * self.num_layers * self.cell.width(self.hidden_size)
+        """Numbers that one training step stores for the backward pass."""
+        return self.seq_len * self.train.batch_size * self.num_layers * self.cell.stored_per_step(self.hidden_size)
 
     @property
     def run_id(self) -> str:
         """Short hash of everything that determines the run's numbers."""
         text = json.dumps(self.flat(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _valid_instead(device: str) -> str | None:
+    """The devices that there are, where ``device`` is none of them."""
+    if not re.fullmatch(r"cuda(:\d+)?", device):
+        return "cpu, cuda, cuda:N"
+    import torch
+
+    valid = ["cpu"]
+    if torch.cuda.is_available():
+        valid += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    return None if device in valid else ", ".join(valid)
 
 
 SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "engine": Engine}

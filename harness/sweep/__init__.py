@@ -1,4 +1,6 @@
-"""Many packs: what belongs together, what is done already, what to do when a job, a worker or a disk fails.
+"""Sweeps: many runs as jobs, in one process or on many machines.
 
-In: jobs with their settings, and a launcher. Out: a results directory with a plan and the tables of every job.
+In come runs, packed into jobs (`harness.sweep.packing`), a launcher and a directory; out come tables in
+``DIR/jobs/<job>/tables``. What is done there already is not done again (`harness.sweep.plan`), and what fails, or takes
+its worker with it, does not end the rest (`harness.sweep.launching`).
 """

@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import torch
-
-from harness.measure.evaluation import EVAL_CHUNK, EVAL_SAMPLES
 from harness.settings.members import packs
 from harness.settings.settings import Settings
 
@@ -23,7 +20,7 @@ SHARE_OF_MEMORY = 0.25
 """Share of the machine's memory that the packs of one job may take."""
 
 COPIES = 4
-"""How often a step's numbers are held at once: for the way back, the evaluation, the probe and its norms."""
+"""How often a step's numbers are held at once: for the backward pass, the evaluation, the probe and its norms."""
 
 Item = TypeVar("Item")
 
@@ -70,8 +67,10 @@ def bytes_per_member(settings: Settings) -> float:
     Per sample and step: pre-activations and states of every layer, the inputs, and their gradients; times the
     largest batch. The held-out samples stand beside it as inputs.
     """
+    from harness.measure.evaluation import EVAL_CHUNK, EVAL_SAMPLES
+
     width = settings.hidden_size
-    per_layer = settings.cell.width(width) + len(settings.cell.parts) * width
+    per_layer = settings.cell.stored_per_step(width) + len(settings.cell.parts) * width
     per_step = settings.num_layers * per_layer + 2 * settings.experiment.input_size
     largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
     held_out = EVAL_SAMPLES * settings.experiment.input_size
@@ -82,6 +81,8 @@ def bytes_per_member(settings: Settings) -> float:
 def memory(device: str) -> float:
     """Bytes of memory of a device: the GPU's, or this machine's, or what a container leaves of it."""
     if device != "cpu":
+        import torch
+
         return float(torch.cuda.get_device_properties(device).total_memory)
     try:
         whole = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

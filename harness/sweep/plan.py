@@ -18,38 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
-from harness.settings.settings import Settings
-from harness.sweep.job import describe, work
-from harness.sweep.progress import Planned
+from harness.sweep.jobs import Job
 from harness.tables.jobs import complete
 from harness.tables.storage import read_table, write_table
 
 FILE = "plan.parquet"
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job of a sweep.
-
-    Attributes:
-        overrides: what Hydra composes its configuration from.
-        runs: its runs, in the order of their rows.
-        name: of its directory.
-        composed: how many runs the configuration holds; more than ``runs`` where others stand elsewhere.
-    """
-
-    overrides: list[str]
-    runs: list[Settings]
-    name: str
-    composed: int
-
-    @property
-    def ids(self) -> list[str]:
-        return [each.run_id for each in self.runs]
-
-    def planned(self, directory: Path, todo: Sequence[Settings]) -> Planned:
-        """The job for the progress display, with the runs that it has to do."""
-        return Planned(directory / "jobs" / self.name, describe(todo), len(todo), work(todo))
 
 
 @dataclass(frozen=True)
@@ -74,7 +47,7 @@ def missing(directory: Path) -> Missing | None:
 
 
 def done(directory: Path) -> set[str]:
-    """The runs that need not run again. Only for who holds the directory: what was begun is completed."""
+    """The runs that need not run again. Call it only while holding the directory: it completes what was begun."""
     for job in directory.glob("jobs/*"):
         complete(job / "tables")
     return {run_id for statuses in _statuses(directory) for run_id, status in statuses.items() if status != "failed"}
@@ -96,10 +69,10 @@ def write_plan(directory: Path, jobs: Sequence[Job], keep: dict[str, str]) -> No
     write_table(directory / FILE, pd.DataFrame({"run_id": list(rows), "job": list(rows.values())}, dtype="str"))
 
 
-def placed(directory: Path, jobs: Sequence[Job], finished: set[str]) -> list[Job]:
-    """These jobs with the directories that they take when a sweep is gone on with.
+def assign_directories(directory: Path, jobs: Sequence[Job], finished: set[str]) -> list[Job]:
+    """These jobs with the directories that they take when a sweep is resumed, and with what of them is to be done.
 
-    A job that the directory knows keeps its name, so that an interrupted sweep ends as it would have without.
+    A job that the directory knows keeps its name, so that an interrupted sweep ends as one that was not interrupted.
     A job whose number stands for other runs there gets a new one, and leaves out what is done elsewhere.
     """
     old = read_plan(directory) or {}
@@ -120,7 +93,7 @@ def placed(directory: Path, jobs: Sequence[Job], finished: set[str]) -> list[Job
             name = next(each for each in names if each not in taken)
             taken.add(name)
             found.append(dataclasses.replace(job, runs=left, name=name))
-    return [job for job in found if job.runs]
+    return [job.doing([each for each in job.runs if each.run_id not in finished]) for job in found if job.runs]
 
 
 def set_damaged_aside(directory: Path) -> list[str]:

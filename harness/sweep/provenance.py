@@ -1,14 +1,8 @@
-"""The sweeper: from the overrides of a command line to jobs of packed runs, and to a report at the end.
-
-It does what Hydra's basic sweeper does, with these additions: settings that change no shape are packed into lists
-(``weight_scale=0.9,1.0`` becomes one job with ``weight_scale=[0.9,1.0]``, see `harness.sweep.packing`), every run is
-validated before anything is written, what is done already in the directory is not done again
-(`harness.sweep.plan`), what fails is not the end of the rest (`harness.sweep.launching`), and the results are gathered
-and reported. It works with every launcher.
-"""
+"""Where results come from: the command, the versions, the plugin files and the machine that made them."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
@@ -16,7 +10,13 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from omegaconf import DictConfig, OmegaConf
+
 import harness
+from harness.base.files import write_text
+from harness.plugins.registry import registry
+
+FILE = "provenance.json"
 
 VERSIONS_OF = ["torch", "numpy", "pandas", "hydra-core", "seaborn", "matplotlib", "pyarrow"]
 
@@ -30,6 +30,18 @@ def now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
+def note_provenance(directory: Path, config: DictConfig, arguments: list[str]) -> None:
+    """Write down what the sweep is, once, with its configuration; every later sitting adds when it began."""
+    path = directory / FILE
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        known["resumed"] = [*known.get("resumed", []), now()]
+    except (OSError, ValueError):
+        OmegaConf.save(config, directory / "multirun.yaml")
+        known = provenance(config.hydra.runtime.choices.get("study"), arguments)
+    write_text(path, json.dumps(known, indent=2))
+
+
 def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
     """What reproduces a sweep: the command, the versions, and what machine it ran on."""
     return {
@@ -37,6 +49,7 @@ def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
         "arguments": arguments,
         "started": now(),
         "study": study,
+        "plugin_files": [str(path) for path in registry().files],
         "versions": {
             "harness": harness.__version__,
             "python": platform.python_version(),

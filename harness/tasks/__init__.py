@@ -1,5 +1,7 @@
-"""What is learned: the base class of experiments, their batches, what outputs mean, and batches as tensors.
+"""Tasks: what is learnt, and the data to learn it from.
 
-In: an experiment, a length, seeds. Out: `Data`, one batch for every member of a pack, from streams that depend on
-nothing but names. Experiments themselves are plugins (``experiments/``); they import `harness.experiment`.
+In come an experiment (a plugin, `harness.tasks.experiment.Experiment`), a length and seeds; out come batches of samples
+(`harness.tasks.batch.Batch`) and, as tensors for a network, `harness.tasks.data.Data`, one stream per purpose and seed.
+What an experiment's outputs mean (loss, what is right) stands in `harness.tasks.outputs`. Defining an experiment loads
+neither torch nor pandas.
 """

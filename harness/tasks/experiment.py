@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.base.options import Options
-from harness.tables.tables import Tables
-from harness.tasks.batch import Batch, answer_phase
-from harness.tasks.outputs import Classes, Labels, Outputs, Values
+from harness.base.pluggable import Pluggable
+from harness.tasks.batch import Batch
+from harness.tasks.outputs import Outputs
 
-__all__ = [
-    "Batch", "Classes", "Continuation", "Experiment", "Labels", "Outputs", "Sample", "Tables", "Values", "Verdict",
-    "answer_phase",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from harness.tables.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Continuation:
     prompt: int = 20
 
 
-class Experiment(Options, ABC):
+class Experiment(Options, Pluggable):
     """A task: what a batch is, and what counts as right. Fields are its options (``experiment.*``).
 
     Attributes:
@@ -76,6 +74,8 @@ class Experiment(Options, ABC):
             "seq_len": "20,60"}``. With one, ``+study=<name>`` runs it.
     """
 
+    kind: ClassVar[str] = "experiment"
+    texts: ClassVar[tuple[str, ...]] = ("claim",)
     name: ClassVar[str]
     claim: ClassVar[str]
     solved_at: ClassVar[float] = 0.95

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Outputs(ABC):
@@ -58,6 +58,8 @@ class Classes(Outputs):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy."""
+        from torch.nn import functional
+
         flat = functional.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="none")
         return flat.view(targets.shape)
 
@@ -94,6 +96,8 @@ class Labels(Outputs):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Binary cross-entropy."""
+        from torch.nn import functional
+
         each = functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none")
         return each.mean(-1)
 
@@ -153,5 +157,6 @@ class Values(Outputs):
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean over the last axis where ``mask`` is true: (…, S) to (…)."""
+
     # What is left out may be NaN: it must not reach the sum, and no gradient may come from it.
-    return torch.where(mask, values, 0).sum(-1) / mask.sum(-1).clamp(min=1)
+    return values.where(mask, 0).sum(-1) / mask.sum(-1).clamp(min=1)

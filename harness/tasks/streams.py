@@ -3,39 +3,51 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
-from harness.settings.settings import Settings
 from harness.tasks.batch import Batch
 from harness.tasks.data import Data, encode
+from harness.tasks.experiment import Experiment
 from harness.tasks.faults import faults
 
 
 class Streams:
-    """The data of one purpose (train, eval, probe): members of equal seed see equal samples.
+    """The data of one purpose: members of equal seed see equal samples.
 
-    The stream depends on the task, its length and the seed, so that runs that differ only in cell or weight
-    scale see the same data.
+    A stream depends on the task, its length and the seed, so that runs that differ only in cell or weight scale see
+    the same data.
+
+    Args:
+        seeds: of the members, one each.
+        purpose: ``train``, ``eval`` or ``probe``.
     """
 
-    def __init__(self, members: Sequence[Settings], purpose: str):
-        first = members[0]
-        self.experiment, self.seq_len, self.device = first.experiment, first.seq_len, first.device
-        self.seeds = [member.seed for member in members]
-        self.rngs = {
-            seed: stream(seed, purpose, self.experiment.name, self.seq_len) for seed in dict.fromkeys(self.seeds)
-        }
+    def __init__(self, experiment: Experiment, seq_len: int, seeds: Sequence[int], purpose: str, device: str = "cpu"):
+        self.experiment, self.seq_len, self.device = experiment, seq_len, device
+        self.seeds = list(seeds)
+        self.rngs = {seed: stream(seed, purpose, experiment.name, seq_len) for seed in dict.fromkeys(seeds)}
         self._pending: list[Data] = []
 
     @property
     def at_a_beginning(self) -> bool:
-        """Whether the next batch starts sequences of its own: nothing but the generators need be kept."""
+        """Whether the next batch starts new sequences: then `state` is all there is to save."""
         return not self._pending
+
+    @property
+    def state(self) -> dict[int, Any]:
+        """For every seed where its random stream is."""
+        return {seed: rng.bit_generator.state for seed, rng in self.rngs.items()}
+
+    def restore(self, state: Mapping[int, Any]) -> None:
+        """Go on from a `state`."""
+        for seed, rng in self.rngs.items():
+            rng.bit_generator.state = state[seed]
 
     def only(self, members: Sequence[int]) -> Streams:
         """The streams of some members, which go on where they are."""

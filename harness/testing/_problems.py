@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from harness.base.errors import UserError, reason
 from harness.base.options import Options
-from harness.base.paths import shipped_folder
+from harness.base.pluggable import Pluggable
 from harness.cells.base import Cell
 from harness.plugins.checks import NAMES, is_name
 from harness.settings.members import members
@@ -34,18 +32,22 @@ class Problems:
         self.found: list[str] = []
 
     def unless(self, holds: object, problem: str) -> bool:
-        """Note a problem unless something holds; says whether it does."""
+        """Note a problem unless something holds; returns whether it does."""
         if not holds:
-            self.found.append(problem)
+            self.add(problem)
         return bool(holds)
+
+    def add(self, problem: str) -> None:
+        """Note a problem."""
+        self.found.append(problem)
 
     @contextmanager
     def during(self, what: str) -> Iterator[None]:
-        """Note what raises in this block as a problem, and go on after it."""
+        """Note an exception in this block as a problem, and go on after the block."""
         try:
             yield
         except Exception as error:
-            self.found.append(f"{what} raises {reason(error, self.plugin)}")
+            self.add(f"{what} raises {reason(error, self.plugin)}")
 
     def report(self) -> None:
         """Raise what was found.
@@ -58,8 +60,8 @@ class Problems:
             raise ContractError("\n".join(f"{self.who}: {problem}" for problem in dict.fromkeys(self.found)))
 
 
-def check_registration(problems: Problems, target: type[Any]) -> None:
-    """Name, docstring and documented options: what any plugin must have."""
+def check_registration(problems: Problems, target: type[Pluggable]) -> None:
+    """Name, docstring, texts and documented options: what any plugin must have."""
     name = getattr(target, "name", None)
     problems.unless(is_name(name), f"name = {name!r}; valid: {NAMES}")
     own = target.__doc__ if "__doc__" in vars(target) else None
@@ -70,33 +72,37 @@ def check_registration(problems: Problems, target: type[Any]) -> None:
         if summary
         else "has no docstring; valid: one whose first line says what it is",
     )
+    for text in target.texts:
+        said = getattr(target, text, None)
+        problems.unless(isinstance(said, str) and said.strip(), f"has no {text}")
+    if flaw := target.flaw():
+        problems.add(flaw)
     if issubclass(target, Options):
         for option, field in target.model_fields.items():
             problems.unless(field.description, f"option {option} has no description")
 
 
-def small_runs(experiment: Experiment | None = None, cell: Cell | None = None, **changes: Any) -> list[Settings]:
-    """Settings of small runs: those of ``conf/config.yaml``, changed by dotted name.
+SMALL = {
+    "hidden_size": 8, "engine.compile": False, "train.steps": 2, "train.batch_size": 8, "probe.batch_size": 4,
+}  # fmt: skip
+"""What makes a run small, by dotted name."""
 
-    Lists at packed settings make several runs.
+
+def small_runs(experiment: Experiment | None = None, cell: Cell | None = None, **changes: Any) -> list[Settings]:
+    """Settings of small runs of an experiment (recall_dish) and a cell (rnn), at the experiment's own length or at 8.
+
+    Args:
+        changes: further settings by dotted name; lists at those that pack make several runs.
     """
-    whole = OmegaConf.load(shipped_folder("conf") / "config.yaml")
-    config = OmegaConf.masked_copy(whole, [str(key) for key in whole if key in Settings.model_fields])  # type: ignore[arg-type]
-    own = {} if experiment is None else {k: v for k, v in experiment.defaults.items() if k != "cell"}
-    chosen = {
-        "experiment": {"name": "recall_dish"}, "cell": {"name": "rnn"}, "hidden_size": 8, "engine.compile": False,
-        "train.steps": 2, "train.batch_size": 8, "probe.batch_size": 4, "seq_len": 8,
-    }  # fmt: skip
-    for key, value in {**chosen, **changes}.items():
-        OmegaConf.update(config, key, value)
-    length = changes.get("seq_len", own.get("seq_len", 8))
-    plain = OmegaConf.to_container(config)
-    assert isinstance(plain, dict)
-    replaced: dict[str, Any] = {} if experiment is None else {"experiment": experiment, "seq_len": length}
-    if cell is not None:
-        replaced["cell"] = cell
-    base = {**{str(key): value for key, value in plain.items()}, "seq_len": 8}
-    return [Settings(**{**dict(each), "seq_len": length, **replaced}) for each in members(base)]
+    config: dict[str, Any] = {
+        "experiment": experiment or {"name": "recall_dish"},
+        "cell": cell or {"name": "rnn"},
+        "seq_len": experiment.defaults.get("seq_len", 8) if experiment else 8,
+    }
+    for key, value in {**SMALL, **changes}.items():
+        section, _, name = key.rpartition(".")
+        (config.setdefault(section, {}) if section else config)[name] = value
+    return members(config)
 
 
 def possible_length(experiment: Experiment, wish: int = 12) -> int:

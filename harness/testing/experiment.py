@@ -49,7 +49,6 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
     """
     problems = Problems("experiment", experiment)
     check_registration(problems, type(experiment))
-    problems.unless(isinstance(getattr(experiment, "claim", None), str), "has no claim")
     _check_settings(problems, experiment)
     lengths = [possible_length(experiment) if seq_len is None else seq_len]
     lengths += [each for each in (2 * lengths[0], experiment.min_seq_len()) if not experiment.refuses(each)]

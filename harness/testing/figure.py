@@ -36,9 +36,6 @@ def check_figure(figure: Figure, tables: Tables | None = None) -> None:
     """
     problems = Problems("figure", figure)
     check_registration(problems, type(figure))
-    for attribute in ("title", "caption"):
-        text = getattr(figure, attribute, "")
-        problems.unless(isinstance(text, str) and text.strip(), f"has no {attribute}")
     if tables is None:
         tables = _standard(figure.experiments[0] if figure.experiments else "recall_dish", tuple(figure.probes))
     drawn = _draw(problems, figure, "the tables of small runs", tables)

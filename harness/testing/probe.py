@@ -8,27 +8,25 @@ import torch
 from harness.measure.moment import Moment
 from harness.plugins.registry import registry
 from harness.probes.base import Probe, fault
-from harness.run.pack import build
+from harness.run.pack import build, streams
 from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS
 from harness.tasks.experiment import Experiment
-from harness.tasks.streams import Streams
 from harness.testing._problems import Problems, check_registration, small_runs
 
 
 def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:
     """Check a probe on small networks of several cells, with one and two layers.
 
-    Its name and documented options; that what it measures has rows of the members that there are, the same every
-    time; that it changes no weight; that a member measured alone gives what it gives in company; that networks
-    whose weights are zero, infinite or NaN do not make it raise.
+    Its name and documented options; that it returns rows of existing members, the same every time it measures; that it
+    changes no weight; that a member gives the same alone or packed; that networks whose weights are zero, infinite or
+    NaN do not make it raise.
 
     Raises:
         ContractError: one line per problem.
     """
     problems = Problems("probe", probe)
     check_registration(problems, type(probe))
-    problems.unless(probe.adds in ("table", "columns"), f"adds = {probe.adds!r}; valid: table, columns")
     problems.unless(probe.adds != "table" or probe.name not in COLUMNS, f"name: {probe.name} is a standard table")
     if not problems.found:
         for cell in ("feedforward", "rnn", "lstm", "gru"):
@@ -45,7 +43,7 @@ def _moment(made: list[Settings], fill: float | None = None) -> Moment:
     network = build(made, torch.float64)
     if fill is not None:
         network.flat.fill_(fill)
-    return Moment(network, Streams(made, "probe").next(3, torch.float64), made, 0)
+    return Moment(network, streams(made, "probe").next(3, torch.float64), made[0].experiment, 0)
 
 
 @torch.no_grad()
@@ -55,7 +53,7 @@ def _check_measured(problems: Problems, probe: Probe, made: list[Settings]) -> N
     found = probe.measure(moment)
     problems.unless(torch.equal(before, moment.network.flat), "measure changes the weights of the network")
     if problem := fault(probe, found, len(made)):
-        problems.unless(False, problem)
+        problems.add(problem)
         return
     problems.unless(found.equals(probe.measure(_moment(made))), "measure is not the same twice")
     alone = probe.measure(_moment(made[:1]))
@@ -63,7 +61,7 @@ def _check_measured(problems: Problems, probe: Probe, made: list[Settings]) -> N
     try:
         pd.testing.assert_frame_equal(mine, alone.reset_index(drop=True), check_dtype=False, rtol=1e-6, atol=1e-12)
     except AssertionError:
-        problems.unless(False, "mixes members: what is measured of one depends on its company")
+        problems.add("mixes members: what is measured of one depends on its company")
     for fill in (0.0, torch.inf, torch.nan):
         with problems.during(f"measure on weights that are {fill}"):
             probe.measure(_moment(made, fill))

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.base.errors import UserError, first_line, reason, unknown
 from harness.tables.columns import RUN_OUTCOMES
 from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRACKERS = ["mlflow", "tensorboard"]
 CURVES = ["loss", "accuracy", "grad_norm_weights", "clipped", "spectral_radius"]
@@ -83,6 +84,8 @@ class Run:
 
 def runs(tables: Tables) -> Iterator[Run]:
     """All runs, in the order of the table."""
+    import pandas as pd
+
     curves = dict(iter(tables.read("curves", ["run_id", "step", *CURVES]).groupby("run_id")))
     none = pd.DataFrame(columns=["step", *CURVES])
     for row in tables.runs.to_dict("records"):

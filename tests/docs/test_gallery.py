@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins.loading import import_file
+from harness.plugins.finding import import_file
 from tests.helpers.sweeps import QUICK, ROOT, command
 
 SMALL = [*QUICK, "train.steps=2", "probe.every=2", "seed=0"]

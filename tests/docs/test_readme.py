@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins.loading import import_file
+from harness.plugins.finding import import_file
 from harness.run.pack import run
 from harness.settings.members import members
 from harness.settings.settings import Settings

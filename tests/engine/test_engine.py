@@ -54,7 +54,7 @@ def by(network: Network, way: str) -> Network:
     if way == "compiled":
         assert isinstance(made.scanner, Kernel)
     elif way == "general":
-        made.scanner = GeneralScanner(network.shape.cell)
+        made.scanner = GeneralScanner(network.shape.cell, network.shape.input_size)
     else:
         assert isinstance(network.shape.cell, PointwiseCell)
         made.scanner = StepwiseScanner(network.shape.cell)

@@ -23,7 +23,7 @@ def step_bytes(network: Network, steps: int, batch: int) -> int:
 
 def stored_bytes(network: Network, steps: int, batch: int) -> int:
     shape = network.shape
-    return len(network.flat) * steps * batch * shape.num_layers * shape.cell.width(shape.hidden_size) * 8
+    return len(network.flat) * steps * batch * shape.num_layers * shape.cell.stored_per_step(shape.hidden_size) * 8
 
 
 @pytest.mark.parametrize("way", ["compiled", "stepwise"])

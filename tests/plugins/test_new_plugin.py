@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins.listing import main
-from harness.plugins.loading import import_file
+from harness.plugins.__main__ import main
+from harness.plugins.finding import import_file
 from harness.testing import check_cell, check_experiment, check_figure, check_probe
 
 ROOT = Path(__file__).parent.parent.parent

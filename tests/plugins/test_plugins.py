@@ -1,30 +1,31 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness.base.errors import UserError
-from harness.plugins import loading, registry
+from harness.plugins import Registry, finding, registry, studies
 
 
 @pytest.fixture(autouse=True)
 def found_anew():
     """What a test makes the registry find does not outlast it."""
     yield
-    loading._files.clear()
-    registry.registry.cache_clear()
+    registry.cache_clear()
 
 
 @pytest.fixture
 def with_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A registry that finds these files in ``experiments``, besides all cells and figures."""
 
-    def build(**files: str) -> registry.Registry:
+    def build(**files: str) -> Registry:
         for name, text in files.items():
             (tmp_path / f"{name}.py").write_text(text)
-        monkeypatch.setattr(loading, "shipped_folder", lambda name: tmp_path)
-        return registry.registry.__wrapped__()
+        monkeypatch.setattr(finding, "shipped_folder", lambda name: tmp_path)
+        return Registry()
 
     return build
 
@@ -62,6 +63,35 @@ def test_broken_files_are_listed_with_their_reason_and_stop_nobody_else(with_fil
     assert "cells/lstm.py" in reasons["twice"]
 
 
+def test_folders_within_the_folders_are_searched(with_files, tmp_path: Path) -> None:
+    (tmp_path / "family" / "_helpers").mkdir(parents=True)
+    (tmp_path / "family" / "nested_sine.py").write_text(CELL.format(name="nested_sine"))
+    (tmp_path / "family" / "_helpers" / "hidden_sine.py").write_text(CELL.format(name="hidden_sine"))
+    found = with_files()
+    plugin = found.find("cell", "nested_sine")
+    assert plugin is not None
+    assert plugin.origin.endswith("family/nested_sine.py")
+    assert plugin.target.__module__ == "harness.experiments.family.nested_sine"
+    assert found.find("cell", "hidden_sine") is None
+
+
+def test_plugins_of_a_kind_are_imported_when_the_kind_is_asked_for() -> None:
+    code = (
+        "import sys; from harness.plugins import registry; registry().names('cell'); "
+        "assert 'harness.cells.lstm' in sys.modules; assert 'harness.figures.decay_map' not in sys.modules; "
+        "registry().names('figure'); assert 'harness.figures.decay_map' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(finding.PACKAGE).parent)
+
+
+def test_what_is_broken_in_an_added_file_is_told_without_its_neighbours(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(EXPERIMENT.format(name="mine") + CELL.format(name="lstm"))
+    registry().add_files([path])
+    assert [(broken.kind, broken.name) for broken in registry().broken_in_files()] == [("cell", "lstm")]
+    assert registry().find("experiment", "mine") is not None
+
+
 def test_asking_for_a_broken_plugin_gives_its_reason(with_files) -> None:
     found = with_files(missing="import no_such_package")
     with pytest.raises(UserError, match=r"missing\.py cannot be used: ModuleNotFoundError"):
@@ -70,12 +100,12 @@ def test_asking_for_a_broken_plugin_gives_its_reason(with_files) -> None:
 
 def test_asking_for_what_is_not_there_names_what_is() -> None:
     with pytest.raises(UserError, match=r"cell=gruu: unknown cell \(did you mean 'gru'\?\); valid: feedforward"):
-        registry.registry().get("cell", "gruu")
+        registry().get("cell", "gruu")
 
 
 def test_every_plugin_says_what_it_is_in_its_first_line() -> None:
-    assert not registry.registry().broken
-    for plugin in registry.registry().plugins.values():
+    assert not registry().broken
+    for plugin in [plugin for kind in finding.KINDS for plugin in registry().of_kind(kind)]:
         assert len(plugin.summary) > 20, plugin.name
 
 
@@ -151,12 +181,14 @@ class Bare(Figure):
 def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(EXPERIMENT.format(name="mine"))
-    assert "mine" not in registry.registry().names("experiment")
-    registry.use([path])
-    assert registry.registry().plugins["experiment", "mine"].origin == str(path)
-    assert registry.studies()["mine"] == (str(path), "It can be done.")
+    assert "mine" not in registry().names("experiment")
+    registry().add_files([path])
+    found = registry().find("experiment", "mine")
+    assert found is not None
+    assert found.origin == str(path)
+    assert studies()["mine"] == (str(path), "It can be done.")
     with pytest.raises(UserError, match="no such file"):
-        registry.use([tmp_path / "not_there.py"])
+        registry().add_files([tmp_path / "not_there.py"])
 
 
 def test_a_module_that_exits_is_only_broken(with_files) -> None:

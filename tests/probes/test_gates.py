@@ -10,9 +10,8 @@ import torch
 
 from harness.plugins.registry import registry
 from harness.probes import Moment
-from harness.run.pack import build, run
+from harness.run.pack import build, run, streams
 from harness.settings.members import members
-from harness.tasks.streams import Streams
 from tests.conftest import Config
 
 
@@ -46,8 +45,8 @@ def test_gate_values_are_those_of_the_formulas(config: Config, cell: str) -> Non
     made = members(config(cell=cell, hidden_size=1, seed=[0, 1], weight_scale=1.5))
     network = build(made, torch.float64)
     network.flat += 0.3
-    data = Streams(made, "probe").next(3, torch.float64)
-    table = registry().get("probe", "gates")(samples=2).measure(Moment(network, data, made, 0))
+    data = streams(made, "probe").next(3, torch.float64)
+    table = registry().get("probe", "gates")(samples=2).measure(Moment(network, data, made[0].experiment, 0))
     for (member, sample), rows in table.groupby(["member", "sample"]):
         weights = {name: value[member].numpy() for name, value in network.layer(1).items()}
         wanted = by_hand(cell, weights, data.batches[member].inputs[sample])
@@ -61,7 +60,7 @@ def test_gate_values_are_those_of_the_formulas(config: Config, cell: str) -> Non
 def test_the_jacobian_is_that_of_finite_differences(config: Config) -> None:
     made = members(config(cell="lstm", hidden_size=3))
     network = build(made, torch.float64)
-    moment = Moment(network, Streams(made, "probe").next(2, torch.float64), made, 0)
+    moment = Moment(network, streams(made, "probe").next(2, torch.float64), made[0].experiment, 0)
     found = moment.jacobian(1, 4)
     assert found.shape == (1, 2, 6, 6)
     before = {part: values[:, 3] for part, values in moment.states[0].items()}

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from harness.base.errors import UserError
+from harness.base.options import Options
+from harness.base.paths import shipped_folder
+from harness.cells.lstm import LSTM
+from harness.experiments.parity import Parity
+from harness.settings.conduct import CONDUCT
 from harness.settings.members import members
+from harness.settings.settings import Settings
 from tests.conftest import Config
 
 
@@ -74,3 +84,38 @@ def test_run_id_depends_on_every_setting_and_on_nothing_else(config: Config) -> 
     assert len(set(ids)) == len(changes)
     packed = {run.seed: run.run_id for run in members(config(seed=[1, 0]))}
     assert packed == {0: ids[0], 1: ids[4]}
+
+
+def test_the_defaults_of_the_configuration_file_are_those_of_the_settings() -> None:
+    written: Any = OmegaConf.to_container(OmegaConf.load(shipped_folder("conf") / "config.yaml"))
+    expected = defaults(Settings) | {key: defaults(section) for key, section in CONDUCT.items()}
+    del expected["probes"]  # a config group, in the file's list of defaults
+    del expected["sweep"]["only"]  # set by the sweeper alone
+    assert {key: written.get(key) for key in expected} == expected
+    assert set(written) - set(expected) == {"defaults", "plugins", "tracker", "hydra"}
+
+
+def defaults(model: type[Options]) -> dict[str, Any]:
+    """The defaults of a model's settings; those without one (experiment and cell) are config groups."""
+    fields = model.model_fields.items()
+    found = {key: field.get_default(call_default_factory=True) for key, field in fields if not field.is_required()}
+    return {key: value.model_dump() if isinstance(value, Options) else value for key, value in found.items()}
+
+
+def test_settings_are_made_in_python_from_plugins_and_what_differs_from_the_defaults() -> None:
+    made = Settings(experiment=Parity(), cell=LSTM(forget_bias=2.0), seq_len=8)
+    assert (made.hidden_size, made.train.steps, made.probe.dtype) == (32, 300, "float64")
+    config = {"experiment": {"name": "parity"}, "cell": {"name": "lstm", "forget_bias": 2.0}, "seq_len": 8}
+    (named,) = members(config)
+    assert named.run_id == made.run_id
+    (given,) = members({"experiment": Parity(), "cell": LSTM(forget_bias=2.0), "seq_len": 8})
+    assert given.run_id == made.run_id
+
+
+def test_settings_are_validated_without_torch() -> None:
+    code = (
+        "import sys; from harness.settings.members import members; "
+        "members({'experiment': {'name': 'recall_dish'}, 'cell': {'name': 'gru'}, 'seed': [0, 1], 'device': 'cpu'}); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=shipped_folder("conf").parent)

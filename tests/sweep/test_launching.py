@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hydra.core.utils import JobReturn, JobStatus
 
 from harness.base.errors import UserError
 from harness.run.rows import failed, runs_table
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.sweep.job import isolated
-from harness.sweep.launching import Launching, Task
-from harness.sweep.plan import Job
+from harness.sweep.jobs import Job
+from harness.sweep.launching import Launching
+from harness.sweep.worker import isolated
 from harness.tables.jobs import publish
 from harness.tables.storage import read_table
 from tests.conftest import Config
@@ -31,7 +30,7 @@ class Pool:
         self.jobs = {job.name: job for job in jobs}
         self.launched: list[list[str]] = []
 
-    def launch(self, overrides: Sequence[Sequence[str]], number: int) -> list[JobReturn]:
+    def launch(self, overrides: Sequence[Sequence[str]]) -> list[BaseException | None]:
         self.launched.append([])
         for each in overrides:
             name = next(text for text in each if text.startswith("hydra.sweep.subdir")).rpartition("/")[2]
@@ -46,7 +45,7 @@ class Pool:
                 raise self.error
             publish(folder / "tables", ok(runs), job.runs)
             (folder / "progress.json").write_text(json.dumps({**note, "share": 1.0}))
-        return [JobReturn(_return_value=0.0, status=JobStatus.COMPLETED) for _ in overrides]
+        return [None] * len(overrides)
 
 
 def ok(runs: Sequence[Settings]) -> dict[str, pd.DataFrame]:
@@ -56,7 +55,7 @@ def ok(runs: Sequence[Settings]) -> dict[str, pd.DataFrame]:
 @pytest.fixture
 def jobs(config: Config) -> list[Job]:
     packs = [members(config(cell=cell, seed=[0, 1, 2, 3, 4])) for cell in ("rnn", "gru", "lstm")]
-    return [Job([], runs, str(number), len(runs)) for number, runs in enumerate(packs)]
+    return [Job([], runs, runs, str(number), len(runs)) for number, runs in enumerate(packs)]
 
 
 def statuses(directory: Path) -> dict[tuple[str, int], str]:
@@ -67,7 +66,7 @@ def statuses(directory: Path) -> dict[tuple[str, int], str]:
 
 def launched(directory: Path, jobs: list[Job], kills: Callable[[Settings], bool], error: Exception) -> Launching:
     launching = Launching(Pool(directory, jobs, kills, error).launch, directory)
-    launching.all([Task(job, job.runs) for job in jobs])
+    launching.all(jobs)
     return launching
 
 
@@ -96,17 +95,17 @@ def test_a_worker_that_is_killed_once_is_no_culprit(tmp_path: Path, jobs: list[J
 
 
 def test_a_launcher_that_starts_nothing_is_told_as_such(tmp_path: Path, jobs: list[Job]) -> None:
-    def broken(overrides: object, number: int) -> list[JobReturn]:
+    def broken(overrides: object) -> list[BaseException | None]:
         raise RuntimeError("no sbatch here")
 
     with pytest.raises(UserError, match="hydra/launcher: no job could be started: RuntimeError: no sbatch here"):
-        Launching(broken, tmp_path).all([Task(job, job.runs) for job in jobs])
+        Launching(broken, tmp_path).all(jobs)
 
 
 def test_a_full_disk_is_not_tried_again_and_again(tmp_path: Path, jobs: list[Job]) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     pool = Pool(tmp_path, jobs, lambda run: run.cell.name == "gru", full)
-    Launching(pool.launch, tmp_path).all([Task(job, job.runs) for job in jobs])
+    Launching(pool.launch, tmp_path).all(jobs)
     assert {key[0] for key, status in statuses(tmp_path).items() if status == "failed"} == {"gru"}
     assert sum(map(len, pool.launched)) <= 5
 

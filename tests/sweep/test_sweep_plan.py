@@ -8,8 +8,9 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.settings.members import members
+from harness.sweep.jobs import Job
 from harness.sweep.lock import Lock
-from harness.sweep.plan import Job, done, missing, placed, read_plan, set_damaged_aside, write_plan
+from harness.sweep.plan import assign_directories, done, missing, read_plan, set_damaged_aside, write_plan
 from harness.tables.jobs import publish
 from tests.conftest import Config
 from tests.sweep.test_launching import ok
@@ -17,7 +18,7 @@ from tests.sweep.test_launching import ok
 
 def job(config: Config, name: str, *seeds: int, cell: str = "rnn") -> Job:
     runs = members(config(cell=cell, seed=list(seeds)))
-    return Job([], runs, name, len(runs))
+    return Job([], runs, runs, name, len(runs))
 
 
 def finish(directory: Path, each: Job) -> None:
@@ -28,7 +29,7 @@ def test_the_same_jobs_keep_their_directories(config: Config, tmp_path: Path) ->
     jobs = [job(config, "0", 0, 1), job(config, "1", 0, 1, cell="gru")]
     write_plan(tmp_path, jobs, {})
     finish(tmp_path, jobs[0])
-    assert placed(tmp_path, jobs, done(tmp_path)) == jobs
+    assert assign_directories(tmp_path, jobs, done(tmp_path)) == [jobs[0].doing([]), jobs[1]]
     assert str(missing(tmp_path)) == "2 of 4 runs are missing"
     finish(tmp_path, jobs[1])
     assert str(missing(tmp_path)) == ""
@@ -39,7 +40,7 @@ def test_other_jobs_get_directories_of_their_own_without_what_is_done(config: Co
     write_plan(tmp_path, [old], {})
     finish(tmp_path, old)
     new = [job(config, "0", 0, 1, 2, cell="gru"), job(config, "1", 0, 1, 2)]
-    found = placed(tmp_path, new, done(tmp_path))
+    found = assign_directories(tmp_path, new, done(tmp_path))
     assert [(each.name, [run.seed for run in each.runs]) for each in found] == [("2", [0, 1, 2]), ("1", [0, 1, 2])]
     write_plan(tmp_path, found, read_plan(tmp_path) or {})
     assert len(read_plan(tmp_path) or {}) == 6

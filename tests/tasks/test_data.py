@@ -11,12 +11,13 @@ import torch
 from harness.experiment import Classes, Continuation, Experiment, Sample
 from harness.measure.evaluation import evaluate
 from harness.measure.generation import answered_alone
-from harness.run.pack import build, run
+from harness.measure.measurement import measure
+from harness.measure.moment import Moment
+from harness.run.pack import build, run, streams
 from harness.settings.members import members
 from harness.settings.settings import Settings
 from harness.tasks.batch import Batch, answer_phase
 from harness.tasks.outputs import Labels, Values, masked_mean
-from harness.tasks.streams import Streams
 from tests.conftest import Config
 
 TOKENS = np.arange(12).reshape(3, 4)
@@ -128,17 +129,17 @@ def settings(config: Config, experiment: Experiment, **changes: Any) -> list[Set
 
 def test_windows_cut_a_long_sequence_and_say_that_they_continue(config: Config) -> None:
     runs = settings(config, Counting(n_windows=3), seq_len=4, seed=[0, 1])
-    data = Streams(runs, "train")
+    data = streams(runs, "train")
     pieces = [data.next(2, torch.float32) for _ in range(6)]
     assert [piece.continues for piece in pieces] == [False, True, True] * 2
     tape = torch.cat([piece.inputs.argmax(-1) for piece in pieces[:3]], dim=1)
     assert ((tape[:, 1:] - tape[:, :-1]) % 5 == 1).all()
-    assert Streams(runs, "eval").held_out(9, torch.float32).inputs.shape == (2, 12, 3, 5)
+    assert streams(runs, "eval").held_out(9, torch.float32).inputs.shape == (2, 12, 3, 5)
 
 
 def test_members_that_stay_keep_their_place_within_a_long_sequence(config: Config) -> None:
     runs = settings(config, Counting(n_windows=3), seq_len=4, seed=[0, 1])
-    both, one = Streams(runs, "train"), Streams(runs, "train")
+    both, one = streams(runs, "train"), streams(runs, "train")
     both.next(2, torch.float32)
     one.next(2, torch.float32)
     assert torch.equal(one.only([1]).next(2, torch.float32).inputs[0], both.next(2, torch.float32).inputs[1])
@@ -193,11 +194,12 @@ def test_a_shown_sample_says_how_much_of_its_answer_is_right_by_the_tasks_criter
     made = settings(config, Near(), train={"steps": 0})
     network = build(made, torch.float64)
     network.flat.zero_()  # always answers 0
-    data = Streams(made, "eval").held_out(64, torch.float64)
+    data = streams(made, "eval").held_out(64, torch.float64)
     with torch.no_grad():
-        found = evaluate(network, made, data)
+        moment = Moment(network, streams(made, "probe").next(4, torch.float64), made[0].experiment, 0)
+        found = measure(network, data, moment, seeds=[0], clipped=torch.zeros(1))
     right = (data.targets[0] <= 0.25).double().mean(1)
-    assert found.shown_accuracy[0].tolist() == right[:4].tolist()
+    assert found.sample_accuracy[0].tolist() == right[:4].tolist()
     assert found.accuracy.item() == pytest.approx(right.mean().item())
     samples = run(settings(config, Counting(writes=True), train={"steps": 0}))["samples"]
     assert samples.accuracy.isna().all()  # what goes on by itself is neither right nor wrong
@@ -208,7 +210,7 @@ def test_answers_that_are_fed_back_equal_a_run_from_the_start_on_them(config: Co
         config(experiment={"name": "reverse_name", "feed_back": True}, seed=[0, 1], seq_len=8, dtype="float64")
     )
     network = build(made, torch.float64)
-    data = Streams(made, "eval").held_out(3, torch.float64)
+    data = streams(made, "eval").held_out(3, torch.float64)
     with torch.no_grad():
         found = answered_alone(network, data, feedback=0)
         inputs = data.inputs.clone()
@@ -219,5 +221,7 @@ def test_answers_that_are_fed_back_equal_a_run_from_the_start_on_them(config: Co
         torch.testing.assert_close(found, again)
         taught = network.outputs(data.inputs, data.scored)
         assert not torch.allclose(found, taught)
-        loss = evaluate(network, made, data).loss
-        torch.testing.assert_close(loss, data.loss(taught).mean(1))
+        losses, right, outputs = evaluate(network, made[0].experiment, data)
+        torch.testing.assert_close(losses, data.loss(taught))
+        assert torch.equal(right, data.right(found))
+        torch.testing.assert_close(outputs, found)

@@ -22,14 +22,15 @@ from harness.engine.scan.stepwise import StepwiseScanner
 __all__ = ["Buffers", "Outside", "Scanner", "StepGradients", "Trace", "norm", "scanner"]
 
 
-def scanner(cell: Cell, dtype: torch.dtype, device: torch.device, compile: bool) -> Scanner:
+def scanner(cell: Cell, input_size: int, dtype: torch.dtype, device: torch.device, compile: bool) -> Scanner:
     """The way to run a cell.
 
     Args:
+        input_size: F of the lowest layer, the one that tokens may enter.
         compile: use a compiled kernel where one can be made, or CUDA graphs on a GPU.
     """
     if not isinstance(cell, PointwiseCell):
-        return GeneralScanner(cell)
+        return GeneralScanner(cell, input_size)
     if compile and device.type == "cuda":
         return GraphedScanner(StepwiseScanner(cell))
     found = kernel(cell, dtype, device) if compile else None

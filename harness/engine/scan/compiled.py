@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import PointwiseCell, State, Weights
-from harness.engine.scan.interface import Buffers, Outside, StepGradients, states_buffers
+from harness.engine.scan.interface import Buffers, Outside, StepGradients, is_tokens, states_buffers
 from harness.engine.scan.symbolic import Untraceable, c_statements, formulas
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def call_type(parts: int) -> type[ctypes.Structure]:
     fields = [
         *((name, ctypes.c_long) for name in ("K", "T", "B", "H", "F", "threads", "stride", "grad_stride", "x_stride")),
         ("outside_strides", ctypes.c_long * 3), ("keep_stride", ctypes.c_long),
-        *((name, pointers) for name in ("w_in", "w_rec", "bias", "x", "act")),
+        *((name, pointers) for name in ("w_in", "w_rec", "bias", "x", "tokens", "act")),
         ("state", many), ("carry", many), ("total", many), ("norm", many),
         *((name, pointers) for name in ("outside", "outside_at", "grad_in", "grad_rec", "grad_bias", "grad_x")),
         ("partial", pointers), ("work", pointers), ("work_size", ctypes.c_long),
@@ -69,8 +69,8 @@ class Kernel:
 
     def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> CompiledTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
-        members, steps, batch, features = inputs.shape
-        if inputs[0].stride() != (batch * features, features, 1):
+        members, steps, batch = inputs.shape[:3]
+        if not inputs[0].is_contiguous():
             inputs = inputs.contiguous()
         hidden_size = start["h"].shape[-1]
         trace = CompiledTrace(
@@ -123,7 +123,7 @@ class CompiledTrace:
     """What a compiled forward scan leaves for the backward scan.
 
     Attributes:
-        inputs: x, shape (K, T, B, F).
+        inputs: x, (K, T, B, F), or tokens (K, T, B).
         act: the products of every gate, as many numbers as (K, T, B, G · H), in the order of the kernel.
         states: for each part (K, T + 1, B, H): s_0, s_1, …, s_T.
     """
@@ -149,7 +149,8 @@ class CompiledTrace:
         at = (ctypes.c_long * steps)(*[-1] * steps)
         for place, step in enumerate(outside.steps):
             at[step - 1] = place
-        grad_x = torch.empty_like(self.inputs, memory_format=torch.contiguous_format) if need_input_grad else None
+        size = (*self.inputs.shape[:3], weights["input"].shape[1])
+        grad_x = self.act.new_empty(size) if need_input_grad else None
         norms, totals = ({}, {}) if keep is None else (keep.norms, keep.totals)
         call = self.call(weights)
         call.outside, call.outside_at = _pointer(values), ctypes.cast(at, ctypes.c_void_p)
@@ -162,28 +163,32 @@ class CompiledTrace:
         call.grad_stride = grad["input"].stride(0)
         call.grad_in, call.grad_rec = _pointer(grad["input"]), _pointer(grad.get("recurrent"))
         call.grad_bias, call.grad_x = _pointer(grad.get("bias")), _pointer(grad_x)
-        call.partial = _pointer(self._partial_gradients())
+        call.partial = _pointer(self._partial_gradients(call.F))
         self.kernel.library.backward(ctypes.byref(call))
         return grad_x
 
     def call(self, weights: Weights) -> ctypes.Structure:
         """The arguments that both directions share."""
-        members, steps, batch, features = self.inputs.shape
+        members, steps, batch = self.inputs.shape[:3]
         hidden_size, threads = self.states["h"].shape[-1], torch.get_num_threads()
         call = call_type(len(self.states))()
-        call.K, call.T, call.B, call.H, call.F = members, steps, batch, hidden_size, features
+        call.K, call.T, call.B, call.H, call.F = members, steps, batch, hidden_size, weights["input"].shape[1]
         call.threads, call.stride, call.x_stride = threads, weights["input"].stride(0), self.inputs.stride(0)
         call.w_in, call.w_rec = _pointer(weights["input"]), _pointer(weights.get("recurrent"))
-        call.bias, call.x, call.act = _pointer(weights.get("bias")), _pointer(self.inputs), _pointer(self.act)
+        call.bias, call.act = _pointer(weights.get("bias")), _pointer(self.act)
+        if is_tokens(self.inputs):
+            call.tokens = _pointer(self.inputs)
+        else:
+            call.x = _pointer(self.inputs)
         for place, values in enumerate(self.states.values()):
             call.state[place] = values.data_ptr()
-        call.work_size = self._work_size()
+        call.work_size = self._work_size(call.F)
         call.work = _pointer(self.buffers("work", (threads, call.work_size)))
         return call
 
-    def _work_size(self) -> int:
+    def _work_size(self, features: int) -> int:
         """Room that a thread needs: its weights in panels; deltas of a few steps, a total of every part."""
-        features, hidden_size = self.inputs.shape[-1], self.states["h"].shape[-1]
+        hidden_size = self.states["h"].shape[-1]
         cell, panel = self.kernel.cell, self.kernel.panel
         blocks = cell.recurrent_blocks()
         wide_in, wide_rec = cell.input_blocks().stop * hidden_size, (blocks.stop - blocks.start) * hidden_size
@@ -192,9 +197,9 @@ class CompiledTrace:
         deltas = BLOCK * CHUNK * len(cell.gates) * hidden_size + panel
         return max(forward, backward + deltas + len(self.states) * hidden_size)
 
-    def _partial_gradients(self) -> Tensor:
+    def _partial_gradients(self, features: int) -> Tensor:
         """Room for the weights' gradients of every item."""
-        members, _, batch, features = self.inputs.shape
+        members, _, batch = self.inputs.shape[:3]
         hidden_size = self.states["h"].shape[-1]
         cell, blocks = self.kernel.cell, self.kernel.cell.recurrent_blocks()
         columns = features * cell.input_blocks().stop + hidden_size * (blocks.stop - blocks.start) + len(cell.gates)

@@ -8,20 +8,36 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Cell, State, Weights
-from harness.engine.scan.interface import Buffers, Outside, StepGradients, TorchAffine, norm, states_buffers
+from harness.engine.scan.interface import (
+    Buffers,
+    Outside,
+    StepGradients,
+    TorchAffine,
+    is_tokens,
+    norm,
+    one_hot,
+    states_buffers,
+)
 
 
 @dataclass(frozen=True)
 class GeneralScanner(TorchAffine):
-    """Runs a cell by its plain step, leaving a graph of all steps."""
+    """Runs a cell by its plain step, leaving a graph of all steps.
+
+    Attributes:
+        input_size: F, the number of different tokens.
+    """
 
     cell: Cell
+    input_size: int
 
     def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> GeneralTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
         states = states_buffers(self.cell, inputs, start, buffers)
         leaves = {name: value.detach().requires_grad_() for name, value in weights.items()}
-        x = inputs.detach().requires_grad_()
+        # What a plain step does with its inputs is the cell's own affair: it is given vectors.
+        x = one_hot(inputs, self.input_size, start["h"].dtype) if is_tokens(inputs) else inputs.detach()
+        x.requires_grad_()
         steps = [{part: value.detach().requires_grad_() for part, value in start.items()}]
         with torch.enable_grad():
             for t in range(1, inputs.shape[1] + 1):
@@ -38,7 +54,7 @@ class GeneralTrace:
 
     Attributes:
         leaves: the weights as the graph knows them.
-        inputs: x, (K, T, B, F), as the graph knows it.
+        inputs: x as vectors, (K, T, B, F), as the graph knows it.
         steps: s_0, s_1, …, s_T as the graph knows them.
         states: the same values, for each part (K, T + 1, B, H).
     """

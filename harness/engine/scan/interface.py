@@ -2,6 +2,9 @@
 
 Shapes: K members, T steps, B samples, F input features, H = hidden_size. Members come first and never mix. Buffers
 are laid out (K, T, B, ·), so that one time step is a strided view and products over all time need no copies.
+
+Inputs are real vectors (K, T, B, F), or tokens: whole numbers 0 … F - 1 (int64), (K, T, B). A token stands for the
+vector with a 1 at its place and 0 elsewhere; its product with W_x is a row of W_x, which is taken without multiplying.
 """
 
 from __future__ import annotations
@@ -76,6 +79,31 @@ class StepGradients:
         )
 
 
+def is_tokens(inputs: Tensor) -> bool:
+    """Whether inputs are tokens (K, T, B) and not vectors (K, T, B, F)."""
+    return not inputs.is_floating_point()
+
+
+def check_tokens(tokens: Tensor, input_size: int) -> None:
+    """Refuse tokens that name no row of W_x. A GPU is not asked: it would have to be waited for.
+
+    Raises:
+        ValueError: tokens that are none of 0 … input_size - 1, or not int64.
+    """
+    if tokens.dtype != torch.int64:
+        raise ValueError(f"tokens of {tokens.dtype}; valid: torch.int64")
+    if tokens.device.type == "cpu" and tokens.numel():
+        low, high = (value.item() for value in tokens.aminmax())
+        if low < 0 or high >= input_size:
+            raise ValueError(f"tokens from {low} to {high}; valid: 0 to {input_size - 1}")
+
+
+def one_hot(tokens: Tensor, input_size: int, dtype: torch.dtype) -> Tensor:
+    """The vectors (…, input_size) that tokens stand for."""
+    vectors = torch.zeros(*tokens.shape, input_size, dtype=dtype, device=tokens.device)
+    return vectors.scatter_(-1, tokens[..., None], 1.0)
+
+
 class Trace(Protocol):
     """What a forward scan leaves; used up by its backward scan."""
 
@@ -100,7 +128,7 @@ class Trace(Protocol):
             keep: where to write the per-step gradients, if anywhere.
 
         Returns:
-            dL/dx, shape (K, T, B, F), if asked for.
+            dL/dx, shape (K, T, B, F), if asked for; of tokens by the vectors that they stand for.
         """
 
 
@@ -111,7 +139,7 @@ class Scanner(Protocol):
         """Run one layer.
 
         Args:
-            inputs: x, (K, T, B, F).
+            inputs: x, (K, T, B, F), or tokens (K, T, B).
             start: the parts of s_0, each (K, B, H).
             buffers: what the trace lives in: it is valid until the next call with them.
         """
@@ -130,7 +158,7 @@ class TorchAffine:
 
 def states_buffers(cell: Cell, inputs: Tensor, start: State, buffers: Buffers) -> State:
     """Room for s_0 … s_T of every part, (K, T + 1, B, H), with s_0 in place."""
-    members, steps, batch, _ = inputs.shape
+    members, steps, batch = inputs.shape[:3]
     states = {}
     for part in cell.parts:
         states[part] = buffers(f"state {part}", (members, steps + 1, batch, start[part].shape[-1]))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import HandDerivative, PointwiseCell, State, Weights
-from harness.engine.scan.interface import Buffers, Outside, StepGradients, TorchAffine, norm, states_buffers
+from harness.engine.scan.interface import Buffers, Outside, StepGradients, TorchAffine, is_tokens, norm, states_buffers
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class StepwiseScanner(TorchAffine):
     def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> StepwiseTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
         cell = self.cell
-        members, steps, batch, features = inputs.shape
+        members, steps, batch = inputs.shape[:3]
         hidden_size = start["h"].shape[-1]
         act = buffers("act", (members, steps, batch, len(cell.gates) * hidden_size))
         # Gates that the input product does not reach start at their bias alone.
@@ -28,10 +28,11 @@ class StepwiseScanner(TorchAffine):
             act.copy_(weights["bias"][:, None, None].expand_as(act))
         else:
             act.zero_()
-        flat = act.view(members, steps * batch, -1)
-        flat[..., columns(cell.input_blocks(), hidden_size)].baddbmm_(
-            inputs.reshape(members, steps * batch, features), weights["input"]
-        )
+        reached = act.view(members, steps * batch, -1)[..., columns(cell.input_blocks(), hidden_size)]
+        if is_tokens(inputs):
+            reached += weights["input"].flatten(0, 1)[rows_of(inputs, weights["input"])]
+        else:
+            reached.baddbmm_(inputs.reshape(members, steps * batch, -1), weights["input"])
         trace = StepwiseTrace(cell, inputs, act, states_buffers(cell, inputs, start, buffers))
         recurrent = columns(cell.recurrent_blocks(), hidden_size)
         derivative = derivative_of(cell)
@@ -48,7 +49,7 @@ class StepwiseTrace:
     """What a forward scan leaves for the backward scan.
 
     Attributes:
-        inputs: x, shape (K, T, B, F).
+        inputs: x, (K, T, B, F), or tokens (K, T, B).
         act: (K, T, B, G · H): pre-activations, or what `HandDerivative.forward_` made of them.
         states: for each part (K, T + 1, B, H): s_0, s_1, …, s_T.
     """
@@ -94,7 +95,14 @@ class StepwiseTrace:
         hidden_size = self.states["h"].shape[-1]
         delta = self.act.view(members, steps * batch, width)
         delta_in = delta[..., columns(self.cell.input_blocks(), hidden_size)]
-        grad["input"].baddbmm_(self.inputs.reshape(members, steps * batch, -1).mT, delta_in)
+        if is_tokens(self.inputs):
+            # What an embedding's backward pass does: unlike adding by index, the same on a GPU every time.
+            rows = rows_of(self.inputs, grad["input"])
+            count = members * grad["input"].shape[1]
+            found = torch.ops.aten.embedding_dense_backward(delta_in, rows, count, -1, False)
+            grad["input"] += found.view(members, -1, found.shape[-1])
+        else:
+            grad["input"].baddbmm_(self.inputs.reshape(members, steps * batch, -1).mT, delta_in)
         if "recurrent" in grad:
             h = self.states["h"][:, :steps].reshape(members, steps * batch, hidden_size)
             delta_rec = delta[..., columns(self.cell.recurrent_blocks(), hidden_size)]
@@ -109,6 +117,13 @@ class StepwiseTrace:
 def columns(blocks: slice, hidden_size: int) -> slice:
     """The columns of a (…, G · H) tensor that belong to some blocks."""
     return slice(blocks.start * hidden_size, blocks.stop * hidden_size)
+
+
+def rows_of(tokens: Tensor, weight: Tensor) -> Tensor:
+    """The rows (K, T · B) of all members' weights (K · F, ·) that tokens (K, T, B) take."""
+    members, features, _ = weight.shape
+    first = features * torch.arange(members, device=tokens.device)
+    return tokens.flatten(1) + first[:, None]
 
 
 def _keep(keep: StepGradients, t: int, totals: State) -> None:

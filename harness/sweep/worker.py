@@ -1,4 +1,4 @@
-"""A job: one pack of runs as a launcher starts it, in this process or on another machine."""
+"""The work of one job, in this process or on another machine: its runs trained, its tables in their place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from harness.base.errors import reason
@@ -17,7 +16,7 @@ from harness.run.checkpoint import Checkpoint
 from harness.run.pack import run
 from harness.run.rows import failed
 from harness.run.stopping import Stopping
-from harness.settings.conduct import conduct, plain
+from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.settings.settings import Settings
 from harness.sweep.progress import JobProgress
@@ -26,11 +25,14 @@ from harness.tables.jobs import Frames, joined, publish
 log = logging.getLogger(__name__)
 
 
-def run_job(config: DictConfig) -> float:
+def run_job(directory: Path, config: DictConfig) -> float:
     """Run the members of a job's configuration and put their tables into the job's directory.
 
     A pack that raises or takes too long is halved, and its halves run, until the culprits stand alone: they are
     recorded as failed, with the reason; the tracebacks stand in the job's log.
+
+    Args:
+        directory: the job's.
 
     Returns:
         The mean of `sweep.objective` over the runs, for sweepers that search; NaN where one has failed.
@@ -41,8 +43,7 @@ def run_job(config: DictConfig) -> float:
     """
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no error of the runs
     use_granted_cores()
-    directory, how = Path(HydraConfig.get().runtime.output_dir), conduct(config)
-    everyone = members(plain(config))
+    how, everyone = conduct(config), members(run_settings(config))
     todo = [each for each in everyone if how.sweep.only is None or each.run_id in how.sweep.only]
     progress = JobProgress(directory, len(todo), todo[0].train.steps)
 
@@ -58,13 +59,13 @@ def run_job(config: DictConfig) -> float:
 
             return run(runs, tick, checkpoint)
 
-    tables = joined(isolated(todo, attempt, progress.settled))
+    tables = joined(isolated(todo, attempt, progress.runs_over))
     try:
         publish(directory / "tables", tables, everyone)
     except OSError as error:
         log.exception("tables of job %s cannot be written", directory.name)
         tables = failed(todo, reason(error))
-        progress.settled([], tables)
+        progress.runs_over([], tables)
         publish(directory / "tables", tables, everyone)
     for path in directory.glob("checkpoint-*.pt"):
         path.unlink(missing_ok=True)
@@ -81,13 +82,13 @@ def use_granted_cores() -> None:
 def isolated(
     runs: Sequence[Settings],
     attempt: Callable[[Sequence[Settings]], Frames],
-    settled: Callable[[Sequence[Settings], Frames], None] = lambda runs, frames: None,
+    over: Callable[[Sequence[Settings], Frames], None] = lambda runs, frames: None,
 ) -> list[Frames]:
-    """The tables of runs that train together as far as they can: whoever makes a pack fail ends up alone.
+    """The tables of runs that train together as far as they can: a run that makes a pack fail ends up alone.
 
     Args:
         attempt: runs a pack.
-        settled: told of runs that are over, and of their tables.
+        over: called with runs that are over, one way or the other, and their tables.
     """
     try:
         frames = attempt(runs)
@@ -95,21 +96,8 @@ def isolated(
         log.exception("%d runs failed together: %s", len(runs), ", ".join(each.run_id for each in runs))
         if len(runs) > 1:
             half = len(runs) // 2
-            return isolated(runs[:half], attempt, settled) + isolated(runs[half:], attempt, settled)
+            return isolated(runs[:half], attempt, over) + isolated(runs[half:], attempt, over)
         first = runs[0]
         frames = failed(runs, reason(error, first.experiment, first.cell, *first.probes.values()))
-    settled(runs, frames)
+    over(runs, frames)
     return [frames]
-
-
-def describe(runs: Sequence[Settings]) -> str:
-    """What a job is, in a few words."""
-    first = runs[0]
-    return f"{first.experiment.name} {first.cell.name} seq_len={first.seq_len}"
-
-
-def work(runs: Sequence[Settings]) -> float:
-    """A job's share of the work, in arbitrary units: what the time left is reckoned by."""
-    first = runs[0]
-    width = first.cell.width(first.hidden_size)
-    return float(len(runs) * (first.train.steps + 1) * first.seq_len * first.num_layers * width)

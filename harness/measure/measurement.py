@@ -1,0 +1,79 @@
+"""All that is measured at ``probe.every`` training steps, but for what probes (plugins) add."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.engine.network import Network
+from harness.measure.evaluation import evaluate, in_words
+from harness.measure.gradients import Profile, gradient_profiles
+from harness.measure.moment import Moment
+from harness.tasks.data import Data
+from harness.tasks.experiment import Sample
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured of K members at one moment of their training.
+
+    Attributes:
+        step: training steps done.
+        loss: mean loss on held-out samples, (K,); where answers are fed back, that of the right ones, as in training.
+        accuracy: share of judged outputs that are right, (K,); where answers are fed back, the network's own.
+        samples: for each member its first held-out samples in words.
+        sample_accuracy: share of their judged outputs that are right, (K, n); NaN where none is right or wrong, as of
+            a text that is gone on with.
+        profiles: the gradient at every step of the probe batch: layer by layer, the inputs last.
+        cue: the steps (1-based) of the probe batch that hold the information to be remembered, (K, B, C).
+        grad_norm_weights: norm of the mean loss's gradient with respect to all weights, (K,).
+        clipped: share of the training steps since the last measurement whose gradient was clipped, (K,).
+        spectral_radius: the largest |eigenvalue| of each member's recurrent blocks.
+    """
+
+    step: int
+    loss: Tensor
+    accuracy: Tensor
+    samples: list[list[Sample | None]]
+    sample_accuracy: Tensor
+    profiles: list[Profile]
+    cue: NDArray[np.int64]
+    grad_norm_weights: Tensor
+    clipped: Tensor
+    spectral_radius: list[float]
+
+
+def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[int], clipped: Tensor) -> Measurement:
+    """Evaluate networks on held-out samples, and probe their gradients.
+
+    Args:
+        network: in the precision of the training.
+        moment: the same networks, and the probe batch, in the precision of the probes.
+        seeds: of the members.
+        clipped: see `Measurement`.
+    """
+    experiment = moment.experiment
+    losses, right, outputs = evaluate(network, experiment, held_out)
+    right, judged = right.double(), held_out.judged.sum(dim=2)
+    # Without judged outputs 0 / 0 is what should be said: NaN.
+    sample_accuracy = (right / judged)[:, : outputs.shape[1]]
+    if experiment.continuation is not None:
+        sample_accuracy = sample_accuracy.fill_(torch.nan)
+    profiles, grad_norm_weights = gradient_profiles(moment.network, moment.data)
+    return Measurement(
+        step=moment.step,
+        loss=losses.double().mean(1),
+        accuracy=right.sum(1) / judged.sum(1),
+        samples=in_words(network, experiment, seeds, held_out, outputs),
+        sample_accuracy=sample_accuracy,
+        profiles=profiles,
+        cue=moment.data.cue,
+        grad_norm_weights=grad_norm_weights,
+        clipped=clipped,
+        spectral_radius=network.spectral_radius(),
+    )
