@@ -7,11 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from harness.base.seeds import stream
 from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from tests.conftest import Config
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw
 
 Translate = registry().get("experiment", "translate")
 module = sys.modules[Translate.__module__]
@@ -38,7 +36,7 @@ def translated(clause: list[str]) -> str:
 @pytest.mark.parametrize("seq_len", [17, 20, 35])
 def test_the_answer_is_the_translation(feed_back: bool, seq_len: int) -> None:
     task = Translate(feed_back=feed_back)
-    batch = task.sample(stream(0, "test"), 60, seq_len)
+    batch = draw(task, 60, seq_len)
     for index in range(60):
         row = batch.inputs[index].tolist()
         asked = row.index(module.MARKER)
@@ -55,7 +53,7 @@ def test_the_answer_is_the_translation(feed_back: bool, seq_len: int) -> None:
 
 
 def test_verbs_come_last_with_ba_and_its_measure_word_does_not_confuse_them() -> None:
-    batch = Translate().sample(stream(1, "test"), 300, 17)
+    batch = draw(Translate(), 300, 17)
     found = set()
     for row in batch.inputs:
         words = [module.CHINESE[token] for token in row[:9] if token < len(module.CHINESE)]
@@ -68,8 +66,8 @@ def test_verbs_come_last_with_ba_and_its_measure_word_does_not_confuse_them() ->
 @pytest.mark.parametrize("clauses", [1, 2])
 def test_chance_is_that_of_always_saying_the_same(clauses: int) -> None:
     seq_len = 18 * clauses - 1
-    batch = Translate().sample(stream(2, "test"), 20000, seq_len)
-    often = np.stack([np.bincount(column, minlength=len(module.ENGLISH)) for column in batch.targets.T]) / 20000
+    batch = draw(Translate(), 8000, seq_len)
+    often = np.stack([np.bincount(column, minlength=len(module.ENGLISH)) for column in batch.targets.T]) / 8000
     judged = batch.judged[0]
     # Fed back, a network without memory answers every sentence alike: at best with each step's commonest word.
     assert often.max(axis=1)[judged].mean() == pytest.approx(Translate().chance(seq_len), abs=0.01)
@@ -83,12 +81,8 @@ def test_every_word_is_one_token() -> None:
 
 
 @pytest.mark.slow
-def test_an_lstm_translates_what_a_plain_rnn_mixes_up(config: Config) -> None:
-    found = {
-        cell: run(members(config(
-            experiment="translate", cell=cell, seq_len=17, hidden_size=64,
-            train={"steps": 1000, "batch_size": 32, "lr": 0.01}, probe={"every": 1000},
-        )))["runs"].accuracy.item()
-        for cell in ("rnn", "lstm")
-    }  # fmt: skip
-    assert found["lstm"] > 0.95 > found["rnn"]
+def test_an_lstm_translates_what_a_plain_rnn_mixes_up() -> None:
+    runs = trained("translate", ["rnn", "lstm"], seq_len=17, hidden_size=64, train={"steps": 1000})
+    assert_borne_out("translate", runs)
+    rnn, lstm = runs.accuracy
+    assert lstm > 0.95 > rnn

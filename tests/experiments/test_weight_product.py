@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from harness.base.seeds import stream
 from harness.plugins.registry import registry
 from harness.run.pack import run
 from harness.settings.members import members
 from harness.tables.tables import Tables
 from harness.testing import check_figure
 from tests.conftest import Config
+from tests.helpers.tasks import draw, scores
 
 WeightProduct = registry().get("experiment", "weight_product")
 Figure = registry().get("figure", "weight_product")
@@ -26,7 +26,7 @@ def measured(config: Config, **changes: object) -> Tables:
 
 @pytest.mark.parametrize("seq_len", [2, 9])
 def test_the_first_number_is_asked_for_at_the_end(seq_len: int) -> None:
-    batch = WeightProduct().sample(stream(0, "test"), 50, seq_len)
+    batch = draw(WeightProduct(), 50, seq_len)
     for row, target in zip(batch.inputs.tolist(), batch.targets.tolist(), strict=True):
         assert [number for (number,) in row] == target + [0] * (seq_len - 1)
     assert batch.scored.tolist() == [seq_len]
@@ -34,10 +34,9 @@ def test_the_first_number_is_asked_for_at_the_end(seq_len: int) -> None:
 
 def test_answering_the_mean_gives_the_stated_chance_and_loss() -> None:
     task = WeightProduct()
-    targets = torch.from_numpy(task.sample(stream(1, "test"), 200_000, 2).targets)
-    zero = torch.zeros(*targets.shape, 1)
-    assert task.outputs.loss(zero, targets).mean().item() == pytest.approx(task.chance_loss(2), rel=0.01)
-    assert task.outputs.right(zero, targets).double().mean().item() == pytest.approx(task.chance(2), rel=0.05)
+    accuracy, loss = scores(task, 0.0, draw(task, 200_000, 2).targets)
+    assert loss == pytest.approx(task.chance_loss(2), rel=0.01)
+    assert accuracy == pytest.approx(task.chance(2), rel=0.05)
 
 
 @pytest.mark.parametrize(("hidden_size", "init"), [(1, "identity"), (12, "identity"), (12, "orthogonal")])

@@ -11,11 +11,9 @@ import sys
 import numpy as np
 import pytest
 
-from harness.base.seeds import stream
 from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from tests.conftest import Config
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw
 
 WriteText = registry().get("experiment", "write_text")
 module = sys.modules[WriteText.__module__]
@@ -29,7 +27,7 @@ def test_samples_are_cuts_of_the_text_and_the_answer_is_the_next_character(text:
         straight = re.sub(f"[{curled}]", plain, straight)
     whole = "".join(character if character in module.CHARACTERS else "?" for character in straight)
     assert len(whole) > 400_000
-    for batch in (task.sample(stream(0, "test"), 20, 60), task.held_out(stream(0, "test"), 20, 60)):
+    for batch in (draw(task, 20, 60), draw(task, 20, 60, held_out=True)):
         for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
             read = "".join(module.CHARACTERS[token] for token in [*inputs, targets[-1]])
             assert read in whole
@@ -61,13 +59,9 @@ def test_what_was_written_is_shown_on_one_line() -> None:
 
 
 @pytest.mark.slow
-def test_memory_tells_more_than_the_last_character(config: Config) -> None:
-    found = {
-        cell: run(members(config(
-            experiment="write_text", cell=cell, seq_len=40, hidden_size=96,
-            train={"steps": 400, "batch_size": 32, "lr": 0.01}, probe={"every": 400, "batch_size": 8},
-        )))["runs"]
-        for cell in ("feedforward", "gru")
-    }  # fmt: skip
-    assert (found["gru"].accuracy > found["gru"].chance).all()
-    assert (found["feedforward"].accuracy <= found["feedforward"].chance + 0.005).all()
+def test_memory_tells_more_than_the_last_character() -> None:
+    runs = trained("write_text", ["feedforward", "gru"], seq_len=40, hidden_size=96, train={"steps": 400})
+    assert_borne_out("write_text", runs)
+    by_cell = runs.set_index("cell")
+    assert by_cell.accuracy["gru"] > by_cell.chance["gru"]
+    assert by_cell.accuracy["feedforward"] <= by_cell.chance["feedforward"] + 0.005
