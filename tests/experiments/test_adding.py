@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.plugins.registry import registry
+from harness.experiments.adding import Adding
 from harness.tasks.outputs import Values
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw, scores
-
-Adding = registry().get("experiment", "adding")
 
 
 @pytest.mark.parametrize("seq_len", [3, 4, 9, 50])
@@ -45,5 +43,5 @@ def test_a_row_is_shown_with_its_marked_numbers() -> None:
 
 @pytest.mark.slow
 def test_gated_cells_add_where_a_plain_rnn_answers_the_mean() -> None:
-    runs = trained("adding", ["rnn", "gru", "lstm"], seq_len=40, hidden_size=32, seed=[0, 1], train={"steps": 2000})
-    assert_borne_out("adding", runs)
+    runs = trained(Adding, ["rnn", "gru", "lstm"], seq_len=40, hidden_size=32, seed=[0, 1], train={"steps": 2000})
+    assert_borne_out(Adding, runs)

@@ -8,11 +8,9 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.base.options import build
-from harness.plugins.registry import registry
+from harness.experiments.associative_recall import AssociativeRecall
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw, lookup
-
-AssociativeRecall = registry().get("experiment", "associative_recall")
 
 
 @pytest.mark.parametrize(("pairs", "seq_len"), [(1, 3), (3, 11), (3, 12), (8, 64)])
@@ -57,11 +55,11 @@ def test_more_pairs_than_keys_or_values_are_refused(options: dict[str, int], mes
 def test_the_claim_needs_accuracy_to_fall_with_pairs_and_by_more_than_noise() -> None:
     runs = pd.DataFrame({"experiment.pairs": [1, 1, 4], "status": "ok", "chance": 1 / 8})
     for accuracy, holds in (([1, 0.8, 0.5], True), ([0.5, 0.5, 0.9], False), ([0.2, 0.2, 0.15], False)):
-        assert borne_out("associative_recall", runs.assign(accuracy=accuracy)) is holds
-    assert borne_out("associative_recall", runs[:2].assign(accuracy=1.0)) is None
+        assert borne_out(AssociativeRecall, runs.assign(accuracy=accuracy)) is holds
+    assert borne_out(AssociativeRecall, runs[:2].assign(accuracy=1.0)) is None
 
 
 @pytest.mark.slow
 def test_more_pairs_are_recalled_less() -> None:
-    runs = trained("associative_recall", "gru", {"pairs": [1, 4]}, seq_len=20, hidden_size=64, train={"steps": 1000})
-    assert_borne_out("associative_recall", runs)
+    runs = trained(AssociativeRecall, "gru", {"pairs": [1, 4]}, seq_len=20, hidden_size=64, train={"steps": 1000})
+    assert_borne_out(AssociativeRecall, runs)

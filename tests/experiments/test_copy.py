@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.copy import Copy
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw
-
-Copy = registry().get("experiment", "copy")
 
 
 @pytest.mark.parametrize(("length", "seq_len"), [(10, 20), (10, 45), (1, 2), (3, 11)])
@@ -51,7 +49,7 @@ def test_the_symbols_are_the_information() -> None:
 @pytest.mark.slow
 def test_gated_cells_repeat_more_after_a_silence_than_a_plain_rnn() -> None:
     runs = trained(
-        "copy", ["rnn", "gru", "lstm"], {"length": 5}, seq_len=20, hidden_size=64, seed=[0, 1],
+        Copy, ["rnn", "gru", "lstm"], {"length": 5}, seq_len=20, hidden_size=64, seed=[0, 1],
         train={"steps": 1500},
     )  # fmt: skip
-    assert_borne_out("copy", runs)
+    assert_borne_out(Copy, runs)

@@ -12,14 +12,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from harness.base.errors import UserError
-from harness.plugins.registry import registry
+from harness.experiments import digits_rows
+from harness.experiments.digits_rows import DigitsRows
 from harness.settings.members import members
 from tests.conftest import Config
 from tests.helpers.claims import trained
 from tests.helpers.tasks import draw
 
-DigitsRows = registry().get("experiment", "digits_rows")
-MODULE = sys.modules[DigitsRows.__module__]
 DIGITS = load_digits()
 TRAINED, HELD_OUT = 1198, 599
 
@@ -79,7 +78,7 @@ def test_other_lengths_are_refused() -> None:
 
 def test_without_scikit_learn_the_error_names_the_extra(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    MODULE.images.cache_clear()
+    digits_rows.images.cache_clear()
     with pytest.raises(UserError, match=r"scikit-learn.*\[digits\]") as caught:
         members(config(experiment="digits_rows", seq_len=8))
     assert "\n" not in str(caught.value)
@@ -98,7 +97,7 @@ def test_an_image_is_shown_in_shades() -> None:
 @pytest.mark.slow
 def test_a_plain_rnn_reads_rows_as_well_as_an_lstm() -> None:
     runs = trained(
-        "digits_rows", ["rnn", "lstm"], seq_len=8, hidden_size=64, seed=[0, 1], train={"steps": 300, "batch_size": 64}
+        DigitsRows, ["rnn", "lstm"], seq_len=8, hidden_size=64, seed=[0, 1], train={"steps": 300, "batch_size": 64}
     )
     found = runs.groupby("cell").accuracy.mean()
     assert found["rnn"] > 0.85

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.dyck import Dyck
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw, lookup
-
-Dyck = registry().get("experiment", "dyck")
 
 
 @pytest.mark.parametrize(("kinds", "depth", "seq_len"), [(2, 2, 3), (2, 4, 50), (12, 3, 31), (3, 8, 200)])
@@ -63,6 +61,6 @@ def test_a_row_is_shown_as_brackets() -> None:
 
 @pytest.mark.slow
 def test_a_plain_recurrent_network_follows_brackets_and_one_without_memory_guesses() -> None:
-    runs = trained("dyck", ["rnn", "feedforward"], {"depth": 3}, seq_len=60, hidden_size=32, train={"steps": 600})
-    assert_borne_out("dyck", runs)
+    runs = trained(Dyck, ["rnn", "feedforward"], {"depth": 3}, seq_len=60, hidden_size=32, train={"steps": 600})
+    assert_borne_out(Dyck, runs)
     assert runs.accuracy[1] == pytest.approx(Dyck().chance(60), abs=0.03)

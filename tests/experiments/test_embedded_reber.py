@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.embedded_reber import EmbeddedReber
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw
-
-EmbeddedReber = registry().get("experiment", "embedded_reber")
 
 ARROWS = {
     ("start", "B"): "a", ("a", "T"): "b", ("a", "P"): "c", ("b", "S"): "b", ("b", "X"): "d", ("c", "T"): "c",
@@ -92,14 +90,14 @@ def test_the_claim_is_about_most_gated_runs_and_all_plain_ones() -> None:
         seq_len=20, status="ok", accuracy=0.5, chance=0.5, weight_scale=1.0
     )
     for solved, holds in (([0, 1, 0, 1], True), ([0, 1, 0, 0], False), ([1, 1, 1, 1], False)):
-        assert borne_out("embedded_reber", runs.assign(solved=np.array(solved) > 0)) is holds
-    assert borne_out("embedded_reber", runs[1:].assign(solved=True)) is None
+        assert borne_out(EmbeddedReber, runs.assign(solved=np.array(solved) > 0)) is holds
+    assert borne_out(EmbeddedReber, runs[1:].assign(solved=True)) is None
 
 
 @pytest.mark.slow
 def test_gated_cells_remember_the_second_symbol_where_a_plain_network_forgets_it() -> None:
     runs = trained(
-        "embedded_reber", ["rnn", "gru"], seq_len=20, hidden_size=32, seed=[0, 1, 2], probe={"every": 100},
+        EmbeddedReber, ["rnn", "gru"], seq_len=20, hidden_size=32, seed=[0, 1, 2], probe={"every": 100},
         train={"steps": 1500, "stop_solved": True},
     )  # fmt: skip
-    assert_borne_out("embedded_reber", runs)
+    assert_borne_out(EmbeddedReber, runs)

@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.induction import Induction
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw, lookup
-
-Induction = registry().get("experiment", "induction")
 
 
 @pytest.mark.parametrize("any_token", [True, False])
@@ -51,11 +49,11 @@ def test_the_claim_needs_both_forms_of_gated_cells() -> None:
     )
     runs = runs.assign(seq_len=30, status="ok", accuracy=0.5, chance=1 / 19)
     for solved, holds in (([1, 0, 1], True), ([1, 1, 0], False), ([0, 0, 0], False)):
-        assert borne_out("induction", runs.assign(solved=np.array(solved) > 0)) is holds
-    assert borne_out("induction", runs[[True, False, True]].assign(solved=True)) is None
+        assert borne_out(Induction, runs.assign(solved=np.array(solved) > 0)) is holds
+    assert borne_out(Induction, runs[[True, False, True]].assign(solved=True)) is None
 
 
 @pytest.mark.slow
 def test_one_known_token_is_learned_and_any_is_not() -> None:
-    runs = trained("induction", "gru", {"any_token": [False, True]}, seq_len=10, hidden_size=64, train={"steps": 1000})
-    assert_borne_out("induction", runs)
+    runs = trained(Induction, "gru", {"any_token": [False, True]}, seq_len=10, hidden_size=64, train={"steps": 1000})
+    assert_borne_out(Induction, runs)

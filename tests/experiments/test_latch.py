@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.latch import Latch
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw
-
-Latch = registry().get("experiment", "latch")
 
 
 def test_without_noise_the_first_inputs_are_the_class_and_the_others_nothing() -> None:
@@ -36,15 +34,15 @@ def test_the_rest_is_noise_of_the_stated_size_that_does_not_know_the_class() -> 
 @pytest.mark.slow
 def test_most_runs_hold_the_bit_from_full_scale_and_lose_it_from_half_scale() -> None:
     runs = trained(
-        "latch", "rnn", seq_len=60, hidden_size=32, weight_scale=[0.5, 1.0], seed=[0, 1, 2, 3],
+        Latch, "rnn", seq_len=60, hidden_size=32, weight_scale=[0.5, 1.0], seed=[0, 1, 2, 3],
         train={"steps": 600, "lr": 0.003},
     )  # fmt: skip
-    assert_borne_out("latch", runs)
+    assert_borne_out(Latch, runs)
 
 
 def test_the_claim_needs_both_scales() -> None:
     runs = pd.DataFrame({"weight_scale": [0.5, 1.0], "accuracy": [0.5, 1.0], "solved": [False, True]})
     runs = runs.assign(cell="rnn", seq_len=60, status="ok", chance=0.5)
-    assert borne_out("latch", runs) is True
-    assert borne_out("latch", runs.assign(solved=True)) is False
-    assert borne_out("latch", runs[1:]) is None
+    assert borne_out(Latch, runs) is True
+    assert borne_out(Latch, runs.assign(solved=True)) is False
+    assert borne_out(Latch, runs[1:]) is None

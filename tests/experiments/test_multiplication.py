@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.multiplication import Multiplication
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw, scores
-
-Multiplication = registry().get("experiment", "multiplication")
 
 
 @pytest.mark.parametrize("seq_len", [3, 4, 9, 50])
@@ -44,6 +42,6 @@ def test_a_row_is_shown_with_its_marked_numbers() -> None:
 
 @pytest.mark.slow
 def test_a_gru_multiplies_where_a_plain_rnn_does_not() -> None:
-    runs = trained("multiplication", ["rnn", "gru"], seq_len=40, hidden_size=32, train={"steps": 1500})
-    assert_borne_out("multiplication", runs)
+    runs = trained(Multiplication, ["rnn", "gru"], seq_len=40, hidden_size=32, train={"steps": 1500})
+    assert_borne_out(Multiplication, runs)
     assert (runs.accuracy < runs.chance)[runs.cell == "rnn"].all()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.no_memory import NoMemory
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw, lookup
-
-NoMemory = registry().get("experiment", "no_memory")
 
 
 @pytest.mark.parametrize("back", [0, 1, 3])
@@ -37,14 +35,14 @@ def test_the_claim_is_about_both_networks_on_both_data(blind: float, holds: bool
     runs = pd.DataFrame({"cell": ["feedforward", "rnn"] * 2, "experiment.back": [0, 0, 1, 1]})
     runs = runs.assign(accuracy=[1, 1, blind, 1], chance=[1, 1, 0.25, 0.25], status="ok")
     runs["solved"] = runs.accuracy > 0.95
-    assert borne_out("no_memory", runs) is holds
-    assert borne_out("no_memory", runs[:3]) is None
+    assert borne_out(NoMemory, runs) is holds
+    assert borne_out(NoMemory, runs[:3]) is None
 
 
 @pytest.mark.slow
 def test_the_ordinary_network_guesses_where_the_rnn_knows() -> None:
     runs = trained(
-        "no_memory", ["feedforward", "rnn"], {"back": [0, 1]}, seq_len=10, hidden_size=64, seed=[0, 1],
+        NoMemory, ["feedforward", "rnn"], {"back": [0, 1]}, seq_len=10, hidden_size=64, seed=[0, 1],
         train={"steps": 1000, "lr": 0.003},
     )  # fmt: skip
-    assert_borne_out("no_memory", runs)
+    assert_borne_out(NoMemory, runs)

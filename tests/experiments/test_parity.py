@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.plugins.registry import registry
-from harness.tables.tables import Tables
+from harness.experiment import Tables
+from harness.experiments.parity import Parity
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw, lookup
-
-Parity = registry().get("experiment", "parity")
 
 
 @pytest.mark.parametrize("seq_len", [2, 7, 40])
@@ -42,10 +40,10 @@ def test_no_memoryless_predictor_beats_chance_and_the_best_one_has_the_stated_lo
 @pytest.mark.slow
 def test_what_is_asked_at_every_step_is_learned_and_what_is_asked_at_the_end_is_not() -> None:
     runs = trained(
-        "parity", "rnn", {"running": [True, False]}, seq_len=20, hidden_size=32, seed=[0, 1],
+        Parity, "rnn", {"running": [True, False]}, seq_len=20, hidden_size=32, seed=[0, 1],
         train={"steps": 800},
     )  # fmt: skip
-    assert_borne_out("parity", runs)
+    assert_borne_out(Parity, runs)
 
 
 @pytest.mark.parametrize(("running", "final", "holds"), [(1.0, 0.5, True), (0.8, 0.5, False), (1.0, 1.0, False)])
@@ -56,4 +54,4 @@ def test_the_claim_needs_both_forms(running: float, final: float, holds: bool) -
     assert verdict is not None
     assert verdict.holds == holds
     assert "asked at every step (1 run)" in verdict.numbers
-    assert borne_out("parity", runs[:1]) is None
+    assert borne_out(Parity, runs[:1]) is None

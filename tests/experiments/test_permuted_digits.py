@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from harness.plugins.registry import registry
+from harness.experiments.digits_rows import DigitsRows
+from harness.experiments.permuted_digits import PermutedDigits
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.sweeps import ROOT
 from tests.helpers.tasks import draw
 
-PermutedDigits = registry().get("experiment", "permuted_digits")
 DIGITS = load_digits()
 
 
@@ -37,7 +37,7 @@ def test_one_order_holds_for_all_images_and_loses_no_pixel() -> None:
 
 
 def test_the_natural_order_is_that_of_digits_rows() -> None:
-    rows = draw(registry().get("experiment", "digits_rows")(), 20, 64)
+    rows = draw(DigitsRows(), 20, 64)
     natural = draw(PermutedDigits(permuted=False), 20, 64)
     assert (rows.inputs[..., :1] == natural.inputs).all()
     assert (rows.targets == natural.targets).all()
@@ -70,9 +70,9 @@ assert not registry().broken
 @pytest.mark.slow
 def test_a_gru_reads_the_natural_order_better() -> None:
     runs = trained(
-        "permuted_digits", "gru", {"permuted": [True, False]}, seq_len=64, hidden_size=64, seed=[0, 1],
+        PermutedDigits, "gru", {"permuted": [True, False]}, seq_len=64, hidden_size=64, seed=[0, 1],
         train={"steps": 250, "batch_size": 64},
     )  # fmt: skip
-    assert_borne_out("permuted_digits", runs)
+    assert_borne_out(PermutedDigits, runs)
     found = runs.groupby("experiment.permuted").accuracy.mean()
     assert found[False] > found[True] > 3 * PermutedDigits().chance(64)

@@ -7,11 +7,9 @@ import pandas as pd
 import pytest
 
 from harness.experiment import Batch, Experiment
-from harness.plugins.registry import registry
+from harness.experiments.recall_dish import RecallDish
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw
-
-RecallDish = registry().get("experiment", "recall_dish")
 
 
 def sentences(count: int = 200, seq_len: int = 17) -> tuple[Batch, Experiment]:
@@ -72,6 +70,6 @@ def test_an_answer_that_is_no_number_is_said_to_be_none() -> None:
 @pytest.mark.slow
 def test_most_lstms_know_the_dish_where_no_plain_rnn_with_shrinking_weights_does() -> None:
     made = {"seq_len": 100, "hidden_size": 32, "seed": [0, 1, 2], "train": {"steps": 300, "lr": 0.003}}
-    lstm = trained("recall_dish", "lstm", weight_scale=[1.0, 1.1], **made)
-    rnn = trained("recall_dish", "rnn", weight_scale=0.9, **made)
-    assert_borne_out("recall_dish", pd.concat([lstm, rnn]))
+    lstm = trained(RecallDish, "lstm", weight_scale=[1.0, 1.1], **made)
+    rnn = trained(RecallDish, "rnn", weight_scale=0.9, **made)
+    assert_borne_out(RecallDish, pd.concat([lstm, rnn]))

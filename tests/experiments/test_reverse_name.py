@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.reverse_name import SYLLABLES, ReverseName
 from harness.run.pack import run
 from harness.settings.members import members
 from tests.conftest import Config
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw
-
-ReverseName = registry().get("experiment", "reverse_name")
 
 
 @pytest.mark.parametrize("feed_back", [False, True])
@@ -42,8 +38,7 @@ def test_the_name_of_the_tutorial_is_among_the_held_out_ones() -> None:
 
 
 def test_every_character_is_one_token() -> None:
-    syllables = sys.modules[ReverseName.__module__].SYLLABLES
-    assert len(set(syllables)) == len(syllables)
+    assert len(set(SYLLABLES)) == len(SYLLABLES)
 
 
 @pytest.mark.parametrize("feed_back", [False, True])
@@ -60,7 +55,7 @@ def test_a_short_name_is_learned_with_either_kind_of_answer_phase(config: Config
 @pytest.mark.slow
 def test_every_cell_learns_it_and_gated_ones_make_fewer_mistakes() -> None:
     runs = trained(
-        "reverse_name", ["rnn", "gru", "lstm"], {"n_characters": 8}, seq_len=12, hidden_size=64, seed=[0, 1],
+        ReverseName, ["rnn", "gru", "lstm"], {"n_characters": 8}, seq_len=12, hidden_size=64, seed=[0, 1],
         train={"steps": 2000, "lr": 0.005},
     )  # fmt: skip
-    assert_borne_out("reverse_name", runs)
+    assert_borne_out(ReverseName, runs)

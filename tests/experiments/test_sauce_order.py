@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.sauce_order import SauceOrder
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw
-
-SauceOrder = registry().get("experiment", "sauce_order")
 
 
 @pytest.mark.parametrize("seq_len", [3, 4, 15])
@@ -49,14 +47,14 @@ def test_shuffled_rows_say_nothing_of_their_label() -> None:
 def test_the_claim_needs_the_control_at_chance(control: float, holds: bool) -> None:
     runs = pd.DataFrame({"cell": ["gru", "feedforward", "gru"], "experiment.shuffled": [False, False, True]})
     runs = runs.assign(accuracy=[1.0, 0.5, control], chance=0.5, solved=[True, False, False], status="ok")
-    assert borne_out("sauce_order", runs) is holds
-    assert borne_out("sauce_order", runs[:2]) is None
+    assert borne_out(SauceOrder, runs) is holds
+    assert borne_out(SauceOrder, runs[:2]) is None
 
 
 @pytest.mark.slow
 def test_order_is_learned_and_its_control_is_not() -> None:
     runs = trained(
-        "sauce_order", ["feedforward", "gru"], {"shuffled": [False, True]}, seq_len=12, hidden_size=32,
+        SauceOrder, ["feedforward", "gru"], {"shuffled": [False, True]}, seq_len=12, hidden_size=32,
         train={"steps": 500},
     )  # fmt: skip
-    assert_borne_out("sauce_order", runs)
+    assert_borne_out(SauceOrder, runs)

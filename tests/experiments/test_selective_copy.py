@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.selective_copy import SelectiveCopy
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw
-
-SelectiveCopy = registry().get("experiment", "selective_copy")
 
 
 @pytest.mark.parametrize("scattered", [True, False])
@@ -41,14 +39,14 @@ def test_the_claim_needs_the_linear_recurrence_to_fail_where_it_has_to_select_an
         {"cell": ["linear", "linear", "gru", "lstm"], "experiment.scattered": [False, True, False, True]}
     ).assign(status="ok", accuracy=1.0, chance=0.25)  # fmt: skip
     for solved, holds in (([1, 0, 1, 1], True), ([1, 1, 1, 1], False), ([0, 0, 1, 1], False), ([1, 0, 1, 0], False)):
-        assert borne_out("selective_copy", runs.assign(solved=np.array(solved) > 0)) is holds
-    assert borne_out("selective_copy", runs[:3].assign(solved=True)) is None
+        assert borne_out(SelectiveCopy, runs.assign(solved=np.array(solved) > 0)) is holds
+    assert borne_out(SelectiveCopy, runs[:3].assign(solved=True)) is None
 
 
 @pytest.mark.slow
 def test_a_linear_recurrence_repeats_from_fixed_places_alone_a_gated_one_from_any() -> None:
     runs = trained(
-        "selective_copy", ["linear", "gru"], {"symbols": 4, "length": 2, "scattered": [True, False]}, seq_len=12,
+        SelectiveCopy, ["linear", "gru"], {"symbols": 4, "length": 2, "scattered": [True, False]}, seq_len=12,
         hidden_size=64, train={"steps": 1000},
     )  # fmt: skip
-    assert_borne_out("selective_copy", runs)
+    assert_borne_out(SelectiveCopy, runs)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.sentiment import Sentiment
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw
 
-Sentiment = registry().get("experiment", "sentiment")
 POLARITY = {"good": "positive", "great": "positive", "bad": "negative", "awful": "negative"}
 TURNED = {"positive": "negative", "negative": "positive"}
 
@@ -59,5 +58,5 @@ def test_chance_is_one_half_and_no_single_word_tells() -> None:
 
 @pytest.mark.slow
 def test_gated_cells_understand_more_than_a_plain_rnn() -> None:
-    runs = trained("sentiment", ["rnn", "gru"], seq_len=16, hidden_size=32, seed=[0, 1], train={"steps": 1000})
-    assert_borne_out("sentiment", runs)
+    runs = trained(Sentiment, ["rnn", "gru"], seq_len=16, hidden_size=32, seed=[0, 1], train={"steps": 1000})
+    assert_borne_out(Sentiment, runs)

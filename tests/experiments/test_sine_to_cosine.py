@@ -6,15 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiment import Tables
+from harness.experiments.sine_to_cosine import Followed, SineToCosine
 from harness.run.pack import run
 from harness.settings.members import members
-from harness.tables.tables import Tables
 from tests.conftest import Config
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw, scores
-
-SineToCosine = registry().get("experiment", "sine_to_cosine")
 
 
 def test_sine_and_cosine_walk_round_the_unit_circle_in_steps_of_a_tenth_of_pi() -> None:
@@ -56,7 +54,7 @@ def test_the_figure_shows_what_runs_of_one_seed_said_of_one_sequence(config: Con
         for cell in ("rnn", "lstm")
     ]
     tables = Tables({name: pd.concat([each[name] for each in made]) for name in made[0]})
-    (axis,) = registry().get("figure", "followed")().draw(tables).axes
+    (axis,) = Followed().draw(tables).axes
     sine, rnn, lstm, cosine = (np.array(line.get_ydata()) for line in axis.lines)
     assert np.allclose(np.hypot(sine, cosine), 1, atol=0.01)
     assert not np.array_equal(rnn, lstm)
@@ -68,10 +66,10 @@ def test_the_figure_shows_what_runs_of_one_seed_said_of_one_sequence(config: Con
 @pytest.mark.slow
 def test_windows_of_ten_steps_teach_a_plain_rnn_what_no_network_without_memory_can_know() -> None:
     runs = trained(
-        "sine_to_cosine", ["rnn", "feedforward"], seq_len=10, hidden_size=32, seed=[0, 1],
+        SineToCosine, ["rnn", "feedforward"], seq_len=10, hidden_size=32, seed=[0, 1],
         train={"steps": 1000, "lr": 0.02},
     )  # fmt: skip
-    assert_borne_out("sine_to_cosine", runs)
+    assert_borne_out(SineToCosine, runs)
     blind = runs[runs.cell == "feedforward"]
     assert (blind.accuracy < blind.chance).all()
     assert blind.loss.tolist() == pytest.approx([0.5, 0.5], abs=0.03)

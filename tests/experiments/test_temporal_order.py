@@ -7,11 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from harness.plugins.registry import registry
+from harness.experiments.temporal_order import TemporalOrder
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw, lookup
-
-TemporalOrder = registry().get("experiment", "temporal_order")
 
 
 @pytest.mark.parametrize(("symbols", "seq_len"), [(2, 20), (3, 20), (2, 57), (3, 100)])
@@ -54,6 +52,6 @@ def test_places_need_twenty_steps_and_an_order_of_four_symbols_is_refused() -> N
 
 @pytest.mark.slow
 def test_an_lstm_tells_an_order_at_which_a_plain_rnn_guesses() -> None:
-    runs = trained("temporal_order", ["rnn", "lstm"], seq_len=60, hidden_size=32, seed=[0, 1], train={"steps": 1000})
-    assert_borne_out("temporal_order", runs)
+    runs = trained(TemporalOrder, ["rnn", "lstm"], seq_len=60, hidden_size=32, seed=[0, 1], train={"steps": 1000})
+    assert_borne_out(TemporalOrder, runs)
     assert (runs.accuracy < 0.35)[runs.cell == "rnn"].all()

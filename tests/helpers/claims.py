@@ -8,15 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from harness.plugins.registry import registry
+from harness.experiment import Experiment, Tables, Verdict
 from harness.run.pack import run
 from harness.settings.members import members
-from harness.tables.tables import Tables
 from tests.conftest import BASE
 
 
 def trained(
-    experiment: str,
+    experiment: type[Experiment],
     cell: str | Sequence[str],
     options: dict[str, Any] | None = None,
     train: dict[str, Any] | None = None,
@@ -44,19 +43,23 @@ def trained(
     }
     found = []
     for name, *chosen in itertools.product(cells, *choices.values()):
-        version = {"name": experiment, **dict(zip(choices, chosen, strict=True))}
+        version = {"name": experiment.name, **dict(zip(choices, chosen, strict=True))}
         found.append(run(members({**job, "experiment": version, "cell": {"name": name}}))["runs"])
     return pd.concat(found, ignore_index=True)
 
 
-def borne_out(experiment: str, runs: pd.DataFrame) -> bool | None:
-    """Whether these runs bear out what the experiment claims; None if they do not test it."""
-    verdict = registry().get("experiment", experiment).bears_out(Tables({"runs": runs}))
+def borne_out(experiment: type[Experiment], results: Tables | pd.DataFrame) -> bool | None:
+    """Whether tables, or runs alone, bear out what the experiment claims; None if they do not test it."""
+    verdict = _verdict(experiment, results)
     return None if verdict is None else bool(verdict.holds)
 
 
-def assert_borne_out(experiment: str, runs: pd.DataFrame) -> None:
-    """These runs bear out what the experiment claims; if not, the error says with which numbers."""
-    verdict = registry().get("experiment", experiment).bears_out(Tables({"runs": runs}))
+def assert_borne_out(experiment: type[Experiment], results: Tables | pd.DataFrame) -> None:
+    """Tables, or runs alone, bear out what the experiment claims; if not, the error says with which numbers."""
+    verdict = _verdict(experiment, results)
     assert verdict is not None
     assert verdict.holds, verdict.numbers
+
+
+def _verdict(experiment: type[Experiment], results: Tables | pd.DataFrame) -> Verdict | None:
+    return experiment.bears_out(Tables({"runs": results}) if isinstance(results, pd.DataFrame) else results)
