@@ -142,7 +142,7 @@ def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps:
         if steps:
             _check_chance(problems, experiment, seq_len, found)
     with problems.during("a small sweep"):
-        # Of the cells that it sweeps over: what it says of results has to stand any.
+        # Of the cells that it sweeps over: its claim must cope with any results of theirs.
         _check_words(problems, experiment, small_tables(experiment, cells=_cells(experiment) or ("rnn", "gru")))
 
 
