@@ -49,7 +49,7 @@ COMMANDS = [
     ["-m", "seq_len=20,3"],
     ["device=tpu"],
     ["tracker=nobody"],
-    ["-m", "study=dish"],
+    ["seed=0", "-m", "study=dish"],
     ["resume=nowhere"],
     ["plugins=[nowhere.py]"],
 ]
