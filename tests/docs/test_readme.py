@@ -14,8 +14,7 @@ from harness.run.pack import run
 from harness.settings.members import members
 from harness.settings.settings import Settings
 from tests.conftest import Config
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.helpers.sweeps import ROOT
 
 
 def test_the_example_experiment_trains_and_stays_at_chance_without_memory(tmp_path: Path, config: Config) -> None:

@@ -6,18 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
+from harness.experiments.adding import Adding
 from harness.tasks.outputs import Values
-from tests.conftest import Config
-from tests.helpers.claims import assert_borne_out
-
-Adding = registry().get("experiment", "adding")
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw, scores
 
 
 @pytest.mark.parametrize("seq_len", [3, 4, 9, 50])
 def test_the_answer_is_the_sum_of_the_two_marked_numbers(seq_len: int) -> None:
-    batch = Adding().sample(stream(0, "test"), 300, seq_len)
+    batch = draw(Adding(), 300, seq_len)
     for row, target, cue in zip(batch.inputs, batch.targets, batch.cue, strict=True):
         marked = [(step, number) for step, (number, mark) in enumerate(row, start=1) if mark]
         assert [step for step, _ in marked] == cue.tolist()
@@ -27,10 +24,9 @@ def test_the_answer_is_the_sum_of_the_two_marked_numbers(seq_len: int) -> None:
 
 def test_answering_the_mean_gives_the_stated_chance_and_loss() -> None:
     task = Adding()
-    targets = torch.from_numpy(task.sample(stream(1, "test"), 200_000, 6).targets)
-    mean = torch.ones(*targets.shape, 1)
-    assert task.outputs.loss(mean, targets).mean().item() == pytest.approx(task.chance_loss(6), rel=0.01)
-    assert task.outputs.right(mean, targets).double().mean().item() == pytest.approx(task.chance(6), rel=0.02)
+    accuracy, loss = scores(task, 1.0, draw(task, 200_000, 6).targets)
+    assert loss == pytest.approx(task.chance_loss(6), rel=0.01)
+    assert accuracy == pytest.approx(task.chance(6), rel=0.02)
 
 
 def test_right_is_off_by_no_more_than_the_tolerance_and_nan_is_never_right() -> None:
@@ -39,20 +35,13 @@ def test_right_is_off_by_no_more_than_the_tolerance_and_nan_is_never_right() -> 
 
 
 def test_a_row_is_shown_with_its_marked_numbers() -> None:
-    batch = Adding().sample(stream(2, "test"), 1, 7)
+    batch = draw(Adding(), 1, 7)
     shown = Adding().show(batch, 0, batch.targets[:, :, None][0])
     numbers = [float(word[1:-1]) for word in shown.text.split() if word.startswith("[")]
     assert sum(numbers) == pytest.approx(float(shown.expected), abs=0.02)
 
 
 @pytest.mark.slow
-def test_gated_cells_add_where_a_plain_rnn_answers_the_mean(config: Config) -> None:
-    jobs = [
-        config(
-            experiment="adding", cell=cell, seq_len=40, hidden_size=32, seed=[0, 1],
-            train={"steps": 2000, "batch_size": 32, "lr": 0.01}, probe={"every": 500, "batch_size": 16},
-            engine={"compile": "auto"},
-        )
-        for cell in ("rnn", "gru", "lstm")
-    ]  # fmt: skip
-    assert_borne_out("adding", jobs)
+def test_gated_cells_add_where_a_plain_rnn_answers_the_mean() -> None:
+    runs = trained(Adding, ["rnn", "gru", "lstm"], seq_len=40, hidden_size=32, seed=[0, 1], train={"steps": 2000})
+    assert_borne_out(Adding, runs)

@@ -8,19 +8,14 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.base.options import build
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from harness.tables.tables import Tables
-from tests.conftest import Config
-
-AssociativeRecall = registry().get("experiment", "associative_recall")
+from harness.experiments.associative_recall import AssociativeRecall
+from tests.helpers.claims import assert_borne_out, borne_out, trained
+from tests.helpers.tasks import draw, lookup
 
 
 @pytest.mark.parametrize(("pairs", "seq_len"), [(1, 3), (3, 11), (3, 12), (8, 64)])
 def test_each_key_is_asked_for_once_and_answered_as_in_a_dictionary(pairs: int, seq_len: int) -> None:
-    batch = AssociativeRecall(pairs=pairs).sample(stream(0, "test"), 200, seq_len)
+    batch = draw(AssociativeRecall(pairs=pairs), 200, seq_len)
     for row, answers, asked in zip(batch.inputs.tolist(), batch.targets.tolist(), batch.mask, strict=True):
         known = {row[step]: row[step + 1] - 8 for step in range(0, 2 * pairs, 2)}
         assert len(known) == len(set(known.values())) == pairs
@@ -35,16 +30,14 @@ def test_each_key_is_asked_for_once_and_answered_as_in_a_dictionary(pairs: int, 
 
 def test_a_key_says_nothing_about_its_value() -> None:
     task = AssociativeRecall(pairs=4)
-    batch = task.sample(stream(1, "test"), 20_000, 24)
-    counts = np.zeros((8, 8))
-    np.add.at(counts, (batch.inputs[batch.mask], batch.targets[batch.mask]), 1)
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(shares, task.chance(24), atol=0.02)
-    assert -(shares * np.log(shares)).sum(axis=1).mean() == pytest.approx(task.chance_loss(24), abs=0.002)
+    batch = draw(task, 20_000, 24)
+    found = lookup(batch.inputs[batch.mask], batch.targets[batch.mask])
+    np.testing.assert_allclose(found.shares, np.full((8, 8), task.chance(24)), atol=0.02)
+    assert found.loss == pytest.approx(task.chance_loss(24), abs=0.002)
 
 
 def test_a_lone_query_comes_sooner_in_proportion_to_the_stated_weights() -> None:
-    batch = AssociativeRecall(pairs=1).sample(stream(2, "test"), 50_000, 10)
+    batch = draw(AssociativeRecall(pairs=1), 50_000, 10)
     weights = np.arange(1, 5) ** (0.01 - 1)
     np.testing.assert_allclose(batch.mask[:, 2::2].mean(axis=0), weights / weights.sum(), atol=0.01)
 
@@ -62,20 +55,11 @@ def test_more_pairs_than_keys_or_values_are_refused(options: dict[str, int], mes
 def test_the_claim_needs_accuracy_to_fall_with_pairs_and_by_more_than_noise() -> None:
     runs = pd.DataFrame({"experiment.pairs": [1, 1, 4], "status": "ok", "chance": 1 / 8})
     for accuracy, holds in (([1, 0.8, 0.5], True), ([0.5, 0.5, 0.9], False), ([0.2, 0.2, 0.15], False)):
-        verdict = AssociativeRecall.bears_out(Tables({"runs": runs.assign(accuracy=accuracy)}))
-        assert verdict is not None
-        assert verdict.holds == holds
-    assert AssociativeRecall.bears_out(Tables({"runs": runs[:2].assign(accuracy=1.0)})) is None
+        assert borne_out(AssociativeRecall, runs.assign(accuracy=accuracy)) is holds
+    assert borne_out(AssociativeRecall, runs[:2].assign(accuracy=1.0)) is None
 
 
 @pytest.mark.slow
-def test_more_pairs_are_recalled_less(config: Config) -> None:
-    made = {"cell": "gru", "seq_len": 20, "hidden_size": 64, "engine": {"compile": "auto"},
-            "train": {"steps": 1000, "batch_size": 32, "lr": 0.01}, "probe": {"every": 200}}  # fmt: skip
-    found = [
-        run(members(config(experiment={"name": "associative_recall", "pairs": pairs}, **made)))["runs"]
-        for pairs in (1, 4)
-    ]
-    verdict = AssociativeRecall.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+def test_more_pairs_are_recalled_less() -> None:
+    runs = trained(AssociativeRecall, "gru", {"pairs": [1, 4]}, seq_len=20, hidden_size=64, train={"steps": 1000})
+    assert_borne_out(AssociativeRecall, runs)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from harness.tables.tables import Tables
-from tests.conftest import Config
-
-Caption = registry().get("experiment", "caption")
-module = sys.modules[Caption.__module__]
+from harness.experiment import Tables
+from harness.experiments import caption
+from harness.experiments.caption import Caption
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw, lookup
 
 
 def described(picture: np.ndarray) -> str:
@@ -41,16 +35,16 @@ def described(picture: np.ndarray) -> str:
 @pytest.mark.parametrize("shapes", [1, 2, 4])
 def test_the_sentence_describes_the_picture(shapes: int) -> None:
     task, seq_len = Caption(noise=0), 6 * shapes - 2
-    batch = task.sample(stream(0, "test"), 50, seq_len)
+    batch = draw(task, 50, seq_len)
     pictures = batch.inputs[:, 0, : task.feedback].reshape(50, 4, 5, 5, 3)
-    said = [" ".join(module.WORDS[word] for word in row) for row in batch.targets]
+    said = [" ".join(caption.WORDS[word] for word in row) for row in batch.targets]
     assert said == [described(picture) for picture in pictures]
     assert len(set(said)) > 10
 
 
 def test_only_the_first_step_sees_the_picture_and_later_ones_the_last_word() -> None:
     task = Caption()
-    batch = task.sample(stream(1, "test"), 20, 16)
+    batch = draw(task, 20, 16)
     assert not batch.inputs[:, 1:, : task.feedback].any()
     assert not batch.inputs[:, 0, task.feedback :].any()
     seen = batch.inputs[:, 1:, task.feedback :]
@@ -60,14 +54,12 @@ def test_only_the_first_step_sees_the_picture_and_later_ones_the_last_word() -> 
 
 def test_chance_is_that_of_the_best_table_from_a_word_to_the_next() -> None:
     task = Caption()
-    batch = task.sample(stream(2, "test"), 20000, 16)
-    before = np.concatenate([np.full((20000, 1), len(module.WORDS)), batch.targets[:, :-1]], axis=1)
-    counts = np.zeros((len(module.WORDS) + 1, len(module.WORDS)))
-    np.add.at(counts, (before, batch.targets), 1)
-    guessed = counts.argmax(axis=1)[before] == batch.targets
+    batch = draw(task, 6000, 16)
+    before = np.concatenate([np.full((6000, 1), len(caption.WORDS)), batch.targets[:, :-1]], axis=1)
+    found = lookup(before, batch.targets)
+    guessed = found.counts.argmax(axis=1)[before] == batch.targets
     assert guessed[batch.judged].mean() == pytest.approx(task.chance(16), abs=0.01)
-    share = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-    assert -np.log(share[before, batch.targets]).mean() == pytest.approx(task.chance_loss(16), abs=0.01)
+    assert found.loss == pytest.approx(task.chance_loss(16), abs=0.01)
 
 
 def test_lengths_are_those_of_whole_sentences() -> None:
@@ -77,8 +69,8 @@ def test_lengths_are_those_of_whole_sentences() -> None:
 
 def test_a_sample_shows_the_strip_and_both_sentences() -> None:
     task = Caption(noise=0)
-    batch = task.sample(stream(3, "test"), 1, 10)
-    shown = task.show(batch, 0, np.full((10, len(module.WORDS)), np.nan))
+    batch = draw(task, 1, 10)
+    shown = task.show(batch, 0, np.full((10, len(caption.WORDS)), np.nan))
     assert shown.expected == described(batch.inputs[0, 0, : task.feedback].reshape(4, 5, 5, 3))
     assert [part for part in shown.text.split(" | ") if part != "·"] == shown.expected[2:].split(" left of a ")
     assert shown.answered == " ".join("?" * 10)
@@ -88,8 +80,8 @@ def test_a_sample_shows_shapes_where_they_are_through_strong_noise() -> None:
     shown = []
     for noise in (0.0, 0.3):
         task = Caption(noise=noise)
-        batch = task.sample(stream(4, "test"), 30, 10)
-        shown.append([task.show(batch, index, np.full((10, len(module.WORDS)), np.nan)).text for index in range(30)])
+        batch = draw(task, 30, 10)
+        shown.append([task.show(batch, index, np.full((10, len(caption.WORDS)), np.nan)).text for index in range(30)])
     assert shown[0] == shown[1]
 
 
@@ -104,7 +96,7 @@ def drawn(told: list[tuple[str, int, float, str]], text: str = "· | small red c
     )
     samples = runs[["run_id", "answered"]].assign(sample=0, text=text, translation="", expected=RIGHT)
     samples.loc[runs.seed == 1, "text"] = "small red circle | large blue square | ·"
-    (axis,) = module.Told().draw(Tables({"runs": runs, "samples": samples})).axes
+    (axis,) = caption.Told().draw(Tables({"runs": runs, "samples": samples})).axes
     return axis
 
 
@@ -122,7 +114,7 @@ def test_the_figure_shows_the_picture_and_what_was_said_with_its_mistakes() -> N
         "", "a small red circle", "a large blue square",
     ]  # fmt: skip
     assert lines(axis) == [f"right {RIGHT}", f"rnn {WRONG} 4 of 6", f"lstm {RIGHT} 6 of 6"]
-    wrong = [text.get_text() for text in axis.texts if text.get_color() == module.WRONG]
+    wrong = [text.get_text() for text in axis.texts if text.get_color() == caption.WRONG]
     assert wrong == ["small", "cross"]
     small, square = (next(text for text in axis.texts if text.get_text() == word) for word in ("small", "square"))
     lefts = [image.get_extent()[0] for image in axis.images]
@@ -135,12 +127,8 @@ def test_the_figure_compares_the_best_runs_on_the_same_pictures() -> None:
 
 
 @pytest.mark.slow
-def test_an_lstm_tells_more_than_a_plain_rnn(config: Config) -> None:
-    found = {
-        cell: run(members(config(
-            experiment="caption", cell=cell, seq_len=16, hidden_size=64,
-            train={"steps": 500, "batch_size": 32, "lr": 0.01}, probe={"every": 500},
-        )))["runs"].accuracy.item()
-        for cell in ("rnn", "lstm")
-    }  # fmt: skip
-    assert found["lstm"] > found["rnn"] + 0.15
+def test_an_lstm_tells_more_than_a_plain_rnn() -> None:
+    runs = trained(Caption, ["rnn", "lstm"], seq_len=16, hidden_size=64, train={"steps": 500})
+    assert_borne_out(Caption, runs)
+    rnn, lstm = runs.accuracy
+    assert lstm > rnn + 0.15

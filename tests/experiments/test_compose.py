@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import io
 import itertools
-import sys
 
 import numpy as np
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
+from harness.experiment import Tables
+from harness.experiments import compose
+from harness.experiments.compose import Compose
 from harness.run.pack import run
 from harness.settings.members import members
-from harness.tables.tables import Tables
 from tests.conftest import Config
-
-Compose = registry().get("experiment", "compose")
-module = sys.modules[Compose.__module__]
+from tests.helpers.claims import trained
+from tests.helpers.tasks import draw, lookup
 
 
 @pytest.mark.parametrize(("motif", "seq_len"), [(4, 32), (3, 20), (2, 2), (6, 13)])
 def test_every_bar_repeats_the_motif_by_the_plan(motif: int, seq_len: int) -> None:
-    batch = Compose(motif=motif).sample(stream(0, "test"), 80, seq_len)
+    batch = draw(Compose(motif=motif), 80, seq_len)
     for inputs, targets, judged in zip(batch.inputs.tolist(), batch.targets.tolist(), batch.judged, strict=True):
         melody = [inputs[0], *targets]
         assert melody[:-1] == inputs
@@ -38,25 +36,23 @@ def test_every_bar_repeats_the_motif_by_the_plan(motif: int, seq_len: int) -> No
 
 def test_the_note_a_bar_ago_and_the_place_tell_the_next_one_and_a_table_does_not() -> None:
     task = Compose()
-    batch = task.sample(stream(1, "test"), 3000, 32)
+    batch = draw(task, 3000, 32)
     melody = np.concatenate([batch.inputs[:, :1], batch.targets], axis=1)
-    ahead = [melody[:, t - 4] + 2 * (module.PLAN[t // 4 % 4] - module.PLAN[(t - 4) // 4 % 4]) for t in range(4, 33)]
+    ahead = [melody[:, t - 4] + 2 * (compose.PLAN[t // 4 % 4] - compose.PLAN[(t - 4) // 4 % 4]) for t in range(4, 33)]
     assert (np.stack(ahead, 1) == melody[:, 4:]).all()
-    counts = np.zeros((30, 30))
-    np.add.at(counts, (batch.inputs[:, 3:], batch.targets[:, 3:]), 1)
-    assert counts.max(axis=1).sum() / counts.sum() == pytest.approx(task.chance(32), abs=0.01)
+    assert lookup(batch.inputs[:, 3:], batch.targets[:, 3:]).accuracy == pytest.approx(task.chance(32), abs=0.01)
 
 
 def test_names_are_read_back() -> None:
-    assert module.spelled([0, 1, 14, 29]) == "C4 C4– C5 C6–"
-    assert module.read(module.spelled(range(30))) == [*range(30)]
-    assert [module.pitch(note) for note in (0, 4, 14, 28)] == [60, 64, 72, 84]
+    assert compose.spelled([0, 1, 14, 29]) == "C4 C4– C5 C6–"
+    assert compose.read(compose.spelled(range(30))) == [*range(30)]
+    assert [compose.pitch(note) for note in (0, 4, 14, 28)] == [60, 64, 72, 84]
 
 
 def test_midi_is_read_by_a_library() -> None:
     mido = pytest.importorskip("mido")
     notes = [0, 5, 28, 9]
-    file = mido.MidiFile(file=io.BytesIO(module.midi(notes)))
+    file = mido.MidiFile(file=io.BytesIO(compose.midi(notes)))
     assert file.ticks_per_beat == 480
     on = [message.note for message in file.tracks[0] if message.type == "note_on"]
     off = [(message.note, message.time) for message in file.tracks[0] if message.type == "note_off"]
@@ -70,23 +66,19 @@ def test_each_cells_melody_is_a_file_and_a_row_of_the_picture(config: Config) ->
     files = Compose.artefacts(tables)
     assert list(files) == ["rnn.mid"]
     assert files["rnn.mid"].startswith(b"MThd\x00\x00\x00\x06\x00\x00\x00\x01")
-    heard, wrote = module.melodies(tables)["rnn"]
+    heard, wrote = compose.melodies(tables)["rnn"]
     assert (len(heard), len(wrote)) == (8, 32)
-    (axis,) = module.Melodies().draw(tables).axes
+    (axis,) = compose.Melodies().draw(tables).axes
     assert len(axis.patches) == 40
     empty = Tables({**made, "samples": made["samples"][:0]})
     assert Compose.artefacts(empty) == {}
-    assert module.Melodies().draw(empty) is None
+    assert compose.Melodies().draw(empty) is None
 
 
 @pytest.mark.slow
-def test_a_plain_rnn_goes_on_with_the_motif_and_no_network_without_memory(config: Config) -> None:
-    found = {
-        cell: run(members(config(
-            experiment="compose", cell=cell, seq_len=32, hidden_size=64,
-            train={"steps": 500, "batch_size": 32, "lr": 0.01}, probe={"every": 500, "batch_size": 8},
-        )))["runs"].accuracy.item()
-        for cell in ("feedforward", "rnn")
-    }  # fmt: skip
-    assert found["rnn"] > 0.8
-    assert found["feedforward"] < Compose().chance(32) + 0.02
+def test_a_plain_rnn_goes_on_with_the_motif_and_no_network_without_memory() -> None:
+    feedforward, rnn = trained(
+        Compose, ["feedforward", "rnn"], seq_len=32, hidden_size=64, train={"steps": 500}
+    ).accuracy
+    assert rnn > 0.8
+    assert feedforward < Compose().chance(32) + 0.02

@@ -5,18 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from tests.conftest import Config
-from tests.helpers.claims import assert_borne_out
-
-Copy = registry().get("experiment", "copy")
+from harness.experiments.copy import Copy
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw
 
 
 @pytest.mark.parametrize(("length", "seq_len"), [(10, 20), (10, 45), (1, 2), (3, 11)])
 def test_what_was_read_before_the_silence_is_said_after_the_marker(length: int, seq_len: int) -> None:
     task = Copy(symbols=8, length=length)
-    batch = task.sample(stream(0, "test"), 100, seq_len)
+    batch = draw(task, 100, seq_len)
     for inputs, targets, judged in zip(batch.inputs, batch.targets, batch.judged, strict=True):
         heard, said, answering = [], [], False
         for token, target, counts in zip(inputs, targets, judged, strict=True):
@@ -35,7 +32,7 @@ def test_what_was_read_before_the_silence_is_said_after_the_marker(length: int, 
 
 def test_the_stated_loss_is_that_of_silence_and_then_guessing() -> None:
     task = Copy()
-    batch = task.sample(stream(1, "test"), 1000, 120)
+    batch = draw(task, 1000, 120)
     probability = np.zeros((1000, 120, 9))
     probability[:, :110, 8] = 1
     probability[:, 110:, :8] = 1 / 8
@@ -45,18 +42,14 @@ def test_the_stated_loss_is_that_of_silence_and_then_guessing() -> None:
 
 
 def test_the_symbols_are_the_information() -> None:
-    batch = Copy(length=3).sample(stream(2, "test"), 5, 9)
+    batch = draw(Copy(length=3), 5, 9)
     assert batch.cue.tolist() == [[1, 2, 3]] * 5
 
 
 @pytest.mark.slow
-def test_gated_cells_repeat_more_after_a_silence_than_a_plain_rnn(config: Config) -> None:
-    jobs = [
-        config(
-            experiment={"name": "copy", "length": 5}, cell=cell, seq_len=20, hidden_size=64, seed=[0, 1],
-            train={"steps": 1500, "batch_size": 32, "lr": 0.01}, probe={"every": 500, "batch_size": 16},
-            engine={"compile": "auto"},
-        )
-        for cell in ("rnn", "gru", "lstm")
-    ]  # fmt: skip
-    assert_borne_out("copy", jobs)
+def test_gated_cells_repeat_more_after_a_silence_than_a_plain_rnn() -> None:
+    runs = trained(
+        Copy, ["rnn", "gru", "lstm"], {"length": 5}, seq_len=20, hidden_size=64, seed=[0, 1],
+        train={"steps": 1500},
+    )  # fmt: skip
+    assert_borne_out(Copy, runs)

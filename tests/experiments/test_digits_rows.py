@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +12,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from harness.base.errors import UserError
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
+from harness.experiments import digits_rows
+from harness.experiments.digits_rows import DigitsRows
 from harness.settings.members import members
+from tests.conftest import Config
+from tests.helpers.claims import trained
+from tests.helpers.tasks import draw
 
-DigitsRows = registry().get("experiment", "digits_rows")
-MODULE = sys.modules[DigitsRows.__module__]
 DIGITS = load_digits()
 TRAINED, HELD_OUT = 1198, 599
 
@@ -32,10 +30,10 @@ def place(image: np.ndarray) -> int:
     return int(found[0])
 
 
-@pytest.mark.parametrize("draw", ["sample", "held_out"])
+@pytest.mark.parametrize("held_out", [False, True])
 @pytest.mark.parametrize("seq_len", [8, 64])
-def test_rows_or_pixels_come_from_top_to_bottom_and_the_answer_is_the_digit(draw: str, seq_len: int) -> None:
-    batch = getattr(DigitsRows(), draw)(stream(0, "test"), 40, seq_len)
+def test_rows_or_pixels_come_from_top_to_bottom_and_the_answer_is_the_digit(held_out: bool, seq_len: int) -> None:
+    batch = draw(DigitsRows(), 40, seq_len, held_out)
     for sequence, target in zip(batch.inputs, batch.targets, strict=True):
         image = np.zeros((8, 8))
         for step in range(seq_len):
@@ -46,12 +44,12 @@ def test_rows_or_pixels_come_from_top_to_bottom_and_the_answer_is_the_digit(draw
                 assert not sequence[step, 1:].any()
         index = place(image * 16)
         assert DIGITS.target[index] == target.item()
-        assert (index < TRAINED) == (draw == "sample")
+        assert (index < TRAINED) != held_out
 
 
 def test_every_held_out_image_is_evaluated_on_before_one_comes_twice() -> None:
     task = DigitsRows()
-    batch = task.held_out(stream(1, "test"), HELD_OUT + 1, 8)
+    batch = draw(task, HELD_OUT + 1, 8, held_out=True)
     assert len(np.unique(batch.inputs[:-1], axis=0)) == HELD_OUT
     assert (batch.inputs[-1] == batch.inputs[0]).all()
 
@@ -78,11 +76,9 @@ def test_other_lengths_are_refused() -> None:
     assert DigitsRows().refuses(8) is None
 
 
-def test_without_scikit_learn_the_error_names_the_extra(
-    config: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_scikit_learn_the_error_names_the_extra(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    MODULE.images.cache_clear()
+    digits_rows.images.cache_clear()
     with pytest.raises(UserError, match=r"scikit-learn.*\[digits\]") as caught:
         members(config(experiment="digits_rows", seq_len=8))
     assert "\n" not in str(caught.value)
@@ -99,17 +95,10 @@ def test_an_image_is_shown_in_shades() -> None:
 
 
 @pytest.mark.slow
-def test_a_plain_rnn_reads_rows_as_well_as_an_lstm(config: Callable[..., dict[str, Any]]) -> None:
-    found = {
-        cell: run(
-            members(
-                config(
-                    experiment="digits_rows", cell=cell, seq_len=8, hidden_size=64, seed=[0, 1],
-                    train={"steps": 300, "batch_size": 64}, probe={"every": 300},
-                )
-            )
-        )["runs"].accuracy.mean()
-        for cell in ("rnn", "lstm")
-    }  # fmt: skip
+def test_a_plain_rnn_reads_rows_as_well_as_an_lstm() -> None:
+    runs = trained(
+        DigitsRows, ["rnn", "lstm"], seq_len=8, hidden_size=64, seed=[0, 1], train={"steps": 300, "batch_size": 64}
+    )
+    found = runs.groupby("cell").accuracy.mean()
     assert found["rnn"] > 0.85
     assert found["rnn"] >= found["lstm"] - 0.02

@@ -8,14 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from harness.tables.tables import Tables
-from tests.conftest import Config
-
-EmbeddedReber = registry().get("experiment", "embedded_reber")
+from harness.experiments.embedded_reber import EmbeddedReber
+from tests.helpers.claims import assert_borne_out, borne_out, trained
+from tests.helpers.tasks import draw
 
 ARROWS = {
     ("start", "B"): "a", ("a", "T"): "b", ("a", "P"): "c", ("b", "S"): "b", ("b", "X"): "d", ("c", "T"): "c",
@@ -31,14 +26,14 @@ OUTER = {("0", "B"): "1"} | {
 } | {("last", "E"): "done"}  # fmt: skip
 
 
-def words(seq_len: int, count: int, number: int = 0) -> list[str]:
-    inputs = EmbeddedReber().sample(stream(number, "test"), count, seq_len).inputs
+def words(seq_len: int, count: int) -> list[str]:
+    inputs = draw(EmbeddedReber(), count, seq_len).inputs
     return ["".join("BTPSXVE"[symbol] for symbol in row) for row in inputs]
 
 
 @pytest.mark.parametrize("seq_len", [9, 10, 17, 60])
 def test_the_automaton_accepts_every_string_and_allows_just_the_symbols_of_the_targets(seq_len: int) -> None:
-    batch = EmbeddedReber().sample(stream(0, "test"), 200, seq_len)
+    batch = draw(EmbeddedReber(), 200, seq_len)
     for row, targets, word in zip(batch.inputs, batch.targets, words(seq_len, 200), strict=True):
         state = "0"
         for step, symbol in enumerate(word):
@@ -63,7 +58,7 @@ def test_strings_of_a_length_come_as_often_as_coins_at_the_forks_make_them() -> 
             word += symbol
         if state == "done" and len(word) == 11:
             thrown[word] += 1
-    drawn = Counter(words(11, 20_000, 1))
+    drawn = Counter(words(11, 20_000))
     assert set(drawn) == set(thrown)
     for word, count in drawn.items():
         share = count / 20_000
@@ -71,7 +66,7 @@ def test_strings_of_a_length_come_as_often_as_coins_at_the_forks_make_them() -> 
 
 
 def test_the_second_symbol_is_a_fair_coin_and_nothing_inside_tells_it() -> None:
-    made = words(12, 8000, 2)
+    made = words(12, 8000)
     assert np.mean([word[1] == "T" for word in made]) == pytest.approx(EmbeddedReber().chance(12), abs=0.02)
     for place in range(2, 10):
         share = {
@@ -84,7 +79,7 @@ def test_the_second_symbol_is_a_fair_coin_and_nothing_inside_tells_it() -> None:
 
 def test_a_string_is_shown_with_what_was_expected_at_its_end() -> None:
     task = EmbeddedReber()
-    batch = task.sample(stream(3, "test"), 1, 12)
+    batch = draw(task, 1, 12)
     shown = task.show(batch, 0, batch.targets[0] - 0.5)
     assert shown.answered == shown.expected == shown.text[1]
     assert task.show(batch, 0, np.full((11, 7), np.nan)).answered == "?"
@@ -95,18 +90,14 @@ def test_the_claim_is_about_most_gated_runs_and_all_plain_ones() -> None:
         seq_len=20, status="ok", accuracy=0.5, chance=0.5, weight_scale=1.0
     )
     for solved, holds in (([0, 1, 0, 1], True), ([0, 1, 0, 0], False), ([1, 1, 1, 1], False)):
-        verdict = EmbeddedReber.bears_out(Tables({"runs": runs.assign(solved=np.array(solved) > 0)}))
-        assert verdict is not None
-        assert verdict.holds == holds
-    assert EmbeddedReber.bears_out(Tables({"runs": runs[1:].assign(solved=True)})) is None
+        assert borne_out(EmbeddedReber, runs.assign(solved=np.array(solved) > 0)) is holds
+    assert borne_out(EmbeddedReber, runs[1:].assign(solved=True)) is None
 
 
 @pytest.mark.slow
-def test_gated_cells_remember_the_second_symbol_where_a_plain_network_forgets_it(config: Config) -> None:
-    made = {"experiment": "embedded_reber", "seq_len": 20, "hidden_size": 32, "seed": [0, 1, 2],
-            "engine": {"compile": "auto"}, "probe": {"every": 100},
-            "train": {"steps": 1500, "batch_size": 32, "lr": 0.01, "stop_solved": True}}  # fmt: skip
-    found = [run(members(config(cell=cell, **made)))["runs"] for cell in ("rnn", "gru")]
-    verdict = EmbeddedReber.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+def test_gated_cells_remember_the_second_symbol_where_a_plain_network_forgets_it() -> None:
+    runs = trained(
+        EmbeddedReber, ["rnn", "gru"], seq_len=20, hidden_size=32, seed=[0, 1, 2], probe={"every": 100},
+        train={"steps": 1500, "stop_solved": True},
+    )  # fmt: skip
+    assert_borne_out(EmbeddedReber, runs)

@@ -6,18 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from harness.tables.tables import Tables
-from tests.conftest import Config
-
-Latch = registry().get("experiment", "latch")
+from harness.experiments.latch import Latch
+from tests.helpers.claims import assert_borne_out, borne_out, trained
+from tests.helpers.tasks import draw
 
 
 def test_without_noise_the_first_inputs_are_the_class_and_the_others_nothing() -> None:
-    batch = Latch(noise=0, length=2).sample(stream(0, "test"), 50, 6)
+    batch = draw(Latch(noise=0, length=2), 50, 6)
     for row, (bit,) in zip(batch.inputs[..., 0].tolist(), batch.targets.tolist(), strict=True):
         assert row == [{0: -1, 1: 1}[bit]] * 2 + [0] * 4
     assert batch.cue.tolist() == [[1, 2]] * 50
@@ -25,7 +20,7 @@ def test_without_noise_the_first_inputs_are_the_class_and_the_others_nothing() -
 
 
 def test_the_rest_is_noise_of_the_stated_size_that_does_not_know_the_class() -> None:
-    batch = Latch(noise=0.5).sample(stream(1, "test"), 20_000, 6)
+    batch = draw(Latch(noise=0.5), 20_000, 6)
     one = batch.targets[:, 0] == 1
     later = batch.inputs[:, 3:, 0]
     assert later.std() == pytest.approx(0.5, rel=0.02)
@@ -37,22 +32,17 @@ def test_the_rest_is_noise_of_the_stated_size_that_does_not_know_the_class() -> 
 
 
 @pytest.mark.slow
-def test_most_runs_hold_the_bit_from_full_scale_and_lose_it_from_half_scale(config: Config) -> None:
-    made = config(
-        experiment="latch", cell="rnn", seq_len=60, hidden_size=32, weight_scale=[0.5, 1.0], seed=[0, 1, 2, 3],
-        train={"steps": 600, "batch_size": 32, "lr": 0.003}, probe={"every": 200, "batch_size": 16},
-        engine={"compile": "auto"},
+def test_most_runs_hold_the_bit_from_full_scale_and_lose_it_from_half_scale() -> None:
+    runs = trained(
+        Latch, "rnn", seq_len=60, hidden_size=32, weight_scale=[0.5, 1.0], seed=[0, 1, 2, 3],
+        train={"steps": 600, "lr": 0.003},
     )  # fmt: skip
-    verdict = Latch.bears_out(Tables(run(members(made))))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+    assert_borne_out(Latch, runs)
 
 
 def test_the_claim_needs_both_scales() -> None:
     runs = pd.DataFrame({"weight_scale": [0.5, 1.0], "accuracy": [0.5, 1.0], "solved": [False, True]})
     runs = runs.assign(cell="rnn", seq_len=60, status="ok", chance=0.5)
-    verdict = Latch.bears_out(Tables({"runs": runs}))
-    assert verdict is not None
-    assert verdict.holds
-    assert not Latch.bears_out(Tables({"runs": runs.assign(solved=True)})).holds
-    assert Latch.bears_out(Tables({"runs": runs[1:]})) is None
+    assert borne_out(Latch, runs) is True
+    assert borne_out(Latch, runs.assign(solved=True)) is False
+    assert borne_out(Latch, runs[1:]) is None

@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
+from harness.experiments.digits_rows import DigitsRows
+from harness.experiments.permuted_digits import PermutedDigits
+from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.sweeps import ROOT
+from tests.helpers.tasks import draw
 
-PermutedDigits = registry().get("experiment", "permuted_digits")
 DIGITS = load_digits()
 
 
@@ -28,20 +25,20 @@ def test_one_order_holds_for_all_images_and_loses_no_pixel() -> None:
     order = task.ordered(np.arange(64)[None])[0]
     assert sorted(order) == [*range(64)]
     assert not (order == np.arange(64)).all()
-    for draw in (task.sample, task.held_out):
-        batch = draw(stream(0, "test"), 40, 64)
+    for held_out in (False, True):
+        batch = draw(task, 40, 64, held_out)
         unscrambled = np.empty((40, 64))
         for step, pixel in enumerate(order):
             unscrambled[:, pixel] = batch.inputs[:, step, 0] * 16
         for image, target in zip(unscrambled, batch.targets, strict=True):
             index = np.flatnonzero((DIGITS.data == image).all(axis=1)).item()
             assert DIGITS.target[index] == target.item()
-            assert (index < 1198) == (draw == task.sample)
+            assert (index < 1198) != held_out
 
 
 def test_the_natural_order_is_that_of_digits_rows() -> None:
-    rows = registry().get("experiment", "digits_rows")().sample(stream(1, "test"), 20, 64)
-    natural = PermutedDigits(permuted=False).sample(stream(1, "test"), 20, 64)
+    rows = draw(DigitsRows(), 20, 64)
+    natural = draw(PermutedDigits(permuted=False), 20, 64)
     assert (rows.inputs[..., :1] == natural.inputs).all()
     assert (rows.targets == natural.targets).all()
 
@@ -61,7 +58,7 @@ def test_all_pixels_are_read_and_no_other_length_is_possible() -> None:
 def test_it_builds_on_another_experiment_whoever_is_imported_first_and_from_anywhere(tmp_path: Path) -> None:
     code = """
 from harness.experiments.permuted_digits import PermutedDigits
-from harness.plugins import registry
+from harness.plugins.registry import registry
 assert registry().get("experiment", "permuted_digits") is PermutedDigits
 assert registry().get("experiment", "digits_rows") is PermutedDigits.__base__
 assert not registry().broken
@@ -71,17 +68,11 @@ assert not registry().broken
 
 
 @pytest.mark.slow
-def test_a_gru_reads_the_natural_order_better(config: Callable[..., dict[str, Any]]) -> None:
-    found = {
-        permuted: run(
-            members(
-                config(
-                    experiment={"name": "permuted_digits", "permuted": permuted}, cell="gru", seq_len=64,
-                    hidden_size=64, seed=[0, 1], train={"steps": 250, "batch_size": 64}, probe={"every": 250},
-                    engine={"compile": "auto"},
-                )
-            )
-        )["runs"].accuracy.mean()
-        for permuted in (True, False)
-    }  # fmt: skip
+def test_a_gru_reads_the_natural_order_better() -> None:
+    runs = trained(
+        PermutedDigits, "gru", {"permuted": [True, False]}, seq_len=64, hidden_size=64, seed=[0, 1],
+        train={"steps": 250, "batch_size": 64},
+    )  # fmt: skip
+    assert_borne_out(PermutedDigits, runs)
+    found = runs.groupby("experiment.permuted").accuracy.mean()
     assert found[False] > found[True] > 3 * PermutedDigits().chance(64)

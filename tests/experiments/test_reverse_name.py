@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
+from harness.experiments.reverse_name import SYLLABLES, ReverseName
 from harness.run.pack import run
 from harness.settings.members import members
 from tests.conftest import Config
-from tests.helpers.claims import assert_borne_out
-
-ReverseName = registry().get("experiment", "reverse_name")
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw
 
 
 @pytest.mark.parametrize("feed_back", [False, True])
 @pytest.mark.parametrize("seq_len", [2, 7, 12])
 def test_a_name_is_answered_backwards(feed_back: bool, seq_len: int) -> None:
     task = ReverseName(feed_back=feed_back)
-    batch = task.sample(stream(0, "test"), 40, seq_len)
+    batch = draw(task, 40, seq_len)
     blank, marker, size = task.n_characters, task.n_characters + 1, seq_len // 2
     assert batch.scored.tolist() == list(range(seq_len - size + 1, seq_len + 1))
     for index, (inputs, targets) in enumerate(zip(batch.inputs.tolist(), batch.targets.tolist(), strict=True)):
@@ -35,15 +31,14 @@ def test_a_name_is_answered_backwards(feed_back: bool, seq_len: int) -> None:
 
 def test_the_name_of_the_tutorial_is_among_the_held_out_ones() -> None:
     task = ReverseName()
-    batch = task.held_out(stream(0, "test"), 3, 12)
+    batch = draw(task, 3, 12, held_out=True)
     right = np.eye(task.n_characters)[batch.targets[0]]
     shown = task.show(batch, 0, right)
     assert (shown.text, shown.expected, shown.answered) == ("斯蒂芬乔布斯", "斯布乔芬蒂斯", "斯布乔芬蒂斯")
 
 
 def test_every_character_is_one_token() -> None:
-    syllables = sys.modules[ReverseName.__module__].SYLLABLES
-    assert len(set(syllables)) == len(syllables)
+    assert len(set(SYLLABLES)) == len(SYLLABLES)
 
 
 @pytest.mark.parametrize("feed_back", [False, True])
@@ -58,13 +53,9 @@ def test_a_short_name_is_learned_with_either_kind_of_answer_phase(config: Config
 
 
 @pytest.mark.slow
-def test_every_cell_learns_it_and_gated_ones_make_fewer_mistakes(config: Config) -> None:
-    jobs = [
-        config(
-            experiment={"name": "reverse_name", "n_characters": 8}, cell=cell, seq_len=12, hidden_size=64, seed=[0, 1],
-            train={"steps": 2000, "batch_size": 32, "lr": 0.005}, probe={"every": 500, "batch_size": 16},
-            engine={"compile": "auto"},
-        )
-        for cell in ("rnn", "gru", "lstm")
-    ]  # fmt: skip
-    assert_borne_out("reverse_name", jobs)
+def test_every_cell_learns_it_and_gated_ones_make_fewer_mistakes() -> None:
+    runs = trained(
+        ReverseName, ["rnn", "gru", "lstm"], {"n_characters": 8}, seq_len=12, hidden_size=64, seed=[0, 1],
+        train={"steps": 2000, "lr": 0.005},
+    )  # fmt: skip
+    assert_borne_out(ReverseName, runs)

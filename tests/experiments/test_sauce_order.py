@@ -6,20 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from harness.tables.tables import Tables
-from tests.conftest import Config
-
-SauceOrder = registry().get("experiment", "sauce_order")
+from harness.experiments.sauce_order import SauceOrder
+from tests.helpers.claims import assert_borne_out, borne_out, trained
+from tests.helpers.tasks import draw
 
 
 @pytest.mark.parametrize("seq_len", [3, 4, 15])
 def test_the_label_says_whether_a_comes_before_b(seq_len: int) -> None:
     task = SauceOrder()
-    batch = task.sample(stream(0, "test"), 200, seq_len)
+    batch = draw(task, 200, seq_len)
     for row, (label,), cue in zip(batch.inputs.tolist(), batch.targets.tolist(), batch.cue.tolist(), strict=True):
         words = [task.word(token) for token in row]
         assert (words.count("A"), words.count("B"), words.index("tasty?")) == (1, 1, seq_len - 1)
@@ -30,7 +25,7 @@ def test_the_label_says_whether_a_comes_before_b(seq_len: int) -> None:
 def test_the_same_items_have_either_label_equally_often() -> None:
     """Nothing that counts items, however well, gets above chance."""
     task = SauceOrder()
-    batch = task.sample(stream(1, "test"), 40_000, 5)
+    batch = draw(task, 40_000, 5)
     bags = pd.DataFrame({"bag": [str(sorted(row)) for row in batch.inputs.tolist()], "label": batch.targets[:, 0]})
     per_bag = bags.groupby("bag").label.agg(["mean", "size"])
     assert (per_bag["size"] > 300).all()
@@ -40,7 +35,7 @@ def test_the_same_items_have_either_label_equally_often() -> None:
 
 def test_shuffled_rows_say_nothing_of_their_label() -> None:
     task = SauceOrder(shuffled=True)
-    batch = task.sample(stream(2, "test"), 20_000, 8)
+    batch = draw(task, 20_000, 8)
     assert (batch.inputs[:, -1] == 8).all()
     assert (np.take_along_axis(batch.inputs, batch.cue - 1, axis=1) == [0, 1]).all()
     in_order = batch.cue[:, 0] < batch.cue[:, 1]
@@ -52,21 +47,14 @@ def test_shuffled_rows_say_nothing_of_their_label() -> None:
 def test_the_claim_needs_the_control_at_chance(control: float, holds: bool) -> None:
     runs = pd.DataFrame({"cell": ["gru", "feedforward", "gru"], "experiment.shuffled": [False, False, True]})
     runs = runs.assign(accuracy=[1.0, 0.5, control], chance=0.5, solved=[True, False, False], status="ok")
-    verdict = SauceOrder.bears_out(Tables({"runs": runs}))
-    assert verdict is not None
-    assert verdict.holds == holds
-    assert SauceOrder.bears_out(Tables({"runs": runs[:2]})) is None
+    assert borne_out(SauceOrder, runs) is holds
+    assert borne_out(SauceOrder, runs[:2]) is None
 
 
 @pytest.mark.slow
-def test_order_is_learned_and_its_control_is_not(config: Config) -> None:
-    found = [
-        run(members(config(
-            experiment={"name": "sauce_order", "shuffled": shuffled}, cell=cell, seq_len=12, hidden_size=32,
-            train={"steps": 500, "batch_size": 32}, probe={"every": 250, "batch_size": 16}, engine={"compile": "auto"},
-        )))["runs"]
-        for shuffled in (False, True) for cell in ("feedforward", "gru")
-    ]  # fmt: skip
-    verdict = SauceOrder.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+def test_order_is_learned_and_its_control_is_not() -> None:
+    runs = trained(
+        SauceOrder, ["feedforward", "gru"], {"shuffled": [False, True]}, seq_len=12, hidden_size=32,
+        train={"steps": 500},
+    )  # fmt: skip
+    assert_borne_out(SauceOrder, runs)

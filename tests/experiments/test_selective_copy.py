@@ -6,20 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from harness.tables.tables import Tables
-from tests.conftest import Config
-
-SelectiveCopy = registry().get("experiment", "selective_copy")
+from harness.experiments.selective_copy import SelectiveCopy
+from tests.helpers.claims import assert_borne_out, borne_out, trained
+from tests.helpers.tasks import draw
 
 
 @pytest.mark.parametrize("scattered", [True, False])
 @pytest.mark.parametrize(("length", "seq_len"), [(4, 8), (3, 11), (1, 2), (4, 40)])
 def test_what_is_left_without_blanks_is_asked_for(length: int, seq_len: int, scattered: bool) -> None:
-    batch = SelectiveCopy(symbols=5, length=length, scattered=scattered).sample(stream(0, "test"), 100, seq_len)
+    batch = draw(SelectiveCopy(symbols=5, length=length, scattered=scattered), 100, seq_len)
     for tokens, answers, cue in zip(batch.inputs.tolist(), batch.targets.tolist(), batch.cue.tolist(), strict=True):
         read, asked = tokens[:-length], tokens[-length:]
         assert [token for token in read if token != 5] == answers
@@ -32,7 +27,7 @@ def test_what_is_left_without_blanks_is_asked_for(length: int, seq_len: int, sca
 
 def test_symbols_and_their_places_are_uniform() -> None:
     task = SelectiveCopy(symbols=4, length=3)
-    batch = task.sample(stream(1, "test"), 20_000, 11)
+    batch = draw(task, 20_000, 11)
     shares = np.bincount(batch.targets.ravel(), minlength=4) / batch.targets.size
     np.testing.assert_allclose(shares, task.chance(11), atol=0.01)
     assert -np.log(shares).mean() == pytest.approx(task.chance_loss(11), abs=0.001)
@@ -44,22 +39,14 @@ def test_the_claim_needs_the_linear_recurrence_to_fail_where_it_has_to_select_an
         {"cell": ["linear", "linear", "gru", "lstm"], "experiment.scattered": [False, True, False, True]}
     ).assign(status="ok", accuracy=1.0, chance=0.25)  # fmt: skip
     for solved, holds in (([1, 0, 1, 1], True), ([1, 1, 1, 1], False), ([0, 0, 1, 1], False), ([1, 0, 1, 0], False)):
-        verdict = SelectiveCopy.bears_out(Tables({"runs": runs.assign(solved=np.array(solved) > 0)}))
-        assert verdict is not None
-        assert verdict.holds == holds
-    assert SelectiveCopy.bears_out(Tables({"runs": runs[:3].assign(solved=True)})) is None
+        assert borne_out(SelectiveCopy, runs.assign(solved=np.array(solved) > 0)) is holds
+    assert borne_out(SelectiveCopy, runs[:3].assign(solved=True)) is None
 
 
 @pytest.mark.slow
-def test_a_linear_recurrence_repeats_from_fixed_places_alone_a_gated_one_from_any(config: Config) -> None:
-    made = {"seq_len": 12, "hidden_size": 64, "engine": {"compile": "auto"},
-            "train": {"steps": 1000, "batch_size": 32, "lr": 0.01}, "probe": {"every": 200}}  # fmt: skip
-    options = {"name": "selective_copy", "symbols": 4, "length": 2}
-    found = [
-        run(members(config(cell=cell, experiment={**options, "scattered": scattered}, **made)))["runs"]
-        for cell in ("linear", "gru")
-        for scattered in (True, False)
-    ]
-    verdict = SelectiveCopy.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+def test_a_linear_recurrence_repeats_from_fixed_places_alone_a_gated_one_from_any() -> None:
+    runs = trained(
+        SelectiveCopy, ["linear", "gru"], {"symbols": 4, "length": 2, "scattered": [True, False]}, seq_len=12,
+        hidden_size=64, train={"steps": 1000},
+    )  # fmt: skip
+    assert_borne_out(SelectiveCopy, runs)

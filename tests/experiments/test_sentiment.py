@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from harness.tables.tables import Tables
-from tests.conftest import Config
+from harness.experiments.sentiment import Sentiment
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw
 
-Sentiment = registry().get("experiment", "sentiment")
 POLARITY = {"good": "positive", "great": "positive", "bad": "negative", "awful": "negative"}
 TURNED = {"positive": "negative", "negative": "positive"}
 
@@ -32,7 +27,7 @@ def understood(sentence: str) -> str:
 @pytest.mark.parametrize("seq_len", [8, 9, 24])
 def test_labels_are_what_a_reader_understands(seq_len: int) -> None:
     task = Sentiment()
-    batch = task.sample(stream(0, "test"), 300, seq_len)
+    batch = draw(task, 300, seq_len)
     for index in range(300):
         right = np.eye(2)[batch.targets[index]]
         shown = task.show(batch, index, right)
@@ -40,7 +35,7 @@ def test_labels_are_what_a_reader_understands(seq_len: int) -> None:
 
 
 def test_every_length_is_filled_and_the_cue_points_at_what_decides() -> None:
-    batch = Sentiment().sample(stream(1, "test"), 500, 20)
+    batch = draw(Sentiment(), 500, 20)
     at_cue = np.take_along_axis(batch.inputs, batch.cue - 1, axis=1)
     assert set(at_cue[:, 0]) == {4, 5}
     assert set(at_cue[:, 1]) == {0, 1, 2, 3}
@@ -52,7 +47,7 @@ def test_every_length_is_filled_and_the_cue_points_at_what_decides() -> None:
 
 def test_chance_is_one_half_and_no_single_word_tells() -> None:
     task = Sentiment()
-    batch = task.sample(stream(2, "test"), 40_000, 8)
+    batch = draw(task, 40_000, 8)
     assert batch.targets.mean() == pytest.approx(task.chance(8), abs=0.01)
     assert (batch.inputs[:, -1] == 16).all()
     for token in range(16):
@@ -62,14 +57,6 @@ def test_chance_is_one_half_and_no_single_word_tells() -> None:
 
 
 @pytest.mark.slow
-def test_gated_cells_understand_more_than_a_plain_rnn(config: Config) -> None:
-    found = [
-        run(members(config(
-            experiment="sentiment", cell=cell, seq_len=16, hidden_size=32, seed=[0, 1],
-            train={"steps": 1000, "batch_size": 32}, probe={"every": 500, "batch_size": 16}, engine={"compile": "auto"},
-        )))["runs"]
-        for cell in ("rnn", "gru")
-    ]  # fmt: skip
-    verdict = Sentiment.bears_out(Tables({"runs": pd.concat(found)}))
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+def test_gated_cells_understand_more_than_a_plain_rnn() -> None:
+    runs = trained(Sentiment, ["rnn", "gru"], seq_len=16, hidden_size=32, seed=[0, 1], train={"steps": 1000})
+    assert_borne_out(Sentiment, runs)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
+from harness.experiment import Tables
+from harness.experiments.sine_to_cosine import Followed, SineToCosine
 from harness.run.pack import run
 from harness.settings.members import members
-from harness.tables.tables import Tables
-
-SineToCosine = registry().get("experiment", "sine_to_cosine")
+from tests.conftest import Config
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw, scores
 
 
 def test_sine_and_cosine_walk_round_the_unit_circle_in_steps_of_a_tenth_of_pi() -> None:
-    batch = SineToCosine().sample(stream(0, "test"), 50, 30)
+    batch = draw(SineToCosine(), 50, 30)
     place = batch.targets + 1j * batch.inputs[..., 0]
     assert np.allclose(abs(place), 1)
     assert np.allclose(place[:, 1:], place[:, :-1] * np.exp(1j * np.pi / 10))
@@ -29,39 +25,36 @@ def test_sine_and_cosine_walk_round_the_unit_circle_in_steps_of_a_tenth_of_pi() 
 
 
 def test_one_step_of_memory_is_enough() -> None:
-    batch = SineToCosine().sample(stream(1, "test"), 50, 30)
+    batch = draw(SineToCosine(), 50, 30)
     sine, step = batch.inputs[..., 0], np.pi / 10
     assert np.allclose((np.cos(step) * sine[:, 1:] - sine[:, :-1]) / np.sin(step), batch.targets[:, 1:])
 
 
 def test_betting_on_a_sign_has_the_stated_accuracy_and_the_mean_the_stated_loss() -> None:
     task = SineToCosine()
-    batch = task.sample(stream(2, "test"), 20_000, 10)
-    targets = torch.from_numpy(batch.targets)
-    bet = torch.from_numpy(np.sqrt(1 - np.minimum(batch.inputs**2, 1)))
+    batch = draw(task, 20_000, 10)
+    bet = np.sqrt(1 - np.minimum(batch.inputs**2, 1))
     # Where both signs are within the tolerance of zero, zero is right for either.
     bet[bet < task.outputs.tolerance] = 0
-    assert task.outputs.right(bet, targets).double().mean().item() == pytest.approx(task.chance(10), abs=0.005)
-    assert task.outputs.loss(torch.zeros_like(bet), targets).mean().item() == pytest.approx(
-        task.chance_loss(10), rel=0.01
-    )
+    assert scores(task, bet, batch.targets)[0] == pytest.approx(task.chance(10), abs=0.005)
+    assert scores(task, 0.0, batch.targets)[1] == pytest.approx(task.chance_loss(10), rel=0.01)
 
 
 def test_a_long_sequence_is_cut_into_the_tutorials_windows() -> None:
     task = SineToCosine()
-    windows = task.sample(stream(3, "test"), 2, task.windows * 10).windows(task.windows)
+    windows = draw(task, 2, task.windows * 10).windows(task.windows)
     assert len(windows) == 100
     half_turn = [window.inputs[0, :, 0] for window in windows]
     assert np.allclose(half_turn[0], -half_turn[1])
 
 
-def test_the_figure_shows_what_runs_of_one_seed_said_of_one_sequence(config: Callable[..., dict[str, Any]]) -> None:
+def test_the_figure_shows_what_runs_of_one_seed_said_of_one_sequence(config: Config) -> None:
     made = [
         run(members(config(experiment="sine_to_cosine", cell=cell, seq_len=5, seed=[0, 1], train={"steps": 2})))
         for cell in ("rnn", "lstm")
     ]
     tables = Tables({name: pd.concat([each[name] for each in made]) for name in made[0]})
-    (axis,) = registry().get("figure", "followed")().draw(tables).axes
+    (axis,) = Followed().draw(tables).axes
     sine, rnn, lstm, cosine = (np.array(line.get_ydata()) for line in axis.lines)
     assert np.allclose(np.hypot(sine, cosine), 1, atol=0.01)
     assert not np.array_equal(rnn, lstm)
@@ -71,20 +64,12 @@ def test_the_figure_shows_what_runs_of_one_seed_said_of_one_sequence(config: Cal
 
 
 @pytest.mark.slow
-def test_windows_of_ten_steps_teach_a_plain_rnn_what_no_network_without_memory_can_know(
-    config: Callable[..., dict[str, Any]],
-) -> None:
-    made = {
-        cell: run(
-            members(
-                config(
-                    experiment="sine_to_cosine", cell=cell, seq_len=10, hidden_size=32, seed=[0, 1],
-                    train={"steps": 1000, "batch_size": 32, "lr": 0.02}, probe={"every": 1000},
-                )
-            )
-        )["runs"]
-        for cell in ("rnn", "feedforward")
-    }  # fmt: skip
-    assert made["rnn"].solved.all()
-    assert (made["feedforward"].accuracy < made["feedforward"].chance).all()
-    assert made["feedforward"].loss.tolist() == pytest.approx([0.5, 0.5], abs=0.03)
+def test_windows_of_ten_steps_teach_a_plain_rnn_what_no_network_without_memory_can_know() -> None:
+    runs = trained(
+        SineToCosine, ["rnn", "feedforward"], seq_len=10, hidden_size=32, seed=[0, 1],
+        train={"steps": 1000, "lr": 0.02},
+    )  # fmt: skip
+    assert_borne_out(SineToCosine, runs)
+    blind = runs[runs.cell == "feedforward"]
+    assert (blind.accuracy < blind.chance).all()
+    assert blind.loss.tolist() == pytest.approx([0.5, 0.5], abs=0.03)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-
-TemporalOrder = registry().get("experiment", "temporal_order")
+from harness.experiments.temporal_order import TemporalOrder
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw, lookup
 
 
 @pytest.mark.parametrize(("symbols", "seq_len"), [(2, 20), (3, 20), (2, 57), (3, 100)])
 def test_the_answer_is_the_order_in_which_x_and_y_are_met(symbols: int, seq_len: int) -> None:
     task = TemporalOrder(symbols=symbols)
     orders = ["".join(order) for order in product("XY", repeat=symbols)]
-    batch = task.sample(stream(0, "test"), 300, seq_len)
+    batch = draw(task, 300, seq_len)
     for index, (row, target, cue) in enumerate(zip(batch.inputs, batch.targets, batch.cue, strict=True)):
         letters = ["abcdXYEB"[token] for token in row]
         met = [(step, letter) for step, letter in enumerate(letters, start=1) if letter in "XY"]
@@ -36,18 +31,17 @@ def test_the_answer_is_the_order_in_which_x_and_y_are_met(symbols: int, seq_len:
 
 def test_at_100_steps_the_places_are_those_of_the_paper() -> None:
     for symbols, published in [(2, [(10, 20), (50, 60)]), (3, [(10, 20), (33, 43), (66, 76)])]:
-        cue = TemporalOrder(symbols=symbols).sample(stream(1, "test"), 2000, 100).cue
+        cue = draw(TemporalOrder(symbols=symbols), 2000, 100).cue
         assert [*zip(cue.min(axis=0).tolist(), cue.max(axis=0).tolist(), strict=True)] == published
 
 
 @pytest.mark.parametrize("symbols", [2, 3])
 def test_every_order_is_equally_frequent_and_the_last_step_tells_nothing(symbols: int) -> None:
     task = TemporalOrder(symbols=symbols)
-    batch = task.sample(stream(2, "test"), 40_000, 30)
-    shares = np.bincount(batch.targets[:, 0]) / 40_000
-    assert shares == pytest.approx(np.full(2**symbols, task.chance(30)), rel=0.05)
-    assert -np.log(shares).mean() == pytest.approx(task.chance_loss(30), abs=0.01)
-    assert np.unique(batch.inputs[:, -1]).size == 1
+    batch = draw(task, 40_000, 30)
+    found = lookup(batch.inputs[:, -1], batch.targets[:, 0])
+    assert found.shares == pytest.approx(np.full((1, 2**symbols), task.chance(30)), rel=0.05)
+    assert found.loss == pytest.approx(task.chance_loss(30), abs=0.01)
 
 
 def test_places_need_twenty_steps_and_an_order_of_four_symbols_is_refused() -> None:
@@ -57,17 +51,7 @@ def test_places_need_twenty_steps_and_an_order_of_four_symbols_is_refused() -> N
 
 
 @pytest.mark.slow
-def test_an_lstm_tells_an_order_at_which_a_plain_rnn_guesses(config: Callable[..., dict[str, Any]]) -> None:
-    found = {
-        cell: run(
-            members(
-                config(
-                    experiment="temporal_order", cell=cell, seq_len=60, hidden_size=32, seed=[0, 1],
-                    train={"steps": 1000, "batch_size": 32}, probe={"every": 500}, engine={"compile": "auto"},
-                )
-            )
-        )["runs"]
-        for cell in ("rnn", "lstm")
-    }  # fmt: skip
-    assert found["lstm"].solved.all()
-    assert (found["rnn"].accuracy < 0.35).all()
+def test_an_lstm_tells_an_order_at_which_a_plain_rnn_guesses() -> None:
+    runs = trained(TemporalOrder, ["rnn", "lstm"], seq_len=60, hidden_size=32, seed=[0, 1], train={"steps": 1000})
+    assert_borne_out(TemporalOrder, runs)
+    assert (runs.accuracy < 0.35)[runs.cell == "rnn"].all()

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from tests.conftest import Config
-
-Translate = registry().get("experiment", "translate")
-module = sys.modules[Translate.__module__]
+from harness.experiments import translate
+from harness.experiments.translate import Translate
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw
 
 DICTIONARY = {
     "我": "I", "你": "you", "他": "he", "她": "she", "昨天": "yesterday", "今天": "today", "早上": "this morning",
@@ -38,27 +32,27 @@ def translated(clause: list[str]) -> str:
 @pytest.mark.parametrize("seq_len", [17, 20, 35])
 def test_the_answer_is_the_translation(feed_back: bool, seq_len: int) -> None:
     task = Translate(feed_back=feed_back)
-    batch = task.sample(stream(0, "test"), 60, seq_len)
+    batch = draw(task, 60, seq_len)
     for index in range(60):
         row = batch.inputs[index].tolist()
-        asked = row.index(module.MARKER)
-        words = [module.CHINESE[token] for token in row[:asked] if token != module.BLANK]
+        asked = row.index(translate.MARKER)
+        words = [translate.CHINESE[token] for token in row[:asked] if token != translate.BLANK]
         clauses = [each.split() for each in " ".join(words).split("，")]
-        right = np.eye(len(module.ENGLISH))[batch.targets[index]]
+        right = np.eye(len(translate.ENGLISH))[batch.targets[index]]
         shown = task.show(batch, index, right)
         assert shown.expected == shown.answered == ", ".join(map(translated, clauses)) + "."
         assert shown.text == "，".join(map("".join, clauses)) + "。"
-        assert row[batch.cue[index, 0] - 1] == module.CHINESE.index(words[0])
-        after = batch.targets[index, :-1] + len(module.CHINESE)
-        assert row[asked + 1 :] == (after.tolist() if feed_back else [module.BLANK] * (len(row) - asked - 1))
+        assert row[batch.cue[index, 0] - 1] == translate.CHINESE.index(words[0])
+        after = batch.targets[index, :-1] + len(translate.CHINESE)
+        assert row[asked + 1 :] == (after.tolist() if feed_back else [translate.BLANK] * (len(row) - asked - 1))
     assert batch.judged.sum(axis=1).tolist() == [7 * task.clauses(seq_len)] * 60
 
 
 def test_verbs_come_last_with_ba_and_its_measure_word_does_not_confuse_them() -> None:
-    batch = Translate().sample(stream(1, "test"), 300, 17)
+    batch = draw(Translate(), 300, 17)
     found = set()
     for row in batch.inputs:
-        words = [module.CHINESE[token] for token in row[:9] if token < len(module.CHINESE)]
+        words = [translate.CHINESE[token] for token in row[:9] if token < len(translate.CHINESE)]
         verb = next(place for place, word in enumerate(words) if word in KINDS["did"].split())
         assert (verb == len(words) - 1) == ("那" in words)
         found.add((words.count("把"), "椅子" in words, "那" in words))
@@ -68,8 +62,8 @@ def test_verbs_come_last_with_ba_and_its_measure_word_does_not_confuse_them() ->
 @pytest.mark.parametrize("clauses", [1, 2])
 def test_chance_is_that_of_always_saying_the_same(clauses: int) -> None:
     seq_len = 18 * clauses - 1
-    batch = Translate().sample(stream(2, "test"), 20000, seq_len)
-    often = np.stack([np.bincount(column, minlength=len(module.ENGLISH)) for column in batch.targets.T]) / 20000
+    batch = draw(Translate(), 8000, seq_len)
+    often = np.stack([np.bincount(column, minlength=len(translate.ENGLISH)) for column in batch.targets.T]) / 8000
     judged = batch.judged[0]
     # Fed back, a network without memory answers every sentence alike: at best with each step's commonest word.
     assert often.max(axis=1)[judged].mean() == pytest.approx(Translate().chance(seq_len), abs=0.01)
@@ -78,17 +72,13 @@ def test_chance_is_that_of_always_saying_the_same(clauses: int) -> None:
 
 
 def test_every_word_is_one_token() -> None:
-    assert len(set(module.CHINESE)) == len(module.CHINESE)
-    assert len(set(module.ENGLISH)) == len(module.ENGLISH)
+    assert len(set(translate.CHINESE)) == len(translate.CHINESE)
+    assert len(set(translate.ENGLISH)) == len(translate.ENGLISH)
 
 
 @pytest.mark.slow
-def test_an_lstm_translates_what_a_plain_rnn_mixes_up(config: Config) -> None:
-    found = {
-        cell: run(members(config(
-            experiment="translate", cell=cell, seq_len=17, hidden_size=64,
-            train={"steps": 1000, "batch_size": 32, "lr": 0.01}, probe={"every": 1000},
-        )))["runs"].accuracy.item()
-        for cell in ("rnn", "lstm")
-    }  # fmt: skip
-    assert found["lstm"] > 0.95 > found["rnn"]
+def test_an_lstm_translates_what_a_plain_rnn_mixes_up() -> None:
+    runs = trained(Translate, ["rnn", "lstm"], seq_len=17, hidden_size=64, train={"steps": 1000})
+    assert_borne_out(Translate, runs)
+    rnn, lstm = runs.accuracy
+    assert lstm > 0.95 > rnn

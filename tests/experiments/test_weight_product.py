@@ -7,16 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
+from harness.experiment import Tables
+from harness.experiments.weight_product import WeightProduct, WeightProductFigure
 from harness.run.pack import run
 from harness.settings.members import members
-from harness.tables.tables import Tables
 from harness.testing import check_figure
 from tests.conftest import Config
+from tests.helpers.claims import assert_borne_out, borne_out
+from tests.helpers.tasks import draw, scores
 
-WeightProduct = registry().get("experiment", "weight_product")
-Figure = registry().get("figure", "weight_product")
 LINEAR = {"experiment": "weight_product", "cell": "linear", "dtype": "float64", "train": {"steps": 0}}
 
 
@@ -26,7 +25,7 @@ def measured(config: Config, **changes: object) -> Tables:
 
 @pytest.mark.parametrize("seq_len", [2, 9])
 def test_the_first_number_is_asked_for_at_the_end(seq_len: int) -> None:
-    batch = WeightProduct().sample(stream(0, "test"), 50, seq_len)
+    batch = draw(WeightProduct(), 50, seq_len)
     for row, target in zip(batch.inputs.tolist(), batch.targets.tolist(), strict=True):
         assert [number for (number,) in row] == target + [0] * (seq_len - 1)
     assert batch.scored.tolist() == [seq_len]
@@ -34,10 +33,9 @@ def test_the_first_number_is_asked_for_at_the_end(seq_len: int) -> None:
 
 def test_answering_the_mean_gives_the_stated_chance_and_loss() -> None:
     task = WeightProduct()
-    targets = torch.from_numpy(task.sample(stream(1, "test"), 200_000, 2).targets)
-    zero = torch.zeros(*targets.shape, 1)
-    assert task.outputs.loss(zero, targets).mean().item() == pytest.approx(task.chance_loss(2), rel=0.01)
-    assert task.outputs.right(zero, targets).double().mean().item() == pytest.approx(task.chance(2), rel=0.05)
+    accuracy, loss = scores(task, 0.0, draw(task, 200_000, 2).targets)
+    assert loss == pytest.approx(task.chance_loss(2), rel=0.01)
+    assert accuracy == pytest.approx(task.chance(2), rel=0.05)
 
 
 @pytest.mark.parametrize(("hidden_size", "init"), [(1, "identity"), (12, "identity"), (12, "orthogonal")])
@@ -65,34 +63,30 @@ def test_the_power_is_what_autograd_finds_in_a_plain_loop() -> None:
 def test_a_gradient_that_is_off_refutes_the_claim(config: Config) -> None:
     found = measured(config, seq_len=20, hidden_size=1, init="identity")
     off = found.gradients.assign(grad_norm=found.gradients.grad_norm * (1 + 1e-6 * found.gradients.lag))
-    verdict = WeightProduct.bears_out(Tables({"runs": found.runs, "gradients": off}))
-    assert verdict is not None
-    assert not verdict.holds
+    assert borne_out(WeightProduct, Tables({"runs": found.runs, "gradients": off})) is False
 
 
 @pytest.mark.parametrize("changes", [{"cell": "rnn"}, {"init": "gaussian"}, {"dtype": "float32"}])
 def test_what_has_no_closed_form_is_not_judged(config: Config, changes: dict[str, str]) -> None:
-    assert WeightProduct.bears_out(measured(config, seq_len=5, **changes)) is None
+    assert borne_out(WeightProduct, measured(config, seq_len=5, **changes)) is None
 
 
 def test_where_powers_leave_float64_they_are_left_out(config: Config) -> None:
     found = measured(config, seq_len=4000, hidden_size=1, init="identity", weight_scale=0.8)
-    verdict = WeightProduct.bears_out(found)
-    assert verdict is not None
-    assert verdict.holds
+    assert_borne_out(WeightProduct, found)
 
 
 def test_the_figure_keeps_its_contract(config: Config) -> None:
     frames = [
         measured(config, seq_len=30, hidden_size=size, init="identity", weight_scale=[0.9, 1.1]) for size in (1, 4)
     ]
-    check_figure(Figure(), Tables({name: pd.concat([each[name] for each in frames]) for name in frames[0]}))
+    check_figure(
+        WeightProductFigure(), Tables({name: pd.concat([each[name] for each in frames]) for name in frames[0]})
+    )
 
 
 @pytest.mark.slow
 def test_the_sweep_bears_out_the_claim(config: Config) -> None:
     found = measured(config, seq_len=1000, hidden_size=32, weight_scale=[0.9, 1.0, 1.1], seed=[0, 1, 2])
-    verdict = WeightProduct.bears_out(found)
-    assert verdict is not None
-    assert verdict.holds, verdict.numbers
+    assert_borne_out(WeightProduct, found)
     assert np.isfinite(found.gradients.grad_norm).all()

@@ -6,39 +6,34 @@ import collections
 import itertools
 import math
 import re
-import sys
 
 import numpy as np
 import pytest
 
-from harness.base.seeds import stream
-from harness.plugins.registry import registry
-from harness.run.pack import run
-from harness.settings.members import members
-from tests.conftest import Config
-
-WriteText = registry().get("experiment", "write_text")
-module = sys.modules[WriteText.__module__]
+from harness.experiments import write_text
+from harness.experiments.write_text import WriteText
+from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.tasks import draw
 
 
 @pytest.mark.parametrize("text", ["docs", "programs"])
 def test_samples_are_cuts_of_the_text_and_the_answer_is_the_next_character(text: str) -> None:
     task = WriteText(text=text)
-    straight = module.read(text)
+    straight = write_text.read(text)
     for curled, plain in {"‘’": "'", "“”": '"', "–—": "-"}.items():
         straight = re.sub(f"[{curled}]", plain, straight)
-    whole = "".join(character if character in module.CHARACTERS else "?" for character in straight)
+    whole = "".join(character if character in write_text.CHARACTERS else "?" for character in straight)
     assert len(whole) > 400_000
-    for batch in (task.sample(stream(0, "test"), 20, 60), task.held_out(stream(0, "test"), 20, 60)):
+    for batch in (draw(task, 20, 60), draw(task, 20, 60, held_out=True)):
         for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
-            read = "".join(module.CHARACTERS[token] for token in [*inputs, targets[-1]])
+            read = "".join(write_text.CHARACTERS[token] for token in [*inputs, targets[-1]])
             assert read in whole
             assert (inputs[1:] == targets[:-1]).all()
 
 
 def test_training_and_held_out_text_share_no_stretch() -> None:
-    apart = [module.stretches("docs", held_out) for held_out in (False, True)]
-    whole = len(module.read("docs")) // module.STRETCH
+    apart = [write_text.stretches("docs", held_out) for held_out in (False, True)]
+    whole = len(write_text.read("docs")) // write_text.STRETCH
     assert sum(map(len, apart)) == whole
     assert len(apart[1]) == whole // 10
     assert not {row.tobytes() for row in apart[0]} & {row.tobytes() for row in apart[1]}
@@ -46,7 +41,7 @@ def test_training_and_held_out_text_share_no_stretch() -> None:
 
 def test_chance_is_that_of_the_best_table_counted_by_hand() -> None:
     task, counts = WriteText(), collections.defaultdict(collections.Counter)
-    for row in module.stretches("docs", True).tolist():
+    for row in write_text.stretches("docs", True).tolist():
         for one, other in itertools.pairwise(row):
             counts[one][other] += 1
     total = sum(each.total() for each in counts.values())
@@ -61,13 +56,9 @@ def test_what_was_written_is_shown_on_one_line() -> None:
 
 
 @pytest.mark.slow
-def test_memory_tells_more_than_the_last_character(config: Config) -> None:
-    found = {
-        cell: run(members(config(
-            experiment="write_text", cell=cell, seq_len=40, hidden_size=96,
-            train={"steps": 400, "batch_size": 32, "lr": 0.01}, probe={"every": 400, "batch_size": 8},
-        )))["runs"]
-        for cell in ("feedforward", "gru")
-    }  # fmt: skip
-    assert (found["gru"].accuracy > found["gru"].chance).all()
-    assert (found["feedforward"].accuracy <= found["feedforward"].chance + 0.005).all()
+def test_memory_tells_more_than_the_last_character() -> None:
+    runs = trained(WriteText, ["feedforward", "gru"], seq_len=40, hidden_size=96, train={"steps": 400})
+    assert_borne_out(WriteText, runs)
+    by_cell = runs.set_index("cell")
+    assert by_cell.accuracy["gru"] > by_cell.chance["gru"]
+    assert by_cell.accuracy["feedforward"] <= by_cell.chance["feedforward"] + 0.005

@@ -1,21 +1,65 @@
-"""Whether runs bear out what an experiment claims."""
+"""What runs say about the claim of an experiment: real runs, and runs made up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from harness.plugins.registry import registry
+from harness.experiment import Experiment, Tables, Verdict
 from harness.run.pack import run
 from harness.settings.members import members
-from harness.tables.tables import Tables
+from tests.conftest import BASE
 
 
-def assert_borne_out(experiment: str, jobs: Iterable[dict[str, Any]]) -> None:
-    """Train the runs of these job configurations, and let the experiment judge them."""
-    runs = pd.concat([run(members(job))["runs"] for job in jobs])
-    verdict = registry().get("experiment", experiment).bears_out(Tables({"runs": runs}))
+def trained(
+    experiment: type[Experiment],
+    cell: str | Sequence[str],
+    options: dict[str, Any] | None = None,
+    train: dict[str, Any] | None = None,
+    probe: dict[str, Any] | None = None,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Train an experiment, and return the table of runs.
+
+    Args:
+        cell: one, or several to compare.
+        options: those of the experiment; a list compares their values.
+        train: what differs from batches of 32 at a learning rate of 0.01.
+        probe: what differs from a small probe before training and another after it.
+        settings: others of a job; lists at packed settings make several runs.
+    """
+    cells = [cell] if isinstance(cell, str) else cell
+    choices = {key: value if isinstance(value, list) else [value] for key, value in (options or {}).items()}
+    training = {**BASE["train"], "batch_size": 32, **(train or {})}
+    job = {
+        **BASE,
+        "train": training,
+        "probe": {**BASE["probe"], "every": training["steps"], **(probe or {})},
+        "engine": {**BASE["engine"], "compile": "auto"},
+        **settings,
+    }
+    found = []
+    for name, *chosen in itertools.product(cells, *choices.values()):
+        version = {"name": experiment.name, **dict(zip(choices, chosen, strict=True))}
+        found.append(run(members({**job, "experiment": version, "cell": {"name": name}}))["runs"])
+    return pd.concat(found, ignore_index=True)
+
+
+def borne_out(experiment: type[Experiment], results: Tables | pd.DataFrame) -> bool | None:
+    """Whether tables, or runs alone, bear out what the experiment claims; None if they do not test it."""
+    verdict = _verdict(experiment, results)
+    return None if verdict is None else bool(verdict.holds)
+
+
+def assert_borne_out(experiment: type[Experiment], results: Tables | pd.DataFrame) -> None:
+    """Tables, or runs alone, bear out what the experiment claims; if not, the error says with which numbers."""
+    verdict = _verdict(experiment, results)
     assert verdict is not None
     assert verdict.holds, verdict.numbers
+
+
+def _verdict(experiment: type[Experiment], results: Tables | pd.DataFrame) -> Verdict | None:
+    return experiment.bears_out(Tables({"runs": results}) if isinstance(results, pd.DataFrame) else results)

@@ -1,0 +1,14 @@
+"""The plugins that come with the harness, as parameters of a test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.plugins.registry import registry
+
+
+def every(kind: str) -> list[Any]:
+    """The plugins of a kind, each under its name."""
+    return [pytest.param(plugin, id=plugin.name) for plugin in registry().of_kind(kind)]

@@ -1,0 +1,189 @@
+"""Every built-in experiment keeps the contract of experiments; what does not is caught, and said clearly."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from harness.experiment import Batch, Classes, Experiment, Labels, Sample, Values
+from harness.plugins.registry import Plugin, registry
+from harness.testing import ContractError, check_experiment
+
+
+def versions() -> list[Any]:
+    """Every experiment in every version that its own sweep visits, and as it stands."""
+    found = []
+    for plugin in registry().of_kind("experiment"):
+        swept = {
+            key.removeprefix("experiment."): [yaml.safe_load(value) for value in str(values).split(",")]
+            for key, values in plugin.target.sweep.items()
+            if key.startswith("experiment.")
+        }
+        several = [dict(zip(swept, values, strict=True)) for values in itertools.product(*swept.values())]
+        for options in [{}, *(each for each in several if each)]:
+            name = ", ".join([plugin.name, *(f"{key}={value}" for key, value in options.items())])
+            found.append(pytest.param(plugin, options, id=name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("plugin", "options"), versions())
+def test_experiments_keep_the_contract(plugin: Plugin, options: dict[str, Any]) -> None:
+    check_experiment(plugin.target(**options))
+
+
+class First(Experiment):
+    """The first of four tokens is asked for at the end."""
+
+    name = "first"
+    claim = "It can be remembered."
+
+    @property
+    def input_size(self) -> int:
+        return 4
+
+    @property
+    def outputs(self) -> Any:
+        return Classes(4)
+
+    def chance(self, seq_len: int) -> float:
+        return 1 / 4
+
+    def min_seq_len(self) -> int:
+        return 2
+
+    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        row = rng.integers(4, size=(batch_size, seq_len))
+        return Batch(row, row[:, :1])
+
+
+STEPS = 100
+"""Training steps in which a network without memory learns what single tokens tell of a task as small as this one."""
+
+
+def test_a_sound_experiment_passes() -> None:
+    check_experiment(First(), steps=STEPS)
+
+
+def faulty(**attributes: Any) -> type[Experiment]:
+    """The sound experiment with something replaced."""
+    return type("Bad", (First,), {"__doc__": "A task with a fault in it.", "__module__": __name__, **attributes})
+
+
+def drawing(change: Callable[[Batch, np.random.Generator], Batch]) -> type[Experiment]:
+    """The sound experiment with its batches changed."""
+    return faulty(sample=lambda self, rng, batch_size, seq_len: change(First().sample(rng, batch_size, seq_len), rng))
+
+
+def assert_caught(made: type[Experiment], words: str, steps: int) -> None:
+    """The check fails, and names the experiment and the fault."""
+    with pytest.raises(ContractError) as caught:
+        check_experiment(made(), steps=steps)
+    assert words in str(caught.value)
+    assert all(line.startswith("experiment first: ") for line in str(caught.value).splitlines())
+
+
+FOUND_BY_TRAINING = {
+    "leak": (
+        drawing(lambda batch, rng: Batch(batch.inputs, batch.inputs[:, -1:])),
+        "the answer leaks through single inputs, or chance is too low",
+    ),
+    "chance too high": (faulty(chance=lambda self, seq_len: 0.6), "it is too high"),
+    "chance too low": (faulty(chance=lambda self, seq_len: 0.1), "chance is too low"),
+    "chance loss too high": (faulty(chance_loss=lambda self, seq_len: 9.0), "stated as 9.0000: it is too high"),
+    "chance loss too low": (faulty(chance_loss=lambda self, seq_len: 0.9), "stated as 0.9000: it is too low"),
+}  # fmt: skip
+"""What a network without memory brings to light, and words of the message."""
+
+
+@pytest.mark.parametrize(("made", "words"), FOUND_BY_TRAINING.values(), ids=FOUND_BY_TRAINING)
+def test_a_wrong_chance_level_is_found_by_training(made: type[Experiment], words: str) -> None:
+    assert_caught(made, words, STEPS)
+
+
+def global_random(batch: Batch, rng: np.random.Generator) -> Batch:
+    row = np.random.randint(4, size=batch.inputs.shape)  # noqa: NPY002 -- the fault
+    return Batch(row, row[:, :1])
+
+
+def sampling_the_third(self: Experiment, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+    row = rng.integers(4, size=(batch_size, seq_len))
+    return Batch(row, row[:, [2]])
+
+
+class Undocumented(First):
+    """A task whose option nobody explains."""
+
+    digits: int = 3
+
+
+FOUND_BY_LOOKING = {
+    "no share": (faulty(chance=lambda self, seq_len: 25), "valid: a share from 0 to 1"),
+    "global randomness": (drawing(global_random), "not reproducible from its generator"),
+    "constant": (
+        faulty(sample=lambda self, rng, batch_size, seq_len: Batch(*[np.zeros((batch_size, seq_len), int)] * 2)),
+        "does not depend on its generator",
+    ),
+    "token out of range": (drawing(lambda batch, rng: Batch(batch.inputs + 1, batch.targets)), "valid: 0 to 3"),
+    "real tokens": (drawing(lambda batch, rng: Batch(batch.inputs / 2, batch.targets)), "tokens of float64"),
+    "class out of range": (faulty(outputs=property(lambda self: Classes(3))), "whole numbers from 0 to 2"),
+    "labels without their axis": (faulty(outputs=property(lambda self: Labels(4))), "(B, S, 4)"),
+    "values of integers": (faulty(outputs=property(lambda self: Values(0.1))), "finite real numbers"),
+    "wrong length": (drawing(lambda batch, rng: Batch(batch.inputs[:, 1:], batch.targets)), "asked for (6, 12, …)"),
+    "vector length": (
+        drawing(lambda batch, rng: Batch(rng.random((*batch.inputs.shape, 3)), batch.targets)),
+        "vectors of length 3, but input_size is 4",
+    ),
+    "NaN": (
+        drawing(lambda batch, rng: Batch(np.full((*batch.inputs.shape, 4), np.nan), batch.targets)),
+        "not all finite real numbers",
+    ),
+    "nothing scored": (
+        drawing(lambda batch, rng: Batch(batch.inputs, batch.targets, mask=np.zeros(batch.targets.shape, bool))),
+        "a sample has no scored output",
+    ),
+    "raises": (
+        faulty(sample=lambda self, rng, batch_size, seq_len: 1 / 0),
+        "ZeroDivisionError: division by zero (test_experiment.py, line ",
+    ),
+    "shortest length too short": (
+        faulty(min_seq_len=lambda self: 2, sample=sampling_the_third),
+        "at seq_len=2, drawing a batch raises IndexError",
+    ),
+    "feedback": (
+        faulty(
+            feedback=property(lambda self: 0),
+            sample=drawing(lambda batch, rng: Batch(batch.inputs, batch.inputs[:, :3])).sample,
+        ),
+        "the input of an answer step must be the answer before it",
+    ),
+    "show of NaN": (
+        faulty(show=lambda self, batch, index, output: Sample(str(int(output[0, 0])))),
+        "show of outputs that are NaN raises ValueError",
+    ),
+    "show of no sample": (faulty(show=lambda self, batch, index, output: "text"), "valid: a Sample of texts"),
+    "claim check": (faulty(bears_out=classmethod(lambda cls, tables: "yes")), "valid: Verdict or None"),
+    "claim check that raises on results": (
+        faulty(
+            sweep={"cell": "rnn,lstm"},
+            bears_out=classmethod(lambda cls, tables: tables.runs.query("cell == 'lstm'").nonsense),
+        ),
+        "bears_out of these tables raises AttributeError",
+    ),
+    "cell of no name": (faulty(sweep={"cell": "rnn,lstmm"}), "sweep has the cell 'lstmm'"),
+    "unknown setting": (faulty(sweep={"cells": "rnn"}), "sweep has 'cells', which is no setting"),
+    "option without description": (Undocumented, "option digits has no description"),
+    "no docstring": (faulty(__doc__=None), "has no docstring"),
+    "short docstring": (faulty(__doc__="A task."), "docstring starts with 'A task.'; valid: a first line of more"),
+}  # fmt: skip
+"""What shows without training, and words of the message."""
+
+
+@pytest.mark.parametrize(("made", "words"), FOUND_BY_LOOKING.values(), ids=FOUND_BY_LOOKING)
+def test_any_other_fault_is_found_without_training(made: type[Experiment], words: str) -> None:
+    assert_caught(made, words, steps=0)

@@ -1,0 +1,88 @@
+"""Every built-in figure keeps the contract of figures; what does not is caught, and said clearly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.experiment import Tables
+from harness.figures import Figure
+from harness.figures.drawing.style import canvas
+from harness.plugins.registry import Plugin, registry
+from harness.testing import ContractError, check_figure, small_tables
+from tests.helpers.plugins import every
+
+
+@pytest.mark.parametrize("plugin", [each for each in every("figure") if each.id != "weight_product"])
+def test_figures_keep_the_contract(plugin: Plugin) -> None:
+    # That of weight_product is for the linear cell: see its own test.
+    check_figure(plugin.target(), two_versions() if plugin.name == "accuracy_by_option" else None)
+
+
+def two_versions() -> Tables:
+    """Runs that differ in an option of their experiment."""
+    task = registry().get("experiment", "recall_dish")
+    return small_tables(task(n_dishes=4), task(n_dishes=8))
+
+
+class Losses(Figure):
+    """The losses of all runs, in a row."""
+
+    name = "losses"
+    title = "Losses"
+    caption = "Every run's loss."
+
+    def draw(self, tables: Tables) -> Any:
+        figure = canvas(3, 3)
+        figure.subplots().plot(tables.runs.loss.astype(float).to_numpy())
+        return figure
+
+
+def test_a_sound_figure_passes() -> None:
+    check_figure(Losses())
+
+
+class Fragile(Losses):
+    """A figure that believes in results."""
+
+    name = "fragile"
+
+    def draw(self, tables: Tables) -> Any:
+        int(tables.runs.loss.iloc[0])
+        return None
+
+
+class Careless(Losses):
+    """A figure that leaves its columns in the tables."""
+
+    name = "careless"
+
+    def draw(self, tables: Tables) -> Any:
+        tables.runs["mine"] = 1
+        return None
+
+
+class Mute(Losses):
+    """A figure that says nothing about itself."""
+
+    name = "mute"
+    caption = ""
+
+    def draw(self, tables: Tables) -> Any:
+        return "picture"
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        (Fragile, ["draw of empty tables raises IndexError", "NaN raises ValueError", "infinite raises OverflowError"]),
+        (Careless, ["draw changes the tables"]),
+        (Mute, ["has no caption", "draw returns str"]),
+    ],
+)
+def test_a_bad_figure_is_caught_with_a_clear_message(figure: Any, words: list[str]) -> None:
+    with pytest.raises(ContractError) as caught:
+        check_figure(figure())
+    for each in words:
+        assert each in str(caught.value)
