@@ -27,7 +27,7 @@ class WeightProduct(Experiment):
         number  0.31  0   0   0  ->  0.31           gradient at t: w^(T-t) times that at T
 
     A number, uniform in [-1, 1), comes first and is asked for at the end. The network is h_t = x_t · W_x + h_{t-1} · W.
-    With one unit (`hidden_size=1 init=identity`, the default) W is the number w = weight_scale. A matrix is had by
+    With one unit (`hidden_size=1 init=identity`, the default) W is the number w = weight_scale. For a matrix use
     `hidden_size=32`: the identity or an orthogonal matrix times w changes the length of every vector by |w|, so that
     the norm of the gradient is exactly |w|^(T-t) times that at T as well. (Of other matrices this holds only in the
     long run and on average; they are measured, and not judged.) Nothing needs to be trained for this: train.steps=0,

@@ -1,4 +1,4 @@
-"""Random streams that depend on a seed and on names, never on the order or the company of runs."""
+"""Random streams that depend on a seed and on names, never on the order of runs or on what runs beside them."""
 
 from __future__ import annotations
 

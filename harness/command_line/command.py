@@ -48,7 +48,7 @@ class Command:
             UserError: ``resume=DIR`` names no sweep to go on with, or stands beside words that would change its runs.
         """
         words = [_with_absolute_paths(word) for word in resumed(typed)]
-        return cls(words, get_args_parser().parse_args(words), _words_to_complete())
+        return cls(words, get_args_parser().parse_intermixed_args(words), _words_to_complete())
 
     @property
     def multirun(self) -> bool:
@@ -64,9 +64,11 @@ class Command:
     @property
     def for_hydra(self) -> list[str]:
         """The words for Hydra: a single run is a sweep of one job, so that one path leads from here to a report."""
-        if self.multirun or not self.runs:
-            return self.words
-        return ["--multirun", *(word for word in self.words if word not in ("--run", "-r"))]
+        settings = self.flags.overrides
+        flags = [word for word in self.words if word not in settings]
+        if self.runs and not self.multirun:
+            flags = ["--multirun", *(word for word in flags if word not in ("--run", "-r"))]
+        return [*flags, *settings]  # Hydra reads its flags in one place only
 
     @cached_property
     def overrides(self) -> list[Override]:

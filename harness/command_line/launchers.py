@@ -1,4 +1,4 @@
-"""Ray's and Slurm's launchers of Hydra, with an answer for every job where one of them is lost.
+"""Ray's and Slurm's launchers of Hydra, which return something for every job even where one of them is lost.
 
 As they come, both end with the first job that is lost, while the others go on unwatched. Here the others are
 waited for, and after an interruption nothing is left running. Both packages are optional.
@@ -21,7 +21,7 @@ from harness.base.errors import UserError
 
 
 def lost(error: Exception) -> JobReturn:
-    """The answer of a job that gave none."""
+    """The return of a job that was lost."""
     return JobReturn(_return_value=error, status=JobStatus.FAILED)
 
 

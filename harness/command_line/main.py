@@ -55,7 +55,7 @@ def show_help(command: Command) -> None:
     if command.flags.config_dir:
         overrides.append(f"hydra.searchpath=[{quoted('file://' + str(Path(command.flags.config_dir).resolve()))}]")
     with hydra.initialize_config_dir(str(shipped_folder("conf")), version_base="1.3"):
-        print(help_text(command, hydra.compose("config", overrides)))
+        print(help_text(command, hydra.compose(command.flags.config_name or "config", overrides)))
 
 
 def give_to_hydra(command: Command) -> None:

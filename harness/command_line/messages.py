@@ -48,7 +48,7 @@ def _hint_at_file(name: str) -> str:
     """That a file of this name lies here, and was not added."""
     path = Path(f"{name}.py")
     added = path.resolve() in registry().files
-    return "" if added or not path.is_file() else f"; {path} is taken in with 'plugins=[{path}]'"
+    return "" if added or not path.is_file() else f"; {path} is added with 'plugins=[{path}]'"
 
 
 def one_line(text: str) -> str:

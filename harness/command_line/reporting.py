@@ -1,11 +1,4 @@
-"""The sweeper: from the overrides of a command line to jobs of packed runs, and to a report at the end.
-
-It does what Hydra's basic sweeper does, with these additions: settings that change no shape are packed into lists
-(``weight_scale=0.9,1.0`` becomes one job with ``weight_scale=[0.9,1.0]``, see `harness.sweep.packing`), every run is
-validated before anything is written, what is done already in the directory is not done again
-(`harness.sweep.plan`), what fails is not the end of the rest (`harness.sweep.launching`), and the results are gathered
-and reported. It works with every launcher.
-"""
+"""The end of a sweep: its results are gathered, reported, and given to a tracker."""
 
 from __future__ import annotations
 

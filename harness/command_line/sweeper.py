@@ -32,6 +32,7 @@ from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.sweep.jobs import Job, numbered
 from harness.sweep.packing import batched, members_in_memory, most_members, pack
+from harness.trackers import tracker
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -67,14 +68,14 @@ class PackingSweeper(Sweeper):
             UserError: a setting is not valid, and nothing has been written; or the directory is being worked on.
             SystemExit: with 1 where a run has failed, with 130 after an interruption.
         """
+        chosen = tracker(self.config.tracker)
         jobs = self.jobs(arguments)
+        # All is valid: now what takes long to load.
         from harness.command_line.reporting import report
         from harness.sweep.lock import Lock
         from harness.sweep.provenance import note_provenance, resuming
         from harness.sweep.sitting import interruptible, launch_all, still_to_do
-        from harness.trackers import tracker
 
-        chosen = tracker(self.config.tracker)
         directory = Path(self.config.hydra.sweep.dir)
         directory.mkdir(parents=True, exist_ok=True)
         with Lock(directory), interruptible():
@@ -150,7 +151,6 @@ class ReportAtEnd(Callback):
         if ours or not any(directory.glob("jobs/*/tables/runs.parquet")):
             return
         from harness.command_line.reporting import report
-        from harness.trackers import tracker
 
         if report(directory, tracker(config.tracker)):
             raise SystemExit(1)

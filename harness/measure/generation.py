@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.base.seeds import stream
 from harness.engine.network import Network
+from harness.engine.scan.interface import is_tokens
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
 
@@ -37,12 +38,13 @@ def answered_alone(network: Network, data: Data, feedback: int) -> Tensor:
 
 
 def fed_back(data: Data, step: int, outputs: Tensor, feedback: int) -> Tensor:
-    """The inputs (K, B, input_size) of a step (1-based), with what ``outputs`` says in place of the right answer."""
+    """The inputs of a step (1-based), what ``outputs`` says in place of the right answer: tokens (K, B), or vectors."""
+    answers = feedback + outputs.argmax(-1)
+    if is_tokens(data.inputs):
+        return answers
     inputs = data.inputs[:, step - 1].clone()
-    if data.batches[0].inputs.ndim == 2:
-        inputs.zero_()
     inputs[..., feedback : feedback + outputs.shape[-1]] = 0
-    return inputs.scatter_(-1, feedback + outputs.argmax(-1, keepdim=True), 1.0)
+    return inputs.scatter_(-1, answers[..., None], 1.0)
 
 
 def continued(network: Network, experiment: Experiment, seeds: Sequence[int], data: Data) -> Tensor:
@@ -63,8 +65,7 @@ def continued(network: Network, experiment: Experiment, seeds: Sequence[int], da
     for step in range(how.length):
         logits = network.readout(traces[-1].states["h"][:, -1][:, :, None])[:, :, 0]
         tokens.append((logits + drawn[:, step]).argmax(-1))
-        one_hot = torch.zeros_like(data.inputs[:, 0, : shape[1]]).scatter_(-1, tokens[-1][..., None], 1.0)
-        traces = network.forward(one_hot[:, None], network.final(traces))
+        traces = network.forward(tokens[-1][:, None], network.final(traces))
     return torch.stack(tokens, dim=-1)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from harness.cells.base import PointwiseCell
 from harness.engine.network import LayerSteps, Network
+from harness.engine.scan.interface import is_tokens, one_hot
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
 
@@ -48,12 +49,19 @@ class Moment:
         self.network.gradients(self.data.inputs, self.data.scored, self.data.loss, unused, keep)
         return keep
 
+    def inputs(self, layer: int) -> Tensor:
+        """What enters a layer (1-based) at every step: (K, T, B, F) or (K, T, B, H); tokens as one-hot vectors."""
+        if layer > 1:
+            return self.states[layer - 2]["h"][:, 1:]
+        found = self.data.inputs
+        return one_hot(found, self.network.shape.input_size, self.network.flat.dtype) if is_tokens(found) else found
+
     def pre_activations(self, layer: int) -> dict[str, Tensor]:
         """By gate what enters it in a layer (1-based) of a `PointwiseCell`, before any function: (K, T, B, H)."""
         cell, size = self.network.shape.cell, self.network.shape.hidden_size
         assert isinstance(cell, PointwiseCell)
         weights, into, back = self.network.layer(layer), cell.input_blocks(), cell.recurrent_blocks()
-        below = self.data.inputs if layer == 1 else self.states[layer - 2]["h"][:, 1:]
+        below = self.inputs(layer)
         pre = below.new_zeros(*below.shape[:3], len(cell.gates) * size)
         pre[..., into.start * size : into.stop * size] += below @ weights["input"][:, None]
         if "recurrent" in weights:
@@ -67,9 +75,8 @@ class Moment:
     def jacobian(self, layer: int, step: int) -> Tensor:
         """d s_t / d s_{t-1} of a layer at a step (both 1-based): (K, B, P · H, P · H), parts in the cell's order."""
         cell, size = self.network.shape.cell, self.network.shape.hidden_size
-        below = self.data.inputs if layer == 1 else self.states[layer - 2]["h"][:, 1:]
         before = torch.cat([self.states[layer - 1][part][:, step - 1] for part in cell.parts], dim=-1)
-        weights, x = self.network.layer(layer), below[:, step - 1]
+        weights, x = self.network.layer(layer), self.inputs(layer)[:, step - 1]
 
         def after(state: Tensor) -> Tensor:
             parts = dict(zip(cell.parts, state.split(size, dim=-1), strict=True))

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a results directory")
     try:
         for directory in parser.parse_args(arguments).directories:
-            _use_plugin_files(directory)
+            _add_plugin_files(directory)
             has_jobs = any(directory.glob("jobs/*/tables/runs.parquet"))
             tables = gather(directory, skip_damaged=True) if has_jobs else load(directory)
             for problem in tables.left_out:
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _use_plugin_files(directory: Path) -> None:
-    """Take in the plugin files that the results were made with; without one, there is a report all the same."""
+def _add_plugin_files(directory: Path) -> None:
+    """Add the plugin files that the results were made with; without one, there is a report all the same."""
     for path in _provenance(directory).get("plugin_files", []):
         try:
             registry().add_files([path])

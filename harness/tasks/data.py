@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.tasks.batch import Batch
-from harness.tasks.experiment import Experiment
 from harness.tasks.outputs import Outputs, masked_mean
 
 
@@ -21,7 +20,7 @@ class Data:
 
     Attributes:
         meaning: what the outputs mean.
-        inputs: (K, T, B, input_size); tokens are one-hot.
+        inputs: tokens (K, T, B), int64, or vectors (K, T, B, input_size).
         targets: (K, B, S), or (K, B, S, n).
         mask: which outputs count in the loss, (K, B, S).
         judged: which outputs count in the accuracy, (K, B, S).
@@ -68,10 +67,7 @@ class Data:
         return replace(self, inputs=self.inputs[:, :, start:stop], **by_sample)
 
 
-def encode(experiment: Experiment, batch: Batch, dtype: torch.dtype) -> Tensor:
-    """Inputs as (T, B, input_size)."""
+def encode(batch: Batch, dtype: torch.dtype) -> Tensor:
+    """Inputs with time first: tokens (T, B), int64, or vectors (T, B, input_size)."""
     inputs = torch.from_numpy(batch.inputs).transpose(0, 1)
-    if inputs.ndim == 2:
-        one_hot = inputs.new_zeros(*inputs.shape, experiment.input_size, dtype=dtype)
-        return one_hot.scatter_(-1, inputs.long()[..., None], 1.0)
-    return inputs.to(dtype).contiguous()
+    return inputs.to(torch.int64 if inputs.ndim == 2 else dtype).contiguous()

@@ -90,7 +90,7 @@ class Streams:
 
     def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:
         batches = [drawn[seed] for seed in self.seeds]
-        inputs = {seed: encode(self.experiment, batch, dtype).to(self.device) for seed, batch in drawn.items()}
+        inputs = {seed: encode(batch, dtype).to(self.device) for seed, batch in drawn.items()}
         targets = torch.from_numpy(np.stack([batch.targets for batch in batches])).to(self.device)
         return Data(
             meaning=self.experiment.outputs,

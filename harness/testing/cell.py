@@ -156,5 +156,5 @@ def _check_isolation(problems: Problems, network: Network, inputs: Tensor) -> No
     beside = Network(network.shape, wild, compiled=False).outputs(inputs, SCORED)
     problems.unless(
         torch.allclose(together[:1], alone, rtol=1e-9) and torch.allclose(together[0], beside[0], rtol=1e-9),
-        "mixes members: what a member answers depends on its company",
+        "mixes members: what a member answers depends on the others",
     )

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from harness.base.seeds import stream
+from harness.plugins.registry import registry
 from harness.run.pack import run
 from harness.settings.members import PACKED
 from harness.settings.settings import Settings, described
@@ -34,10 +35,10 @@ LOSS_MARGIN = 0.1
 def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: int = MEMORYLESS_STEPS) -> None:
     """Check an experiment against everything that the harness relies on.
 
-    Its name, claim and documented options; shapes, dtypes and ranges of what it draws, at two lengths and at
-    the shortest; that nothing
-    but the given generator is drawn from; that what is fed back is what was answered; that a network without memory
-    gets to the stated chance level (and loss), and not above it; that samples, claim and artefacts can be made.
+    Its name, claim and documented options; shapes, dtypes and ranges of what it draws, at two lengths and at the
+    shortest; that it draws from the given generator alone; that what is fed back is what was answered; that a network
+    without memory gets to the stated chance level (and loss), and not above it; that samples, claim and artefacts can
+    be made.
 
     Args:
         experiment: an instance, with the options to check it at.
@@ -63,8 +64,6 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
 
 
 def _check_settings(problems: Problems, experiment: Experiment) -> None:
-    from harness.plugins.registry import registry
-
     for cell in _cells(experiment):
         problems.unless(cell in registry().names("cell"), f"sweep has the cell {cell!r}, which is none")
     known = {key for key, _ in described(Settings)} | {"cell", "seq_len", *PACKED}
@@ -99,7 +98,8 @@ def _check_batches(problems: Problems, experiment: Experiment, seq_len: int) -> 
             before == _global_randomness(), f"{name} draws from a global random generator; valid: rng alone"
         )
         if found := [f"{name}: {fault}" for fault in faults(experiment, batch, (6, length))]:
-            problems.found += found
+            for problem in found:
+                problems.add(problem)
             continue
         _check_feedback(problems, experiment, batch, name)
         batch.windows(experiment.windows)
@@ -128,8 +128,6 @@ def _check_feedback(problems: Problems, experiment: Experiment, batch: Batch, na
 
 def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps: int) -> None:
     """Train the network without memory, and let the experiment speak of the results."""
-    from harness.plugins.registry import registry
-
     feedforward = registry().get("cell", "feedforward")()
     with problems.during(f"at seq_len={seq_len}, a run without memory"):
         made = small_runs(
@@ -142,7 +140,7 @@ def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps:
         if steps:
             _check_chance(problems, experiment, seq_len, found)
     with problems.during("a small sweep"):
-        # Of the cells that it sweeps over: what it says of results has to stand any.
+        # Of the cells that it sweeps over: its claim must cope with any results of theirs.
         _check_words(problems, experiment, small_tables(experiment, cells=_cells(experiment) or ("rnn", "gru")))
 
 

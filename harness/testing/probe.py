@@ -61,7 +61,7 @@ def _check_measured(problems: Problems, probe: Probe, made: list[Settings]) -> N
     try:
         pd.testing.assert_frame_equal(mine, alone.reset_index(drop=True), check_dtype=False, rtol=1e-6, atol=1e-12)
     except AssertionError:
-        problems.add("mixes members: what is measured of one depends on its company")
+        problems.add("mixes members: what is measured of one depends on the others")
     for fill in (0.0, torch.inf, torch.nan):
         with problems.during(f"measure on weights that are {fill}"):
             probe.measure(_moment(made, fill))

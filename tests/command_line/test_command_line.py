@@ -128,7 +128,7 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(tmp_path: Path, argumen
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_traceback_is_there_for_who_asks(tmp_path: Path) -> None:
+def test_the_traceback_is_there_when_asked_for(tmp_path: Path) -> None:
     done = command(tmp_path, "hidden_size=0", HYDRA_FULL_ERROR="1")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
@@ -262,12 +262,12 @@ def test_no_other_experiment_runs_in_the_place_of_one_whose_name_is_taken(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
-def test_a_file_that_was_not_taken_in_is_pointed_at(tmp_path: Path) -> None:
+def test_a_file_that_was_not_added_is_pointed_at(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(EXPERIMENT.format(name="mine"))
     done = command(tmp_path, "-m", "+study=mine")
     assert done.returncode == 1
     assert "study=mine: unknown study" in done.stderr
-    assert "mine.py is taken in with 'plugins=[mine.py]'" in done.stderr
+    assert "mine.py is added with 'plugins=[mine.py]'" in done.stderr
 
 
 def test_help_and_errors_speak_of_the_options_of_the_experiment_in_question(tmp_path: Path) -> None:

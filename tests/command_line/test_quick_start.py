@@ -23,63 +23,63 @@ HEAVY = [
 ]  # fmt: skip
 
 RUN = """
-import json, runpy, sys
-heavy, module, *words = sys.argv[1:]
-sys.argv = [module, *words]
-try:
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-except SystemExit:
-    pass
-print("LOADED", json.dumps([name for name in json.loads(heavy) if name in sys.modules]))
+import contextlib, io, json, os, sys
+from harness.command_line import main
+heavy, commands = map(json.loads, sys.argv[1:])
+for words in commands:
+    os.environ.pop("COMP_LINE", None)
+    if "--shell-completion" in words:
+        os.environ["COMP_LINE"] = words.pop()
+    sys.argv = ["harness", *words]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            main()
+        except SystemExit:
+            pass
+    print(json.dumps([name for name in heavy if name in sys.modules]), *words)
 """
 
+COMMANDS = [
+    ["--help"],
+    ["--shell-completion", "query=bash", "harness cell=lst"],
+    ["--shell-completion", "query=bash", "harness probes=[gates] probes.gates."],
+    ["cell=lstm", "--cfg", "job"],
+    ["cell=lstmm"],
+    ["hidden_sise=3"],
+    ["-m", "seq_len=20,3"],
+    ["device=tpu"],
+    ["tracker=nobody"],
+    ["seed=0", "-m", "study=dish"],
+    ["resume=nowhere"],
+    ["plugins=[nowhere.py]"],
+]
 
-def loaded(directory: Path, module: str, *words: str, **env: str) -> list[str]:
-    """The heavy libraries that ``python -m module …`` has loaded when it ends."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps(HEAVY), module, *words],
-        cwd=directory, env={**os.environ, "PYTHONPATH": str(ROOT), **env}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    last = done.stdout.splitlines()[-1]
-    assert last.startswith("LOADED "), done.stderr
-    return json.loads(last.removeprefix("LOADED "))
+
+def python(directory: Path, *words: str) -> list[str]:
+    """The lines that Python prints."""
+    return subprocess.run(
+        [sys.executable, *words], cwd=directory, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--help"],
-        ["cell=lstm", "--cfg", "job"],
-        ["cell=lstmm"],
-        ["hidden_sise=3"],
-        ["-m", "seq_len=20,3"],
-        ["seq_len=abc"],
-        ["device=tpu"],
-        ["tracker=nobody"],
-        ["-m", "study=dish"],
-        ["resume=nowhere"],
-    ],
-    ids=" ".join,
-)
-def test_showing_and_refusing(words: list[str], tmp_path: Path) -> None:
-    assert loaded(tmp_path, "harness", *words) == []
+def test_showing_completing_and_refusing(tmp_path: Path) -> None:
+    lines = python(tmp_path, "-c", RUN, json.dumps(HEAVY), json.dumps(COMMANDS))
+    assert len(lines) == len(COMMANDS)
+    assert [line for line in lines if not line.startswith("[] ")] == []
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("line", ["cell=lst", "+study=d", "probes.gates."])
-def test_completing(line: str, tmp_path: Path) -> None:
-    assert loaded(tmp_path, "harness", "--shell-completion", "query=bash", COMP_LINE=f"harness {line}") == []
-
-
 def test_listing_plugins(tmp_path: Path) -> None:
-    assert loaded(tmp_path, "harness.plugins") == []
+    listed = "from harness.plugins.__main__ import main; main([])"
+    code = f"import sys; {listed}; print([name for name in {HEAVY} if name in sys.modules])"
+    assert python(tmp_path, "-c", code)[-1] == "[]"
 
 
-def test_importing_the_package_and_what_plugins_import() -> None:
-    faces = ["harness", "harness.experiment", "harness.claims", "harness.cells", "harness.probes", "harness.figures"]
-    code = f"import sys, {', '.join(faces)}; print([name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_importing_the_package_and_what_plugins_import(tmp_path: Path) -> None:
+    faces = "harness, harness.experiment, harness.claims, harness.cells, harness.probes, harness.figures"
+    code = f"import sys, {faces}; print([name for name in {HEAVY} if name in sys.modules])"
+    assert python(tmp_path, "-c", code) == ["[]"]
 
 
 def test_what_the_package_offers_is_there_when_it_is_used() -> None:

@@ -70,7 +70,7 @@ def test_the_jacobian_is_that_of_finite_differences(config: Config) -> None:
         for sign in (1, -1):
             moved = {name: value.clone() for name, value in before.items()}
             moved[part][..., unit] += sign * 1e-6
-            after = network.shape.cell.apply(network.layer(1), moment.data.inputs[:, 3], moved)
+            after = network.shape.cell.apply(network.layer(1), moment.inputs(1)[:, 3], moved)
             sides.append(torch.cat([after["h"], after["c"]], dim=-1))
         torch.testing.assert_close(found[..., column], (sides[0] - sides[1]) / 2e-6, rtol=1e-6, atol=1e-8)
 

@@ -17,7 +17,6 @@ import pytest
 import harness
 from harness.analysis.sentences import findings
 from harness.figures import Figure
-from harness.plugins import loading
 from harness.plugins.registry import registry
 from harness.report import __main__ as command
 from harness.report import build, judging, run_table, terminal
@@ -254,12 +253,11 @@ def test_a_report_is_rebuilt_with_the_plugin_files_that_it_was_made_with(
     file.write_text(EXPERIMENT.format(name="mine"))
     made = made_tables(cells=("rnn",), lengths=(8,), seeds=(0,), experiment="mine")
     write_tables(tmp_path / "out" / "jobs" / "0" / "tables", dict(made))
-    (tmp_path / "out" / "provenance.json").write_text(json.dumps({"arguments": [f"plugins=['{file}']", "seed=0"]}))
+    (tmp_path / "out" / "provenance.json").write_text(json.dumps({"plugin_files": [str(file)]}))
     try:
         assert command.main([str(tmp_path / "out")]) == 0
         assert "It can be done." in html(tmp_path / "out")
     finally:
-        loading._files.clear()
         registry.cache_clear()
     file.unlink()
     assert command.main([str(tmp_path / "out")]) == 0

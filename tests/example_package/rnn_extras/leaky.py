@@ -1,11 +1,15 @@
 """A network whose units leak."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
-from torch import Tensor
 
 from harness.cells import PointwiseCell, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Leaky(PointwiseCell):
