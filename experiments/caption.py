@@ -13,11 +13,10 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.claims import compare
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
-from harness.figures import Figure
-from harness.figures.drawing.style import GREY, MAX_WIDTH, ink, palette
+from harness.figures import GREY, MAX_WIDTH, Figure, ink, palette
 
 SIZES = ["small", "large"]
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}

@@ -12,12 +12,11 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.base.seeds import stream
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Continuation, Experiment, Sample, Tables, Verdict
-from harness.figures import Figure
-from harness.figures.drawing.style import canvas, grid, palette, settled
+from harness.figures import Figure, canvas, grid, palette
 
 SCALE = [0, 2, 4, 5, 7, 9, 11]
 NAMES = "CDEFGAB"
@@ -135,7 +134,7 @@ class Melodies(Figure):
             axis.set_title(cell)
             axis.set_yticks([60, 72, 84], ["C4", "C5", "C6"])
         axes[-1].set_xlabel("eighths")
-        return settled(figure)
+        return figure
 
 
 @cache

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.analysis.groups import finished
-from harness.analysis.words import percent
+from harness.analysis import finished, percent
 from harness.base.errors import UserError
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 

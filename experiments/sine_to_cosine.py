@@ -11,11 +11,10 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Experiment, Sample, Tables, Values, Verdict
-from harness.figures import Figure
-from harness.figures.drawing.style import GREY, canvas, grid, ink, legend, palette, settled
+from harness.figures import GREY, Figure, canvas, grid, ink, legend, palette
 
 TOLERANCE = 0.1
 STEPS_PER_HALF_TURN = 10
@@ -130,7 +129,7 @@ class Followed(Figure):
             Line2D([], [], **ASKED, color=ink(), label="cosine, asked for"),
         ]
         legend(figure, [*rows.cell], known)
-        return settled(figure)
+        return figure
 
 
 SEEN: dict[str, Any] = {"linestyle": ":", "color": GREY}

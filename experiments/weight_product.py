@@ -10,11 +10,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.experiment import Batch, Experiment, Tables, Values, Verdict
-from harness.figures import Figure
-from harness.figures.drawing.scales import decades, power, whole_powers
-from harness.figures.drawing.style import canvas, grid, ink, settled
+from harness.figures import Figure, canvas, decades, grid, ink, power, whole_powers
 
 TOLERANCE = 0.04
 EXACT = 1e-9
@@ -147,4 +145,4 @@ class WeightProductFigure(Figure):
             for scalar, mark in marks.items() if (rows.hidden_size.eq(1) == scalar).any()
         ]  # fmt: skip
         above.legend(handles=[*above.get_legend_handles_labels()[0], *shapes], frameon=False)
-        return settled(figure)
+        return figure

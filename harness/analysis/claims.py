@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
-import pandas as pd
-
-from harness.analysis.groups import finished
+from harness.analysis.runs import finished
 from harness.analysis.words import listed, percent
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Verdict
 
-Holds = Callable[[pd.DataFrame, pd.DataFrame], bool]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Holds: TypeAlias = Callable[[pd.DataFrame, pd.DataFrame], bool]
 
 
 def solves_where_it_guesses(tables: Tables, able: str, unable: str) -> Verdict | None:
@@ -35,6 +37,8 @@ def compare(tables: Tables, better: str, worse: str, holds: Holds) -> Verdict | 
     Returns:
         The verdict at the longest length at which it holds, else at the longest; None without such a length.
     """
+    import pandas as pd
+
     runs = finished(tables.runs)
     up, down = runs.query(better), runs.query(worse)
     lengths = sorted(set(up.seq_len) & set(down.seq_len), reverse=True)

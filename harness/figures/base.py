@@ -1,16 +1,14 @@
-"""Figures: each module here is one plugin, a function from tables to a picture."""
+"""What a figure is: the base class of every plugin in ``harness/figures``."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from matplotlib.figure import Figure as Canvas
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
-from harness.figures.drawing.style import palette
-from harness.tables.tables import Tables
-
-__all__ = ["Figure", "palette"]
+    from harness.tables.tables import Tables
 
 
 class Figure(ABC):
@@ -23,8 +21,8 @@ class Figure(ABC):
     version apart, unless it shows all of them itself: `across_versions`.
 
     ``tables.runs``, ``tables.gradients`` and so on are DataFrames. A sweep may be large, though (100,000 runs have
-    10^8 gradient rows), and the report refuses a table that fits no memory as a whole: a figure that is to stand such
-    sweeps takes what it draws by ``tables.read(name, columns, filters)``.
+    10^8 gradient rows), and the report refuses to give a table that fits no memory as a whole: a figure that must cope
+    with such sweeps takes what it draws by ``tables.read(name, columns, filters)``.
     """
 
     name: ClassVar[str]

@@ -1,7 +1,4 @@
-"""From tables to a report: one self-contained HTML page, its Markdown twin, and the figures as files.
-
-``python -m harness.report DIR [DIR ...]`` builds the reports of results directories anew, from their tables.
-"""
+"""``python -m harness.report DIR [DIR ...]``: builds the reports of results directories anew, from their tables."""
 
 from __future__ import annotations
 
@@ -13,7 +10,8 @@ from pathlib import Path
 from harness.base.errors import UserError
 from harness.command_line import words as choices
 from harness.plugins.registry import use
-from harness.report.build import _provenance, build
+from harness.report.build import build
+from harness.report.overview import read_provenance
 from harness.sweep.plan import missing
 from harness.tables.gather import gather, load
 
@@ -33,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tables = gather(directory, skip_damaged=True) if has_jobs else load(directory)
             for problem in tables.left_out:
                 print(f"left out: {problem}", file=sys.stderr)
-            path = build(directory, tables)
+            path = build(directory, tables).path
             if (left := missing(directory)) and left.runs:
                 print(left)
             print(path)
@@ -45,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _use_plugin_files(directory: Path) -> None:
     """Take in the plugin files that the results were made with; without one, there is a report all the same."""
-    for path in choices.files(_provenance(directory).get("arguments", [])):
+    for path in choices.files(read_provenance(directory).get("arguments", [])):
         try:
             use([path])
         except UserError:

@@ -1,28 +1,21 @@
-"""The result tables: their format, atomic writing and reading.
-
-A results directory holds one small set of tables per job, ``DIR/jobs/<job>/tables/*.parquet``, and the
-merged set ``DIR/tables/*.parquet``. Every parquet file carries the format version in its metadata, so that
-a table of another version, or a damaged one, is refused by name instead of being misread.
-"""
+"""The tables of a results directory in Python: read when they are asked for, whole or in parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.base.errors import UserError
-from harness.tables.storage import damaged
 
-Filters: TypeAlias = list[Any] | pc.Expression | None
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+
+    Filters: TypeAlias = list[Any] | pc.Expression | None
 
 
-class Tables(Mapping[str, pd.DataFrame]):
+class Tables(Mapping[str, "pd.DataFrame"]):
     """The tables of one results directory: ``tables.runs`` or ``tables["runs"]``, and so on.
 
     Standard tables are ``runs``, ``curves``, ``gradients`` and ``samples``; probes may add others. A table is
@@ -51,6 +44,8 @@ class Tables(Mapping[str, pd.DataFrame]):
         self.left_out = list(left_out)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
         source = self._sources[name]
         if not isinstance(source, pd.DataFrame):
             if self._most_rows is not None and (rows := self.rows(name)) > self._most_rows:
@@ -81,11 +76,17 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def rows(self, name: str) -> int:
         """How many rows a table has, without reading it."""
+        import pandas as pd
+
         source = self._sources[name]
         return len(source) if isinstance(source, pd.DataFrame) else source.count_rows()
 
     def scan(self, name: str) -> ds.Dataset:
         """A table as a pyarrow dataset: nothing is read until its batches are asked for."""
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
         source = self._sources[name]
         if isinstance(source, pd.DataFrame):
             return ds.dataset(pa.Table.from_pandas(source, preserve_index=False))
@@ -102,6 +103,10 @@ class Tables(Mapping[str, pd.DataFrame]):
         Raises:
             UserError: the file is damaged; the message names it.
         """
+        import pyarrow.parquet as pq
+
+        from harness.tables.storage import damaged
+
         dataset = self.scan(name)
         wanted = None if columns is None else list(columns)
         chosen = pq.filters_to_expression(filters) if isinstance(filters, list) else filters

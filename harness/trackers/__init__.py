@@ -1,7 +1,8 @@
 """Trackers: a finished sweep's settings, curves and report, given to an experiment tracker that people use anyway.
 
-Each module here is one tracker, a class that logs through the tracker's own library; the libraries are extras of this
-package, named like the tracker. The tables stay the results: a tracker gets a copy of them when a sweep ends.
+In: a results directory and its tables. Out: a copy of them in the tracker; the tables stay the results. Each module
+here is one tracker, a class that logs through the tracker's own library; the libraries are extras of this package,
+named like the tracker.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.base.errors import UserError, first_line, reason, unknown
-from harness.tables.columns import RUN_OUTCOMES
-from harness.tables.tables import Tables
+from harness.tables.columns import CURVES, RUN_OUTCOMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.tables.tables import Tables
 
 TRACKERS = ["mlflow", "tensorboard"]
-CURVES = ["loss", "accuracy", "grad_norm_weights", "clipped", "spectral_radius"]
 
 
 class Tracker(ABC):
@@ -83,6 +85,8 @@ class Run:
 
 def runs(tables: Tables) -> Iterator[Run]:
     """All runs, in the order of the table."""
+    import pandas as pd
+
     curves = dict(iter(tables.read("curves", ["run_id", "step", *CURVES]).groupby("run_id")))
     none = pd.DataFrame(columns=["step", *CURVES])
     for row in tables.runs.to_dict("records"):

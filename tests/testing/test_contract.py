@@ -13,8 +13,7 @@ import yaml
 
 from harness.cells import HandDerivative, PointwiseCell
 from harness.experiment import Batch, Classes, Experiment, Labels, Sample, Values
-from harness.figures import Figure
-from harness.figures.drawing.style import canvas
+from harness.figures import Figure, canvas
 from harness.plugins.registry import Plugin, registry
 from harness.probes import Moment, Probe
 from harness.tables.tables import Tables
