@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Experiment, Sample, Tables, Values, Verdict
-from harness.figures import Figure
+from harness.figures import GREY, Figure, canvas, grid, ink, legend, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,8 +108,6 @@ class Followed(Figure):
         """A panel per length."""
         from matplotlib.lines import Line2D
 
-        from harness.figures.drawing.style import GREY, canvas, grid, ink, legend, palette, settled
-
         # Runs of one seed saw one sequence.
         runs = finished(tables.runs).drop_duplicates(["cell", "seq_len", "seed"])
         means = runs.groupby(["seq_len", "seed"]).accuracy.mean().reset_index().sort_values("accuracy")
@@ -135,7 +133,7 @@ class Followed(Figure):
             Line2D([], [], **ASKED, color=ink(), label="cosine, asked for"),
         ]
         legend(figure, [*rows.cell], known)
-        return settled(figure)
+        return figure
 
 
 ASKED: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 5, "markerfacecolor": "none"}

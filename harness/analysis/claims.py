@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.analysis.groups import finished
+from harness.analysis.runs import finished
 from harness.analysis.words import listed, percent
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Verdict

@@ -1,4 +1,6 @@
-"""From tables to a page that can be read without the code: claims, sentences, figures, samples, the table of runs.
+"""The report of a results directory: one self-contained HTML page, its Markdown twin, and the figures as files.
 
-In: the tables of a results directory. Out: ``report.html``, ``report.md`` and ``figures/``; a summary on the terminal.
+In: the tables of a sweep, the plugins' claims and figures, what of the plan is missing. Out: ``report.html``,
+``report.md``, ``figures/`` and ``artefacts/`` (`harness.report.build`), and the findings on the terminal.
+``python -m harness.report DIR [DIR ...]`` builds reports anew, from their tables.
 """
