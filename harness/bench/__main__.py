@@ -137,7 +137,7 @@ def _show_steps(steps: pd.DataFrame, memory: pd.DataFrame) -> None:
         best = rows.set_index("way")
         ours = best.loc["a"]
         texts = [
-            f"{row.ms:.1f}" + ("" if way == "a" else f" (×{row.ms / ours.ms:.2f}, {row.processes}×{row.threads})")
+            f"{row.ms:.1f}" + (f" (×{row.ms / ours.ms:.2f})" if way != "a" else "") + f"\n{row.processes}×{row.threads}"
             for way, row in best.iterrows()
         ]
         bytes_taken = [f"{value:.0f}" for value in memory.iloc[place][["MB", "MB_stored"]]] if len(memory) else ["", ""]
@@ -145,7 +145,7 @@ def _show_steps(steps: pd.DataFrame, memory: pd.DataFrame) -> None:
         table.add_row(cell, ",".join(shape), *texts, f"{ours.samples_per_s:.0f}", *bytes_taken)
     table.caption = (
         "; ".join(f"{way}: {WAYS[way]}" for way in ways)
-        + ". In brackets: how many times as long as a; processes × threads of the best setting."
+        + ". In brackets: how many times as long as a. Below: processes × threads, the best setting of the way."
     )
     _console().print(table)
 

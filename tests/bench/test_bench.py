@@ -27,7 +27,8 @@ def test_the_benchmark_keeps_all_settings_and_names_the_best(
     assert set(steps[steps.taken].index) == set(best.index)
     said = capsys.readouterr().out
     loop = best[best.way == "c"].iloc[0]
-    assert f"{loop.processes}×{loop.threads})" in said
+    assert f"(×{loop.ms / best[best.way == 'a'].ms.iloc[0]:.2f})" in said
+    assert f" {loop.processes}×{loop.threads} " in said
     assert said.splitlines()[-1] == str(tmp_path)
     memory = pd.read_csv(tmp_path / "memory.csv")
     assert (memory.MB_stored <= memory.MB).all()
