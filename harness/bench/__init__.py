@@ -1,1 +1,7 @@
-"""The benchmark: one training step, ours against what else there is, side by side (``python -m harness.bench``)."""
+"""The benchmark, ``python -m harness.bench``: what a training step, a quick command and a whole sweep cost.
+
+- A training step, ours and what else there is, side by side: `ways` and `peers` say what is compared, `workers` runs
+  each way in processes of its own and lets them take turns, `memory` counts bytes.
+- ``--start``: the CPU time of the commands that should answer at once (`start`).
+- ``--sweep``: where the time of a sweep goes (`sweep`, with `stopwatch` inside the process that is measured).
+"""

@@ -1,4 +1,4 @@
-"""``python -m harness.bench``: measure all ways side by side and print, and keep, a table of medians."""
+"""Measure training steps (ours and the peers'), the start of quick commands (--start), or a sweep (--sweep)."""
 
 from __future__ import annotations
 
@@ -6,143 +6,63 @@ import argparse
 import importlib.util
 import itertools
 import json
-import os
-import platform
-import statistics
+import re
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import torch
-from rich.console import Console
-from rich.table import Table
-
+from harness.base.errors import UserError
 from harness.base.files import write_text
-from harness.bench.memory import peak_bytes
-from harness.bench.peers import Step, Task, cell_loop, floor, fused, jax_scan, ours
-from harness.engine.network import Network
-from harness.engine.weights import MemberInit, Shape
-from harness.plugins.registry import registry
-from harness.tables.storage import write_table
+from harness.bench.machine import machine
+from harness.bench.ways import CPU_ONLY, WAYS, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
 
 SHAPES = [(1, 100, 32, 64), (9, 100, 32, 64), (45, 100, 32, 32), (9, 100, 64, 128), (9, 1000, 32, 64)]
 CELLS = ["rnn", "gru", "lstm"]
-FEATURES, CLASSES = 32, 8
-RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-3, 1e-6
-
-WAYS: dict[str, tuple[str, Callable[[Task], Step]]] = {
-    "a": ("ours, every per-step norm", lambda task: ours(task, probing=True)),
-    "b": ("ours", lambda task: ours(task, probing=False)),
-    "c": ("torch.nn cells in a loop, retain_grad", cell_loop),
-    "d": ("torch.nn fused, no per-step gradients", fused),
-    "e": ("JAX vmap of lax.scan, per-step gradients", jax_scan),
-    "f": ("the matmuls alone", floor),
-}
-
-
-def make_task(cell: str, shape: tuple[int, int, int, int], device: str = "cpu") -> Task:
-    """Members of different seeds on a random batch."""
-    members, steps, batch, hidden_size = shape
-    made = registry().get("cell", cell)()
-    sizes = Shape(made, FEATURES, hidden_size, num_layers=1, output_size=CLASSES)
-    inits = [MemberInit(made, seed, "orthogonal", 1.0) for seed in range(members)]
-    generator = torch.manual_seed(0)
-    return Task(
-        Network.create(sizes, inits, torch.float32, device),
-        torch.randn(members, steps, batch, FEATURES, generator=generator).to(device),
-        torch.randint(CLASSES, (members, batch), generator=generator).to(device),
-    )
-
-
-def check(results: dict[str, tuple[torch.Tensor | None, torch.Tensor | None]]) -> None:
-    """Raise AssertionError where the first step of two ways gives different losses or norms."""
-    losses, norms = results["a"]
-    for way, (loss, own) in results.items():
-        for what, found, expected in (("losses", loss, losses), ("norms", own, norms)):
-            if found is not None and expected is not None:
-                close = torch.isclose(found.double(), expected.double(), RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE)
-                assert close.all(), f"way {way}: its {what} are not those of ours"
-
-
-def measure(task: Task, ways: Sequence[str], repeats: int) -> dict[str, float]:
-    """Median milliseconds of a step, the ways taking turns; all are first checked to agree.
-
-    At each turn a way takes one step to warm up, since the one before has filled the caches, and one that counts.
-    """
-    steps = {way: WAYS[way][1](task) for way in ways}
-    check({way: step() for way, step in steps.items()})
-
-    def wait() -> None:
-        if task.inputs.is_cuda:
-            torch.cuda.synchronize()
-
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(repeats):
-        for way, step in steps.items():
-            step()
-            wait()
-            start = time.perf_counter()
-            step()
-            wait()
-            times[way].append(time.perf_counter() - start)
-    return {way: 1000 * statistics.median(values) for way, values in times.items()}
-
-
-def memory(task: Task) -> dict[str, float]:
-    """Megabytes that one step of ours takes, and what its activations need by count."""
-    members, steps, batch, _ = task.inputs.shape
-    stored = members * steps * batch * task.network.shape.cell.stored_per_step(task.network.shape.hidden_size)
-    taken = 0 if task.inputs.is_cuda else peak_bytes(ours(task, probing=True))
-    return {"MB": taken / 1e6, "MB stored": stored * task.inputs.element_size() / 1e6}
-
-
-def machine() -> dict[str, object]:
-    """What the numbers were measured on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
-    return {
-        "processor": model or platform.processor(), "cores": os.cpu_count(), "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "torch": torch.__version__, "python": platform.python_version(), "system": platform.platform(),
-    }  # fmt: skip
+SWEEP = ["+study=dish"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, keep."""
+    """Measure, print, keep; 1 and one line where that cannot be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        facts = machine(options.device)
+        if options.start:
+            tables = _start(options)
+        elif options.sweep is not None:
+            tables = _sweep(options)
+        else:
+            tables = _steps(options)
+    except UserError as error:
+        print(f"harness.bench: {error}", file=sys.stderr)
+        return 1
+    _keep(options.out, tables, facts)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m harness.bench", description=__doc__)
-    parser.add_argument("--repeats", type=_positive, default=9, help="measurements of each way (default 9)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--start", action="store_true", help="CPU time of the commands that should answer at once")
+    what.add_argument("--sweep", nargs="*", metavar="WORD",
+                      help=f"where the time of a sweep goes; its words, default {' '.join(SWEEP)}")  # fmt: skip
+    parser.add_argument("--repeats", type=_positive, default=9, help="measurements of each (default 9)")
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
     parser.add_argument("--shapes", nargs="+", type=_shape, default=SHAPES,
                         metavar="K,T,B,H", help="members, steps, batch, hidden size")  # fmt: skip
     parser.add_argument(
         "--ways", type=_ways, default="".join(WAYS), help=f"which of {''.join(WAYS)} to measure (a always is)"
     )
-    parser.add_argument("--device", default="cpu", help="cpu or cuda; JAX and the floor are measured on the CPU only")
+    parser.add_argument("--device", type=_device, default="cpu",
+                        help="cpu or cuda; JAX and the floor are measured on the CPU only")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("results/bench") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}")
-    options = parser.parse_args(arguments)
-    ways = [way for way in WAYS if way == "a" or way in options.ways]
-    if options.device != "cpu":
-        ways = [way for way in ways if way not in "ef"]
-    if "e" in ways and importlib.util.find_spec("jax") is None:
-        print("JAX is not installed; its way is skipped (pip install jax)", file=sys.stderr)
-        ways.remove("e")
-    rows = []
-    for shape, cell in itertools.product(options.shapes, options.cells):
-        print(f"{cell}, K,T,B,H = {shape}", file=sys.stderr, flush=True)
-        task = make_task(cell, shape, options.device)
-        found = measure(task, ways, options.repeats)
-        speed = {"samples/s": 1000 * shape[0] * shape[2] / found["a"]}
-        rows.append({"cell": cell, **dict(zip("KTBH", shape, strict=True)), **found, **speed, **memory(task)})
-    frame = pd.DataFrame(rows)
-    show(frame, ways)
-    write_table(options.out / "bench.parquet", frame)
-    write_text(options.out / "bench.csv", frame.to_csv(index=False))
-    write_text(options.out / "machine.json", json.dumps(machine(), indent=2))
-    print(options.out)
-    return 0
+    return parser
 
 
 def _shape(text: str) -> tuple[int, int, int, int]:
@@ -167,18 +87,125 @@ def _ways(text: str) -> str:
     return text
 
 
-def show(frame: pd.DataFrame, ways: Sequence[str]) -> None:
-    """Milliseconds of every way, and in brackets how many times as long as ours with every norm it takes."""
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    extra = ["samples/s", "MB", "MB stored"]
-    table = Table("cell", "K,T,B,H", *ways, *extra, title="ms per training step (times a)")
-    for row in frame.to_dict("records"):
-        texts = [f"{row[way]:.1f} ({row[way] / row['a']:.2f})" for way in ways]
-        texts += [f"{row[key]:.0f}" for key in extra]
-        table.add_row(row["cell"], ",".join(str(row[key]) for key in "KTBH"), *texts)
-    table.caption = "; ".join(f"{way}: {WAYS[way][0]}" for way in ways)
-    console.print(table)
-    console.print(json.dumps(machine()))
+def _device(text: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: valid: cpu, cuda, cuda:1, …")
+    return text
+
+
+def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
+    """Training steps; a table of all settings of all ways, and one of the memory that ours takes."""
+    import pandas as pd
+
+    from harness.bench.steps import Teams, measure
+
+    ways = _measurable(options.ways, options.device)
+    rows, memory = [], []
+    with closing(Teams(options.device)) as teams:
+        for shape, cell in dict.fromkeys(itertools.product(options.shapes, options.cells)):
+            print(f"{cell}, K,T,B,H = {','.join(map(str, shape))}", file=sys.stderr, flush=True)
+            problem = Problem(cell, shape)
+            rows += measure(teams.of(ways, members=shape[0]), problem, options.repeats)
+            if options.device == "cpu":
+                taken, stored = teams.memory.memory(problem)
+                where = {"cell": cell, **dict(zip("KTBH", shape, strict=True))}
+                memory.append({**where, "MB": taken / 1e6, "MB_stored": stored / 1e6})
+    steps = pd.DataFrame(rows)
+    _show_steps(steps, pd.DataFrame(memory))
+    return {"steps": steps, **({"memory": pd.DataFrame(memory)} if memory else {})}
+
+
+def _measurable(chosen: str, device: str) -> list[str]:
+    """The chosen ways, ours first, without those that cannot be measured here."""
+    ways = [way for way in WAYS if way == "a" or way in chosen]
+    if device != "cpu":
+        ways = [way for way in ways if way not in CPU_ONLY]
+    if "e" in ways and importlib.util.find_spec("jax") is None:
+        print("JAX is not installed; its way is skipped (pip install jax)", file=sys.stderr)
+        ways.remove("e")
+    return ways
+
+
+def _show_steps(steps: pd.DataFrame, memory: pd.DataFrame) -> None:
+    """Milliseconds of every way in its best setting, which is named, and how many times as long as ours it takes."""
+    from rich.table import Table
+
+    ways = list(dict.fromkeys(steps.way))
+    table = Table("cell", "K,T,B,H", *ways, "samples/s", "MB", "MB stored", title="ms per training step")
+    where = ["cell", *"KTBH"]
+    for place, (key, rows) in enumerate(steps[steps.taken].groupby(where, sort=False)):
+        best = rows.set_index("way")
+        ours = best.loc["a"]
+        texts = [
+            f"{row.ms:.1f}" + (f" (×{row.ms / ours.ms:.2f})" if way != "a" else "") + f"\n{row.processes}×{row.threads}"
+            for way, row in best.iterrows()
+        ]
+        bytes_taken = [f"{value:.0f}" for value in memory.iloc[place][["MB", "MB_stored"]]] if len(memory) else ["", ""]
+        cell, *shape = map(str, key)
+        table.add_row(cell, ",".join(shape), *texts, f"{ours.samples_per_s:.0f}", *bytes_taken)
+    table.caption = (
+        "; ".join(f"{way}: {WAYS[way]}" for way in ways)
+        + ". In brackets: how many times as long as a. Below: processes × threads, the best setting of the way."
+    )
+    _console().print(table)
+
+
+def _start(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
+    """The quick commands."""
+    from rich.table import Table
+
+    from harness.bench.start import measure_start
+
+    found = measure_start(options.repeats)
+    table = Table("command", "CPU s", "quartiles", "wall s", title="start, medians")
+    for row in found.to_dict("records"):
+        quartiles = f"{row['cpu_q25']:.2f} to {row['cpu_q75']:.2f}"
+        table.add_row(row["command"], f"{row['cpu']:.2f}", quartiles, f"{row['wall']:.2f}")
+    _console().print(table)
+    return {"start": found}
+
+
+def _sweep(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
+    """Where a sweep's time goes."""
+    from rich.table import Table
+
+    from harness.bench.stopwatch import KERNELS
+    from harness.bench.sweep import GOAL_FACTOR, GOAL_SECONDS, measure_sweep
+
+    found = measure_sweep(options.sweep or SWEEP, options.out / "sweep")
+    total, kernels = found.seconds.sum(), found.set_index("part").seconds[KERNELS]
+    table = Table("part", "s", "%", "calls", "s in other threads", title=" ".join(options.sweep or SWEEP))
+    for row in found.to_dict("records"):
+        beside = f"{row['beside']:.2f}" if row["beside"] else ""
+        share = f"{100 * row['seconds'] / total:.0f}"
+        table.add_row(row["part"], f"{row['seconds']:.2f}", share, str(row["calls"]), beside)
+    table.add_section()
+    table.add_row("total", f"{total:.2f}", "100")
+    if kernels:
+        goal = GOAL_FACTOR * kernels + GOAL_SECONDS
+        table.caption = (
+            f"total : kernels = {total / kernels:.2f}; "
+            f"goal: {GOAL_FACTOR:g} × kernels + {GOAL_SECONDS:g} s = {goal:.1f} s"
+        )
+    else:
+        table.caption = "no compiled kernel was called in this process: no compiler, or jobs in other processes"
+    _console().print(table)
+    return {"sweep": found}
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+def _keep(folder: Path, tables: dict[str, pd.DataFrame], facts: dict[str, Any]) -> None:
+    """Write the tables and the machine's facts; the last line printed is where."""
+    for name, frame in tables.items():
+        write_text(folder / f"{name}.csv", frame.to_csv(index=False))
+    write_text(folder / "machine.json", json.dumps(facts, indent=2))
+    print(json.dumps(facts))
+    print(folder)
 
 
 if __name__ == "__main__":

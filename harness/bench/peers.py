@@ -7,40 +7,19 @@ give per-step gradients return their norms, so that what is compared can be seen
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from harness.bench.memory import peak_bytes
+from harness.bench.task import LR, Step, Task, cross_entropy, make_task
+from harness.bench.ways import Problem
+from harness.bench.workers import First
 from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.settings.settings import Train
-
-LR = 1e-3
-Step = Callable[[], tuple[Any, Any]]
-"""One training step; gives the losses (K,) and the norms of dL/dh_t (K, T, B), or None where there are none."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What every way trains on.
-
-    Attributes:
-        network: the members' initial weights; copied, never changed.
-        inputs: (K, T, B, F).
-        targets: classes, (K, B), asked for at the last step.
-    """
-
-    network: Network
-    inputs: Tensor
-    targets: Tensor
-
-
-def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Loss of every sample, (K, B), from outputs (K, B, 1, classes)."""
-    return functional.cross_entropy(outputs.flatten(0, 2), targets.flatten(), reduction="none").view(targets.shape)
 
 
 def ours(task: Task, probing: bool) -> Step:
@@ -197,63 +176,52 @@ def floor(task: Task) -> Step:
 
 
 def jax_scan(task: Task) -> Step:
-    """JAX: ``vmap`` over members of ``lax.scan``, jitted; per-step gradients as those of zeros added to the states."""
-    import jax
-    from jax import numpy as jnp
+    """JAX, which need not be there."""
+    from harness.bench.jax_scan import jax_scan
 
-    name, size = task.network.shape.cell.name, task.network.shape.hidden_size
-    parameters = {key: jnp.asarray(value.numpy()) for key, value in task.network.weights.items()}
-    inputs, targets = jnp.asarray(task.inputs.numpy()), jnp.asarray(task.targets.numpy())
+    return jax_scan(task)
 
-    def cell(recurrent: Any, state: Any, pre: Any) -> Any:
-        h, c = state
-        if name == "gru":
-            n, r, z, m = jnp.split(pre.at[:, size:].add(h @ recurrent), 4, axis=-1)
-            n = jnp.tanh(n + jax.nn.sigmoid(r) * m)
-            return n + jax.nn.sigmoid(z) * (h - n), c
-        pre = pre + h @ recurrent
-        if name == "rnn":
-            return jnp.tanh(pre), c
-        i, f, o, g = jnp.split(pre, 4, axis=-1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
-    def loss(own: Any, zeros: Any, x: Any, y: Any) -> Any:
-        pre = x @ own["layer1.input"]
-        missing = own["layer1.bias"].shape[-1] - pre.shape[-1]
-        pre = jnp.pad(pre, ((0, 0), (0, 0), (0, missing))) + own["layer1.bias"]
+BUILD: dict[str, Callable[[Task], Step]] = {
+    "a": lambda task: ours(task, probing=True),
+    "b": lambda task: ours(task, probing=False),
+    "c": cell_loop,
+    "d": fused,
+    "e": jax_scan,
+    "f": floor,
+}
+"""The code of every way in `harness.bench.ways.WAYS`."""
 
-        def step(state: Any, at: Any) -> Any:
-            h, c = cell(own["layer1.recurrent"], state, at[0])
-            # c is perturbed before h is computed from it in the total derivative; h's own gradient needs h alone.
-            return (h + at[1], c), None
 
-        start = jnp.zeros((x.shape[1], size))
-        (h, _), _ = jax.lax.scan(step, (start, start), (pre, zeros))
-        logits = h @ own["readout.weight"] + own["readout.bias"]
-        each = -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)
-        return each.mean()
+class Worker:
+    """A way in the process that is its own.
 
-    zeros = jnp.zeros((*inputs.shape[:3], size))
-    batch = inputs.shape[2]
+    Args:
+        way: its letter.
+        threads: that torch may use; JAX goes by the cores that the process may use.
+    """
 
-    def train(own: Any, mean: Any, square: Any, count: Any) -> Any:
-        values, (grads, states) = jax.vmap(jax.value_and_grad(loss, argnums=(0, 1)))(own, zeros, inputs, targets)
-        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, grads)
-        square = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, square, grads)
-        own = jax.tree.map(
-            lambda p, m, v: p - LR * (m / (1 - 0.9**count)) / (jnp.sqrt(v / (1 - 0.999**count)) + 1e-8),
-            own, mean, square,
-        )  # fmt: skip
-        return own, mean, square, values, batch * jnp.linalg.norm(states, axis=-1)
+    def __init__(self, way: str, threads: int, device: str):
+        self.way = way
+        self.device = device
+        torch.set_num_threads(threads)
 
-    compiled = jax.jit(train)
-    nothing = jax.tree.map(jnp.zeros_like, parameters)
-    kept = [parameters, nothing, nothing, 0]
+    def first(self, problem: Problem, own: Sequence[int]) -> First:
+        """Build the way for some members of a problem and take its first step."""
+        self._step: Step | None = None  # what the problem before needs is freed first
+        self._step = BUILD[self.way](make_task(problem, own, self.device))
+        return First(*(None if each is None else each.detach().double().cpu().numpy() for each in self._step()))
 
-    def step() -> tuple[Any, Any]:
-        kept[3] += 1
-        *kept[:3], values, norms = compiled(*kept)
-        return torch.from_numpy(jax.device_get(values).copy()), torch.from_numpy(jax.device_get(norms).copy())
+    def step(self) -> None:
+        """Take a step, to its end."""
+        assert self._step is not None
+        self._step()
+        if self.device != "cpu":
+            torch.cuda.synchronize()
 
-    return step
+    def memory(self, problem: Problem) -> tuple[int, int]:
+        """Bytes that torch takes in the first step above what it held before, and what the activations need."""
+        task = make_task(problem, device=self.device)
+        members, steps, batch, _ = task.inputs.shape
+        stored = members * steps * batch * task.network.shape.cell.width(task.network.shape.hidden_size)
+        return peak_bytes(BUILD[self.way](task)), stored * task.inputs.element_size()

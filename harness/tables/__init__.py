@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.base.lazy import lazy
 from harness.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -16,10 +17,4 @@ if TYPE_CHECKING:
 
 __all__ = ["Tables", "load"]
 
-
-def __getattr__(name: str) -> object:
-    if name == "load":  # pandas and pyarrow are imported when tables are
-        from harness.tables.gather import load
-
-        return load
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy(__name__, {"load": "harness.tables.gather"})
