@@ -55,11 +55,18 @@ def run(
     Returns:
         The tables of these runs (see `harness.tables.columns.COLUMNS`).
     """
+    network = build(members, getattr(torch, members[0].dtype))
+    with network.threads():
+        return _run(members, network, tick, checkpoint)
+
+
+def _run(
+    members: Sequence[Settings], network: Network, tick: Tick, checkpoint: Checkpoint | None
+) -> dict[str, pd.DataFrame]:
     first, started = members[0], time.perf_counter()
-    dtype, probe_dtype = getattr(torch, first.dtype), getattr(torch, first.probe.dtype)
+    dtype, probe_dtype = network.flat.dtype, getattr(torch, first.probe.dtype)
     # Before training there are exact weights to probe: a weight of 0.9, not of 0.9 rounded to float32.
     untrained = build(members, probe_dtype)
-    network = build(members, dtype)
     optimizer = MemberOptimizer(network.flat, [each.train for each in members])
     data = Streams(members, "train")
     held_out = Streams(members, "eval").held_out(EVAL_SAMPLES, dtype)
