@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -16,7 +17,17 @@ from torch import Tensor
 
 from harness.cells.base import State, Weights
 from harness.engine.scan.choice import scanner
-from harness.engine.scan.interface import Buffers, Outside, StepGradients, Trace, check_tokens, is_tokens
+from harness.engine.scan.compiled import Kernel
+from harness.engine.scan.interface import (
+    BackwardPass,
+    Buffers,
+    GradFromAbove,
+    StepGradients,
+    Trace,
+    check_tokens,
+    is_tokens,
+)
+from harness.engine.threads import torch_on_one_thread
 from harness.engine.weights import MemberInit, Shape, _initial_row, views
 
 READOUT = ("readout.weight", "readout.bias")
@@ -70,6 +81,10 @@ class Network:
     def only(self, members: Sequence[int]) -> Network:
         """A copy of some members."""
         return Network(self.shape, self.flat[list(members)], self.compiled, self.recompute)
+
+    def threads(self) -> AbstractContextManager[None]:
+        """A context to train or evaluate in: where kernels run, torch's small operations leave the cores to them."""
+        return torch_on_one_thread() if isinstance(self.scanner, Kernel) else nullcontext()
 
     def layer(self, layer: int, tensors: Weights | None = None) -> Weights:
         """The weights of a layer (1-based), or what ``tensors`` holds under their names."""
@@ -145,7 +160,7 @@ class Network:
     def backward(
         self,
         traces: Sequence[Trace],
-        outside: Outside,
+        above: GradFromAbove,
         carry: LayerStates,
         grad: Weights,
         keep: LayerSteps | None = None,
@@ -154,7 +169,7 @@ class Network:
         """Carry the gradient back through all layers. Uses up their traces.
 
         Args:
-            outside: what the readout sends into h of the top layer.
+            above: what the readout sends into h of the top layer.
             carry: for each layer dL/ds_T through steps after these; becomes dL/ds_0, in place.
             grad: `views` of a (K, P) tensor; the weights' gradients are added to it.
             keep: where to write the per-step gradients, for the layers that are in it.
@@ -164,17 +179,18 @@ class Network:
         """
         below: Tensor | None = None
         for layer in range(self.shape.num_layers, 0, -1):
-            below = traces[layer - 1].backward(
+            given = BackwardPass(
                 self.layer(layer),
-                outside,
+                above,
                 carry[layer - 1],
                 self.layer(layer, grad),
                 None if keep is None else keep.get(layer),
                 need_input_grad=layer > 1 or need_input_grad,
             )
+            below = traces[layer - 1].backward(given)
             if layer > 1:
                 assert below is not None
-                outside = Outside(range(1, below.shape[1] + 1), below)
+                above = GradFromAbove(range(1, below.shape[1] + 1), below)
         return below
 
     def gradients(
@@ -205,7 +221,7 @@ class Network:
         grad_flat.zero_()
         grad = views(self.shape, grad_flat)
         losses, grad_hidden = self._readout_gradients(hidden, loss, grad)
-        outside = Outside(scored, grad_hidden.transpose(1, 2))
+        above = GradFromAbove(scored, grad_hidden.transpose(1, 2))
         carry, pieces = self.zero_states(inputs.shape[2]), []
         spans = self.spans(inputs.shape[1])
         for place in range(len(spans) - 1, -1, -1):
@@ -213,7 +229,7 @@ class Network:
             if place < len(spans) - 1:
                 traces = self.forward(inputs[:, begin:end], before[place])
             kept = None if keep is None else {layer: steps.between(begin, end) for layer, steps in keep.items()}
-            pieces.append(self.backward(traces, outside.between(begin, end), carry, grad, kept, need_input_grad))
+            pieces.append(self.backward(traces, above.between(begin, end), carry, grad, kept, need_input_grad))
         found = [piece for piece in reversed(pieces) if piece is not None]
         return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
 

@@ -41,8 +41,16 @@ def run(
     Returns:
         The tables of these runs (see `harness.tables.columns.COLUMNS`).
     """
-    started, steps, every = time.perf_counter(), runs[0].train.steps, runs[0].probe.every
+    started = time.perf_counter()
     pack, record = Pack(runs), Record(runs)
+    with pack.network.threads():
+        _train(pack, record, tick, checkpoint)
+    seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
+    return record.tables(pack.network.flat.shape[1], EVAL_SAMPLES, seconds / len(runs))
+
+
+def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None) -> None:
+    steps, every = pack.settings.train.steps, pack.settings.probe.every
     if checkpoint and (saved := checkpoint.load()):
         pack.restore(saved["pack"])
         record.restore(saved["record"])
@@ -59,8 +67,6 @@ def run(
         if checkpoint and pack.data.at_a_beginning:
             checkpoint.after(pack.step, lambda: {"pack": pack.state, "record": record.state})
         tick(pack.step)
-    seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
-    return record.tables(pack.network.flat.shape[1], EVAL_SAMPLES, seconds / len(runs))
 
 
 class Pack:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -24,15 +22,6 @@ from tests.conftest import Config
 from tests.engine.test_engine import make_data, measure
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Nothing compiled yet, in a cache of the test's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    compiled._kernel.cache_clear()
-    yield tmp_path
-    compiled._kernel.cache_clear()
 
 
 class Odd(PointwiseCell):
@@ -123,33 +112,6 @@ def test_what_is_no_formula_is_refused_and_runs_all_the_same(caplog: pytest.LogC
         assert compiled.kernel(Sorting(), torch.float32, CPU) is None
     assert len(caplog.records) == 1
     assert "runs without a compiled kernel" in caplog.text
-
-
-@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
-def test_without_a_working_compiler_runs_are_the_same_and_the_log_says_why(
-    config: Config, compiler: str, fresh_cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("CC", compiler)
-    made = config(cell="gru", seed=[0, 1])
-    plain = run(members(made))
-    with caplog.at_level(logging.INFO):
-        made["engine"]["compile"] = True
-        fallen_back = run(members(made))
-    assert "runs without a compiled kernel" in caplog.text
-    for name in ("curves", "gradients"):
-        pd.testing.assert_frame_equal(
-            plain[name].drop(columns="run_id"), fallen_back[name].drop(columns="run_id"), check_exact=True
-        )
-
-
-def test_kernels_are_compiled_once_and_kept(fresh_cache: Path) -> None:
-    assert compiled.kernel(registry_cell("rnn"), torch.float32, CPU) is not None
-    (made,) = fresh_cache.rglob("*.so")
-    stamp = made.stat().st_mtime_ns
-    compiled._kernel.cache_clear()
-    assert compiled.kernel(registry_cell("rnn"), torch.float32, CPU) is not None
-    assert [path.stat().st_mtime_ns for path in fresh_cache.rglob("*.so")] == [stamp]
-    assert list(fresh_cache.rglob("*.c")) == []
 
 
 def test_compiled_runs_are_bit_identical_and_close_to_plain_ones(config: Config) -> None:

@@ -1,6 +1,6 @@
 """The scan."""
 
 from harness.engine.scan.choice import scanner
-from harness.engine.scan.interface import Buffers, Outside, Scanner, StepGradients, Trace, norm
+from harness.engine.scan.interface import Buffers, GradFromAbove, Scanner, StepGradients, Trace, norm
 
-__all__ = ["Buffers", "Outside", "Scanner", "StepGradients", "Trace", "norm", "scanner"]
+__all__ = ["Buffers", "GradFromAbove", "Scanner", "StepGradients", "Trace", "norm", "scanner"]

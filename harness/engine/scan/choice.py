@@ -16,10 +16,10 @@ from harness.cells.base import Cell, PointwiseCell
 from harness.engine.scan.compiled import kernel
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.graphed import GraphedScanner
-from harness.engine.scan.interface import Buffers, Outside, Scanner, StepGradients, Trace, norm
+from harness.engine.scan.interface import Buffers, GradFromAbove, Scanner, StepGradients, Trace, norm
 from harness.engine.scan.stepwise import StepwiseScanner
 
-__all__ = ["Buffers", "Outside", "Scanner", "StepGradients", "Trace", "norm", "scanner"]
+__all__ = ["Buffers", "GradFromAbove", "Scanner", "StepGradients", "Trace", "norm", "scanner"]
 
 
 def scanner(cell: Cell, input_size: int, dtype: torch.dtype, device: torch.device, compile: bool) -> Scanner:

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from harness.cells.base import Cell, State, Weights
 from harness.engine.scan.interface import (
+    BackwardPass,
     Buffers,
-    Outside,
-    StepGradients,
     TorchAffine,
     is_tokens,
     norm,
@@ -65,18 +64,11 @@ class GeneralTrace:
     steps: list[State]
     states: State
 
-    def backward(
-        self,
-        weights: Weights,
-        outside: Outside,
-        carry: State,
-        grad: Weights,
-        keep: StepGradients | None = None,
-        need_input_grad: bool = True,
-    ) -> Tensor | None:
+    def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
-        ends = [*self.steps[-1].values(), *(self.steps[t]["h"] for t in outside.steps)]
-        arriving = [*(carry[part] for part in self.steps[-1]), *outside.values.unbind(1)]
+        ends = [*self.steps[-1].values(), *(self.steps[t]["h"] for t in given.above.steps)]
+        arriving = [*(given.carry[part] for part in self.steps[-1]), *given.above.values.unbind(1)]
+        keep = given.keep
         # Asking for the gradient of the states themselves gives the totals: what reaches c through h too.
         asked = [*self.leaves.values(), self.inputs, *self.steps[0].values()]
         kept = [(t, part) for t in range(1, len(self.steps)) for part in self.cell.parts] if keep is not None else []
@@ -87,7 +79,7 @@ class GeneralTrace:
             for source, value in zip([*asked, *states], found, strict=True)
         ]
         for name, value in zip(self.leaves, values, strict=False):
-            grad[name] += value
+            given.grad[name] += value
         grad_x, *first = values[len(self.leaves) : len(asked)]
         for (t, part), value in zip(kept, values[len(asked) :], strict=True):
             assert keep is not None
@@ -96,5 +88,5 @@ class GeneralTrace:
                 keep.totals[part][:, t - 1] = value
         # Last, since autograd hands on what it was given: the gradient of s_T is the carry itself.
         for part, value in zip(self.steps[0], first, strict=True):
-            carry[part].copy_(value)
-        return grad_x if need_input_grad else None
+            given.carry[part].copy_(value)
+        return grad_x if given.need_input_grad else None

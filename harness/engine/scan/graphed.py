@@ -8,14 +8,14 @@ everything up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from harness.cells.base import State, Weights
-from harness.engine.scan.interface import Buffers, Outside, StepGradients, TorchAffine
+from harness.engine.scan.interface import BackwardPass, Buffers, GradFromAbove, TorchAffine
 from harness.engine.scan.stepwise import StepwiseScanner, StepwiseTrace
 
 Result = TypeVar("Result")
@@ -88,7 +88,7 @@ class GraphedScanner(TorchAffine):
 
 @dataclass(frozen=True)
 class GraphedTrace:
-    """A trace whose way back is a graph, too."""
+    """A trace whose backward pass is a graph, too."""
 
     plain: StepwiseTrace
     graphs: Graphs
@@ -98,26 +98,19 @@ class GraphedTrace:
         """See `harness.engine.scan.interface.Trace.states`."""
         return self.plain.states
 
-    def backward(
-        self,
-        weights: Weights,
-        outside: Outside,
-        carry: State,
-        grad: Weights,
-        keep: StepGradients | None = None,
-        need_input_grad: bool = True,
-    ) -> Tensor | None:
+    def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
-        if keep is not None:
-            return self.plain.backward(weights, outside, carry, grad, keep, need_input_grad)
+        if given.keep is not None:
+            return self.plain.backward(given)
 
-        def call(given: dict[str, Tensor]) -> tuple[Tensor | None, State]:
-            own = {part: given[part].clone() for part in carry}
-            entering = Outside(outside.steps, given[""])
-            return self.plain.backward(weights, entering, own, grad, None, need_input_grad), own
+        def call(tensors: dict[str, Tensor]) -> tuple[Tensor | None, State]:
+            carry = {part: tensors[part].clone() for part in given.carry}
+            above = GradFromAbove(given.above.steps, tensors[""])
+            return self.plain.backward(replace(given, above=above, carry=carry)), carry
 
-        key = ("backward", self.plain.act.data_ptr(), grad["input"].data_ptr(), *outside.steps, need_input_grad)
-        grad_x, carried = self.graphs(key, {"": outside.values, **carry}, call)
+        addresses = self.plain.act.data_ptr(), given.grad["input"].data_ptr()
+        key = ("backward", *addresses, *given.above.steps, given.need_input_grad)
+        grad_x, carried = self.graphs(key, {"": given.above.values, **given.carry}, call)
         for part, value in carried.items():
-            carry[part].copy_(value)
+            given.carry[part].copy_(value)
         return grad_x

@@ -1,4 +1,4 @@
-"""What the ways to run a layer over time have in common: their inputs, what they leave, and norms.
+"""What the ways to run a layer over time have in common: what they are given, what they leave, and norms.
 
 Shapes: K members, T steps, B samples, F input features, H = hidden_size. Members come first and never mix. Buffers
 are laid out (K, T, B, ·), so that one time step is a strided view and products over all time need no copies.
@@ -41,8 +41,8 @@ class Buffers:
 
 
 @dataclass(frozen=True)
-class Outside:
-    """What enters dL/dh from outside a layer, from a readout or from the next layer.
+class GradFromAbove:
+    """What enters dL/dh of a layer from above: from the readout or from the next layer.
 
     Attributes:
         steps: the S time steps (1-based, increasing) at which anything enters.
@@ -52,11 +52,11 @@ class Outside:
     steps: Sequence[int]
     values: Tensor
 
-    def between(self, begin: int, end: int) -> Outside:
+    def between(self, begin: int, end: int) -> GradFromAbove:
         """What enters at steps begin + 1 … end, counted from begin."""
         places = [place for place, step in enumerate(self.steps) if begin < step <= end]
         start, stop = (places[0], places[-1] + 1) if places else (0, 0)
-        return Outside([self.steps[place] - begin for place in places], self.values[:, start:stop])
+        return GradFromAbove([self.steps[place] - begin for place in places], self.values[:, start:stop])
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,27 @@ class StepGradients:
             {part: values[:, begin:end] for part, values in self.norms.items()},
             {part: values[:, begin:end] for part, values in self.totals.items()},
         )
+
+
+@dataclass(frozen=True)
+class BackwardPass:
+    """What the backward scan of a layer is given.
+
+    Attributes:
+        weights: those of the forward scan.
+        above: what enters dL/dh at each step.
+        carry: for each part dL/ds_T through steps after these, (K, B, H); becomes dL/ds_0, in place.
+        grad: the gradients of the weights are added to these.
+        keep: where to write the per-step gradients, if anywhere.
+        need_input_grad: whether dL/dx is asked for.
+    """
+
+    weights: Weights
+    above: GradFromAbove
+    carry: State
+    grad: Weights
+    keep: StepGradients | None = None
+    need_input_grad: bool = True
 
 
 def is_tokens(inputs: Tensor) -> bool:
@@ -111,21 +132,8 @@ class Trace(Protocol):
     def states(self) -> State:
         """For each part (K, T + 1, B, H): s_0, s_1, …, s_T."""
 
-    def backward(
-        self,
-        weights: Weights,
-        outside: Outside,
-        carry: State,
-        grad: Weights,
-        keep: StepGradients | None = None,
-        need_input_grad: bool = True,
-    ) -> Tensor | None:
+    def backward(self, given: BackwardPass) -> Tensor | None:
         """Carry the gradient back over time.
-
-        Args:
-            carry: for each part dL/ds_T through steps after these, (K, B, H); becomes dL/ds_0, in place.
-            grad: the gradients of the weights are added to these.
-            keep: where to write the per-step gradients, if anywhere.
 
         Returns:
             dL/dx, shape (K, T, B, F), if asked for; of tokens by the vectors that they stand for.

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import HandDerivative, PointwiseCell, State, Weights
-from harness.engine.scan.interface import Buffers, Outside, StepGradients, TorchAffine, is_tokens, norm, states_buffers
+from harness.engine.scan.interface import (
+    BackwardPass,
+    Buffers,
+    StepGradients,
+    TorchAffine,
+    is_tokens,
+    norm,
+    states_buffers,
+)
 
 
 @dataclass(frozen=True)
@@ -63,31 +71,24 @@ class StepwiseTrace:
         """The parts of s_t."""
         return {part: values[:, t] for part, values in self.states.items()}
 
-    def backward(
-        self,
-        weights: Weights,
-        outside: Outside,
-        carry: State,
-        grad: Weights,
-        keep: StepGradients | None = None,
-        need_input_grad: bool = True,
-    ) -> Tensor | None:
+    def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
         hidden_size = self.states["h"].shape[-1]
         derivative = derivative_of(self.cell)
         recurrent = columns(self.cell.recurrent_blocks(), hidden_size)
-        entering = dict(zip(outside.steps, outside.values.unbind(1), strict=True))
+        weights, carry = given.weights, given.carry
+        entering = dict(zip(given.above.steps, given.above.values.unbind(1), strict=True))
         for t in range(self.act.shape[1], 0, -1):
             if t in entering:
                 carry["h"] += entering[t]
             delta, new, state = self.act[:, t - 1], self.at(t), self.at(t - 1)
             derivative.totals_(delta, state, new, carry)
-            if keep is not None:
-                _keep(keep, t, carry)
+            if given.keep is not None:
+                _keep(given.keep, t, carry)
             derivative.backward_(delta, state, new, carry)
             if "recurrent" in weights:
                 carry["h"].baddbmm_(delta[..., recurrent], weights["recurrent"].mT)
-        return self._products(weights, grad, need_input_grad)
+        return self._products(weights, given.grad, given.need_input_grad)
 
     def _products(self, weights: Weights, grad: Weights, need_input_grad: bool) -> Tensor | None:
         """The large products after the loop, out of the deltas that the loop left in ``act``."""
