@@ -23,7 +23,7 @@ SHARE_OF_MEMORY = 0.25
 """Share of the machine's memory that the packs of one job may take."""
 
 COPIES = 4
-"""How often a step's numbers are held at once: for the way back, the evaluation, the probe and its norms."""
+"""How often a step's numbers are held at once: for the backward pass, the evaluation, the probe and its norms."""
 
 Item = TypeVar("Item")
 
