@@ -15,8 +15,7 @@ from torch.nn import functional
 
 from harness.bench.memory import peak_bytes
 from harness.bench.task import LR, Step, Task, cross_entropy, make_task
-from harness.bench.ways import Problem
-from harness.bench.workers import First
+from harness.bench.ways import First, Problem
 from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.settings.settings import Train
@@ -223,5 +222,5 @@ class Worker:
         """Bytes that torch takes in the first step above what it held before, and what the activations need."""
         task = make_task(problem, device=self.device)
         members, steps, batch, _ = task.inputs.shape
-        stored = members * steps * batch * task.network.shape.cell.width(task.network.shape.hidden_size)
+        stored = members * steps * batch * task.network.shape.cell.stored_per_step(task.network.shape.hidden_size)
         return peak_bytes(BUILD[self.way](task)), stored * task.inputs.element_size()

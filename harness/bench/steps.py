@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.bench.ways import Problem, Setting, settings, usable_cores
-from harness.bench.workers import First, Team
+from harness.bench.ways import First, Problem, Setting, settings, usable_cores
+from harness.bench.workers import Team
 
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-3, 1e-6
 

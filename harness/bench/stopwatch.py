@@ -37,9 +37,9 @@ PARTS: dict[str, list[str]] = {
     "evaluation": ["harness.measure.evaluation:evaluate", "harness.engine.network:Network.spectral_radius"],
     "probes": ["harness.measure.gradients:probe", "harness.probes.base:measured"],
     "writing job tables": ["harness.tables.jobs:publish"],
-    "rest of the jobs": ["harness.sweep.job:run_job"],
+    "rest of the jobs": ["harness.sweep.worker:run_job"],
     "gathering": ["harness.tables.gather:gather"],
-    "figures": ["harness.report.sections:_draw"],
+    "figures": ["harness.report.pictures:draw_all"],
     "rest of the report": ["harness.command_line.reporting:report"],
     END: [],
 }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 WAYS = {
     "a": "ours, every per-step norm",
@@ -67,3 +70,16 @@ def usable_cores() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))  # macOS binds no process to a core
+
+
+@dataclass(frozen=True)
+class First:
+    """What the first step of a way gives.
+
+    Attributes:
+        losses: of all members, (K,); None where a way has none.
+        norms: of every dL/dh_t, (K, T, B); None where a way cannot give them.
+    """
+
+    losses: NDArray[Any] | None
+    norms: NDArray[Any] | None

@@ -15,7 +15,6 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -24,26 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.base.errors import UserError, reason
-from harness.bench.ways import Problem, Setting
+from harness.bench.ways import First, Problem, Setting
 
 PATIENCE = 600.0
 """Seconds without an answer after which a worker counts as hanging; the slowest steps take some ten seconds."""
 
 LEAD = 0.002
 """Seconds between the order to start and the common start of several processes."""
-
-
-@dataclass(frozen=True)
-class First:
-    """What the first step of a way gives.
-
-    Attributes:
-        losses: of all members, (K,); None where a way has none.
-        norms: of every dL/dh_t, (K, T, B); None where a way cannot give them.
-    """
-
-    losses: NDArray[Any] | None
-    norms: NDArray[Any] | None
 
 
 class Team:
