@@ -24,7 +24,7 @@ from harness.base.files import write_text
 from harness.bench.memory import peak_bytes
 from harness.bench.peers import Step, Task, cell_loop, floor, fused, jax_scan, ours
 from harness.engine.network import Network
-from harness.engine.weights import MemberInit, Shape
+from harness.engine.weights import Architecture, MemberInit
 from harness.plugins.registry import registry
 from harness.tables.storage import write_table
 
@@ -47,7 +47,7 @@ def make_task(cell: str, shape: tuple[int, int, int, int], device: str = "cpu") 
     """Members of different seeds on a random batch."""
     members, steps, batch, hidden_size = shape
     made = registry().get("cell", cell)()
-    sizes = Shape(made, FEATURES, hidden_size, num_layers=1, output_size=CLASSES)
+    sizes = Architecture(made, FEATURES, hidden_size, num_layers=1, output_size=CLASSES)
     inits = [MemberInit(made, seed, "orthogonal", 1.0) for seed in range(members)]
     generator = torch.manual_seed(0)
     return Task(

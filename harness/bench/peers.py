@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
-from harness.settings.settings import Train
 
 LR = 1e-3
 Step = Callable[[], tuple[Any, Any]]
@@ -47,8 +46,7 @@ def ours(task: Task, probing: bool) -> Step:
     """The harness: all members packed."""
     network = task.network.to(task.network.flat.dtype)
     members, steps, batch, _ = task.inputs.shape
-    train = Train(steps=1, batch_size=batch, optimizer="adam", lr=LR, clip_norm=None, stop_solved=False)
-    optimizer = MemberOptimizer(network.flat, [train] * members)
+    optimizer = MemberOptimizer(network.flat, "adam", [LR] * members, [None] * members)
     keep = network.step_gradients(task.inputs) if probing else None
 
     @torch.no_grad()

@@ -1,1 +1,6 @@
-"""engine."""
+"""The engine: K small recurrent networks of one architecture, run and differentiated at once.
+
+In come a cell, sizes, initial weights and inputs; out go losses, the gradients of all weights, and the gradient of
+every step. `network` is what others use; `weights` says where its numbers lie, `optimizer` moves them, `scan` runs a
+layer over time in one of four ways, `threads` says how many cores that takes.
+"""

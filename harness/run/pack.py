@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
-from harness.engine.weights import MemberInit, Shape
+from harness.engine.weights import Architecture, MemberInit
 from harness.measure.evaluation import EVAL_SAMPLES, evaluate
 from harness.measure.generation import carried
 from harness.measure.gradients import probe
@@ -30,7 +30,7 @@ Tick = Callable[[int], None]
 def build(members: Sequence[Settings], dtype: torch.dtype) -> Network:
     """The untrained network of a pack."""
     first = members[0]
-    shape = Shape(
+    architecture = Architecture(
         first.cell,
         first.experiment.input_size,
         first.hidden_size,
@@ -38,7 +38,7 @@ def build(members: Sequence[Settings], dtype: torch.dtype) -> Network:
         first.experiment.outputs.size,
     )
     inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in members]
-    return Network.create(shape, inits, dtype, first.device, first.compiled, first.recomputed)
+    return Network.create(architecture, inits, dtype, first.device, first.compiled, first.recomputed)
 
 
 @torch.no_grad()
@@ -67,7 +67,8 @@ def _run(
     dtype, probe_dtype = network.flat.dtype, getattr(torch, first.probe.dtype)
     # Before training there are exact weights to probe: a weight of 0.9, not of 0.9 rounded to float32.
     untrained = build(members, probe_dtype)
-    optimizer = MemberOptimizer(network.flat, [each.train for each in members])
+    rates, limits = [each.train.lr for each in members], [each.train.clip_norm for each in members]
+    optimizer = MemberOptimizer(network.flat, first.train.optimizer, rates, limits)
     data = Streams(members, "train")
     held_out = Streams(members, "eval").held_out(EVAL_SAMPLES, dtype)
     probe_data = Streams(members, "probe").next(first.probe.batch_size, probe_dtype)
