@@ -18,17 +18,17 @@ from harness.bench.task import LR, Step, Task, cross_entropy, make_task
 from harness.bench.ways import First, Problem
 from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
-from harness.settings.settings import Train
+from harness.engine.threads import torch_on_one_thread
 
 
 def ours(task: Task, probing: bool) -> Step:
     """The harness: all members packed."""
     network = task.network.to(task.network.flat.dtype)
     members, steps, batch, _ = task.inputs.shape
-    train = Train(steps=1, batch_size=batch, optimizer="adam", lr=LR, clip_norm=None, stop_solved=False)
-    optimizer = MemberOptimizer(network.flat, [train] * members)
+    optimizer = MemberOptimizer(network.flat, "adam", [LR] * members, [None] * members)
     keep = network.step_gradients(task.inputs) if probing else None
 
+    @torch_on_one_thread()
     @torch.no_grad()
     def step() -> tuple[Any, Any]:
         loss, _ = network.gradients(

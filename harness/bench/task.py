@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from harness.bench.ways import Problem
 from harness.engine.network import Network
-from harness.engine.weights import MemberInit, Shape
+from harness.engine.weights import Architecture, MemberInit
 from harness.plugins.registry import registry
 
 LR = 1e-3
@@ -46,7 +46,7 @@ def make_task(problem: Problem, own: Sequence[int] | None = None, device: str = 
     members, steps, batch, hidden_size = problem.shape
     own = list(range(members)) if own is None else list(own)
     cell = registry().get("cell", problem.cell)()
-    sizes = Shape(cell, FEATURES, hidden_size, num_layers=1, output_size=CLASSES)
+    sizes = Architecture(cell, FEATURES, hidden_size, num_layers=1, output_size=CLASSES)
     inits = [MemberInit(cell, seed, "orthogonal", 1.0) for seed in own]
     generator = torch.manual_seed(0)
     return Task(

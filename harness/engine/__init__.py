@@ -1,5 +1,6 @@
-"""The networks: many of one shape at once, run over time, with the gradient of every step for nothing.
+"""The engine: K small recurrent networks of one architecture, run and differentiated at once.
 
-In: a cell (its formula), initial weights by seed, inputs. Out: outputs, gradients of weights and of every state.
-It knows neither tasks nor settings. `scan` holds the ways to run one layer; `docs/engine.md` says why they are so.
+In come a cell, sizes, initial weights and inputs; out go losses, the gradients of all weights, and the gradient of
+every step. `network` is what others use; `weights` says where its numbers lie, `optimizer` moves them, `scan` runs a
+layer over time in one of four ways, `threads` says how many cores that takes.
 """

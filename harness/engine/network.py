@@ -1,4 +1,4 @@
-"""The network: stacked recurrent layers and a linear readout, for K members of one shape at once.
+"""The network: stacked recurrent layers and a linear readout, for K members of one architecture at once.
 
 All weights of a member lie in one row of `Network.flat`, shape (K, P). The weights of the formulas are
 views into it, each with a leading dimension K. Per-member clipping, optimising and stopping are then
@@ -28,7 +28,7 @@ from harness.engine.scan.interface import (
     is_tokens,
 )
 from harness.engine.threads import torch_on_one_thread
-from harness.engine.weights import MemberInit, Shape, _initial_row, views
+from harness.engine.weights import Architecture, MemberInit, initial_row, views
 
 READOUT = ("readout.weight", "readout.bias")
 
@@ -42,16 +42,16 @@ LayerStates = list[State]
 
 
 class Network:
-    """K members of one shape.
+    """K members of one architecture.
 
     Args:
         flat: all weights, shape (K, P); kept, not copied.
         compiled: run the scans as compiled kernels where that is possible.
-        recompute: on the way back, compute activations again, in spans of about √T steps, instead of keeping them:
+        recompute: in the backward pass, compute activations again, in spans of about √T steps, instead of keeping them:
             a third more work for memory that grows with √T.
     """
 
-    def __init__(self, shape: Shape, flat: Tensor, compiled: bool = True, recompute: bool = False):
+    def __init__(self, shape: Architecture, flat: Tensor, compiled: bool = True, recompute: bool = False):
         self.shape = shape
         self.flat = flat
         self.compiled = compiled
@@ -63,15 +63,15 @@ class Network:
     @classmethod
     def create(
         cls,
-        shape: Shape,
+        shape: Architecture,
         members: Sequence[MemberInit],
         dtype: torch.dtype,
         device: str,
         compiled: bool = True,
         recompute: bool = False,
     ) -> Network:
-        """New members, each drawn from its own seed: the same alone and in any company."""
-        rows = np.stack([_initial_row(shape, member) for member in members])
+        """New members, each drawn from its own seed: the same alone or packed."""
+        rows = np.stack([initial_row(shape, member) for member in members])
         return cls(shape, torch.from_numpy(rows).to(device=device, dtype=dtype), compiled, recompute)
 
     def to(self, dtype: torch.dtype) -> Network:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from harness.engine.scan.interface import norm
-from harness.settings.settings import Train
 
 OPTIMIZERS: dict[str, Callable[[list[Tensor]], torch.optim.Optimizer]] = {
     "adam": lambda rows: torch.optim.Adam(rows, lr=1.0, foreach=False),
@@ -17,26 +16,28 @@ OPTIMIZERS: dict[str, Callable[[list[Tensor]], torch.optim.Optimizer]] = {
 }
 """Torch's own, at a learning rate of 1. What each of them does to a weight is its learning rate times something that
 depends on the gradients alone, so that one optimiser serves members of different rates: it moves a tensor of zeros,
-and the rates come in afterwards. ``foreach=False``: one tensor needs no list, and rounds the same in any company."""
+and the rates come in afterwards. ``foreach=False``: one tensor needs no list, and rounds the same alone or packed."""
 
 
 class MemberOptimizer:
-    """Torch's own optimiser over the rows of a (K, P) tensor, each member with settings of its own.
+    """Torch's own optimiser over the rows of a (K, P) tensor, each member with a rate and a clipping of its own.
 
     Args:
         flat: all weights, shape (K, P); updated in place.
-        settings: one per member; they may differ in ``lr`` and ``clip_norm``.
+        name: one of `OPTIMIZERS`.
+        lr: each member's learning rate.
+        clip_norm: each member's largest norm of the gradient; None: no clipping.
     """
 
-    def __init__(self, flat: Tensor, settings: Sequence[Train]):
+    def __init__(self, flat: Tensor, name: str, lr: Sequence[float], clip_norm: Sequence[float | None]):
         self.flat = flat
         self.grad = torch.zeros_like(flat)
-        self.lr = flat.new_tensor([each.lr for each in settings])[:, None]
-        self.limit = flat.new_tensor([each.clip_norm or torch.inf for each in settings], dtype=torch.float64)
-        self.clips = any(each.clip_norm for each in settings)
+        self.lr = flat.new_tensor(lr)[:, None]
+        self.limit = flat.new_tensor([limit or torch.inf for limit in clip_norm], dtype=torch.float64)
+        self.clips = any(clip_norm)
         self.move = torch.nn.Parameter(torch.zeros_like(flat))
         self.move.grad = self.grad
-        self.optimizer = OPTIMIZERS[settings[0].optimizer]([self.move])
+        self.optimizer = OPTIMIZERS[name]([self.move])
 
     @torch.no_grad()
     def step(self, active: Sequence[bool]) -> Tensor:
@@ -49,7 +50,7 @@ class MemberOptimizer:
         self.move.zero_()
         self.optimizer.step()
         if not all(active):
-            # A member that has diverged moves by what is no number; it stays where it is.
+            # A member that has diverged would move by NaN or infinity; it stays where it is.
             self.move[torch.tensor([not each for each in active], device=self.flat.device)] = 0
         self.flat.addcmul_(self.lr, self.move)
         return clipped

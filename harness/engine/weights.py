@@ -1,8 +1,6 @@
-"""The network: stacked recurrent layers and a linear readout, for K members of one shape at once.
+"""The weights of K members: their names and shapes, how they start, and where they lie.
 
-All weights of a member lie in one row of `Network.flat`, shape (K, P). The weights of the formulas are
-views into it, each with a leading dimension K. Per-member clipping, optimising and stopping are then
-operations on rows, and nothing can mix members.
+All weights of a member lie in one row of a tensor `flat`, shape (K, P); those of the formulas are views into it.
 """
 
 from __future__ import annotations
@@ -19,8 +17,8 @@ from harness.cells.initial import RECURRENT_INITS, dense
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What members of one network share."""
+class Architecture:
+    """What members of one network share: its cell and its sizes."""
 
     cell: Cell
     input_size: int
@@ -50,7 +48,7 @@ class MemberInit:
     weight_scale: float
 
 
-def views(shape: Shape, flat: Tensor) -> dict[str, Tensor]:
+def views(shape: Architecture, flat: Tensor) -> dict[str, Tensor]:
     """The weights of all members by name, each (K, …): views into ``flat`` of shape (K, P)."""
     found, start = {}, 0
     for name, parameter in shape.parameters().items():
@@ -60,7 +58,7 @@ def views(shape: Shape, flat: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def _initial_row(shape: Shape, member: MemberInit) -> np.ndarray:
+def initial_row(shape: Architecture, member: MemberInit) -> np.ndarray:
     """All weights of one member in a row of length P, float64."""
     width, own = shape.hidden_size, replace(shape, cell=member.cell)
     parts = []

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
-from harness.engine.weights import MemberInit, Shape
+from harness.engine.weights import Architecture, MemberInit
 from harness.measure.evaluation import EVAL_SAMPLES
 from harness.measure.generation import carried
 from harness.measure.measurement import Measurement, measure
@@ -87,7 +87,10 @@ class Pack:
         self.network = build(runs, self.dtype)
         # Before training there are exact weights to probe: a weight of 0.9, not of 0.9 rounded to float32.
         self.probed = build(runs, probe_dtype)
-        self.optimizer = MemberOptimizer(self.network.flat, [each.train for each in runs])
+        train = [each.train for each in runs]
+        self.optimizer = MemberOptimizer(
+            self.network.flat, first.train.optimizer, [each.lr for each in train], [each.clip_norm for each in train]
+        )
         self.data = streams(runs, "train")
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
         self.probe_data = streams(runs, "probe").next(first.probe.batch_size, probe_dtype)
@@ -166,7 +169,7 @@ class Pack:
 def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
     """The untrained network of a pack."""
     first = runs[0]
-    shape = Shape(
+    shape = Architecture(
         first.cell,
         first.experiment.input_size,
         first.hidden_size,

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from harness.cells.base import Cell
 from harness.engine.network import Network
-from harness.engine.weights import MemberInit, Shape
+from harness.engine.weights import Architecture, MemberInit
 from harness.run.pack import run
 from harness.testing._problems import Problems, check_registration, small_runs
 
@@ -51,7 +51,7 @@ def check_cell(cell: Cell) -> None:
 
 
 def _network(cell: Cell) -> Network:
-    shape = Shape(cell, FEATURES, SIZE, LAYERS, OUTPUTS)
+    shape = Architecture(cell, FEATURES, SIZE, LAYERS, OUTPUTS)
     inits = [MemberInit(cell, seed, "gaussian", 1.2) for seed in range(MEMBERS)]
     network = Network.create(shape, inits, torch.float64, "cpu", compiled=False)
     # Biases at zero would hide mistakes in them.

@@ -15,7 +15,7 @@ from harness.cells import PointwiseCell, State
 from harness.engine.network import Network
 from harness.engine.scan import compiled
 from harness.engine.scan.symbolic import Untraceable, formulas
-from harness.engine.weights import MemberInit, Shape
+from harness.engine.weights import Architecture, MemberInit
 from harness.run.pack import run
 from harness.settings.members import members
 from tests.conftest import Config
@@ -48,7 +48,7 @@ class Sorting(Odd):
 
 def test_a_step_without_a_hand_derivative_is_compiled_with_its_derivative() -> None:
     cell = Odd()
-    shape = Shape(cell, input_size=3, hidden_size=5, num_layers=2, output_size=3)
+    shape = Architecture(cell, input_size=3, hidden_size=5, num_layers=2, output_size=3)
     inits = [MemberInit(cell, seed, "gaussian", 0.7) for seed in (0, 1)]
     plain = Network.create(shape, inits, torch.float64, "cpu", compiled=False)
     plain.flat += 0.1 * torch.randn(plain.flat.shape, dtype=torch.float64, generator=torch.manual_seed(0))
@@ -77,7 +77,7 @@ def test_the_kernels_tanh_and_sigmoid_are_those_of_torch_to_a_few_units(dtype: t
     values = values.to(dtype)
     size = len(values)
     network = Network.create(
-        Shape(Squash(), 2 * size, size, 1, 1), [MemberInit(Squash(), 0, "identity", 1.0)], dtype, "cpu"
+        Architecture(Squash(), 2 * size, size, 1, 1), [MemberInit(Squash(), 0, "identity", 1.0)], dtype, "cpu"
     )
     network.weights["layer1.input"][0] = torch.eye(2 * size, dtype=dtype)
     assert isinstance(network.scanner, compiled.Kernel)
@@ -91,7 +91,9 @@ def test_the_kernels_tanh_and_sigmoid_are_those_of_torch_to_a_few_units(dtype: t
 
 def test_a_nan_stays_a_nan_and_infinity_saturates() -> None:
     cell = registry_cell("lstm")
-    network = Network.create(Shape(cell, 1, 2, 1, 1), [MemberInit(cell, 0, "identity", 1.0)], torch.float32, "cpu")
+    network = Network.create(
+        Architecture(cell, 1, 2, 1, 1), [MemberInit(cell, 0, "identity", 1.0)], torch.float32, "cpu"
+    )
     network.weights["layer1.input"].fill_(1.0)
     for value, finite in ((torch.nan, False), (torch.inf, True), (-torch.inf, True)):
         states = network.forward(torch.full((1, 1, 1, 1), value))[0].states

@@ -19,7 +19,7 @@ from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.interface import norm
 from harness.engine.scan.stepwise import StepwiseScanner
-from harness.engine.weights import MemberInit, Shape, views
+from harness.engine.weights import Architecture, MemberInit, views
 from harness.plugins.registry import registry
 from tests.helpers.reference import reference
 
@@ -40,7 +40,7 @@ def make_network(
     dtype: torch.dtype = torch.float64,
 ) -> Network:
     made: Cell = registry().get("cell", cell)()
-    shape = Shape(made, features, hidden_size, layers, output_size=3)
+    shape = Architecture(made, features, hidden_size, layers, output_size=3)
     inits = [MemberInit(made, k, "gaussian", 0.8 + 0.2 * k) for k in range(members)]
     network = Network.create(shape, inits, torch.float64, "cpu")
     # Biases start at zero; other values show that they are used, and used once.
@@ -262,7 +262,7 @@ def test_orthogonal_linear_network_preserves_the_norm_at_every_step() -> None:
 def linear_profile(steps: int, hidden_size: int, init: str, scale: float) -> np.ndarray:
     """Norm of the state's gradient at every step, first to last, of one sample."""
     cell = registry().get("cell", "linear")()
-    shape = Shape(cell, input_size=2, hidden_size=hidden_size, num_layers=1, output_size=3)
+    shape = Architecture(cell, input_size=2, hidden_size=hidden_size, num_layers=1, output_size=3)
     network = Network.create(shape, [MemberInit(cell, 0, init, scale)], torch.float64, "cpu")
     inputs, targets = make_data(network, steps, batch=1, scored=[steps])
     states = measure(network, 0.01 * inputs, targets, [steps])["states"]
@@ -289,7 +289,7 @@ def test_a_member_that_explodes_leaves_its_neighbours_bit_identical(way: str) ->
 @pytest.mark.parametrize("init", ["orthogonal", "gaussian", "identity", "uniform"])
 def test_weight_scale_multiplies_the_recurrent_blocks_and_nothing_else(init: str) -> None:
     cell = registry().get("cell", "lstm")()
-    shape = Shape(cell, 3, 8, 2, 2)
+    shape = Architecture(cell, 3, 8, 2, 2)
     one, three = (
         Network.create(shape, [MemberInit(cell, 5, init, g)], torch.float64, "cpu").weights for g in (1.0, 3.0)
     )
@@ -300,14 +300,16 @@ def test_weight_scale_multiplies_the_recurrent_blocks_and_nothing_else(init: str
 
 def test_orthogonal_blocks_have_every_singular_value_equal_to_the_scale() -> None:
     cell = registry().get("cell", "gru")()
-    network = Network.create(Shape(cell, 3, 12, 1, 2), [MemberInit(cell, 0, "orthogonal", 0.9)], torch.float64, "cpu")
+    network = Network.create(
+        Architecture(cell, 3, 12, 1, 2), [MemberInit(cell, 0, "orthogonal", 0.9)], torch.float64, "cpu"
+    )
     for block in network.layer(1)["recurrent"][0].split(12, dim=-1):
         torch.testing.assert_close(torch.linalg.svdvals(block), torch.full((12,), 0.9, dtype=torch.float64))
 
 
 def test_a_members_weights_do_not_depend_on_its_company() -> None:
     cell = registry().get("cell", "lstm")()
-    shape = Shape(cell, 3, 4, 1, 2)
+    shape = Architecture(cell, 3, 4, 1, 2)
     inits = [MemberInit(cell, seed, "orthogonal", 1.0) for seed in (3, 1, 2)]
     together = Network.create(shape, inits, torch.float64, "cpu")
     for k, init in enumerate(inits):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness.engine.network import Network
 from harness.engine.threads import kernel_threads, torch_on_one_thread
 from tests.engine.test_engine import cross_entropy, make_data, make_network
 
@@ -47,8 +48,9 @@ def test_within_the_context_torch_has_one_thread_and_kernels_have_what_torch_had
 def test_importing_and_running_changes_nothing_in_the_process() -> None:
     found = python("""
 import os
-before = dict(os.environ)
 import torch
+torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]).step()  # sets a variable of torch's own
+before = dict(os.environ)
 torch.set_num_threads(2)
 import harness
 from harness.run.pack import run
@@ -69,9 +71,13 @@ print({key: value for key, value in os.environ.items() if before.get(key) != val
     assert found.splitlines() == ["True 2", "failed 2", "{}"]
 
 
-def gradients(threads: int) -> torch.Tensor:
+def problem() -> tuple[Network, torch.Tensor, torch.Tensor]:
     network = make_network("lstm", members=3, features=4, hidden_size=16)
-    inputs, targets = make_data(network, steps=30, batch=40, scored=[30])
+    return network, *make_data(network, steps=30, batch=40, scored=[30])
+
+
+def gradients(threads: int, given: tuple[Network, torch.Tensor, torch.Tensor] | None = None) -> torch.Tensor:
+    network, inputs, targets = given or problem()
     grad = torch.zeros_like(network.flat)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -92,7 +98,9 @@ def test_numbers_are_the_same_on_any_number_of_threads_again_and_again(threads: 
 
 def test_several_threads_of_a_program_may_train_at_once() -> None:
     alone, found = gradients(1), []
-    callers = [threading.Thread(target=lambda: found.append(gradients(2))) for _ in range(4)]
+    # Made beforehand: torch's generator of random numbers is one for all threads.
+    problems = [problem() for _ in range(4)]
+    callers = [threading.Thread(target=lambda own: found.append(gradients(2, own)), args=[own]) for own in problems]
     for caller in callers:
         caller.start()
     for caller in callers:

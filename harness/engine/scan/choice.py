@@ -1,11 +1,9 @@
-"""The scan: one layer of K members run over time, forward, and the gradient carried back.
+"""Which way a layer is run over time.
 
-The carry of the backward scan is dL/ds_t, the per-step gradient that this project is about.
-
-There are several ways, with the same results: `compiled` (one call of a kernel generated from the cell's formula; CPUs
-with a C compiler), `stepwise` (a torch operation at a time; every device; as CUDA graphs in `graphed`), and `general`
-(autograd through any step, for cells that are no recurrent product with a pointwise step). Which one is taken is
-decided here and nowhere else.
+All ways give the same results: `compiled` (one call of a kernel generated from the cell's formula; CPUs with a C
+compiler), `stepwise` (a torch operation at a time; every device; as CUDA graphs in `graphed`), and `general` (autograd
+through any step, for cells that are no recurrent product with a pointwise step). The choice is made here and nowhere
+else.
 """
 
 from __future__ import annotations
@@ -16,10 +14,8 @@ from harness.cells.base import Cell, PointwiseCell
 from harness.engine.scan.compiled import kernel
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.graphed import GraphedScanner
-from harness.engine.scan.interface import Buffers, GradFromAbove, Scanner, StepGradients, Trace, norm
+from harness.engine.scan.interface import Scanner
 from harness.engine.scan.stepwise import StepwiseScanner
-
-__all__ = ["Buffers", "GradFromAbove", "Scanner", "StepGradients", "Trace", "norm", "scanner"]
 
 
 def scanner(cell: Cell, input_size: int, dtype: torch.dtype, device: torch.device, compile: bool) -> Scanner:

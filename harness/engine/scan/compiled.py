@@ -72,14 +72,16 @@ class Kernel:
         self.parallel = parallel
         self.library = library
         call, size = ctypes.POINTER(call_type(len(cell.parts))), ctypes.c_long
-        for function, arguments, result in (
-            (library.forward, [call], None),
-            (library.backward, [call], None),
-            (library.products, [ctypes.POINTER(products_type()), size, ctypes.c_void_p, size], None),
-            (library.work_size, [call], size),
-            (library.partial_size, [call], size),
-            (library.packed_size, [size, size], size),
-        ):
+        signatures: dict[str, tuple[list[Any], Any]] = {
+            "forward": ([call], None),
+            "backward": ([call], None),
+            "products": ([ctypes.POINTER(products_type()), size, ctypes.c_void_p, size], None),
+            "work_size": ([call], size),
+            "partial_size": ([call], size),
+            "packed_size": ([size, size], size),
+        }
+        for name, (arguments, result) in signatures.items():
+            function = getattr(library, name)
             function.argtypes, function.restype = arguments, result
 
     def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> CompiledTrace:
@@ -128,7 +130,7 @@ class CompiledTrace:
     Attributes:
         call: the arguments of the forward scan.
         inputs: x, (K, T, B, F), or tokens (K, T, B); kept here because ``call`` has no more than its address.
-        act: the products of every gate, as many numbers as (K, T, B, G · H), in the order of the kernel.
+        act: what the kernel keeps of every gate, as many numbers as (K, T, B, G · H), in an order of its own.
         states: for each part (K, T + 1, B, H): s_0, s_1, …, s_T.
     """
 

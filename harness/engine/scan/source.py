@@ -15,7 +15,7 @@ import jinja2
 import torch
 
 from harness.cells.base import PointwiseCell
-from harness.engine.scan.symbolic import c_statements, formulas
+from harness.engine.scan.symbolic import c_statements, formulas, gate_values
 
 REALS = {torch.float32: "float", torch.float64: "double"}
 TAYLOR_DEGREE = {torch.float32: 7, torch.float64: 13}
@@ -32,11 +32,11 @@ class Argument:
     """A field of the struct that a kernel is called with.
 
     Attributes:
-        type: in C; everything but ``long`` is an address.
+        c_type: everything but ``long`` is an address.
         count: the length of an array, ``parts`` where it has one entry for each part of the state; 0: no array.
     """
 
-    type: str
+    c_type: str
     name: str
     count: int | str = 0
 
@@ -46,11 +46,11 @@ class Argument:
 
     def in_c(self, parts: int) -> str:
         """Its declaration."""
-        return f"{self.type} {self.name}" + (f"[{self.length(parts)}]" if self.count else "")
+        return f"{self.c_type} {self.name}" + (f"[{self.length(parts)}]" if self.count else "")
 
     def in_ctypes(self, parts: int) -> tuple[str, type]:
         """Its image."""
-        single = ctypes.c_long if self.type == "long" else ctypes.c_void_p
+        single = ctypes.c_long if self.c_type == "long" else ctypes.c_void_p
         return self.name, single * self.length(parts) if self.count else single
 
 
@@ -94,6 +94,7 @@ def source(cell: PointwiseCell, dtype: torch.dtype) -> str:
         Untraceable: the cell's step is no formula of the supported operations.
     """
     found = formulas(cell)
+    stored = {node: f"act[{gate} * H + j]" for gate, node in gate_values(found).items()}
     width = cell.recurrent_blocks().stop - cell.recurrent_blocks().start
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True
@@ -110,12 +111,18 @@ def source(cell: PointwiseCell, dtype: torch.dtype) -> str:
         h=cell.parts.index("h"),
         bias=cell.bias,
         parts=cell.parts,
-        forward_lines=c_statements({f"{part}_new[j]": value for part, value in found.new.items()}),
+        forward_lines=c_statements(
+            {
+                **{f"{part}_new[j]": value for part, value in found.new.items()},
+                **{place: node for node, place in stored.items()},
+            }
+        ),
         backward_lines=c_statements(
             {
                 **{f"{part}_total[j]": value for part, value in found.total.items()},
                 **{f"const real delta{gate}": value for gate, value in enumerate(found.delta)},
                 **{f"{part}_grad[j]": value for part, value in found.direct.items()},
-            }
+            },
+            stored,
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,13 +221,13 @@ def _slopes(graph: Graph, node: Expr) -> tuple[Expr, ...]:
     return (slopes[node.op](),)
 
 
-def in_order(roots: Iterable[Expr]) -> list[Expr]:
-    """All nodes that the roots need, each after its arguments."""
+def in_order(roots: Iterable[Expr], known: Container[Expr] = ()) -> list[Expr]:
+    """All nodes that the roots need, each after its arguments; of what is known, nothing is needed."""
     found: dict[Expr, None] = {}
 
     def visit(node: Expr) -> None:
         if node not in found:
-            for argument in node.args:
+            for argument in node.args if node not in known else ():
                 visit(argument)
             found[node] = None
 
@@ -236,11 +236,32 @@ def in_order(roots: Iterable[Expr]) -> list[Expr]:
     return list(found)
 
 
-def c_statements(outputs: dict[str, Expr]) -> list[str]:
-    """C statements that assign each output (an lvalue) its formula, every shared part computed once."""
-    names: dict[Expr, str] = {}
+def gate_values(found: Formulas) -> dict[int, Expr]:
+    """For every gate that enters all formulas through one function alone, such as ``sigmoid(pre0)``: that function.
+
+    Its value is what the forward scan leaves in place of the pre-activation, so that the backward scan need not compute
+    it again.
+    """
+    roots = [*found.new.values(), *found.total.values(), *found.delta, *found.direct.values()]
+    users: dict[str, list[Expr]] = {}
+    for node in in_order(roots):
+        for used in (*node.args, *([node] if node in roots else [])):
+            users.setdefault(used.value, []).append(node)
+    by_gate = {gate: users.get(f"pre{gate}", []) for gate in range(len(found.delta))}
+    return {gate: nodes[0] for gate, nodes in by_gate.items() if len(nodes) == 1 and nodes[0].op in FUNCTIONS}
+
+
+def c_statements(outputs: dict[str, Expr], known: dict[Expr, str] | None = None) -> list[str]:
+    """C statements that assign each output (an lvalue) its formula, every shared part computed once.
+
+    Args:
+        known: nodes whose values are there already, and where.
+    """
+    names: dict[Expr, str] = dict(known or {})
     lines: list[str] = []
-    for node in in_order(outputs.values()):
+    for node in in_order(outputs.values(), names):
+        if node in names:
+            continue
         if node.op == "variable":
             names[node] = node.value
         elif node.op == "number":
