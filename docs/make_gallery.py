@@ -15,13 +15,12 @@ import matplotlib as mpl
 from PIL import Image
 
 import harness
-from harness.analysis.groups import versions
-from harness.analysis.sentences import findings
+from harness.analysis import findings, versions
 from harness.base.paths import shipped_folder
 from harness.figures import Figure
 from harness.plugins.registry import registry
 from harness.report.rendering import styled, svg_and_png
-from harness.tables.tables import Tables
+from harness.tables import Tables
 
 DOCS = Path(__file__).parent
 WIDTH = 1100

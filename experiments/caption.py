@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.claims import compare
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
-from harness.figures import Figure
+from harness.figures import GREY, MAX_WIDTH, Figure, ink, palette
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,8 +143,6 @@ class Told(Figure):
         """A block for each picture: its shapes, the right sentence, a line per cell."""
         from matplotlib.figure import Figure as Canvas
 
-        from harness.figures.drawing.style import MAX_WIDTH, ink, palette
-
         found = told(tables)
         if not len(found):
             return None
@@ -215,8 +213,6 @@ def told_right(said: list[str], right: list[str]) -> list[bool]:
 def _shape(axis: Axes, shape: str, left: float, top: float, side: float) -> None:
     from matplotlib.patches import Rectangle
 
-    from harness.figures.drawing.style import GREY
-
     extent = (left, left + side, top + side, top)
     axis.imshow(patch(shape).reshape(5, 5, 3), extent=extent, aspect="auto", interpolation="nearest")
     # Black places are seen on dark pages as well.
@@ -225,8 +221,6 @@ def _shape(axis: Axes, shape: str, left: float, top: float, side: float) -> None
 
 def _sentence(axis: Axes, lefts: list[float], y: float, said: list[str], right: list[str], size: float) -> None:
     """The words of a sentence, six below every shape."""
-    from harness.figures.drawing.style import ink
-
     for start, left in zip(range(0, len(right), JOINED), lefts, strict=True):
         letters = 0
         for word, wanted in zip(said[start : start + JOINED], right[start : start + JOINED], strict=True):

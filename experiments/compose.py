@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.base.seeds import stream
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Continuation, Experiment, Sample, Tables, Verdict
-from harness.figures import Figure
+from harness.figures import Figure, canvas, grid, palette
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -119,8 +119,6 @@ class Melodies(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """A row per cell."""
-        from harness.figures.drawing.style import canvas, grid, palette, settled
-
         found = melodies(tables)
         if not found:
             return None
@@ -138,7 +136,7 @@ class Melodies(Figure):
             axis.set_title(cell)
             axis.set_yticks([60, 72, 84], ["C4", "C5", "C6"])
         axes[-1].set_xlabel("eighths")
-        return settled(figure)
+        return figure
 
 
 @cache

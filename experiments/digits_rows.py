@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.groups import finished
-from harness.analysis.words import percent
+from harness.analysis import finished, percent
 from harness.base.errors import UserError
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 

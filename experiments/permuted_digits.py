@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.experiment import Tables, Verdict
 
 from .digits_rows import PIXELS, DigitsRows, images, listed

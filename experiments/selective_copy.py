@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.analysis.groups import finished
-from harness.analysis.words import percent
+from harness.analysis import finished, percent
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.experiment import Batch, Experiment, Tables, Values, Verdict
-from harness.figures import Figure
+from harness.figures import Figure, canvas, decades, grid, ink, power, whole_powers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,9 +119,6 @@ class WeightProductFigure(Figure):
         """One colour per w, at the longest length."""
         from matplotlib.lines import Line2D
 
-        from harness.figures.drawing.scales import decades, power, whole_powers
-        from harness.figures.drawing.style import canvas, grid, ink, settled
-
         rows = products(tables)
         rows = rows[(rows.seq_len == rows.seq_len.max()) & np.isfinite(rows.measured) & (rows.measured > 0)]
         if not len(rows):
@@ -151,4 +148,4 @@ class WeightProductFigure(Figure):
             for scalar, mark in marks.items() if (rows.hidden_size.eq(1) == scalar).any()
         ]  # fmt: skip
         above.legend(handles=[*above.get_legend_handles_labels()[0], *shapes], frameon=False)
-        return settled(figure)
+        return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.analysis.groups import finished
+from harness.analysis.runs import finished
 from harness.analysis.words import listed, percent
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Verdict
@@ -13,7 +13,7 @@ from harness.tasks.experiment import Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-Holds: TypeAlias = "Callable[[pd.DataFrame, pd.DataFrame], bool]"
+    Holds: TypeAlias = Callable[[pd.DataFrame, pd.DataFrame], bool]
 
 
 def solves_where_it_guesses(tables: Tables, able: str, unable: str) -> Verdict | None:

@@ -1,4 +1,4 @@
-"""What the tables say, in sentences. Every sentence is made from the tables and true of them, or not made."""
+"""Numbers and lists in words."""
 
 from __future__ import annotations
 

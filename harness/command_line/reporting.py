@@ -20,14 +20,14 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
     tables = gather(directory, skip_damaged=True)
     for problem in tables.left_out:
         print(f"left out: {problem}", file=sys.stderr)
-    path = build(directory, tables)
+    built = build(directory, tables)
     track(chosen, directory, tables)
-    print_summary(tables)
+    print_summary(tables, built.findings)
     failed = tables.runs[tables.runs.status == "failed"]
     if len(failed):
         print(
             f"{len(failed)} of {len(tables.runs)} runs failed, the first with {failed.reason.iloc[0]}",
             file=sys.stderr,
         )
-    print(path, flush=True)
+    print(built.path, flush=True)
     return len(failed) + len(tables.left_out)

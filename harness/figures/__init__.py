@@ -1,15 +1,18 @@
-"""Figures."""
+"""Pictures of a sweep. Each module here is one plugin: a `Figure`, which draws itself from the tables.
 
-from __future__ import annotations
+In: the tables of a sweep, or of one version of a task. Out: a matplotlib figure, which the report writes as SVG, PNG.
+What figures share stands in `harness.figures.drawing`; what the author of another figure needs of it is offered here.
+Nothing here imports matplotlib or pandas before something is drawn.
+"""
 
-from typing import TYPE_CHECKING
-
-from harness.base.lazy import lazy
 from harness.figures.base import Figure
+from harness.figures.drawing.canvas import MAX_WIDTH, canvas, chance_levels, grid, label_outer
+from harness.figures.drawing.colours import GREY, in_order, ink, palette
+from harness.figures.drawing.notes import averaged_over, chance_key, legend, note
+from harness.figures.drawing.panels import at_most, panels
+from harness.figures.drawing.scales import decades, log10, power, whole_powers
 
-if TYPE_CHECKING:
-    from harness.figures.drawing.style import palette
-
-__all__ = ["Figure", "palette"]
-
-__getattr__, __dir__ = lazy(__name__, {"palette": "harness.figures.drawing.style"})
+__all__ = [
+    "GREY", "MAX_WIDTH", "Figure", "at_most", "averaged_over", "canvas", "chance_key", "chance_levels", "decades",
+    "grid", "in_order", "ink", "label_outer", "legend", "log10", "note", "palette", "panels", "power", "whole_powers",
+]  # fmt: skip

@@ -1,30 +1,37 @@
+"""Accuracy by an option of the task."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
-from harness.analysis.groups import finished, varied_options
+from harness.analysis import finished, varied_options
 from harness.figures.base import Figure
-from harness.figures.drawing.style import canvas, chance_key, grid, ink, legend, palette, settled
-from harness.tables.tables import Tables
+from harness.figures.drawing.canvas import canvas, grid
+from harness.figures.drawing.colours import ink, palette
+from harness.figures.drawing.notes import chance_key, legend
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+    from harness.tables.tables import Tables
 
 
 class AccuracyByOption(Figure):
     """Accuracy by an option of the experiment, where a sweep varies one."""
 
-    name: ClassVar[str] = "accuracy_by_option"
-    title: ClassVar[str] = "What the option of the task changes"
-    caption: ClassVar[str] = (
+    name = "accuracy_by_option"
+    title = "What the option of the task changes"
+    caption = (
         "Share of right answers after the training, by the option of the experiment that the sweep varies. A mark is a "
         "run, a line joins the means of a cell. A dashed line across a value of the option is the chance level there."
     )
-    order: ClassVar[int] = 15
-    across_versions: ClassVar[bool] = True
+    order = 15
+    across_versions = True
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are options that vary, columns lengths, colours cells; None where no option varies."""
@@ -49,7 +56,7 @@ class AccuracyByOption(Figure):
                     axis.set_title(f"{length} steps")
             axes[row][0].set_ylabel("accuracy")
         legend(figure, [*runs.cell], chance_key(runs))
-        return settled(figure)
+        return figure
 
 
 def _cells(axis: Axes, runs: pd.DataFrame, option: str, values: Sequence[object], colours: dict[str, str]) -> None:

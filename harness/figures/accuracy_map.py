@@ -1,43 +1,51 @@
+"""Accuracy over length and weight scale, as heat maps."""
+
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-from matplotlib.patches import Patch, Rectangle
 
-from harness.analysis.groups import by_setting, finished
+from harness.analysis import by_condition, finished
 from harness.figures.base import Figure
-from harness.figures.drawing.panels import that_fit
-from harness.figures.drawing.style import GREY, averaged_over, canvas, in_order, ink, note, settled
+from harness.figures.drawing.canvas import canvas
+from harness.figures.drawing.colours import GREY, in_order, ink
+from harness.figures.drawing.notes import averaged_over, note
+from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
-from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+    from harness.tables.tables import Tables
 
 
 class AccuracyMap(Figure):
     """Accuracy over length and weight scale, a map per cell."""
 
-    name: ClassVar[str] = "accuracy_map"
-    title: ClassVar[str] = "Who knows the answer"
-    caption: ClassVar[str] = (
+    name = "accuracy_map"
+    title = "Who knows the answer"
+    caption = (
         "Share of right answers on sequences that were not in the training, in percent, as a mean over the "
         "runs: one map per cell, longer sequences further down. A hatched tile is not above chance, that is within "
         "three standard errors of it, so that guessing explains it. A line in the colour bar is the chance level, "
         "several are those of different lengths. –: no result."
     )
-    order: ClassVar[int] = 30
+    order = 30
 
     def draw(self, tables: Tables) -> Canvas | None:
         """One heat map per cell, side by side."""
+        import seaborn as sns
+        from matplotlib.patches import Patch, Rectangle
+
         runs = finished(tables.runs)
         if not len(runs):
             return None
         cells = in_order([*runs.cell])
-        runs, remark = that_fit(runs, lengths=MOST_TILES, scales=max(3, MOST_COLUMNS // len(cells)))
-        groups = by_setting(runs)
+        runs, remark = at_most(runs, lengths=MOST_TILES, scales=max(3, MOST_COLUMNS // len(cells)))
+        groups = by_condition(runs)
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 0.55 * lengths)
         size = tile_font(figure, len(cells) * (scales + 1))
@@ -61,7 +69,7 @@ class AccuracyMap(Figure):
             hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="not above chance")
             figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
         note(figure, averaged_over(runs), remark)
-        return settled(figure)
+        return figure
 
 
 def _chance(bar: Axes, levels: pd.Series) -> None:

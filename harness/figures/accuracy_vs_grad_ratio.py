@@ -1,19 +1,25 @@
+"""Accuracy against the gradient that reaches the cue."""
+
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.figures.base import Figure
+from harness.figures.drawing.canvas import canvas, chance_levels, grid
+from harness.figures.drawing.colours import GREY, ink, palette
+from harness.figures.drawing.notes import note
 from harness.figures.drawing.scales import decades, log10, power, whole_powers
-from harness.figures.drawing.style import GREY, canvas, chance_levels, grid, ink, note, palette, settled
-from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+    from harness.tables.tables import Tables
 
 MANY = 3000
 """More points than this are small, and drawn as an image: as shapes they would make a file of many megabytes."""
@@ -27,9 +33,9 @@ COLUMNS = {"grad_ratio_init": "before training", "grad_ratio": "after training"}
 class AccuracyVsGradRatio(Figure):
     """Accuracy of every run against how much gradient reaches the cue."""
 
-    name: ClassVar[str] = "accuracy_vs_grad_ratio"
-    title: ClassVar[str] = "Does the gradient tell who learns?"
-    caption: ClassVar[str] = (
+    name = "accuracy_vs_grad_ratio"
+    title = "Does the gradient tell who learns?"
+    caption = (
         "Every run is a point: how much gradient reaches the step that holds the information, relative to the last "
         "step (to the right: more), and how often the trained network is right. Left before training: can one tell "
         "in advance who will learn? Right after it. A run whose cue receives exactly nothing stands at 0, beyond a "
@@ -37,7 +43,7 @@ class AccuracyVsGradRatio(Figure):
         "edge. Where a ratio of 1 is in view, a dotted line marks it: the cue receives as much as the last step. A "
         "dashed line is the chance level; where it depends on the length, there are several."
     )
-    order: ClassVar[int] = 70
+    order = 70
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Two panels, before and after training."""
@@ -59,11 +65,13 @@ class AccuracyVsGradRatio(Figure):
                     line.set(alpha=0.9, markersize=6)
                 axis.get_legend().remove()
         note(figure, _left_out({title: len(runs) - len(shown[column]) for column, title in COLUMNS.items()}))
-        return settled(figure)
+        return figure
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, runs: pd.DataFrame, column: str, legend: bool) -> None:
     """One scatter plot, in colours and markers that fit all runs."""
+    import seaborn as sns
+
     exponents = _with_edges(axis, rows[column].to_numpy(dtype=np.float64))
     colours = palette([*runs.cell])
     lengths = [str(length) for length in sorted(runs.seq_len.unique())]

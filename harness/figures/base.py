@@ -1,4 +1,4 @@
-"""Figures: each module here is one plugin, a function from tables to a picture."""
+"""What a figure is: the base class of every plugin in ``harness/figures``."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Figure(Pluggable):
     version apart, unless it shows all of them itself: `across_versions`.
 
     ``tables.runs``, ``tables.gradients`` and so on are DataFrames. A sweep may be large, though (100,000 runs have
-    10^8 gradient rows), and the report refuses a table that fits no memory as a whole: a figure that is to stand such
-    sweeps takes what it draws by ``tables.read(name, columns, filters)``.
+    10^8 gradient rows), and the report refuses to give a table that fits no memory as a whole: a figure that must cope
+    with such sweeps takes what it draws by ``tables.read(name, columns, filters)``.
     """
 
     kind: ClassVar[str] = "figure"

@@ -1,17 +1,23 @@
+"""The factor per step over length and weight scale, as heat maps."""
+
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import seaborn as sns
-from matplotlib.figure import Figure as Canvas
 
-from harness.analysis.groups import by_setting, finished
+from harness.analysis import by_condition, finished
 from harness.figures.base import Figure
-from harness.figures.drawing.panels import that_fit
-from harness.figures.drawing.style import GREY, averaged_over, canvas, in_order, note, settled
+from harness.figures.drawing.canvas import canvas
+from harness.figures.drawing.colours import GREY, in_order
+from harness.figures.drawing.notes import averaged_over, note
+from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
-from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from harness.tables.tables import Tables
 
 TICKS = (0.5, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0)
 """Factors named in the colour bar."""
@@ -27,24 +33,26 @@ after ten steps.
 class DecayMap(Figure):
     """Factor per step over length and weight scale, before and after training."""
 
-    name: ClassVar[str] = "decay_map"
-    title: ClassVar[str] = "Vanishing or exploding: the factor per step"
-    caption: ClassVar[str] = (
+    name = "decay_map"
+    title = "Vanishing or exploding: the factor per step"
+    caption = (
         "What the gradient is multiplied by, on average, on its way back over one step, as a median over the "
         "runs. Blue vanishes, red explodes, white (1, marked in the colour bar) keeps it; beyond 0.5 and 2 the colour "
         "stays the same. Above before training, below after it. 0: no gradient reaches any earlier step; –: no factor "
         "can be told."
     )
-    order: ClassVar[int] = 40
+    order = 40
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Two rows of heat maps, a column per cell."""
+        import seaborn as sns
+
         runs = finished(tables.runs)
         if not len(runs):
             return None
         cells = in_order([*runs.cell])
-        runs, remark = that_fit(runs, lengths=MOST_TILES, scales=max(3, MOST_COLUMNS // len(cells)))
-        groups = by_setting(runs)
+        runs, remark = at_most(runs, lengths=MOST_TILES, scales=max(3, MOST_COLUMNS // len(cells)))
+        groups = by_condition(runs)
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 2 * (0.4 + 0.5 * lengths))
         size = tile_font(figure, len(cells) * (scales + 1))
@@ -67,7 +75,7 @@ class DecayMap(Figure):
         bar.set_ticks(list(np.log(TICKS)), labels=[f"{tick:g}" for tick in TICKS])
         bar.ax.axhline(0, color="#000000", linewidth=2)
         note(figure, averaged_over(runs), remark)
-        return settled(figure)
+        return figure
 
 
 def _factor(rate: float) -> str:

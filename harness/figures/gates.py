@@ -1,18 +1,22 @@
+"""Gates over one sequence, of what the probe `gates` measured."""
+
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.figures.base import Figure
+from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.scales import decades, log10, power, whole_powers
-from harness.figures.drawing.style import canvas, grid, settled
-from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+    from harness.tables.tables import Tables
 
 NAMES = {
     "i": "input gate: writes", "f": "forget gate: keeps", "o": "output gate: tells",
@@ -26,16 +30,16 @@ READABLE_WORDS = 45
 class Gates(Figure):
     """The gates of a cell over one sequence, beside the gradient through its memory."""
 
-    name: ClassVar[str] = "gates"
-    title: ClassVar[str] = "What the gates do"
-    caption: ClassVar[str] = (
+    name = "gates"
+    title = "What the gates do"
+    caption = (
         "The best run of each gated cell at the end of its training, reading one sequence. Upper part: mean value of "
         "each gate over the units, 0 closed and 1 open; a forget gate near 1 (in a GRU: an update gate) hands the "
         "memory on unchanged. Lower part: the gradient that arrives in the memory at each step, relative to the last; "
         "where the gate that keeps stays open, it passes."
     )
-    order: ClassVar[int] = 60
-    probes: ClassVar[tuple[str, ...]] = ("gates",)
+    order = 60
+    probes = ("gates",)
 
     def draw(self, tables: Tables) -> Canvas | None:
         """A column per cell: a heat map of gates over steps, and the gradient below it."""
@@ -55,11 +59,13 @@ class Gates(Figure):
             rows = rows[(rows.step == rows.step.max()) & (rows.layer == 1) & (rows["sample"] == 0)]
             _gates(axes[0][column], rows, run, last=column == len(best) - 1, named=several)
             _gradient(axes[1][column], rows, run)
-        return settled(figure)
+        return figure
 
 
 def _gates(axis: Axes, rows: pd.DataFrame, run: pd.Series, last: bool, named: bool) -> None:
     """Gates over steps; the weight scale is named where the sweep has several."""
+    import seaborn as sns
+
     table = (
         rows.pivot(index="gate", columns="t", values="mean")
         .astype(float)

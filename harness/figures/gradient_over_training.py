@@ -1,23 +1,28 @@
+"""The gradient over time steps and training steps."""
+
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pyarrow.compute as pc
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
-from matplotlib.figure import Figure as Canvas
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from harness.analysis.groups import SETTING, finished
+from harness.analysis import CONDITION, finished
 from harness.figures.base import Figure
-from harness.figures.drawing.panels import that_fit
+from harness.figures.drawing.canvas import canvas
+from harness.figures.drawing.colours import in_order
+from harness.figures.drawing.notes import note
+from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.scales import log10
-from harness.figures.drawing.style import canvas, in_order, note, settled
-from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.patches import Patch
+
+    from harness.tables.tables import Tables
 
 ZERO_COLOUR = "#5b5f66"
 LOST_COLOUR = "#ff4fd8"
@@ -27,26 +32,29 @@ COLOURS = "magma"
 class GradientOverTraining(Figure):
     """Gradient over time steps and training steps."""
 
-    name: ClassVar[str] = "gradient_over_training"
-    title: ClassVar[str] = "How learning opens the way back"
-    caption: ClassVar[str] = (
+    name = "gradient_over_training"
+    title = "How learning opens the way back"
+    caption = (
         "The gradient at each time step (upwards, the start of the sequence below) while the training goes on (to the "
         "right), at the longest length, for one run of each setting; bright is much, dark little. A network that "
         "learns to remember brightens towards the bottom. Where the error has become small, everything darkens. The "
         "colours cover the middle 96 % of all values; what is beyond has the colour of the nearer end."
     )
-    order: ClassVar[int] = 60
+    order = 60
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are cells, columns weight scales."""
+        import pyarrow.compute as pc
+        from matplotlib.cm import ScalarMappable
+
         runs = finished(tables.runs)
         if not len(runs):
             return None
-        runs, remark = that_fit(runs[runs.seq_len == runs.seq_len.max()])
-        runs = runs.sort_values("seed", kind="stable").drop_duplicates(SETTING)
+        runs, remark = at_most(runs[runs.seq_len == runs.seq_len.max()])
+        runs = runs.sort_values("seed", kind="stable").drop_duplicates(CONDITION)
         own = (pc.field("layer") == 1) & pc.field("run_id").isin(runs.run_id.tolist())
         rows = tables.read("gradients", ["run_id", "step", "part", "t", "grad_norm"], own)
-        rows = rows.merge(runs[["run_id", *SETTING, "memory"]], on="run_id")
+        rows = rows.merge(runs[["run_id", *CONDITION, "memory"]], on="run_id")
         rows = rows[rows.part == rows.memory]
         if not len(rows):
             return None
@@ -72,11 +80,13 @@ class GradientOverTraining(Figure):
         if key := _key(norms):
             figure.legend(handles=key, loc="outside upper right", ncols=2, frameon=False)
         note(figure, _which(runs), remark)
-        return settled(figure)
+        return figure
 
 
 def _scale(norms: NDArray[np.float64]) -> Normalize:
     """One colour scale for all panels, from the 2 to the 98 % quantile of the exponents."""
+    from matplotlib.colors import Normalize
+
     exponents = log10(norms)
     known = exponents[np.isfinite(exponents)]
     low, high = np.quantile(known, [0.02, 0.98]) if len(known) else (-1.0, 0.0)
@@ -85,6 +95,8 @@ def _scale(norms: NDArray[np.float64]) -> Normalize:
 
 def _key(norms: NDArray[np.float64]) -> list[Patch]:
     """What the colours outside the scale mean, of those that are drawn."""
+    from matplotlib.patches import Patch
+
     drawn = {
         "exactly 0": (ZERO_COLOUR, (norms == 0).any()),
         "not finite": (LOST_COLOUR, not np.isfinite(norms).all()),
@@ -100,6 +112,8 @@ def _which(runs: pd.DataFrame) -> str:
 
 def _panel(axis: Axes, rows: pd.DataFrame, norm: Normalize) -> None:
     """One run: time steps upwards, probes to the right."""
+    from matplotlib.colors import ListedColormap
+
     table = rows.pivot(index="t", columns="step", values="grad_norm").sort_index()
     norms = table.to_numpy(dtype=np.float64)
     edges_x, edges_y = _edges(table.columns.to_numpy()), _edges(table.index.to_numpy())

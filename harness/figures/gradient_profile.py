@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.figures.base import Figure
-from harness.figures.drawing.panels import panels, that_fit
+from harness.figures.drawing.canvas import label_outer
+from harness.figures.drawing.colours import ink, palette
+from harness.figures.drawing.notes import averaged_over, legend, note
+from harness.figures.drawing.panels import at_most, panels
 from harness.figures.drawing.rows import memory_profiles, over_runs
 from harness.figures.drawing.scales import decades, power, whole_powers
-from harness.figures.drawing.style import averaged_over, ink, label_outer, legend, note, palette, settled
-from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.lines import Line2D
+
+    from harness.tables.tables import Tables
 
 HOW_TO_READ = (
     "Read from left to right as the error travels back in time: the lag is the distance from the end of the sequence. "
@@ -32,10 +37,10 @@ MOST_ZEROS = 12
 class GradientProfileInit(Figure):
     """Gradient norm against lag before training."""
 
-    name: ClassVar[str] = "gradient_profile_init"
-    title: ClassVar[str] = "How much gradient arrives at each step, before training"
-    caption: ClassVar[str] = "The network as it was drawn, before it has learned anything. " + HOW_TO_READ
-    order: ClassVar[int] = 10
+    name = "gradient_profile_init"
+    title = "How much gradient arrives at each step, before training"
+    caption = "The network as it was drawn, before it has learned anything. " + HOW_TO_READ
+    order = 10
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are lengths, columns weight scales, colours cells."""
@@ -45,13 +50,13 @@ class GradientProfileInit(Figure):
 class GradientProfileTrained(Figure):
     """Gradient norm against lag at the end of the training."""
 
-    name: ClassVar[str] = "gradient_profile_trained"
-    title: ClassVar[str] = "How much gradient arrives at each step, after training"
-    caption: ClassVar[str] = (
+    name = "gradient_profile_trained"
+    title = "How much gradient arrives at each step, after training"
+    caption = (
         "The same at the end of the training. A network that has solved the task has little error left, so that only "
         "the shape of its line counts, not its height. " + HOW_TO_READ
     )
-    order: ClassVar[int] = 20
+    order = 20
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are lengths, columns weight scales, colours cells."""
@@ -59,7 +64,7 @@ class GradientProfileTrained(Figure):
 
 
 def _draw(tables: Tables, trained: bool) -> Canvas | None:
-    runs, remark = that_fit(finished(tables.runs))
+    runs, remark = at_most(finished(tables.runs))
     rows = memory_profiles(tables, runs, trained)
     if not len(rows):
         return None
@@ -84,11 +89,13 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
     label_outer(figure, "lag (steps before the end)", "gradient norm")
     legend(figure, [*runs.cell], _key(runs, profiles))
     note(figure, averaged_over(runs), remark)
-    return settled(figure)
+    return figure
 
 
 def _key(runs: pd.DataFrame, profiles: pd.DataFrame) -> list[Line2D]:
     """What the legend says beside the cells, of what is drawn."""
+    from matplotlib.lines import Line2D
+
     found = []
     if runs.cue_step.notna().any():
         found.append(Line2D([], [], color=ink(), linestyle=":", linewidth=1, label="the cue"))

@@ -1,43 +1,42 @@
+"""Accuracy during the training."""
+
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
-
-from harness.analysis.groups import finished
+from harness.analysis import finished
 from harness.figures.base import Figure
-from harness.figures.drawing.panels import panels, that_fit
+from harness.figures.drawing.canvas import chance_levels, label_outer
+from harness.figures.drawing.colours import palette
+from harness.figures.drawing.notes import averaged_over, chance_key, legend, note
+from harness.figures.drawing.panels import at_most, panels
 from harness.figures.drawing.rows import over_runs, pieces
-from harness.figures.drawing.style import (
-    averaged_over,
-    chance_key,
-    chance_levels,
-    label_outer,
-    legend,
-    note,
-    palette,
-    settled,
-)
-from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+    from harness.tables.tables import Tables
 
 
 class LearningCurves(Figure):
     """Accuracy during training."""
 
-    name: ClassVar[str] = "learning_curves"
-    title: ClassVar[str] = "Learning"
-    caption: ClassVar[str] = (
+    name = "learning_curves"
+    title = "Learning"
+    caption = (
         "Share of right answers on held-out sequences during the training. Lines are medians over the runs, bands "
         "reach from the worst to the best run; the dashed line is the chance level. A line that rises late and at once "
         "is a network that has found the one step that matters."
     )
-    order: ClassVar[int] = 50
+    order = 50
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are lengths, columns weight scales, colours cells."""
-        runs, remark = that_fit(finished(tables.runs))
+        import pandas as pd
+
+        runs, remark = at_most(finished(tables.runs))
         read = pieces(tables, "curves", runs, ["step", "accuracy"])
         rows = [batch.to_pandas().assign(run=run).dropna() for batch, run in read]
         if not sum(map(len, rows)):
@@ -56,7 +55,7 @@ class LearningCurves(Figure):
         label_outer(figure, "training step", "accuracy")
         legend(figure, [*runs.cell], chance_key(runs))
         note(figure, averaged_over(runs), remark)
-        return settled(figure)
+        return figure
 
 
 def _line(axis: Axes, curve: pd.DataFrame, colour: str) -> None:

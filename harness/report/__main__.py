@@ -1,7 +1,4 @@
-"""From tables to a report: one self-contained HTML page, its Markdown twin, and the figures as files.
-
-``python -m harness.report DIR [DIR ...]`` builds the reports of results directories anew, from their tables.
-"""
+"""``python -m harness.report DIR [DIR ...]``: builds the reports of results directories anew, from their tables."""
 
 from __future__ import annotations
 
@@ -12,7 +9,8 @@ from pathlib import Path
 
 from harness.base.errors import UserError
 from harness.plugins.registry import registry
-from harness.report.build import _provenance, build
+from harness.report.build import build
+from harness.report.overview import read_provenance
 from harness.sweep.plan import missing
 from harness.tables.gather import gather, load
 
@@ -32,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tables = gather(directory, skip_damaged=True) if has_jobs else load(directory)
             for problem in tables.left_out:
                 print(f"left out: {problem}", file=sys.stderr)
-            path = build(directory, tables)
+            path = build(directory, tables).path
             if (left := missing(directory)) and left.runs:
                 print(left)
             print(path)
@@ -44,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_plugin_files(directory: Path) -> None:
     """Add the plugin files that the results were made with; without one, there is a report all the same."""
-    for path in _provenance(directory).get("plugin_files", []):
+    for path in read_provenance(directory).get("plugin_files", []):
         try:
             registry().add_files([path])
         except UserError:

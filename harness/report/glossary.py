@@ -1,10 +1,11 @@
-"""The words that reports use, each with what it means."""
+"""The words that reports use, each with what it means; those of columns as the tables define them."""
 
 from __future__ import annotations
 
 from harness.measure.flow import EXPLODING_ABOVE, VANISHING_BELOW
+from harness.tables.columns import column
 
-WORDS = (
+GLOSSARY = (
     (
         "gradient at a time step",
         "How much the error at the end would change if the network's memory after that step were changed a little. "
@@ -24,26 +25,14 @@ WORDS = (
         "since from there the way is longest. The ratio compares the gradient at the cue with the gradient at the last "
         "step.",
     ),
-    (
-        "horizon",
-        "The first lag at which no more than about a third (1/e) of the gradient at the last step is left; inf where "
-        "there is none. Further back, the gradient may grow again.",
-    ),
+    ("horizon", column("runs", "horizon").meaning),
     (
         "weight scale",
         "The factor on the weights through which a network's state passes from one step to the next, at the start of "
         "the training.",
     ),
-    (
-        "loss",
-        "The mean loss on held-out samples at the last evaluation, over all outputs that are scored: cross-entropy in "
-        "nats, or squared error where the outputs are numbers.",
-    ),
-    (
-        "solved",
-        "The accuracy on held-out samples reaches the task's own threshold at the end. The last evaluation counts: a "
-        "network that was there before and fell back has not solved the task.",
-    ),
+    ("loss", column("runs", "loss").meaning),
+    ("solved", column("runs", "solved").meaning),
     (
         "chance, guessing",
         "The chance level is the share of right answers that a predictor without memory can reach. A setting is called "

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
+from matplotlib.transforms import Bbox
 
 INK = "#1a1b1c"
 """The colour of all text and lines that belong to no data; SVGs replace it by the reader's text colour."""
@@ -21,10 +23,10 @@ ADAPTS = (
     f"@media print{{:root{{color:{INK}}}}}</style>"
 )
 
-
 STYLE: dict[Any, Any] = {
     **dict.fromkeys(["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"], INK),
     **dict.fromkeys(["figure.facecolor", "axes.facecolor", "legend.facecolor"], "none"),
+    **dict.fromkeys(["figure.autolayout", "figure.constrained_layout.use"], False),
     "font.size": 10,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -39,16 +41,34 @@ def styled() -> AbstractContextManager[None]:
 
 
 def svg_and_png(canvas: Canvas) -> tuple[str, bytes]:
-    """A drawn figure as SVG text, transparent and in currentColor, and as PNG data on white."""
+    """A drawn figure as SVG text, transparent and in currentColor, and as PNG data on white.
+
+    Its layout is worked out here, once for both, and is fixed from then on.
+    """
+    text, image = io.StringIO(), io.BytesIO()
     with styled():
-        text = io.StringIO()
-        canvas.savefig(text, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None}, dpi=DPI)
+        area = _arrange(canvas)
+        canvas.savefig(text, format="svg", transparent=True, bbox_inches=area, metadata={"Date": None}, dpi=DPI)
+        canvas.savefig(image, format="png", facecolor="white", bbox_inches=area, dpi=DPI)
     head, tag, rest = text.getvalue().partition("<svg ")
     attributes, close, body = rest.partition(">")
     svg = f"{head}{tag}{attributes}{close}{ADAPTS}{body.replace(INK, 'currentColor')}"
-    image = io.BytesIO()
-    canvas.savefig(image, format="png", facecolor="white", bbox_inches="tight", dpi=DPI)
     return svg, image.getvalue()
+
+
+def _arrange(canvas: Canvas) -> Bbox:
+    """Fix the layout of a figure.
+
+    Returns:
+        The part of it that is drawn on, with a margin, in inches. ``bbox_inches="tight"`` would look for it anew by
+        each file, and a layout engine that is still in place would work: both take as long as the drawing.
+    """
+    canvas.set_dpi(DPI)
+    FigureCanvasAgg(canvas)  # from now on it measures text as the PNG shows it
+    if engine := canvas.get_layout_engine():
+        engine.execute(canvas)
+        canvas.set_layout_engine(None)  # with the style above: none
+    return canvas.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
 
 
 def width_in_ems(svg: str) -> float:

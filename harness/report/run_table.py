@@ -1,7 +1,4 @@
-"""From tables to a report: one self-contained HTML page, its Markdown twin, and the figures as files.
-
-``python -m harness.report DIR [DIR ...]`` builds the reports of results directories anew, from their tables.
-"""
+"""The report's table of runs: which columns it has, and how their values are written."""
 
 from __future__ import annotations
 
@@ -9,41 +6,31 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.groups import SETTING
+from harness.analysis.conditions import CONDITION
 from harness.analysis.words import factor
-from harness.tables.columns import RUN_OUTCOMES, RUN_SETTINGS
+from harness.tables.columns import RUN_OUTCOMES, RUN_SETTINGS, column
 
 SHOWN_RUNS = 1000
 """Most rows in the report's table of runs; `tables/runs.csv` has all."""
 
-
-OUTCOMES = {
-    "status": "status",
-    "accuracy": "accuracy",
-    "solved": "solved",
-    "loss": "loss",
-    "decay_rate_init": "factor per step before",
-    "decay_rate": "factor per step after",
-    "grad_ratio": "gradient at cue / at end",
-    "horizon": "horizon",
-    "verdict": "verdict",
-    "diverged_at": "diverged at",
-    "steps": "steps",
-    "seconds": "seconds",
-}
-"""Columns of the report's table of runs, after the settings, with the names they have there."""
+SHOWN_OUTCOMES = [
+    "status", "accuracy", "solved", "loss", "decay_rate_init", "decay_rate", "grad_ratio", "horizon", "verdict",
+    "diverged_at", "steps", "seconds",
+]  # fmt: skip
+"""Outcomes in the report's table of runs, after the settings."""
 
 
-def _columns(runs: pd.DataFrame) -> dict[str, str]:
-    """Columns of the table of runs: what identifies a run, every other setting that varies, outcomes."""
-    base = [*SETTING, "seed"]
+def columns_of(runs: pd.DataFrame) -> dict[str, str]:
+    """Columns and their heads: what identifies a run, every other setting that varies, outcomes."""
+    base = [*CONDITION, "seed"]
     settings = [name for name in runs.columns if name not in ("run_id", *base, *RUN_OUTCOMES)]
     varying = [name for name in settings if _varies(runs, name)]
     first = [name for name in RUN_SETTINGS if name in base or name in varying]
     rest = [name for name in varying if name not in first]
     if "reason" in runs and runs.reason.notna().any():
         rest.append("reason")
-    return {**{name: name for name in [*first, *rest]}, **OUTCOMES}
+    heads = {name: column("runs", name).label or name for name in SHOWN_OUTCOMES}
+    return {**{name: name for name in [*first, *rest]}, **heads}
 
 
 def _varies(runs: pd.DataFrame, setting: str) -> bool:
@@ -52,7 +39,7 @@ def _varies(runs: pd.DataFrame, setting: str) -> bool:
     return runs[setting].nunique() > 1 or bool((within > 1).any())
 
 
-def _row(run: pd.Series, columns: dict[str, str]) -> dict[str, Any]:
+def row_of(run: pd.Series, columns: dict[str, str]) -> dict[str, Any]:
     """A run for the table: each cell's text, and the value it sorts by."""
     return {"status": run.status, "cells": [_cell(name, run[name]) for name in columns]}
 

@@ -1,27 +1,24 @@
-"""From tables to a report: one self-contained HTML page, its Markdown twin, and the figures as files.
-
-``python -m harness.report DIR [DIR ...]`` builds the reports of results directories anew, from their tables.
-"""
+"""What is said on the terminal at the end of a sweep."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from harness.analysis.groups import finished, summary, versions
+from harness.analysis.conditions import summary
+from harness.analysis.runs import finished, versions
 from harness.analysis.words import spread
-from harness.report.build import _sentences
-from harness.report.judging import judge
 from harness.tables.tables import Tables
 
 MOST_SCALES = 12
 """Most weight scales in the table on the terminal."""
 
 
-def print_summary(tables: Tables) -> None:
-    """Print the findings and a short table of accuracies to the terminal."""
+def print_summary(tables: Tables, findings: Sequence[str]) -> None:
+    """Print a short table of accuracies, and the findings, to the terminal."""
     # Lines are not broken where the output goes to a file.
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     for version, runs in versions(finished(tables.runs)):
@@ -38,5 +35,5 @@ def print_summary(tables: Tables) -> None:
         if table.map(lambda text: text.startswith("~")).any(axis=None):
             shown.caption = "~ not above chance"
         console.print(shown)
-    for sentence in _sentences(judge(tables), tables):
+    for sentence in findings:
         console.print(f"- {sentence}", markup=False)

@@ -1,38 +1,146 @@
-"""The result tables: their format, atomic writing and reading.
-
-A results directory holds one small set of tables per job, ``DIR/jobs/<job>/tables/*.parquet``, and the
-merged set ``DIR/tables/*.parquet``. Every parquet file carries the format version in its metadata, so that
-a table of another version, or a damaged one, is refused by name instead of being misread.
-"""
+"""The columns of the standard tables: name, type, how reports call them, and what they mean. All of it stands here."""
 
 from __future__ import annotations
 
-RUN_SETTINGS = ["experiment", "cell", "seq_len", "weight_scale", "seed", "hidden_size", "init"]
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        dtype: pandas' type of its values: ``str``, ``float64``, ``int64``, or ``Int64`` and ``boolean``, which can be
+            missing.
+        meaning: what it says, with its unit; the report's glossary takes its text from here.
+        label: its name in the report, where that is another one.
+    """
+
+    name: str
+    dtype: str
+    meaning: str
+    label: str = ""
+
+
+RUN_ID = Column("run_id", "str", "A short hash of everything that determines the run's numbers.")
+
+SETTINGS = (
+    Column("experiment", "str", "The task."),
+    Column("cell", "str", "The kind of recurrent cell."),
+    Column("seq_len", "int64", "Steps of a sequence, T."),
+    Column("weight_scale", "float64", "The factor on the recurrent weights at the start of the training."),
+    Column("seed", "int64", "The seed of all randomness of the run."),
+    Column("hidden_size", "int64", "Units of a layer, H."),
+    Column("init", "str", "How the recurrent weights are drawn."),
+)
 """Settings that stand in front of every table of runs; all other settings follow by their dotted name."""
 
+GRADIENT_FLOW = (
+    Column(
+        "decay_rate", "float64",
+        "Slope of ln(gradient norm) per step of lag; exp of it is the factor per step.", "factor per step after",
+    ),
+    Column(
+        "grad_ratio", "float64",
+        "Gradient norm at the cue over that at the last step.", "gradient at cue / at end",
+    ),
+    Column(
+        "horizon", "float64",
+        "The first lag at which no more than about a third (1/e) of the gradient at the last step is left; inf where "
+        "there is none. Further back, the gradient may grow again.",
+    ),
+    Column("verdict", "str", "Whether the gradient is vanishing, stable or exploding, by the factor per step."),
+)  # fmt: skip
+"""What is derived of a gradient profile: after the training, and with ``_init`` before it."""
 
-RUN_OUTCOMES = [
-    "status", "reason", "accuracy", "loss", "chance", "chance_loss", "solved", "solved_step",
-    "decay_rate", "grad_ratio", "horizon", "verdict",
-    "decay_rate_init", "grad_ratio_init", "horizon_init", "verdict_init",
-    "diverged_at", "steps", "seconds", "parameters", "memory", "cue_step", "eval_samples", "job",
-]  # fmt: skip
+GRADIENT_FLOW_INIT = tuple(
+    Column(
+        f"{each.name}_init", each.dtype, f"Before the training: {each.meaning}", each.label.replace("after", "before")
+    )
+    for each in GRADIENT_FLOW
+)
+
+OUTCOMES = (
+    Column("status", "str", "How the run ended: ok, diverged (a loss was not finite) or failed (an exception)."),
+    Column("reason", "str", "Why it failed, in one line."),
+    Column("accuracy", "float64", "Share of right answers on held-out samples at the last evaluation, from 0 to 1."),
+    Column(
+        "loss", "float64",
+        "The mean loss on held-out samples at the last evaluation, over all outputs that are scored: cross-entropy in "
+        "nats, or squared error where the outputs are numbers.",
+    ),
+    Column("chance", "float64", "Accuracy of the best predictor without memory."),
+    Column("chance_loss", "float64", "Loss of the best predictor without memory, where it is known."),
+    Column(
+        "solved", "boolean",
+        "The accuracy on held-out samples reaches the task's own threshold at the end. The last evaluation counts: a "
+        "network that was there before and fell back has not solved the task.",
+    ),
+    Column("solved_step", "Int64", "Training steps after which an evaluation first found the task solved."),
+    *GRADIENT_FLOW,
+    *GRADIENT_FLOW_INIT,
+    Column("diverged_at", "Int64", "The training step in which the loss was not finite.", "diverged at"),
+    Column("steps", "Int64", "Training steps that were done."),
+    Column("seconds", "float64", "The run's share of its pack's time."),
+    Column("parameters", "Int64", "Number of trained weights."),
+    Column("memory", "str", "The part of the cell's state that carries its memory, as in the table of gradients."),
+    Column("cue_step", "float64", "The step that holds what has to be remembered, from 1: the mean over the batch."),
+    Column("eval_samples", "Int64", "Held-out samples of an evaluation."),
+    Column("job", "str", "The job, a folder in jobs/, that the run was part of."),
+)  # fmt: skip
+"""What came of a run."""
+
+STEP = Column("step", "int64", "Training steps done before the measurement.")
+
+GRADIENT_NORMS = (
+    Column("grad_norm", "float64", "Norm of the gradient of a sample's loss, as a mean over the batch."),
+    Column("grad_q10", "float64", "Its 10 % quantile over the batch."),
+    Column("grad_q50", "float64", "Its median over the batch."),
+    Column("grad_q90", "float64", "Its 90 % quantile over the batch."),
+)
+
+TABLES: dict[str, tuple[Column, ...]] = {
+    "runs": (RUN_ID, *SETTINGS, *OUTCOMES),
+    "curves": (
+        RUN_ID,
+        STEP,
+        Column("loss", "float64", "Mean loss on held-out samples."),
+        Column("accuracy", "float64", "Share of right answers on held-out samples."),
+        Column("grad_norm_weights", "float64", "Norm of the gradient by all weights."),
+        Column("clipped", "float64", "Share of the training steps since the last row whose gradient was clipped."),
+        Column("spectral_radius", "float64", "The largest |eigenvalue| among all recurrent H×H blocks."),
+    ),
+    "gradients": (
+        RUN_ID,
+        STEP,
+        Column("layer", "int64", "Layer, from 1; 0 for the inputs."),
+        Column("part", "str", "Part of the cell's state; x for the inputs."),
+        Column("t", "int64", "Time step, from 1."),
+        Column("lag", "int64", "Distance from the end of the sequence in steps, T - t."),
+        *GRADIENT_NORMS,
+    ),
+    "samples": (
+        RUN_ID,
+        Column("sample", "int64", "Number of the held-out sample, from 0."),
+        Column("text", "str", "The sequence in words."),
+        Column("translation", "str", "The same in another language, or a remark."),
+        Column("expected", "str", "The right answer."),
+        Column("answered", "str", "The answer that was given."),
+        Column("accuracy", "float64", "Share of the sample's answers that are right."),
+    ),
+}
+"""The columns that every table of that name has, in this order (``runs`` has further settings besides)."""
 
 
-COLUMNS: dict[str, list[str]] = {
-    "runs": ["run_id", *RUN_SETTINGS, *RUN_OUTCOMES],
-    "curves": ["run_id", "step", "loss", "accuracy", "grad_norm_weights", "clipped", "spectral_radius"],
-    "gradients": [
-        "run_id", "step", "layer", "part", "t", "lag", "grad_norm", "grad_q10", "grad_q50", "grad_q90",
-    ],
-    "samples": ["run_id", "sample", "text", "translation", "expected", "answered", "accuracy"],
-}  # fmt: skip
-"""Columns that every table of that name has, in this order (``runs`` has further settings besides)."""
+def column(table: str, name: str) -> Column:
+    """A column of a standard table."""
+    return next(each for each in TABLES[table] if each.name == name)
 
 
-INTEGER_OUTCOMES = ["solved_step", "diverged_at", "steps", "parameters", "eval_samples"]
-
-
-FLOAT_OUTCOMES = {
-    "accuracy", "loss", "chance", "chance_loss", "decay_rate", "grad_ratio", "horizon", "seconds", "cue_step",
-}  # fmt: skip
+COLUMNS = {table: [each.name for each in columns] for table, columns in TABLES.items()}
+RUN_SETTINGS = [each.name for each in SETTINGS]
+RUN_OUTCOMES = [each.name for each in OUTCOMES]
+FLOAT_OUTCOMES = {each.name for each in OUTCOMES if each.dtype == "float64"}
+INTEGER_OUTCOMES = [each.name for each in OUTCOMES if each.dtype == "Int64"]
+CURVES = [each.name for each in TABLES["curves"] if each.dtype == "float64"]
+"""What is measured at every evaluation."""

@@ -32,7 +32,7 @@ ROWS_AT_ONCE = 1 << 20
 """Rows of a row group of the merged tables: some 70 MB of gradients."""
 
 PIECES_AT_ONCE = 512
-"""Small tables are joined at least so often: thousands of them weigh more than what they hold."""
+"""Small tables are joined at least every so many pieces: thousands of them take more memory than what they hold."""
 
 AHEAD = 4
 """Pieces that are read while one is being written."""
@@ -178,7 +178,7 @@ def _survey(pool: Executor, folders: Sequence[Path], damaged: dict[Path, str]) -
     schemas: dict[str, dict[bytes, pa.Schema]] = {}
 
     def runs() -> Iterator[pa.Table]:
-        for folder, found in zip(folders, pool.map(_told(_look), folders), strict=True):
+        for folder, found in zip(folders, pool.map(_or_error(_look), folders), strict=True):
             if isinstance(found, UserError):
                 damaged[folder] = str(found)
                 continue
@@ -238,7 +238,7 @@ def _pieces(pool: Executor, name: str, jobs: Sequence[_Job], damaged: dict[Path,
     places = ((job, group) for job in jobs for group in range(job.groups.get(name, 0)))
     waiting: deque[tuple[_Job, Future[pa.Table | UserError]]] = deque()
     for job, group in places:
-        waiting.append((job, pool.submit(_told(_read), job, name, group)))
+        waiting.append((job, pool.submit(_or_error(_read), job, name, group)))
         if len(waiting) > AHEAD:
             yield from _taken(*waiting.popleft(), damaged)
     while waiting:
@@ -273,13 +273,13 @@ def _blocks(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield joined(waiting)
 
 
-def _told(work: Callable[..., Result]) -> Callable[..., Result | UserError]:
-    """The function with its error as an answer, so that one damaged file does not end the others."""
+def _or_error(work: Callable[..., Result]) -> Callable[..., Result | UserError]:
+    """The function, returning a `UserError` instead of raising it: one damaged file must not stop the others."""
 
-    def answer(*arguments: object) -> Result | UserError:
+    def wrapped(*arguments: object) -> Result | UserError:
         try:
             return work(*arguments)
         except UserError as error:
             return error
 
-    return answer
+    return wrapped

@@ -1,17 +1,24 @@
-"""A job: one pack of runs as a launcher starts it, in this process or on another machine."""
+"""The tables of one job: put in their place all at once, whatever is interrupted."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 import pandas as pd
 
-from harness.settings.settings import Settings
 from harness.tables.storage import read_table, write_tables
 
-Frames = dict[str, pd.DataFrame]
+Frames: TypeAlias = dict[str, pd.DataFrame]
+
+
+class Run(Protocol):
+    """What this module knows of a run."""
+
+    @property
+    def run_id(self) -> str: ...
 
 
 def joined(pieces: Sequence[Frames]) -> Frames:
@@ -25,7 +32,7 @@ def joined(pieces: Sequence[Frames]) -> Frames:
     }
 
 
-def publish(folder: Path, tables: Frames, order: Sequence[Settings]) -> None:
+def publish(folder: Path, tables: Frames, order: Sequence[Run]) -> None:
     """Put tables in their place, all at once; rows of other runs of this job that stand there already stay.
 
     Args:
@@ -58,8 +65,8 @@ def _following(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.next")
 
 
-def _merged(old: Frames, new: Frames, order: Sequence[Settings]) -> Frames:
-    place = {settings.run_id: index for index, settings in enumerate(order)}
+def _merged(old: Frames, new: Frames, order: Sequence[Run]) -> Frames:
+    place = {run.run_id: index for index, run in enumerate(order)}
     kept = {name: frame[~frame.run_id.isin(new["runs"].run_id)] for name, frame in old.items()}
     both = joined([kept, new])
     return {

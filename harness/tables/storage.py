@@ -1,4 +1,4 @@
-"""The result tables: their format, atomic writing and reading.
+"""One table as a parquet file: its format, atomic writing, and reading.
 
 A results directory holds one small set of tables per job, ``DIR/jobs/<job>/tables/*.parquet``, and the
 merged set ``DIR/tables/*.parquet``. Every parquet file carries the format version in its metadata, so that
@@ -20,8 +20,6 @@ from harness.base.errors import UserError, first_line
 from harness.base.files import write_atomically
 
 FORMAT = "2"
-
-
 FORMAT_KEY = b"harness_format"
 
 
@@ -56,7 +54,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open one table; errors within the ``with`` block are told of this file.
+    """Open one table; what cannot be read within the ``with`` block is an error that names this file.
 
     Raises:
         UserError: the file is missing, damaged or of another format; the message names it.

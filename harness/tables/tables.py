@@ -1,9 +1,4 @@
-"""The result tables: their format, atomic writing and reading.
-
-A results directory holds one small set of tables per job, ``DIR/jobs/<job>/tables/*.parquet``, and the
-merged set ``DIR/tables/*.parquet``. Every parquet file carries the format version in its metadata, so that
-a table of another version, or a damaged one, is refused by name instead of being misread.
-"""
+"""The tables of a results directory in Python: read when they are asked for, whole or in parts."""
 
 from __future__ import annotations
 
@@ -17,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
-Filters: TypeAlias = "list[Any] | pc.Expression | None"
+    Filters: TypeAlias = list[Any] | pc.Expression | None
 
 
 class Tables(Mapping[str, "pd.DataFrame"]):

@@ -1,7 +1,8 @@
 """Trackers: a finished sweep's settings, curves and report, given to an experiment tracker that people use anyway.
 
-Each module here is one tracker, a class that logs through the tracker's own library; the libraries are extras of this
-package, named like the tracker. The tables stay the results: a tracker gets a copy of them when a sweep ends.
+In: a results directory and its tables. Out: a copy of them in the tracker; the tables stay the results. Each module
+here is one tracker, a class that logs through the tracker's own library; the libraries are extras of this package,
+named like the tracker.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.base.errors import UserError, first_line, reason, unknown
-from harness.tables.columns import RUN_OUTCOMES
-from harness.tables.tables import Tables
+from harness.tables.columns import CURVES, RUN_OUTCOMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.tables.tables import Tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TRACKERS = ["mlflow", "tensorboard"]
-CURVES = ["loss", "accuracy", "grad_norm_weights", "clipped", "spectral_radius"]
 
 
 class Tracker(ABC):

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 # Asked for before the import: nothing is sent home from other people's machines.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -20,8 +20,9 @@ import sqlalchemy  # noqa: F401
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from harness.tables.columns import CURVES
 from harness.tables.tables import Tables
-from harness.trackers import CURVES, Run, Tracker, runs
+from harness.trackers import Run, Tracker, runs
 
 AT_ONCE = 1000
 """Most metrics that MLflow takes in one call."""
@@ -33,7 +34,7 @@ REPORT = "report"
 class MLflow(Tracker):
     """Runs in an MLflow store."""
 
-    name: ClassVar[str] = "mlflow"
+    name = "mlflow"
 
     def log(self, directory: Path, tables: Tables) -> str:
         """Log what the store does not hold yet; runs that have failed and the report are logged anew."""

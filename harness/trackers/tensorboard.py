@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import ClassVar
 
 import matplotlib.image
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
+from harness.tables.columns import CURVES
 from harness.tables.tables import Tables
-from harness.trackers import CURVES, Run, Tracker, runs
+from harness.trackers import Run, Tracker, runs
 
 
 class TensorBoard(Tracker):
     """Event files for TensorBoard."""
 
-    name: ClassVar[str] = "tensorboard"
+    name = "tensorboard"
 
     def log(self, directory: Path, tables: Tables) -> str:
         """Write the event files anew: TensorBoard would show those of an earlier logging as well."""

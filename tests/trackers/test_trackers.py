@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UserError
-from harness.report import build
+from harness.report.build import build
 from harness.tables.tables import Tables
 from harness.trackers import Tracker, track, tracker
 from tests.helpers.made_tables import made_tables
@@ -18,7 +18,7 @@ from tests.helpers.made_tables import made_tables
 def tables(tmp_path: Path) -> Tables:
     """Tables of three runs, with a report in ``tmp_path``."""
     made = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,), seeds=(0, 1, 2))
-    build.build(tmp_path, made)
+    build(tmp_path, made)
     return made
 
 

@@ -1,19 +1,19 @@
-"""What the figures share: colours, grids of panels, and the rows of the tables that they draw."""
+"""Grids of panels: a row per length, a column per weight scale, and no more than can be read."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
+from typing import TYPE_CHECKING, Literal
 
 from harness.analysis.words import spread
-from harness.figures.drawing.style import canvas, grid
+from harness.figures.drawing.canvas import canvas, grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 MOST_PANELS = 6
 """Most panels side by side, and one below the other."""
-
 
 MOST_NAMED = 12
 """Most values that a remark lists one by one."""
@@ -22,7 +22,7 @@ MOST_NAMED = 12
 def panels(
     runs: pd.DataFrame, share_y: Literal["row", "all"] = "row"
 ) -> tuple[Canvas, list[tuple[Axes, pd.DataFrame]]]:
-    """A grid of panels, a row per length and a column per weight scale, each with its runs (see `that_fit`).
+    """A grid of panels, a row per length and a column per weight scale, each with its runs (see `at_most`).
 
     Lengths and weight scales are named where there are several: a single one tells no panels apart.
     """
@@ -46,7 +46,7 @@ def panels(
     return figure, found
 
 
-def that_fit(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_PANELS) -> tuple[pd.DataFrame, str]:
+def at_most(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_PANELS) -> tuple[pd.DataFrame, str]:
     """The runs of as many lengths and weight scales as can be told apart in one figure, and a remark on the others.
 
     Where there are more, those that are shown are spread evenly, the smallest and the largest among them.

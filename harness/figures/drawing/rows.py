@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harness.analysis.groups import SETTING
-from harness.tables.tables import Tables
+from harness.analysis.conditions import CONDITION
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from harness.tables.tables import Tables
 
 AT_ONCE = 1 << 18
 """Rows of a piece."""
@@ -25,6 +29,9 @@ def pieces(
     Yields:
         Batches with ``columns``, and for each of their rows the place of its run in ``runs``.
     """
+    import pandas as pd
+    import pyarrow as pa
+
     scanner = tables.scan(name).scanner(
         columns=["run_id", *columns], filter=filters, batch_size=AT_ONCE, batch_readahead=2, fragment_readahead=1
     )
@@ -41,6 +48,8 @@ def pieces(
 
 def encoded(batch: pa.RecordBatch, column: str) -> pa.DictionaryArray:
     """A column of texts as places in a list of the different ones."""
+    import pyarrow as pa
+
     return batch.column(column).cast(pa.string()).dictionary_encode()
 
 
@@ -50,6 +59,9 @@ def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.Dat
     Returns:
         ``run`` (its place in ``runs``), ``lag``, ``grad_norm``.
     """
+    import pandas as pd
+    import pyarrow.compute as pc
+
     if not len(runs):
         return pd.DataFrame({"run": [], "lag": [], "grad_norm": []})
     sign = 1 if trained else -1
@@ -76,17 +88,17 @@ def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.Dat
 
 
 def over_runs(rows: pd.DataFrame, runs: pd.DataFrame, key: str, value: str) -> pd.DataFrame:
-    """What the runs of each setting have in common: median, smallest and largest ``value``, for every ``key``.
+    """What the runs of each condition have in common: median, smallest and largest ``value``, for every ``key``.
 
     Args:
         rows: with ``run`` (its place in ``runs``), ``key`` (the lag, the training step) and ``value``.
 
     Returns:
-        The columns of `SETTING`, ``key``, ``middle``, ``low``, ``high``, and ``bounded``: no value is NaN or inf.
+        The columns of `CONDITION`, ``key``, ``middle``, ``low``, ``high``, and ``bounded``: no value is NaN or inf.
     """
-    setting = runs.groupby(SETTING).ngroup().to_numpy()
-    groups = rows.assign(setting=setting[rows.run]).groupby(["setting", key])[value]
+    number = runs.groupby(CONDITION).ngroup().to_numpy()
+    groups = rows.assign(condition=number[rows.run]).groupby(["condition", key])[value]
     found = groups.agg(middle="median", low="min", high="max", known="count", all="size").reset_index()
     found["bounded"] = (found.known == found["all"]) & (found.high < np.inf)
-    settings = runs[SETTING].assign(setting=setting).drop_duplicates("setting")
-    return settings.merge(found, on="setting").drop(columns=["setting", "known", "all"])
+    conditions = runs[CONDITION].assign(condition=number).drop_duplicates("condition")
+    return conditions.merge(found, on="condition").drop(columns=["condition", "known", "all"])

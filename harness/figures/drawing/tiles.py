@@ -1,24 +1,25 @@
-"""What the figures share: colours, grids of panels, and the rows of the tables that they draw."""
+"""Heat maps: a tile per length and weight scale, with its value written on it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
-from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
+from harness.figures.drawing.colours import ink
 from harness.figures.drawing.panels import MOST_PANELS
-from harness.figures.drawing.style import ink
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 MOST_TILES = 20
 """Most tiles of a heat map one below the other."""
 
-
 MOST_COLUMNS = 56
 """Most tiles side by side, in all maps of a figure: in more, nothing could be written."""
-
 
 EQUAL_CONTRAST = 0.179
 """The relative luminance on which black and white are read equally well."""
@@ -38,11 +39,13 @@ def name_tiles(axis: Axes, groups: pd.DataFrame) -> None:
         axis.set(xlabel="", xticks=[])
     if groups.seq_len.nunique() == 1:
         axis.set(ylabel="", yticks=[])
-    crowd(axis)
+    _turn_crowded_names(axis)
 
 
 def write_in_tiles(axis: Axes, words: pd.DataFrame, size: float) -> None:
     """Write into every tile of a heat map, in black or white, whichever is read more easily on its colour."""
+    from matplotlib.collections import QuadMesh
+
     (mesh,) = (each for each in axis.collections if isinstance(each, QuadMesh))
     values = mesh.get_array()
     assert values is not None
@@ -53,7 +56,7 @@ def write_in_tiles(axis: Axes, words: pd.DataFrame, size: float) -> None:
         )  # fmt: skip
 
 
-def crowd(axis: Axes) -> None:
+def _turn_crowded_names(axis: Axes) -> None:
     """Turn the names of many columns, so that they do not run into each other."""
     if len(axis.get_xticks()) > MOST_PANELS:
         axis.tick_params(axis="x", rotation=90, labelsize=8)

@@ -1,11 +1,15 @@
 """The loss at the end, cell by cell."""
 
-import seaborn as sns
-from matplotlib.figure import Figure as Canvas
+from __future__ import annotations
 
-from harness.analysis.groups import finished
-from harness.figures import Figure, palette
-from harness.tables.tables import Tables
+from typing import TYPE_CHECKING
+
+from harness.analysis import finished
+from harness.figures import Figure, canvas, palette
+from harness.tables import Tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 
 class LastLoss(Figure):
@@ -17,11 +21,13 @@ class LastLoss(Figure):
     order = 90
 
     def draw(self, tables: Tables) -> Canvas | None:
+        import seaborn as sns
+
         runs = finished(tables.runs)
         runs = runs[runs.loss.astype(float).abs() < float("inf")]
         if not len(runs):
             return None
-        figure, colours = Canvas(figsize=(5, 3), layout="constrained"), palette([*runs.cell])
+        figure, colours = canvas(5, 3), palette([*runs.cell])
         axis = figure.subplots()
         sns.stripplot(runs, x="cell", y="loss", order=[*colours], hue="cell", palette=colours, legend=False, ax=axis)
         return figure

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.groups import by_setting, contrast, not_above_chance, summary
+from harness.analysis.conditions import by_condition, contrast, not_above_chance, summary
 from harness.analysis.sentences import findings
 from harness.analysis.words import amount, factor, percent
 from harness.tables.tables import Tables
@@ -31,14 +31,14 @@ def test_the_contrast_names_the_longest_length_the_winner_and_the_guessing_rnn()
 
 def test_the_memoryless_baseline_is_no_contrast() -> None:
     tables = made_tables(cells=("feedforward", "lstm"))
-    assert contrast(by_setting(tables.runs)) is None
+    assert contrast(by_condition(tables.runs)) is None
     assert findings(tables)[0].startswith("lstm solves the task in every run")
 
 
 @pytest.mark.parametrize("everywhere", [1.0, 0.125])
 def test_without_a_contrast_nothing_is_said_of_one(everywhere: float) -> None:
     tables = made_tables(accuracy=lambda cell, seq_len, scale: everywhere)
-    assert contrast(by_setting(tables.runs)) is None
+    assert contrast(by_condition(tables.runs)) is None
     assert not any("while" in each for each in findings(tables))
 
 
@@ -71,7 +71,7 @@ def test_failed_runs_are_not_among_those_that_solve_the_task() -> None:
 def test_recurrent_weights_that_start_at_zero_are_no_lack_of_memory() -> None:
     tables = made_tables(cells=("rnn", "feedforward"), scales=(0.0,), factor=lambda cell, scale: 0.0)
     runs = tables.runs.assign(decay_rate=np.where(tables.runs.cell == "rnn", -0.02, -np.inf))
-    groups = by_setting(runs)
+    groups = by_condition(runs)
     assert set(groups[groups.memoryless].cell) == {"feedforward"}
     assert "rnn solves" in " ".join(findings(Tables({**tables, "runs": runs})))
 
@@ -161,6 +161,10 @@ def test_sentences_about_many_settings_stay_short() -> None:
     (gradient,) = [each for each in found if "gradient of rnn" in each]
     assert "by 0.5 at weight scale 0.5, 0.7 at weight scale 0.7, " in gradient
     assert " and 1.5 at weight scale 1.5 (6 of 41 weight scales)" in gradient
+
+
+def test_a_condition_is_all_runs_that_differ_in_nothing_but_the_seed() -> None:
+    assert by_condition(made_tables().runs).runs.eq(2).all()
 
 
 def test_the_summary_marks_guessing() -> None:

@@ -1,57 +1,29 @@
-"""What the tables say, in sentences. Every sentence is made from the tables and true of them, or not made."""
+"""Conditions: all runs of one cell, length and weight scale, whatever their seed, and what they have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.words import MOST_LISTED, percent
+from harness.analysis.runs import finished
+from harness.analysis.words import percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SETTING = ["cell", "seq_len", "weight_scale"]
-"""What runs are grouped by; they are averaged over everything else, the seed above all."""
+CONDITION = ["cell", "seq_len", "weight_scale"]
+"""The columns that make up a condition; runs are averaged over everything else, the seed above all."""
 
 
-def varied_options(runs: pd.DataFrame) -> list[str]:
-    """Options of the experiment in which the runs differ."""
-    return [key for key in map(str, runs) if key.startswith("experiment.") and runs[key].nunique() > 1]
-
-
-def versions(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The runs of every version of a task apart: an experiment, and its options where the sweep varies them.
-
-    Yields:
-        What tells a version from the others, ``parity, asked=end``, empty where there is but one; and its runs.
-    """
-    several = runs.experiment.nunique() > 1
-    for name, own in runs.groupby("experiment", sort=False):
-        options = varied_options(own)
-        apart = list(own.groupby(options, sort=False)) if options else []
-        if not 1 < len(apart) <= MOST_LISTED:
-            yield str(name) if several else "", own
-            continue
-        for values, part in apart:
-            said = [f"{key.removeprefix('experiment.')}={value}" for key, value in zip(options, values, strict=True)]
-            yield ", ".join([str(name), *said] if several else said), part
-
-
-def finished(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that have an outcome: all but the failed ones."""
-    return runs[runs.status != "failed"]
-
-
-def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell × length × weight scale.
+def by_condition(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per condition.
 
     Columns beside these: ``runs``, mean ``accuracy``, ``chance``, ``solved`` (share of runs), median
-    ``rate_init``, ``rate`` (decay rates) and ``ratio_init``, ``memoryless`` (no setting of the cell ever passes
-    gradient back: recurrent weights that only start at zero are no lack of memory), ``guessing`` (not above chance).
+    ``rate_init``, ``rate`` (decay rates) and ``ratio_init``, ``memoryless`` (the cell passes no gradient back in any
+    condition: recurrent weights that only start at zero are no lack of memory), ``guessing`` (not above chance).
     """
-    groups = runs.assign(solved=runs.solved.astype(float)).groupby(SETTING, sort=True, dropna=False)
+    groups = runs.assign(solved=runs.solved.astype(float)).groupby(CONDITION, sort=True, dropna=False)
     table = groups.agg(
         runs=("run_id", "size"),
         accuracy=("accuracy", "mean"),
@@ -75,7 +47,7 @@ def not_above_chance(accuracy: pd.Series, chance: pd.Series, samples: pd.Series)
 
 
 def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
-    """The longest length at which one setting solves the task in all its runs while another one guesses.
+    """The longest length at which one condition solves the task in all its runs while another one guesses.
 
     Returns:
         The row that solves it and the row that guesses, of two different cells with memory; a plain rnn
@@ -95,7 +67,7 @@ def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean accuracy as text: a row per cell and length, a column per weight scale; ``~`` marks guessing."""
-    groups = by_setting(finished(runs))
+    groups = by_condition(finished(runs))
     mark = np.where(groups.guessing, "~", "")
     groups["text"] = [percent(value) for value in groups.accuracy]
     groups["text"] = mark + groups.text

@@ -1,0 +1,35 @@
+"""Sentences about runs that went wrong: those that lost what they had learned, that diverged, that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from harness.analysis.words import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def trouble(runs: pd.DataFrame) -> Iterator[str]:
+    """How many runs went wrong, where, and why."""
+    lost = runs[runs.solved_step.notna() & (runs.solved == False)]  # noqa: E712 -- missing is not false
+    if len(lost):
+        yield (
+            f"{len(lost)} of {len(runs)} runs had solved the task at an evaluation during the training, and had lost it"
+            f" by its end: {_where(lost)}."
+        )
+    diverged = runs[runs.status == "diverged"]
+    if len(diverged):
+        steps = diverged.diverged_at.astype(int)
+        when = f"step {steps.min()}" if steps.nunique() == 1 else f"steps {steps.min()} to {steps.max()}"
+        yield f"{len(diverged)} of {len(runs)} runs diverged, in {when} of training: {_where(diverged)}."
+    failed = runs[runs.status == "failed"]
+    if len(failed):
+        reasons = listed([reason.rstrip(".") for reason in failed.reason.dropna().unique()[:3]])
+        yield f"{len(failed)} of {len(runs)} runs failed: {reasons}."
+
+
+def _where(runs: pd.DataFrame) -> str:
+    pairs = runs[["cell", "weight_scale"]].drop_duplicates().sort_values(["cell", "weight_scale"])
+    return listed([f"{row.cell} at weight scale {row.weight_scale:g}" for row in pairs.itertuples()])

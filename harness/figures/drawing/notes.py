@@ -1,0 +1,53 @@
+"""What is written around a figure's panels: the legend above them, remarks below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.analysis.conditions import CONDITION
+from harness.figures.drawing.colours import ink, palette
+from harness.tables.columns import RUN_OUTCOMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.lines import Line2D
+
+
+def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
+    """One legend for the whole figure, above its panels."""
+    from matplotlib.lines import Line2D
+
+    colours = palette(cells)
+    handles = [Line2D([], [], color=colours[cell], label=cell, linewidth=2) for cell in colours]
+    figure.legend(
+        handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra), frameon=False
+    )
+
+
+def chance_key(runs: pd.DataFrame) -> list[Line2D]:
+    """What the legend says of dashed lines at the chance level; nothing where no run has one."""
+    from matplotlib.lines import Line2D
+
+    drawn = runs.chance.notna().any()
+    return [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="chance")] if drawn else []
+
+
+def note(figure: Canvas, *remarks: str) -> None:
+    """Write remarks, in small, below all panels, a line each."""
+    if text := "\n".join(remark for remark in remarks if remark):
+        figure.supxlabel(text, fontsize=8, x=0.01, ha="left")
+
+
+def averaged_over(runs: pd.DataFrame) -> str:
+    """``each over 3 runs that differ in seed``; empty where every condition has one run."""
+    counts = runs.groupby(CONDITION).size()
+    if not len(counts) or counts.max() == 1:
+        return ""
+    outcomes = {"run_id", *RUN_OUTCOMES, *CONDITION}
+    by_condition = runs.groupby(CONDITION)
+    names = [str(name) for name in runs if name not in outcomes and runs[name].nunique(dropna=False) > 1]
+    differ = [key for key in names if (by_condition[key].nunique(dropna=False) > 1).any()]
+    low, high = counts.min(), counts.max()
+    return f"each over {low if low == high else f'{low} to {high}'} runs that differ in {', '.join(differ)}"

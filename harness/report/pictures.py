@@ -1,0 +1,118 @@
+"""Drawing every figure of a report into its files."""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.errors import reason
+from harness.base.files import write_atomically, write_text
+from harness.figures.base import Figure
+from harness.plugins.registry import registry
+from harness.report.renderers import Renderers, Rendering, renderers, useful_processes
+from harness.report.rendering import styled, width_in_ems
+from harness.tables.tables import Tables
+
+AHEAD = 8
+"""Figures that are drawn while earlier ones are being rendered: each may hold the data of thousands of runs."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A picture that is to be made.
+
+    Attributes:
+        version: what tells the version of the task that it shows from the others; empty where there is but one.
+        tables: those of the version.
+        name: of its files.
+    """
+
+    figure: Figure
+    experiment: str
+    version: str
+    tables: Tables
+    name: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was made, or why it could not be."""
+
+    wanted: Wanted
+    svg: str = ""
+    problem: str = ""
+
+    @property
+    def ems(self) -> float:
+        """Width in ems of the picture's type."""
+        return width_in_ems(self.svg)
+
+    @property
+    def data_uri(self) -> str:
+        """The SVG as an image source that needs no file."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+
+
+def wanted(experiment: str, own: Tables, parts: Sequence[tuple[str, Tables]], suffix: str) -> Iterator[Wanted]:
+    """All pictures that there may be of an experiment, in their order.
+
+    Args:
+        own: the tables of the experiment.
+        parts: those of its versions, and what tells them apart.
+        suffix: of the files' names.
+    """
+    for figure in sorted((plugin.target for plugin in registry().of_kind("figure")), key=lambda each: each.order):
+        if figure.experiments and experiment not in figure.experiments:
+            continue
+        for version, tables in [("", own)] if figure.across_versions else parts:
+            mark = re.sub(r"[^\w.]+", "_", version)
+            name = figure.name + suffix + (f"-{mark}" if mark else "")
+            yield Wanted(figure(), experiment, version, tables, name)
+
+
+def draw_all(directory: Path, everything: Sequence[Wanted]) -> list[Picture]:
+    """Make the pictures that have something to show; what lies in ``figures/`` besides is removed."""
+    with renderers(useful_processes(len(everything))) as pool:
+        pictures = []
+        under_way: deque[tuple[Wanted, Rendering | Exception]] = deque()
+        for each in everything:
+            if (drawn := _drawn(each, pool)) is not None:
+                under_way.append((each, drawn))
+            if len(under_way) > AHEAD:
+                pictures.append(_written(directory, *under_way.popleft()))
+        pictures += [_written(directory, *each) for each in under_way]
+    names = {picture.wanted.name for picture in pictures}
+    for path in [*(directory / "figures").glob("*.svg"), *(directory / "figures").glob("*.png")]:
+        if path.stem not in names:
+            path.unlink()
+    return pictures
+
+
+def _drawn(wanted: Wanted, pool: Renderers) -> Rendering | Exception | None:
+    """A picture on its way, or what its figure has raised; None where it has nothing to show."""
+    try:
+        with styled():
+            canvas = wanted.figure.draw(wanted.tables)
+        return None if canvas is None else pool.render(canvas)
+    except Exception as error:
+        return error
+
+
+def _written(directory: Path, wanted: Wanted, drawn: Rendering | Exception) -> Picture:
+    """The picture, in its files. A figure that raises is a note in the report and on stderr, not their end."""
+    try:
+        if isinstance(drawn, Exception):
+            raise drawn
+        svg, png = drawn.result()
+    except Exception as error:
+        problem = reason(error, wanted.figure)
+        print(f"figure {wanted.name} could not be drawn: {problem}", file=sys.stderr)
+        return Picture(wanted, problem=problem)
+    write_text(directory / "figures" / f"{wanted.name}.svg", svg)
+    write_atomically(directory / "figures" / f"{wanted.name}.png", lambda temporary: temporary.write_bytes(png))
+    return Picture(wanted, svg)

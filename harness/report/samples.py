@@ -1,0 +1,44 @@
+"""A few held-out samples in words, and what each cell answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow.compute as pc
+
+from harness.analysis.conditions import CONDITION, by_condition, contrast
+from harness.analysis.runs import finished
+from harness.analysis.words import percent
+from harness.tables.tables import Tables
+
+
+def samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
+    """A few held-out samples with the right answer and what each cell answered, at the contrast's length."""
+    runs = finished(tables.runs)
+    if "samples" not in tables:
+        return []
+    runs = runs[runs.run_id.isin(tables.read("samples", ["run_id"]).run_id.unique())]
+    if not len(runs):
+        return []
+    pair = contrast(by_condition(runs))
+    seq_len = pair[0].seq_len if pair else runs.seq_len.max()
+    chosen = runs[(runs.seq_len == seq_len) & (runs.seed == runs.seed.min())].drop_duplicates(CONDITION)
+    own = pc.field("run_id").isin(chosen.run_id.tolist()) & (pc.field("sample") < most)
+    answers = tables.read("samples", filters=own).merge(chosen[["run_id", *CONDITION]], on="run_id")
+    scales = chosen.weight_scale.nunique() > 1
+    shown = []
+    for _, rows in answers.groupby("sample"):
+        first = rows.iloc[0]
+        given = [
+            {
+                "who": f"{row.cell}, scale {row.weight_scale:g}" if scales else row.cell,
+                "answered": row.answered,
+                "right": row.accuracy == 1,
+                "said": row.answered != first.expected,
+                "share": f", {percent(row.accuracy)} right" if 0 < row.accuracy < 1 else "",
+            }
+            for _, row in rows.iterrows()
+        ]
+        said = {key: first[key] for key in ("text", "translation", "expected")}
+        shown.append({**said, "version": version, "given": given})
+    return shown

@@ -1,0 +1,112 @@
+"""Profiles and maps of gradients show what the table of gradients holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.figures.drawing.colours import COLOURS
+from harness.figures.drawing.rows import memory_profiles
+from harness.tables import Tables
+from tests.helpers.drawn import SMALL, draw, lines, panel, with_gradients
+from tests.helpers.made_tables import made_tables
+
+
+def test_the_last_probe_is_each_runs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the rows of a run come in several pieces, and probes in any order."""
+    monkeypatch.setattr("harness.figures.drawing.rows.AT_ONCE", 7)
+    tables = made_tables(cells=("rnn", "lstm"), lengths=(10,), scales=(0.9,))
+    runs = tables.runs
+    gradients = tables.gradients[(tables.gradients.step < 20) | (tables.gradients.run_id != runs.run_id[1])]
+    gradients = gradients.assign(grad_norm=gradients.step + gradients.lag / 100).sample(frac=1, random_state=0)
+    for trained, steps in ((True, [20, 10, 20, 20]), (False, [0, 0, 0, 0])):
+        rows = memory_profiles(Tables({**tables, "gradients": gradients}), runs, trained).sort_values(["run", "lag"])
+        assert rows.run.tolist() == np.repeat(range(4), 10).tolist()
+        np.testing.assert_allclose(rows.grad_norm, np.repeat(steps, 10) + np.tile(np.arange(10), 4) / 100)
+
+
+def test_a_profile_line_is_the_tables_gradient_on_a_log_scale() -> None:
+    drawn = draw("gradient_profile_trained", made_tables(lengths=(20,)))
+    assert drawn is not None
+    (line,) = lines(panel(drawn, "weight scale 0.9"), "rnn")
+    np.testing.assert_array_equal(line[:, 0], np.arange(20))
+    np.testing.assert_allclose(line[:, 1], np.arange(20) * np.log10(0.9), atol=1e-12)
+
+
+def test_a_gradient_of_exactly_zero_is_marked_at_the_lower_edge() -> None:
+    drawn = draw("gradient_profile_init", made_tables(lengths=(10,)))
+    assert drawn is not None
+    axis = panel(drawn, "weight scale 0.9")
+    marks = [line for line in axis.lines if line.get_marker() == "v" and len(line.get_xdata())]
+    assert [line.get_color() for line in marks] == [COLOURS["feedforward"]]
+    np.testing.assert_array_equal(marks[0].get_xdata(), np.arange(1, 10))
+
+
+def test_a_median_of_zero_is_a_marker_even_if_some_runs_are_above_zero() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=(0, 1, 2))
+    first = tables.runs.run_id[0]
+    drawn = draw("gradient_profile_init", with_gradients(tables, lambda g: g.grad_norm * (g.run_id == first)))
+    assert drawn is not None
+    line, marks = (line for line in drawn.axes[0].lines if line.get_color() == COLOURS["rnn"])
+    assert np.isnan(np.asarray(line.get_ydata(), dtype=float)).all()
+    np.testing.assert_array_equal(marks.get_xdata(), np.arange(10))
+
+
+def test_cells_that_are_zero_have_markers_at_different_heights() -> None:
+    drawn = draw("gradient_profile_init", made_tables(**SMALL, factor=lambda cell, scale: 0.0))
+    assert drawn is not None
+    heights = [line.get_ydata()[0] for line in drawn.axes[0].lines if line.get_marker() == "v"]
+    assert len(heights) == len(set(heights)) == 3
+
+
+def test_one_run_that_explodes_does_not_flatten_the_others() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,), seeds=(0, 1, 2))
+    first = tables.runs.run_id[0]
+    drawn = draw(
+        "gradient_profile_init",
+        with_gradients(tables, lambda g: g.grad_norm.where(g.run_id != first, 1e300)),
+    )
+    assert drawn is not None
+    assert drawn.axes[0].get_ylim()[1] < 3
+
+
+@pytest.mark.parametrize("factor", [0.999, 1.0, 0.8, 1e-9, 1e9])
+def test_powers_of_ten_are_whole_and_named_once(factor: float) -> None:
+    drawn = draw(
+        "gradient_profile_init",
+        made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), factor=lambda cell, scale: factor),
+    )
+    assert drawn is not None
+    axis = drawn.axes[0]
+    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    exponents = [float(tick) for tick in axis.get_yticks()]
+    assert len(exponents) >= 2
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    assert names == ["10" + f"{each:.0f}".translate(raised) for each in exponents]
+    assert all(each.is_integer() for each in exponents)
+
+
+def test_cells_that_are_not_finite_are_named() -> None:
+    drawn = draw("gradient_profile_init", made_tables(cells=("rnn",), factor=lambda cell, scale: np.nan))
+    assert drawn is not None
+    assert "not finite: rnn" in {text.get_text() for axis in drawn.axes for text in axis.texts}
+
+
+def test_gradient_over_training_shows_the_longest_run_of_the_first_seed() -> None:
+    tables = with_gradients(made_tables(cells=("rnn",), scales=(0.9,)), lambda g: g.grad_norm * (1 + g.step))
+    drawn = draw("gradient_over_training", tables)
+    assert drawn is not None
+    (mesh,) = panel(drawn, "rnn").collections
+    lag, step = np.arange(40)[::-1, None], np.array([0, 10, 20])
+    np.testing.assert_allclose(mesh.get_array(), lag * np.log10(0.9) + np.log10(1 + step))
+    assert drawn.get_supxlabel() == "40 steps, one run each: seed 0"
+
+
+def test_gradient_over_training_takes_another_seed_where_the_first_has_failed() -> None:
+    tables = made_tables()
+    lost = (tables.runs.cell == "rnn") & (tables.runs.seed == 0)
+    runs = tables.runs.assign(status=tables.runs.status.mask(lost, "failed"))
+    drawn = draw("gradient_over_training", Tables({**tables, "runs": runs}))
+    assert drawn is not None
+    assert len(panel(drawn, "rnn, weight scale 1").collections) == 1
+    assert drawn.get_supxlabel() == "40 steps, one run each: seed 0 or 1"

@@ -1,0 +1,66 @@
+"""Figures drawn from made tables, and what is on them."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from harness.figures import Figure
+from harness.figures.drawing.colours import COLOURS
+from harness.plugins.registry import registry
+from harness.report.rendering import styled
+from harness.tables import Tables
+
+STANDARD = [
+    plugin for plugin in registry().of_kind("figure") if not (plugin.target.probes or plugin.target.experiments)
+]
+FIGURES = [plugin.name for plugin in STANDARD if plugin.name != "accuracy_by_option"]
+"""Those that draw any table; the others have tests of their own."""
+
+SMALL = {"lengths": (10,), "scales": (0.9,)}
+
+
+def figure(name: str) -> Figure:
+    found: Figure = registry().get("figure", name)()
+    return found
+
+
+def draw(name: str, tables: Tables) -> Canvas | None:
+    """Draw and save with every warning an error: a missing glyph, an empty slice, a bad limit."""
+    with warnings.catch_warnings(), styled():
+        warnings.simplefilter("error")
+        drawn = figure(name).draw(tables)
+        if drawn is not None:
+            drawn.savefig(io.BytesIO(), format="png", dpi=40)
+    assert plt.get_fignums() == []
+    return drawn
+
+
+def panel(drawn: Canvas, title: str) -> Axes:
+    (axis,) = [axis for axis in drawn.axes if axis.get_title() == title]
+    return axis
+
+
+def lines(axis: Axes, cell: str) -> Iterator[np.ndarray]:
+    """Data of the drawn lines of a cell, as (n, 2) arrays."""
+    for line in axis.lines:
+        if line.get_color() == COLOURS[cell] and line.get_linestyle() == "-":
+            yield np.asarray(line.get_xydata())
+
+
+def names(drawn: Canvas | None) -> set[str]:
+    """What the legends of a figure name."""
+    assert drawn is not None
+    return {text.get_text() for each in drawn.legends for text in each.get_texts()}
+
+
+def with_gradients(tables: Tables, change: Callable[[pd.DataFrame], pd.Series]) -> Tables:
+    """The tables with another grad_norm."""
+    return Tables({**tables, "gradients": tables.gradients.assign(grad_norm=change)})

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.report import __main__ as command
+from harness.tables import Tables
+from harness.tables.storage import write_tables
+from tests.helpers.made_tables import made_tables
+
+PROVENANCE = {
+    "command": "python -m harness -m +study=dish",
+    "started": "2026-01-31T12:00:00+00:00",
+    "study": "dish",
+    "versions": {"harness": "0.1.0", "torch": "2.13.0"},
+    "machine": {"system": "Linux", "cores": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of made tables, with one failed run of a hostile reason."""
+    directory = tmp_path_factory.mktemp("report")
+    good = made_tables()
+    failed = made_tables(cells=("rnn",), lengths=(99,), scales=(1.0,), seeds=(0,), status="failed")
+    tables = Tables({name: pd.concat([good[name], failed[name]]).reset_index(drop=True) for name in good})
+    write_tables(directory / "jobs" / "0" / "tables", tables)
+    (directory / "provenance.json").write_text(json.dumps(PROVENANCE))
+    assert command.main([str(directory)]) == 0
+    return directory

@@ -1,0 +1,101 @@
+"""A browser shows the page without help from anywhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.drawn import FIGURES
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium that logs its console and every request."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("needs chromium and chromedriver (on Debian: apt-get install chromium chromium-driver)")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"):
+        options.add_argument(f"--{flag}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield found
+    found.quit()
+
+
+@pytest.mark.slow
+def test_chromium_shows_the_page_whole_without_errors_or_requests(built: Path, browser: Any) -> None:
+    url = (built / "report.html").as_uri()
+    browser.get(url)
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"}
+    # The browser's own start page asks for chrome: resources.
+    assert {each for each in asked if not each.startswith(("data:", "chrome:"))} == {url}
+    sizes = browser.execute_script("return [...document.images].map(image => [image.complete, image.naturalWidth])")
+    assert len(sizes) == len(FIGURES)
+    assert all(complete and width > 0 for complete, width in sizes)
+
+
+@pytest.mark.slow
+def test_pictures_have_type_of_the_size_of_the_text_or_the_width_of_the_column(built: Path, browser: Any) -> None:
+    browser.set_window_size(1200, 1000)
+    browser.get((built / "report.html").as_uri())
+    widths = "return [...document.querySelectorAll('figure img')].map(image => [image.width, image.naturalWidth,"
+    found = browser.execute_script(widths + "image.closest('figure').clientWidth])")
+    assert len(found) == len(FIGURES)
+    for width, natural, column in found:
+        # Type of 10 points is 13.3 pixels by itself, and 16 here.
+        assert width == pytest.approx(min(1.2 * natural, column), abs=2)
+    assert any(width < column for width, _, column in found)
+
+
+@pytest.mark.slow
+def test_clicking_a_head_sorts_the_runs(built: Path, browser: Any) -> None:
+    browser.get((built / "report.html").as_uri())
+    heads = browser.find_elements("css selector", "#all-runs th button")
+    names = [head.text for head in heads]
+    column = names.index("accuracy")
+    shown = f"return [...document.querySelectorAll('#all-runs tbody tr')].map(row => row.cells[{column}].innerText)"
+    for order in (sorted, lambda values: sorted(values, reverse=True)):
+        heads[column].click()
+        values = browser.execute_script(shown)
+        assert values[-1] == "–"  # the failed run has none and comes last, either way
+        numbers = [float(value) for value in values[:-1]]
+        assert numbers == order(numbers)
+    assert (
+        browser.execute_script(f"return document.querySelectorAll('#all-runs th')[{column}].ariaSort") == "descending"
+    )
+
+
+@pytest.mark.slow
+def test_the_page_fits_a_phone(built: Path, browser: Any) -> None:
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    browser.get((built / "report.html").as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.slow
+def test_paper_shows_the_page_whole(built: Path, browser: Any) -> None:
+    paper = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.get((built / "report.html").as_uri())
+    boxes = "return [...document.querySelectorAll('.wide, .scroll')].map(box => [box.scrollWidth, box.clientWidth,"
+    found = browser.execute_script(boxes + "box.scrollHeight, box.clientHeight])")
+    assert found
+    for width, shown_width, height, shown_height in found:
+        assert (width, height) == (shown_width, shown_height)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
