@@ -100,8 +100,9 @@ class RecallDish(Experiment):
         """Steps of cooking, (B, length): action, ingredient, "then", and again."""
         actions = FIXED.index(ACTIONS[0]) + rng.integers(len(ACTIONS), size=(batch_size, length))
         ingredients = len(FIXED) + self.n_dishes + rng.integers(self.n_dishes, size=(batch_size, length))
-        place = np.arange(length) % 3
-        return np.select([place == 0, place == 1], [actions, ingredients], FIXED.index(THEN))
+        steps = np.full((batch_size, length), FIXED.index(THEN))
+        steps[:, 0::3], steps[:, 1::3] = actions[:, 0::3], ingredients[:, 1::3]
+        return steps
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample:
         """A sentence in Chinese and English, with the right and the given dish."""

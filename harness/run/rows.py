@@ -57,21 +57,18 @@ def gradient_rows(found: Measurement, run_ids: dict[int, str]) -> pd.DataFrame:
     Args:
         run_ids: of these members, by their place in the measurement.
     """
-    length = found.profiles[0].norms.shape[1]
-    t = np.tile(np.arange(1, length + 1), len(run_ids))
-    ids, members = np.repeat(list(run_ids.values()), length), list(run_ids)
-    frames = []
-    for profile in found.profiles:
-        summary = _over_samples(profile.norms.cpu().numpy()[members])
-        frames.append(
-            pd.DataFrame(
-                {
-                    "run_id": ids, "step": found.step, "layer": profile.layer, "part": profile.part, "t": t,
-                    "lag": length - t, **{name: values.ravel() for name, values in summary.items()},
-                }
-            )
-        )  # fmt: skip
-    return pd.concat(frames, ignore_index=True)
+    norms = np.stack([profile.norms.cpu().numpy()[list(run_ids)] for profile in found.profiles])
+    profiles, members, length, _ = norms.shape
+    t = np.tile(np.arange(1, length + 1), profiles * members)
+    summary = {name: values.ravel() for name, values in _over_samples(norms).items()}
+    return pd.DataFrame(
+        {
+            "run_id": np.tile(np.repeat(list(run_ids.values()), length), profiles), "step": found.step,
+            "layer": np.repeat([profile.layer for profile in found.profiles], members * length),
+            "part": np.repeat([profile.part for profile in found.profiles], members * length),
+            "t": t, "lag": length - t, **summary,
+        }
+    )  # fmt: skip
 
 
 def _over_samples(norms: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

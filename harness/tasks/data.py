@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -27,6 +26,7 @@ class Data:
         scored: the S steps (1-based) that are scored.
         cue: (K, B, C), the steps (1-based) that hold the information.
         batches: what each member's data were made of.
+        all_count: whether `mask` is true everywhere, as in most tasks: the loss is then a plain mean.
         continues: whether the sequences go on where those of the batch before ended: the state is carried.
     """
 
@@ -38,11 +38,13 @@ class Data:
     scored: list[int]
     cue: NDArray[np.int64]
     batches: list[Batch]
-    continues: bool = False
+    all_count: bool
+    continues: bool
 
     def loss(self, outputs: Tensor) -> Tensor:
         """Loss of every sample (K, B) from outputs (K, B, S, size): the mean over its scored outputs."""
-        return masked_mean(self.meaning.loss(outputs, self.targets), self.mask)
+        losses = self.meaning.loss(outputs, self.targets)
+        return losses.mean(-1) if self.all_count else masked_mean(losses, self.mask)
 
     def right(self, outputs: Tensor) -> Tensor:
         """How many judged outputs of each sample are right, (K, B)."""
@@ -65,9 +67,3 @@ class Data:
         """Some of the samples; ``batches`` stay whole."""
         by_sample = {name: getattr(self, name)[:, start:stop] for name in ("targets", "mask", "judged", "cue")}
         return replace(self, inputs=self.inputs[:, :, start:stop], **by_sample)
-
-
-def encode(batch: Batch, dtype: torch.dtype) -> Tensor:
-    """Inputs with time first: tokens (T, B), int64, or vectors (T, B, input_size)."""
-    inputs = torch.from_numpy(batch.inputs).transpose(0, 1)
-    return inputs.to(torch.int64 if inputs.ndim == 2 else dtype).contiguous()

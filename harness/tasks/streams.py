@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.tasks.batch import Batch
-from harness.tasks.data import Data, encode
+from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
 from harness.tasks.faults import faults
 
@@ -89,17 +91,23 @@ class Streams:
         return found
 
     def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:
-        batches = [drawn[seed] for seed in self.seeds]
-        inputs = {seed: encode(batch, dtype).to(self.device) for seed, batch in drawn.items()}
-        targets = torch.from_numpy(np.stack([batch.targets for batch in batches])).to(self.device)
+        # One copy of what is drawn for each seed, then a row of it for every member of that seed.
+        rows = [list(drawn).index(seed) for seed in self.seeds]
+        own = list(drawn.values())
+
+        def tensor(arrays: list[NDArray[Any]], kind: torch.dtype) -> Tensor:
+            return torch.from_numpy(np.stack(arrays).take(rows, axis=0)).to(self.device, kind)
+
+        meaning, tokens = self.experiment.outputs, own[0].inputs.ndim == 2
         return Data(
-            meaning=self.experiment.outputs,
-            inputs=torch.stack([inputs[seed] for seed in self.seeds]),
-            targets=targets.to(dtype) if self.experiment.outputs.dtype == "f" else targets.long(),
-            mask=torch.from_numpy(np.stack([batch.mask for batch in batches])).to(self.device),
-            judged=torch.from_numpy(np.stack([batch.judged for batch in batches])).to(self.device),
-            scored=batches[0].scored.tolist(),
-            cue=np.stack([batch.cue for batch in batches]),
-            batches=batches,
+            meaning=meaning,
+            inputs=tensor([batch.inputs.swapaxes(0, 1) for batch in own], torch.int64 if tokens else dtype),
+            targets=tensor([batch.targets for batch in own], dtype if meaning.dtype == "f" else torch.int64),
+            mask=tensor([batch.mask for batch in own], torch.bool),
+            judged=tensor([batch.judged for batch in own], torch.bool),
+            scored=own[0].scored.tolist(),
+            cue=np.stack([batch.cue for batch in own])[rows],
+            batches=[own[row] for row in rows],
+            all_count=all(batch.mask.all() for batch in own),
             continues=continues,
         )
