@@ -59,6 +59,7 @@ class Record:
 
     def __init__(self, runs: Sequence[Settings]):
         self.runs = runs
+        self.run_ids = [each.run_id for each in runs]
         self.members = [MemberState() for _ in runs]
         self.frames: dict[str, list[pd.DataFrame]] = {"gradients": []}
 
@@ -94,7 +95,7 @@ class Record:
         It is the end of a member that has diverged, or has solved its task and is to stop there.
         """
         rows = {row: k for row, k in enumerate(members) if self.members[k].status != "finished"}
-        run_ids = {row: self.runs[k].run_id for row, k in rows.items()}
+        run_ids = {row: self.run_ids[k] for row, k in rows.items()}
         added = self._note_probed(found.step, run_ids, probed)
         self.frames["gradients"].append(gradient_rows(found, run_ids))
         curve = curve_rows(found)
@@ -155,7 +156,7 @@ class Record:
 
     def _by_run(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows in the order of the members, each member's in the order of time."""
-        place = {settings.run_id: k for k, settings in enumerate(self.runs)}
+        place = {run_id: k for k, run_id in enumerate(self.run_ids)}
         order = np.argsort(frame.run_id.map(place).to_numpy(), kind="stable")
         return frame.iloc[order].reset_index(drop=True)
 

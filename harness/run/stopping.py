@@ -14,7 +14,7 @@ PATIENCE = 5.0
 """Seconds that a training step may take to its end after Ctrl-C, before it is broken off."""
 
 ALARM_AGAIN = 1.0
-"""Seconds after which an alarm comes again that a plugin's code has caught as if it were its own error."""
+"""Seconds after which an alarm is repeated: a plugin's code may have caught it as if it were its own error."""
 
 
 class TimedOut(Exception):

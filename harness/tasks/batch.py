@@ -24,7 +24,7 @@ class Batch:
         mask: which of a sample's scored outputs count in its loss, (B, S); not given: all.
         judged: which of them count in the accuracy, (B, S), none outside `mask`; not given: those of `mask`.
         cue: time steps (1-based) that hold the information to be remembered, (B, C); may be given as (B,) where
-            it is one step per sample. Not given: the first step, the longest way.
+            it is one step per sample. Not given: the first step, the farthest from the end.
 
     Raises:
         ValueError: shapes or steps that do not fit together.

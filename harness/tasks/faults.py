@@ -1,4 +1,4 @@
-"""What is wrong with a batch that an experiment drew: told in a run, and by the contract check."""
+"""What is wrong with a batch that an experiment drew: reported by a run, and by the contract check."""
 
 from __future__ import annotations
 
