@@ -7,6 +7,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from harness.base.errors import reason
 from harness.base.files import write_atomically, write_text
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
-from harness.report.renderers import Renderers, Rendering, renderers, useful_processes
+from harness.report.renderers import Renderers, Rendering
 from harness.report.rendering import styled, width_in_ems
 from harness.tables.tables import Tables
 
@@ -77,7 +78,7 @@ def wanted(experiment: str, own: Tables, parts: Sequence[tuple[str, Tables]], su
 
 def draw_all(directory: Path, everything: Sequence[Wanted]) -> list[Picture]:
     """Make the pictures that have something to show; what lies in ``figures/`` besides is removed."""
-    with renderers(useful_processes(len(everything))) as pool:
+    with closing(Renderers(len(everything))) as pool:
         pictures = []
         under_way: deque[tuple[Wanted, Rendering | Exception]] = deque()
         for each in everything:

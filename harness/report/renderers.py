@@ -12,9 +12,8 @@ import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO
 
@@ -25,8 +24,8 @@ from harness.report.rendering import svg_and_png
 MOST_PROCESSES = 4
 """More would wait for the one that draws."""
 
-LEAST_FIGURES = 4
-"""For fewer, a process is not started: it takes as long as rendering two of them."""
+LEAST_PANELS = 24
+"""For fewer, no process is started: it takes as long as they do."""
 
 LENGTH = struct.Struct("<Q")
 
@@ -51,17 +50,25 @@ class Rendering:
 
 
 class Renderers:
-    """Processes that render figures."""
+    """Processes that render figures; they are started with the first figure, if they will pay.
 
-    def __init__(self, processes: Sequence[subprocess.Popen[bytes]]):
+    Args:
+        figures: how many there will be.
+    """
+
+    def __init__(self, figures: int):
+        self._figures = figures
+        self._processes: list[subprocess.Popen[bytes]] | None = None
         self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-        for process in processes:
-            self._idle.put(process)
-        self._threads = ThreadPoolExecutor(len(processes)) if processes else None
+        self._threads = ThreadPoolExecutor(MOST_PROCESSES)
 
     def render(self, canvas: Canvas) -> Rendering:
         """Start to render a figure; it must not be changed from then on."""
-        if self._threads is None:
+        if self._processes is None:
+            self._processes = _started(useful_processes(self._figures * len(canvas.axes)))
+            for process in self._processes:
+                self._idle.put(process)
+        if not self._processes:
             return Rendering(canvas, None)
         try:
             drawn = pickle.dumps(canvas)
@@ -80,20 +87,22 @@ class Renderers:
             self._idle.put(process)
 
     def close(self) -> None:
-        """Give up what is still being rendered; the processes must have ended."""
-        if self._threads is not None:
-            self._threads.shutdown(cancel_futures=True)
+        """End the processes, whatever they are at."""
+        for process in self._processes or []:
+            process.kill()
+        self._threads.shutdown(cancel_futures=True)
+        for process in self._processes or []:
+            process.communicate()
 
 
-def useful_processes(figures: int) -> int:
-    """How many processes speed up the rendering of that many figures."""
+def useful_processes(panels: int) -> int:
+    """How many processes speed up the rendering of that many panels."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST_PROCESSES) if cores > 1 and figures >= LEAST_FIGURES else 0
+    return min(cores, MOST_PROCESSES) if cores > 1 and panels >= LEAST_PANELS else 0
 
 
-@contextmanager
-def renderers(count: int) -> Iterator[Renderers]:
-    """That many processes, or fewer where no more are allowed; they end with the ``with`` block."""
+def _started(count: int) -> list[subprocess.Popen[bytes]]:
+    """That many processes, or fewer where no more are allowed."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     processes: list[subprocess.Popen[bytes]] = []
     with suppress(OSError):
@@ -106,15 +115,7 @@ def renderers(count: int) -> Iterator[Renderers]:
                 start_new_session=True,  # Ctrl-C is for this process, which ends them
             )
             processes.append(process)
-    pool = Renderers(processes)
-    try:
-        yield pool
-    finally:
-        for process in processes:
-            process.kill()
-        pool.close()
-        for process in processes:
-            process.communicate()
+    return processes
 
 
 def serve() -> None:
