@@ -221,7 +221,6 @@ def _shape(axis: Axes, shape: str, left: float, top: float, side: float) -> None
 
 def _sentence(axis: Axes, lefts: list[float], y: float, said: list[str], right: list[str], size: float) -> None:
     """The words of a sentence, six below every shape."""
-
     for start, left in zip(range(0, len(right), JOINED), lefts, strict=True):
         letters = 0
         for word, wanted in zip(said[start : start + JOINED], right[start : start + JOINED], strict=True):

@@ -119,7 +119,6 @@ class Melodies(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """A row per cell."""
-
         found = melodies(tables)
         if not found:
             return None

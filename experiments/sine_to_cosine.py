@@ -117,25 +117,25 @@ class Followed(Figure):
         if not len(rows):
             return None
         lengths, colours = sorted(rows.seq_len.unique()), palette([*rows.cell])
-        seen: dict[str, Any] = {"linestyle": ":", "color": GREY}
         figure = canvas(1 + 4.2 * len(lengths), 3.4)
         for axis, length in zip(figure.subplots(1, len(lengths), squeeze=False)[0], lengths, strict=True):
             here = rows[rows.seq_len == length].set_index("cell")
             grid(axis)
-            _plot(axis, here.text.iloc[0], **seen)
+            _plot(axis, here.text.iloc[0], **SEEN)
             for place, cell in enumerate(each for each in colours if each in here.index):
                 _plot(axis, here.answered[cell], color=colours[cell], linewidth=max(1.0, 4.5 - 1.2 * place))
             _plot(axis, here.expected.iloc[0], **ASKED, color=ink())
             axis.set(title=f"windows of {length} steps", xlabel="step of the last turn", ylim=(-1.6, 1.6))
             axis.set_xticks(range(0, SHOWN_STEPS + 1, 5))
         known = [
-            Line2D([], [], **seen, label="sine, seen"),
+            Line2D([], [], **SEEN, label="sine, seen"),
             Line2D([], [], **ASKED, color=ink(), label="cosine, asked for"),
         ]
         legend(figure, [*rows.cell], known)
         return figure
 
 
+SEEN: dict[str, Any] = {"linestyle": ":", "color": GREY}
 ASKED: dict[str, Any] = {"linestyle": "", "marker": "o", "markersize": 5, "markerfacecolor": "none"}
 
 

@@ -13,7 +13,7 @@ from harness.tasks.experiment import Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-Holds: TypeAlias = "Callable[[pd.DataFrame, pd.DataFrame], bool]"
+    Holds: TypeAlias = Callable[[pd.DataFrame, pd.DataFrame], bool]
 
 
 def solves_where_it_guesses(tables: Tables, able: str, unable: str) -> Verdict | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
-Filters: TypeAlias = "list[Any] | pc.Expression | None"
+    Filters: TypeAlias = list[Any] | pc.Expression | None
 
 
 class Tables(Mapping[str, "pd.DataFrame"]):

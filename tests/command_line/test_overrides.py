@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import harness.command_line.sweeper
+import harness.command_line.reporting
 from harness.command_line.main import main
 from harness.tables.storage import read_table
 
@@ -52,7 +52,7 @@ def outcome(arguments: list[str], directory: Path) -> tuple[int, str]:
     with (
         patch.object(sys, "argv", argv),
         # Figures take seconds, and are tested elsewhere.
-        patch.object(harness.command_line.sweeper, "report", lambda directory, chosen=None: 0),
+        patch.object(harness.command_line.reporting, "report", lambda directory, chosen=None: 0),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

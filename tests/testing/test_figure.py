@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from harness.experiment import Tables
-from harness.figures import Figure
-from harness.figures.drawing.style import canvas
+from harness.figures import Figure, canvas
 from harness.plugins.registry import Plugin, registry
 from harness.testing import ContractError, check_figure, small_tables
 from tests.helpers.plugins import every
