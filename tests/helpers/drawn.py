@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns  # noqa: F401 -- what its import warns of is not the figures'
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
