@@ -6,6 +6,7 @@ All weights of a member lie in one row of a tensor `flat`, shape (K, P); those o
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +57,15 @@ def views(shape: Architecture, flat: Tensor) -> dict[str, Tensor]:
         found[name] = flat[:, start:stop].view(-1, *parameter.shape)
         start = stop
     return found
+
+
+def layers(shape: Architecture, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """The weights of each layer, or what `views` made of another tensor, by the names that the cell gives them."""
+    prefixes = [f"layer{layer}." for layer in range(1, shape.num_layers + 1)]
+    return [
+        {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        for prefix in prefixes
+    ]
 
 
 def initial_row(shape: Architecture, member: MemberInit) -> np.ndarray:

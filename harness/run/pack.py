@@ -151,7 +151,7 @@ class Pack:
             "members": self.members,
             "step": self.step,
             "weights": self.network.flat,
-            "optimizer": self.optimizer.optimizer.state_dict(),
+            "optimizer": self.optimizer.state,
             "data": self.data.state,
             "clipped": self._clipped,
             "moves": self._moves,
@@ -162,7 +162,7 @@ class Pack:
         self._keep(state["members"])
         self.step, self._clipped, self._moves = state["step"], state["clipped"], state["moves"]
         self.network.flat.copy_(state["weights"])
-        self.optimizer.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.restore(state["optimizer"])
         self.data.restore(state["data"])
 
 
