@@ -91,7 +91,9 @@ def products(tables: Tables) -> pd.DataFrame:
     runs = finished(tables.runs)
     runs = runs[(runs.cell == "linear") & runs.init.isin(["identity", "orthogonal"]) & (runs.dtype == "float64")]
     rows = tables.gradients[(tables.gradients.part == "h") & (tables.gradients.step == 0)]
-    rows = rows[rows.layer == 1].merge(runs[["run_id", "weight_scale", "hidden_size", "init", "seq_len"]], on="run_id")
+    settings = ["run_id", "weight_scale", "hidden_size", "init", "seq_len", "num_layers"]
+    # Below the top layer the gradient has as many ways up as there are steps: a sum, no single product.
+    rows = rows.merge(runs[settings], on="run_id").query("layer == num_layers")
     rows = rows.astype({"grad_norm": float, "weight_scale": float, "lag": float})  # empty tables have no types
     last = rows.run_id.map(rows[rows.lag == 0].set_index("run_id").grad_norm).astype(float)
     with np.errstate(all="ignore"):

@@ -34,7 +34,8 @@ def before_training(groups: pd.DataFrame) -> Iterator[str]:
         yield (
             f"Before training ({least.seq_len} steps), each step back multiplies the gradient of {cell} by"
             f" {listed(factors)}{some}; {f'at weight scale {least.weight_scale:g} ' if scales else ''}the cue"
-            f" receives {amount(least.ratio_init)}{'' if least.ratio_init >= 1 else ' of'} what the last step receives."
+            f" receives {amount(least.ratio_init)}{'' if least.ratio_init >= 1 else ' of'} what the step of the answer"
+            " receives."
         )
 
 

@@ -20,18 +20,21 @@ def by_condition(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per condition.
 
     Columns beside these: ``runs``, mean ``accuracy``, ``chance``, ``solved`` (share of runs), median
-    ``rate_init``, ``rate`` (decay rates) and ``ratio_init``, ``memoryless`` (the cell passes no gradient back in any
-    condition: recurrent weights that only start at zero are no lack of memory), ``guessing`` (not above chance).
+    ``rate_init``, ``rate`` (decay rates, of the runs in which a line describes the way back) and ``ratio_init``,
+    ``memoryless`` (the cell passes no gradient back in any condition: recurrent weights that only start at zero are no
+    lack of memory), ``guessing`` (not above chance).
     """
-    groups = runs.assign(solved=runs.solved.astype(float)).groupby(CONDITION, sort=True, dropna=False)
+    rates = {name: runs[f"decay_{name}"].where(runs[name.replace("rate", "verdict")] != "undefined")
+             for name in ("rate_init", "rate")}  # fmt: skip
+    groups = runs.assign(solved=runs.solved.astype(float), **rates).groupby(CONDITION, sort=True, dropna=False)
     table = groups.agg(
         runs=("run_id", "size"),
         accuracy=("accuracy", "mean"),
         chance=("chance", "mean"),
         solved=("solved", "mean"),
         samples=("eval_samples", "sum"),
-        rate_init=("decay_rate_init", "median"),
-        rate=("decay_rate", "median"),
+        rate_init=("rate_init", "median"),
+        rate=("rate", "median"),
         ratio_init=("grad_ratio_init", "median"),
     ).reset_index()
     silent = np.isneginf(runs.decay_rate_init) & ~np.isfinite(runs.decay_rate)

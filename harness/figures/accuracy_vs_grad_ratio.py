@@ -36,12 +36,13 @@ class AccuracyVsGradRatio(Figure):
     name = "accuracy_vs_grad_ratio"
     title = "Does the gradient tell who learns?"
     caption = (
-        "Every run is a point: how much gradient reaches the step that holds the information, relative to the last "
-        "step (to the right: more), and how often the trained network is right. Left before training: can one tell "
-        "in advance who will learn? Right after it. A run whose cue receives exactly nothing stands at 0, beyond a "
-        "grey line at the left edge; one whose cue receives infinitely much at inf, beyond a grey line at the right "
-        "edge. Where a ratio of 1 is in view, a dotted line marks it: the cue receives as much as the last step. A "
-        "dashed line is the chance level; where it depends on the length, there are several."
+        "Every run is a point: how much of the answer's gradient reaches the step that holds the information, "
+        "relative to the step of the answer (to the right: more), and how often the trained network is right. Left "
+        "before training: can one tell in advance who will learn? Right after it. A run whose cue receives exactly "
+        "nothing stands at 0, beyond a grey line at the left edge; one whose cue receives infinitely much at inf, "
+        "beyond a grey line at the right edge. Where a ratio of 1 is in view, a dotted line marks it: the cue "
+        "receives as much as the step of the answer. A dashed line is the chance level; where it depends on the "
+        "length, there are several."
     )
     order = 70
 
@@ -56,7 +57,7 @@ class AccuracyVsGradRatio(Figure):
         axes = figure.subplots(1, 2, sharey=True)
         for axis, (column, title) in zip(axes, COLUMNS.items(), strict=True):
             _panel(axis, shown[column], runs, column, legend=column == most)
-            axis.set(title=title, xlabel="gradient at the cue / at the last step", ylabel="accuracy")
+            axis.set(title=title, xlabel="gradient at the cue / at the answer", ylabel="accuracy")
             axis.set_ylim(-0.04, 1.04)
             if column == most:
                 handles, labels = axis.get_legend_handles_labels()

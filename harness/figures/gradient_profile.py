@@ -1,4 +1,4 @@
-"""Gradient profiles: how much gradient arrives at each step, before and after training."""
+"""Gradient profiles: how much of an answer's gradient arrives at each step, before and after training."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from harness.tables.tables import Tables
 
 HOW_TO_READ = (
-    "Read from left to right as the error travels back in time: the lag is the distance from the end of the sequence. "
-    "A straight line down loses the same share at every step; a flat line loses nothing. Lines are medians over the "
-    "runs, bands reach from the smallest to the largest, if need be beyond the panel. A dotted line marks the cue, the "
-    "step that holds what has to be remembered; where that step differs between samples, the line stands at its mean. "
-    "A triangle at the lower edge says that the gradient is exactly zero there, which no logarithm can show."
+    "Read from left to right as the error of one answer alone, each sample's last judged output, travels back in "
+    "time: the lag is the distance from the step of that answer. With several layers it is the top one. A straight "
+    "line down loses the same share at every step; a flat line loses nothing. Lines are medians over the runs, bands "
+    "reach from the smallest to the largest, if need be beyond the panel. A dotted line marks the cue, the step that "
+    "holds what has to be remembered; where that step differs between samples, the line stands at its mean. A "
+    "triangle at the lower edge says that the gradient is exactly zero there, which no logarithm can show."
 )
 MOST_ZEROS = 12
 """Most triangles per line: enough to see where the zeros begin."""
@@ -38,7 +39,7 @@ class GradientProfileInit(Figure):
     """Gradient norm against lag before training."""
 
     name = "gradient_profile_init"
-    title = "How much gradient arrives at each step, before training"
+    title = "How much of the answer's gradient arrives at each step, before training"
     caption = "The network as it was drawn, before it has learned anything. " + HOW_TO_READ
     order = 10
 
@@ -51,7 +52,7 @@ class GradientProfileTrained(Figure):
     """Gradient norm against lag at the end of the training."""
 
     name = "gradient_profile_trained"
-    title = "How much gradient arrives at each step, after training"
+    title = "How much of the answer's gradient arrives at each step, after training"
     caption = (
         "The same at the end of the training. A network that has solved the task has little error left, so that only "
         "the shape of its line counts, not its height. " + HOW_TO_READ
@@ -83,10 +84,11 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
         for place, cell in enumerate(colours):
             _line(axis, column[column.cell == cell], colours[cell], place)
         if here.cue_step.notna().any():
-            axis.axvline((length - here.cue_step.astype(float)).median(), color=ink(), linestyle=":", linewidth=1)
+            lag = (here.answer_step - here.cue_step).astype(float).median()
+            axis.axvline(lag, color=ink(), linestyle=":", linewidth=1)
         if lost := [cell for cell in colours if not column[column.cell == cell].bounded.all()]:
             axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
-    label_outer(figure, "lag (steps before the end)", "gradient norm")
+    label_outer(figure, "lag (steps before the answer)", "gradient norm")
     legend(figure, [*runs.cell], _key(runs, profiles))
     note(figure, averaged_over(runs), remark)
     return figure

@@ -67,8 +67,3 @@ def continued(network: Network, experiment: Experiment, seeds: Sequence[int], da
         tokens.append((logits + drawn[:, step]).argmax(-1))
         traces = network.forward(tokens[-1][:, None], network.final(traces))
     return torch.stack(tokens, dim=-1)
-
-
-def carried(network: Network, data: Data, start: list[dict[str, Tensor]] | None) -> list[dict[str, Tensor]]:
-    """The states after a batch, from which the window that continues it starts."""
-    return network.final(network.forward(data.inputs, start))

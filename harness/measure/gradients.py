@@ -1,14 +1,16 @@
-"""How much gradient arrives at every time step."""
+"""How much gradient arrives at every time step: of the whole loss, and of each sample's last answer alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from harness.engine.network import Network
+from harness.engine.network import LayerStates, Network
 from harness.engine.scan.interface import norm
+from harness.measure.windows import start_of
 from harness.tasks.data import Data
 
 
@@ -27,20 +29,44 @@ class Profile:
     norms: Tensor
 
 
-def gradient_profiles(network: Network, data: Data) -> tuple[list[Profile], Tensor]:
-    """Measure every per-step gradient of every sample's own loss.
+@dataclass(frozen=True)
+class Gradients:
+    """Every per-step gradient on a batch: layer by layer, parts in the cell's order, the inputs last.
+
+    Attributes:
+        whole: of every sample's own loss, over all its scored outputs.
+        transport: of the loss of every sample's last judged output alone: what a step back does to the gradient can
+            only be seen where no other loss adds to it on the way.
+        weights: norm of the mean loss's gradient with respect to all weights, (K,).
+    """
+
+    whole: list[Profile]
+    transport: list[Profile]
+    weights: Tensor
+
+
+def gradients(network: Network, data: Data) -> Gradients:
+    """Measure every per-step gradient; where samples have one answer and no other loss, one pass says it all.
 
     Args:
         data: the probe batch, in the precision to probe in, like the network.
-
-    Returns:
-        The profiles, layer by layer, parts in the cell's order, the inputs last; and the norm of the mean loss's
-        gradient with respect to all weights, (K,).
     """
+    start, grad_flat = start_of(network, data), torch.zeros_like(network.flat)
+    whole = _profiles(network, data, data.loss, start, grad_flat)
+    weights = norm(grad_flat / data.inputs.shape[2])
+    one = data.one_answer
+    transport = whole if one else _profiles(network, data, data.answer_loss, start, grad_flat)
+    return Gradients(whole, transport, weights)
+
+
+def _profiles(
+    network: Network, data: Data, loss: Callable[[Tensor], Tensor], start: LayerStates | None, grad_flat: Tensor
+) -> list[Profile]:
     keep = network.step_gradients(data.inputs)
-    grad_flat = torch.zeros_like(network.flat)
     # The sum over the batch leaves every sample the gradient of its own loss: samples do not interact.
-    _, grad_x = network.gradients(data.inputs, data.scored, data.loss, grad_flat, keep, need_input_grad=True)
+    _, grad_x = network.gradients(
+        data.inputs, data.scored, loss, grad_flat, keep, need_input_grad=True, start=start
+    )  # fmt: skip
     assert grad_x is not None
     profiles = [Profile(layer, part, norms) for layer, steps in keep.items() for part, norms in steps.norms.items()]
-    return [*profiles, Profile(0, "x", norm(grad_x))], norm(grad_flat / data.inputs.shape[2])
+    return [*profiles, Profile(0, "x", norm(grad_x))]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.engine.network import Network
 from harness.measure.evaluation import evaluate, in_words
-from harness.measure.gradients import Profile, gradient_profiles
+from harness.measure.gradients import Gradients, gradients
 from harness.measure.moment import Moment
 from harness.tasks.data import Data
 from harness.tasks.experiment import Sample
@@ -29,9 +29,9 @@ class Measurement:
         samples: for each member its first held-out samples in words.
         sample_accuracy: share of their judged outputs that are right, (K, n); NaN where none is right or wrong, as of
             a text that is gone on with.
-        profiles: the gradient at every step of the probe batch: layer by layer, the inputs last.
+        gradients: at every step of the probe batch.
         cue: the steps (1-based) of the probe batch that hold the information to be remembered, (K, B, C).
-        grad_norm_weights: norm of the mean loss's gradient with respect to all weights, (K,).
+        answer: the step of each of its samples' last judged output, (K, B); 0 where none is judged.
         clipped: share of the training steps since the last measurement whose gradient was clipped, (K,).
         spectral_radius: the largest |eigenvalue| of each member's recurrent blocks.
     """
@@ -41,9 +41,9 @@ class Measurement:
     accuracy: Tensor
     samples: list[list[Sample | None]]
     sample_accuracy: Tensor
-    profiles: list[Profile]
+    gradients: Gradients
     cue: NDArray[np.int64]
-    grad_norm_weights: Tensor
+    answer: NDArray[np.int64]
     clipped: Tensor
     spectral_radius: list[float]
 
@@ -64,16 +64,15 @@ def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[in
     sample_accuracy = (right / judged)[:, : outputs.shape[1]]
     if experiment.continuation is not None:
         sample_accuracy = sample_accuracy.fill_(torch.nan)
-    profiles, grad_norm_weights = gradient_profiles(moment.network, moment.data)
     return Measurement(
         step=moment.step,
         loss=losses.double().mean(1),
         accuracy=right.sum(1) / judged.sum(1),
         samples=in_words(network, experiment, seeds, held_out, outputs),
         sample_accuracy=sample_accuracy,
-        profiles=profiles,
+        gradients=gradients(moment.network, moment.data),
         cue=moment.data.cue,
-        grad_norm_weights=grad_norm_weights,
+        answer=moment.data.answer,
         clipped=clipped,
         spectral_radius=network.spectral_radius(),
     )

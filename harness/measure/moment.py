@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from harness.cells.base import PointwiseCell
-from harness.engine.network import LayerSteps, Network
+from harness.engine.network import LayerStates, LayerSteps, Network
 from harness.engine.scan.interface import is_tokens, one_hot
+from harness.measure.windows import start_of
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
 
@@ -24,6 +26,7 @@ class Moment:
         data: the probe batch.
         experiment: the task, the same for all members.
         step: training steps done.
+        start: the states that the batch starts from, as windows of a long sequence do; None: zeros.
     """
 
     def __init__(self, network: Network, data: Data, experiment: Experiment, step: int):
@@ -33,9 +36,13 @@ class Moment:
         self.step = step
 
     @cached_property
+    def start(self) -> LayerStates | None:
+        return start_of(self.network, self.data)
+
+    @cached_property
     def states(self) -> list[dict[str, Tensor]]:
         """For each layer and each part of the state (K, T + 1, B, H): s_0, s_1, …, s_T."""
-        traces = self.network.forward(self.data.inputs)
+        traces = self.network.forward(self.data.inputs, self.start)
         return [{part: values.clone() for part, values in trace.states.items()} for trace in traces]
 
     @cached_property
@@ -46,7 +53,7 @@ class Moment:
         """
         keep = self.network.step_gradients(self.data.inputs, totals=True)
         unused = torch.zeros_like(self.network.flat)
-        self.network.gradients(self.data.inputs, self.data.scored, self.data.loss, unused, keep)
+        self.network.gradients(self.data.inputs, self.data.scored, self.data.loss, unused, keep, start=self.start)
         return keep
 
     def inputs(self, layer: int) -> Tensor:
@@ -72,11 +79,20 @@ class Moment:
             pre += weights["bias"][:, None, None]
         return dict(zip(cell.gates, pre.split(size, dim=-1), strict=True))
 
-    def jacobian(self, layer: int, step: int) -> Tensor:
-        """d s_t / d s_{t-1} of a layer at a step (both 1-based): (K, B, P · H, P · H), parts in the cell's order."""
+    def jacobian(self, layer: int, step: int, samples: int | Sequence[int] | None = None) -> Tensor:
+        """d s_t / d s_{t-1} of a layer at a step (both 1-based): (K, B, P · H, P · H), parts in the cell's order.
+
+        Zeros of a cell without recurrence; NaN or inf where weights or states are not finite.
+
+        Args:
+            samples: the first so many samples of the batch, or those with these numbers (from 0), in this order; None:
+                all.
+        """
+        chosen = list(range(self.data.inputs.shape[2])) if samples is None else samples
+        rows = list(range(chosen)) if isinstance(chosen, int) else list(chosen)
         cell, size = self.network.shape.cell, self.network.shape.hidden_size
-        before = torch.cat([self.states[layer - 1][part][:, step - 1] for part in cell.parts], dim=-1)
-        weights, x = self.network.layer(layer), self.inputs(layer)[:, step - 1]
+        before = torch.cat([self.states[layer - 1][part][:, step - 1, rows] for part in cell.parts], dim=-1)
+        weights, x = self.network.layer(layer), self.inputs(layer)[:, step - 1, rows]
 
         def after(state: Tensor) -> Tensor:
             parts = dict(zip(cell.parts, state.split(size, dim=-1), strict=True))
@@ -87,8 +103,10 @@ class Moment:
             state = before.detach().requires_grad_()
             result = after(state)
             # Samples and members do not interact: the sum over them leaves each its own row.
-            rows = [
-                torch.autograd.grad(result[..., row].sum(), state, retain_graph=True)[0]
-                for row in range(result.shape[-1])
+            if not result.requires_grad:
+                return state.new_zeros(*state.shape, state.shape[-1])
+            found = [
+                torch.autograd.grad(result[..., unit].sum(), state, retain_graph=True, materialize_grads=True)[0]
+                for unit in range(result.shape[-1])
             ]
-        return torch.stack(rows, dim=-2)
+        return torch.stack(found, dim=-2)

@@ -14,8 +14,8 @@ SHOWN_RUNS = 1000
 """Most rows in the report's table of runs; `tables/runs.csv` has all."""
 
 SHOWN_OUTCOMES = [
-    "status", "accuracy", "solved", "loss", "decay_rate_init", "decay_rate", "grad_ratio", "horizon", "verdict",
-    "diverged_at", "steps", "seconds",
+    "status", "accuracy", "solved", "loss", "decay_rate_init", "decay_rate", "decay_r2", "shape",
+    "grad_ratio", "horizon", "verdict", "diverged_at", "steps", "seconds",
 ]  # fmt: skip
 """Outcomes in the report's table of runs, after the settings."""
 

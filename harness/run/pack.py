@@ -14,9 +14,9 @@ from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.engine.weights import Architecture, MemberInit
 from harness.measure.evaluation import EVAL_SAMPLES
-from harness.measure.generation import carried
 from harness.measure.measurement import Measurement, measure
 from harness.measure.moment import Moment
+from harness.measure.windows import carried
 from harness.probes.base import Probe, measured
 from harness.run.checkpoint import Checkpoint
 from harness.run.record import Record
@@ -93,7 +93,7 @@ class Pack:
         )
         self.data = streams(runs, "train")
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
-        self.probe_data = streams(runs, "probe").next(first.probe.batch_size, probe_dtype)
+        self.probe_data = streams(runs, "probe").answering(first.probe.batch_size, probe_dtype)
         self._carry: LayerStates | None = None
         self._clipped = torch.zeros(len(runs), dtype=torch.float64, device=first.device)
         self._moves = 0

@@ -12,8 +12,9 @@ import pandas as pd
 
 from harness.measure.flow import GradientFlow, gradient_flow
 from harness.measure.measurement import Measurement
+from harness.measure.transport import Transport, by_lag, cue_ratio, log_ratio
 from harness.probes.base import Probe
-from harness.run.rows import curve_rows, gradient_rows, runs_table, sample_rows
+from harness.run.rows import curve_rows, gradient_rows, runs_table, sample_rows, transport_rows
 from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS
 
@@ -33,6 +34,7 @@ class MemberState:
         samples: its rows of the table ``samples``, of the last measurement.
         first, last: figures of its gradient at the first and the last measurement.
         cue_step: mean step of the probe batch that holds the information to be remembered.
+        answer_step: mean step of its samples' last judged output.
     """
 
     status: Status = "training"
@@ -44,6 +46,7 @@ class MemberState:
     first: GradientFlow | None = None
     last: GradientFlow | None = None
     cue_step: float = math.nan
+    answer_step: float = math.nan
 
 
 class Record:
@@ -61,7 +64,7 @@ class Record:
         self.runs = runs
         self.run_ids = [each.run_id for each in runs]
         self.members = [MemberState() for _ in runs]
-        self.frames: dict[str, list[pd.DataFrame]] = {"gradients": []}
+        self.frames: dict[str, list[pd.DataFrame]] = {"gradients": [], "transport": []}
 
     @property
     def state(self) -> dict[str, Any]:
@@ -98,14 +101,19 @@ class Record:
         run_ids = {row: self.run_ids[k] for row, k in rows.items()}
         added = self._note_probed(found.step, run_ids, probed)
         self.frames["gradients"].append(gradient_rows(found, run_ids))
+        transported = [by_lag(profile, found.answer) for profile in found.gradients.transport]
+        self.frames["transport"].append(transport_rows(transported, found.step, run_ids))
         curve = curve_rows(found)
         for row, k in rows.items():
             member, settings = self.members[k], self.runs[k]
             member.curve.append({"run_id": run_ids[row], **curve[row], **added.get(row, {})})
             member.samples = sample_rows(found, row, run_ids[row])
-            member.last = memory_flow(found, row, settings.cell.memory)
+            trained = found.step > 0 and member.curve[-1]["accuracy"] >= settings.experiment.solved_at
+            member.last = memory_flow(found, transported, row, settings.cell.memory, trained)
             member.first = member.first or member.last
-            member.cue_step = float(found.cue[row].mean())
+            asked = found.answer[row] > 0
+            member.cue_step = float(found.cue[row][asked].mean())
+            member.answer_step = float(found.answer[row][asked].mean())
             member.steps = found.step if member.diverged_at is None else member.diverged_at - 1
             if member.curve[-1]["accuracy"] >= settings.experiment.solved_at:
                 member.solved_step = found.step if member.solved_step is None else member.solved_step
@@ -161,12 +169,25 @@ class Record:
         return frame.iloc[order].reset_index(drop=True)
 
 
-def memory_flow(found: Measurement, member: int, memory: str) -> GradientFlow:
-    """The figures of the profile that decides what can be remembered: layer 1, the cell's memory."""
-    profile = next(each for each in found.profiles if (each.layer, each.part) == (1, memory))
-    by_sample, cue = profile.norms[member].cpu().numpy(), found.cue[member]
-    cue_norm = by_sample[cue - 1, np.arange(len(cue))[:, None]].mean()
-    return gradient_flow(by_sample.mean(axis=1)[::-1], cue_norm)
+def memory_flow(
+    found: Measurement, transported: Sequence[Transport], member: int, memory: str, solved: bool
+) -> GradientFlow:
+    """The figures of the part of the state that is the cell's memory.
+
+    The profile is the top layer's: there, a step back is one product with that layer's own recurrence. In a layer below
+    the gradient also arrives by every way up through the layers, and the later it goes up the more such ways there
+    are: the layers' factors and the number of ways could not be told apart. What arrives at the cue is read in layer
+    1, which everything from the inputs must pass.
+
+    Args:
+        transported: what `by_lag` makes of what was found.
+    """
+    top = max(each.layer for each in transported)
+    profile = next(each for each in transported if (each.layer, each.part) == (top, memory))
+    below = next(each for each in found.gradients.transport if (each.layer, each.part) == (1, memory))
+    lags = profile.known[member].any(axis=1)
+    ratios = log_ratio(profile.norms[member][None], profile.known[member][None])[0, lags]
+    return gradient_flow(ratios, cue_ratio(below, found.answer, found.cue)[member], solved)
 
 
 def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
@@ -186,4 +207,5 @@ def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
         "steps": member.steps,
         "memory": settings.cell.memory,
         "cue_step": member.cue_step,
+        "answer_step": member.answer_step,
     }

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.measure.measurement import Measurement
+from harness.measure.transport import Transport, log_ratio
 from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS, FLOAT_OUTCOMES, INTEGER_OUTCOMES, RUN_OUTCOMES
 
@@ -35,7 +36,7 @@ def runs_table(runs: Sequence[Settings], outcomes: Sequence[dict[str, object]]) 
 def failed(runs: Sequence[Settings], reason: str) -> dict[str, pd.DataFrame]:
     """The tables of runs that raised."""
     outcome: dict[str, object] = {"status": "failed", "reason": reason}
-    empty = {name: pd.DataFrame(columns=COLUMNS[name]) for name in ("curves", "gradients", "samples")}
+    empty = {name: pd.DataFrame(columns=COLUMNS[name]) for name in ("curves", "gradients", "transport", "samples")}
     return {"runs": runs_table(runs, [outcome] * len(runs)), **empty}
 
 
@@ -44,7 +45,7 @@ def curve_rows(found: Measurement) -> list[dict[str, object]]:
     columns = {
         "loss": found.loss.tolist(),
         "accuracy": found.accuracy.tolist(),
-        "grad_norm_weights": found.grad_norm_weights.tolist(),
+        "grad_norm_weights": found.gradients.weights.tolist(),
         "clipped": found.clipped.tolist(),
         "spectral_radius": found.spectral_radius,
     }
@@ -57,18 +58,55 @@ def gradient_rows(found: Measurement, run_ids: dict[int, str]) -> pd.DataFrame:
     Args:
         run_ids: of these members, by their place in the measurement.
     """
-    norms = np.stack([profile.norms.cpu().numpy()[list(run_ids)] for profile in found.profiles])
-    profiles, members, length, _ = norms.shape
-    t = np.tile(np.arange(1, length + 1), profiles * members)
-    summary = {name: values.ravel() for name, values in _over_samples(norms).items()}
+    profiles = found.gradients.whole
+    norms = np.stack([profile.norms.cpu().numpy()[list(run_ids)] for profile in profiles])
+    _, members, length, samples = norms.shape
+    t = np.tile(np.arange(1, length + 1), len(profiles) * members)
     return pd.DataFrame(
         {
-            "run_id": np.tile(np.repeat(list(run_ids.values()), length), profiles), "step": found.step,
-            "layer": np.repeat([profile.layer for profile in found.profiles], members * length),
-            "part": np.repeat([profile.part for profile in found.profiles], members * length),
-            "t": t, "lag": length - t, **summary,
+            "run_id": np.tile(np.repeat(list(run_ids.values()), length), len(profiles)), "step": found.step,
+            "layer": np.repeat([profile.layer for profile in profiles], members * length),
+            "part": np.repeat([profile.part for profile in profiles], members * length),
+            "t": t, "lag": length - t, **_over_samples(norms.reshape(-1, samples)),
         }
     )  # fmt: skip
+
+
+def transport_rows(transported: Sequence[Transport], step: int, run_ids: dict[int, str]) -> pd.DataFrame:
+    """The table ``transport`` of some members: profile after profile, in each member after member, lag from 0.
+
+    Args:
+        step: training steps done.
+        run_ids: of these members, by their place in the measurement.
+    """
+    norms = np.stack([each.norms[list(run_ids)] for each in transported])
+    known = np.stack([each.known[list(run_ids)] for each in transported])
+    place = np.nonzero(known.any(axis=-1))  # a member has the lags that one of its samples has
+    profile, member, lag = place
+    ratios = np.stack([log_ratio(*pair) for pair in zip(norms, known, strict=True)])
+    counts = known[place].sum(axis=-1)
+    return pd.DataFrame(
+        {
+            "run_id": np.array(list(run_ids.values()), dtype=object)[member], "step": step,
+            "layer": np.array([each.layer for each in transported])[profile],
+            "part": np.array([each.part for each in transported], dtype=object)[profile],
+            "lag": lag, **_over_some_samples(norms[place], known[place], counts),
+            "log_ratio": ratios[place], "samples": counts,
+        }
+    )  # fmt: skip
+
+
+def _over_some_samples(
+    norms: NDArray[np.float64], known: NDArray[np.bool_], counts: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """`_over_samples` of (rows, samples), of each row only what is known: ``counts`` of them."""
+    first = np.take_along_axis(norms, np.argsort(~known, axis=-1, kind="stable"), axis=-1)
+    found = {name: np.empty(len(norms)) for name in ("grad_norm", *QUANTILES)}
+    for count in np.unique(counts):
+        rows = counts == count
+        for name, values in _over_samples(first[rows, :count]).items():
+            found[name][rows] = values
+    return found
 
 
 def _over_samples(norms: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

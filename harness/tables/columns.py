@@ -38,20 +38,35 @@ SETTINGS = (
 GRADIENT_FLOW = (
     Column(
         "decay_rate", "float64",
-        "Slope of ln(gradient norm) per step of lag; exp of it is the factor per step.", "factor per step after",
+        "Slope of ln(gradient norm) per step back from the answer, in the top layer; exp of it is the factor per step.",
+        "factor per step after",
+    ),
+    Column(
+        "decay_r2", "float64",
+        "How well a straight line describes that logarithm: the share of its variance that the line explains.",
+    ),
+    Column(
+        "shape", "str",
+        "What the gradient does on its way back, in words: falls, flat, rises, falls and rises, rises and falls, "
+        "wavers, breaks off (zero from some step on, without having fallen there), nothing arrives, no error, not "
+        "finite, one step.",
     ),
     Column(
         "grad_ratio", "float64",
-        "Gradient norm at the cue over that at the last step.", "gradient at cue / at end",
+        "Gradient norm at the cue over that at the answer, in the first layer.", "gradient at cue / at answer",
     ),
     Column(
         "horizon", "float64",
-        "The first lag at which no more than about a third (1/e) of the gradient at the last step is left; inf where "
+        "The first lag at which no more than about a third (1/e) of the gradient at the answer is left; inf where "
         "there is none. Further back, the gradient may grow again.",
     ),
-    Column("verdict", "str", "Whether the gradient is vanishing, stable or exploding, by the factor per step."),
+    Column(
+        "verdict", "str",
+        "Whether the gradient is vanishing, stable or exploding, by the factor per step; rising instead of exploding "
+        "where training has solved the task; undefined where no single factor describes the way back.",
+    ),
 )  # fmt: skip
-"""What is derived of a gradient profile: after the training, and with ``_init`` before it."""
+"""What is derived of the transported gradient: after the training, and with ``_init`` before it."""
 
 GRADIENT_FLOW_INIT = tuple(
     Column(
@@ -83,8 +98,9 @@ OUTCOMES = (
     Column("steps", "Int64", "Training steps that were done."),
     Column("seconds", "float64", "The run's share of its pack's time."),
     Column("parameters", "Int64", "Number of trained weights."),
-    Column("memory", "str", "The part of the cell's state that carries its memory, as in the table of gradients."),
+    Column("memory", "str", "The part of the cell's state that carries its memory, as in the tables of gradients."),
     Column("cue_step", "float64", "The step that holds what has to be remembered, from 1: the mean over the batch."),
+    Column("answer_step", "float64", "The step of a sample's last judged output, from 1: the mean over the batch."),
     Column("eval_samples", "Int64", "Held-out samples of an evaluation."),
     Column("job", "str", "The job, a folder in jobs/, that the run was part of."),
 )  # fmt: skip
@@ -119,6 +135,20 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("lag", "int64", "Distance from the end of the sequence in steps, T - t."),
         *GRADIENT_NORMS,
     ),
+    "transport": (
+        RUN_ID,
+        STEP,
+        Column("layer", "int64", "Layer, from 1; 0 for the inputs."),
+        Column("part", "str", "Part of the cell's state; x for the inputs."),
+        Column("lag", "int64", "Steps back from the sample's own answer, its last judged output."),
+        *GRADIENT_NORMS,
+        Column(
+            "log_ratio", "float64",
+            "Mean over samples of ln(norm at this lag / the sample's own norm at lag 0); samples without a gradient at "
+            "lag 0 are left out.",
+        ),
+        Column("samples", "int64", "Samples of the batch that have this lag."),
+    ),
     "samples": (
         RUN_ID,
         Column("sample", "int64", "Number of the held-out sample, from 0."),
@@ -128,7 +158,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("answered", "str", "The answer that was given."),
         Column("accuracy", "float64", "Share of the sample's answers that are right."),
     ),
-}
+}  # fmt: skip
 """The columns that every table of that name has, in this order (``runs`` has further settings besides)."""
 
 

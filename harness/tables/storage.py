@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from harness.base.errors import UserError, first_line
 from harness.base.files import write_atomically
 
-FORMAT = "2"
+FORMAT = "3"
 FORMAT_KEY = b"harness_format"
 
 

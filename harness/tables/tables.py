@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Tables(Mapping[str, "pd.DataFrame"]):
     """The tables of one results directory: ``tables.runs`` or ``tables["runs"]``, and so on.
 
-    Standard tables are ``runs``, ``curves``, ``gradients`` and ``samples``; probes may add others. A table is
-    read when it is first asked for. Of a large one, `read` gives some columns and rows as a DataFrame, and
+    Standard tables are ``runs``, ``curves``, ``gradients``, ``transport`` and ``samples``; probes may add others. A
+    table is read when it is first asked for. Of a large one, `read` gives some columns and rows as a DataFrame, and
     `scan` a pyarrow dataset, to be worked through piece by piece.
 
     Args:

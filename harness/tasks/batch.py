@@ -24,7 +24,8 @@ class Batch:
         mask: which of a sample's scored outputs count in its loss, (B, S); not given: all.
         judged: which of them count in the accuracy, (B, S), none outside `mask`; not given: those of `mask`.
         cue: time steps (1-based) that hold the information to be remembered, (B, C); may be given as (B,) where
-            it is one step per sample. Not given: the first step, the farthest from the end.
+            it is one step per sample. Not given: the first step, the farthest from the end; in each window of a
+            sequence that is cut into windows, that window's first step, as far back as the gradient goes.
 
     Raises:
         ValueError: shapes or steps that do not fit together.
@@ -59,6 +60,7 @@ class Batch:
         self.judged = _shaped("judged", self.mask if judged is None else judged, place)
         if (self.judged & ~self.mask).any():
             raise ValueError("judged: holds outputs outside of mask; valid: a part of mask")
+        self.names_cue = cue is not None
         self.cue: NDArray[np.int64] = np.asarray(np.ones(len(inputs)) if cue is None else cue).astype(np.int64)
         self.cue = self.cue[:, None] if self.cue.ndim == 1 else self.cue
         if self.cue.ndim != 2 or len(self.cue) != len(inputs) or self._outside(self.cue):
@@ -75,6 +77,8 @@ class Batch:
     def windows(self, count: int) -> list[Batch]:
         """The batch cut along time into windows of equal length, each of which continues the one before.
 
+        A cue is counted from the window's own first step: one of an earlier window is 0 or less.
+
         Raises:
             ValueError: not every step is scored, or the length is no multiple of ``count``.
         """
@@ -90,7 +94,27 @@ class Batch:
         for start in range(0, self.length, size):
             cut = np.s_[:, start : start + size]
             found.append(Batch(self.inputs[cut], self.targets[cut], mask=self.mask[cut], judged=self.judged[cut]))
+            if self.names_cue:
+                found[-1].cue = self.cue - start
         return found
+
+    @property
+    def answer(self) -> NDArray[np.int64]:
+        """The step of each sample's last judged output, (B,); 0 where none of its outputs is judged."""
+        return np.where(self.judged, self.scored, 0).max(axis=1)
+
+
+def each_from(windows: Sequence[Batch], chosen: NDArray[np.int64]) -> Batch:
+    """Sample b from ``windows[chosen[b]]``, for every sample."""
+    rows = np.arange(len(chosen))
+
+    def own(name: str) -> NDArray[Any]:
+        values: NDArray[Any] = np.stack([getattr(window, name) for window in windows])[chosen, rows]
+        return values
+
+    made = Batch(own("inputs"), own("targets"), windows[0].scored, own("mask"), own("judged"))
+    made.cue = own("cue")
+    return made
 
 
 def _shaped(name: str, mask: Mask, shape: tuple[int, ...]) -> Mask:

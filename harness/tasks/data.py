@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.tasks.batch import Batch
 from harness.tasks.outputs import Outputs, masked_mean
+
+BY_SAMPLE = ("targets", "mask", "judged", "cue", "answer")
+"""What has a row per member and sample: (K, B, …)."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class Data:
         batches: what each member's data were made of.
         all_count: whether `mask` is true everywhere, as in most tasks: the loss is then a plain mean.
         continues: whether the sequences go on where those of the batch before ended: the state is carried.
+        answer: the step (1-based) of each sample's last judged output, (K, B); 0 where none is judged.
+        earlier: of sequences in windows, the inputs of the windows before: the state comes from there.
+        window: which of its sequence's windows each sample is, from 0: (K, B); where there are `earlier` ones.
     """
 
     meaning: Outputs
@@ -40,11 +47,28 @@ class Data:
     batches: list[Batch]
     all_count: bool
     continues: bool
+    answer: NDArray[np.int64]
+    earlier: tuple[Tensor, ...] = ()
+    window: Tensor | None = None
 
     def loss(self, outputs: Tensor) -> Tensor:
         """Loss of every sample (K, B) from outputs (K, B, S, size): the mean over its scored outputs."""
         losses = self.meaning.loss(outputs, self.targets)
         return losses.mean(-1) if self.all_count else masked_mean(losses, self.mask)
+
+    def answer_loss(self, outputs: Tensor) -> Tensor:
+        """Loss (K, B) of every sample's last judged output alone; 0 where none is judged."""
+        return masked_mean(self.meaning.loss(outputs, self.targets), self._last_judged)
+
+    @property
+    def one_answer(self) -> bool:
+        """Whether `loss` and `answer_loss` are the same: every sample's only scored output is its judged one."""
+        return bool((self.mask == self._last_judged).all() and self._last_judged.any(-1).all())
+
+    @property
+    def _last_judged(self) -> Tensor:
+        steps = torch.tensor(self.scored, device=self.judged.device)
+        return self.judged & (steps == torch.from_numpy(self.answer).to(steps)[..., None])
 
     def right(self, outputs: Tensor) -> Tensor:
         """How many judged outputs of each sample are right, (K, B)."""
@@ -55,7 +79,9 @@ class Data:
         rows = list(members)
         return replace(
             self,
-            **{name: getattr(self, name)[rows] for name in ("inputs", "targets", "mask", "judged", "cue")},
+            **{name: getattr(self, name)[rows] for name in ("inputs", *BY_SAMPLE)},
+            earlier=tuple(inputs[rows] for inputs in self.earlier),
+            window=None if self.window is None else self.window[rows],
             batches=[self.batches[row] for row in rows],
         )
 
@@ -65,5 +91,10 @@ class Data:
 
     def samples(self, start: int, stop: int) -> Data:
         """Some of the samples; ``batches`` stay whole."""
-        by_sample = {name: getattr(self, name)[:, start:stop] for name in ("targets", "mask", "judged", "cue")}
-        return replace(self, inputs=self.inputs[:, :, start:stop], **by_sample)
+        return replace(
+            self,
+            inputs=self.inputs[:, :, start:stop],
+            earlier=tuple(inputs[:, :, start:stop] for inputs in self.earlier),
+            window=None if self.window is None else self.window[:, start:stop],
+            **{name: getattr(self, name)[:, start:stop] for name in BY_SAMPLE},
+        )

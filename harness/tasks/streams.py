@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
-from harness.tasks.batch import Batch
+from harness.tasks.batch import Batch, each_from
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
 from harness.tasks.faults import faults
@@ -72,6 +73,23 @@ class Streams:
             ]
         return self._pending.pop(0)
 
+    def answering(self, batch_size: int, dtype: torch.dtype) -> Data:
+        """A batch with every sample's last judged output: of a task with windows, the window that holds it.
+
+        Of a sequence without a judged output it is the last window.
+        """
+        windows = self.experiment.windows
+        drawn = self._drawn(self.experiment.sample, batch_size, windows * self.seq_len)
+        if windows == 1:
+            return self._ready(drawn, dtype)
+        pieces = {seed: batch.windows(windows) for seed, batch in drawn.items()}
+        chosen = {seed: _last_judged(batch, self.seq_len) for seed, batch in drawn.items()}
+        data = self._ready({seed: each_from(pieces[seed], chosen[seed]) for seed in drawn}, dtype)
+        before = max(int(own.max()) for own in chosen.values())
+        earlier = [self._ready({seed: own[place] for seed, own in pieces.items()}, dtype) for place in range(before)]
+        window = torch.from_numpy(np.stack([chosen[seed] for seed in self.seeds])).to(self.device)
+        return replace(data, earlier=tuple(each.inputs for each in earlier), window=window)
+
     def held_out(self, samples: int, dtype: torch.dtype) -> Data:
         """Held-out samples of every member; of a task with windows, long sequences that hold as many windows."""
         windows = self.experiment.windows
@@ -110,4 +128,11 @@ class Streams:
             batches=[own[row] for row in rows],
             all_count=all(batch.mask.all() for batch in own),
             continues=continues,
+            answer=np.stack([batch.answer for batch in own])[rows],
         )
+
+
+def _last_judged(batch: Batch, length: int) -> NDArray[np.int64]:
+    """For every sample the window, from 0, that holds its last judged output; the last one where there is none."""
+    answer = np.where(batch.answer > 0, batch.answer, batch.length)
+    return (answer - 1) // length

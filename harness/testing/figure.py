@@ -16,6 +16,7 @@ from harness.plugins.registry import registry
 from harness.report.rendering import styled, svg_and_png
 from harness.run.pack import run
 from harness.run.rows import failed
+from harness.tables.columns import TABLES
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Experiment
 from harness.testing._problems import Problems, check_registration, possible_length, small_runs
@@ -97,7 +98,7 @@ def _hard(full: Tables) -> dict[str, Tables]:
         "the tables of a single run": Tables({name: frame[frame.run_id == one] for name, frame in full.items()}),
         "empty tables": Tables({name: frame.head(0) for name, frame in full.items()}),
         "the tables of failed runs": Tables(failed(small_runs(seed=[0, 1]), "RuntimeError: no oven")),
-        "the standard tables alone": Tables({name: full[name] for name in ("runs", "curves", "gradients", "samples")}),
+        "the standard tables alone": Tables({name: full[name] for name in TABLES}),
     }
     for words, value in (("infinite", np.inf), ("NaN", np.nan), ("zero", 0.0)):
         found[f"tables whose results are {words}"] = Tables(
@@ -109,10 +110,11 @@ def _hard(full: Tables) -> dict[str, Tables]:
 def _filled(frame: pd.DataFrame, name: str, value: float) -> pd.DataFrame:
     """The table with every real result, no setting and no step, replaced."""
     results = {
-        "runs": ["accuracy", "loss", *(f"{each}{end}" for each in ("decay_rate", "grad_ratio", "horizon")
+        "runs": ["accuracy", "loss", *(f"{each}{end}" for each in ("decay_rate", "decay_r2", "grad_ratio", "horizon")
                                        for end in ("", "_init"))],
         "curves": ["loss", "accuracy", "grad_norm_weights", "spectral_radius"],
         "gradients": ["grad_norm", "grad_q10", "grad_q50", "grad_q90"],
+        "transport": ["grad_norm", "grad_q10", "grad_q50", "grad_q90", "log_ratio"],
     }.get(name, [str(column) for column in frame if frame[column].dtype.kind == "f"])  # fmt: skip
     filled = frame.assign(**dict.fromkeys(results, value))
     # There is no infinite share of right answers.

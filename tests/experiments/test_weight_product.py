@@ -51,6 +51,11 @@ def test_the_gradient_is_the_exact_power(config: Config, hidden_size: int, init:
     assert "after 199 steps: w = 0.9: 7.84e-10; w = 1: 1; w = 1.1: 1.73e+08" in verdict.numbers
 
 
+def test_of_several_layers_the_top_one_is_the_exact_power(config: Config) -> None:
+    found = measured(config, seq_len=60, hidden_size=1, init="identity", num_layers=3, weight_scale=0.9)
+    assert borne_out(WeightProduct, found) is True
+
+
 def test_the_power_is_what_autograd_finds_in_a_plain_loop() -> None:
     first = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     h = first

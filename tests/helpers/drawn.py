@@ -63,5 +63,5 @@ def names(drawn: Canvas | None) -> set[str]:
 
 
 def with_gradients(tables: Tables, change: Callable[[pd.DataFrame], pd.Series]) -> Tables:
-    """The tables with another grad_norm."""
-    return Tables({**tables, "gradients": tables.gradients.assign(grad_norm=change)})
+    """The tables with another grad_norm, of the whole loss and of the answer alone."""
+    return Tables({**tables, **{name: tables[name].assign(grad_norm=change) for name in ("gradients", "transport")}})

@@ -63,7 +63,8 @@ def _template(cell: str, length: int) -> pd.DataFrame:
     run = members({**BASE, "cell": {"name": cell}, "seq_len": length})[0]
     outcome = dict.fromkeys(RUN_OUTCOMES) | {
         "status": "ok", "loss": 0.1, "chance": 0.125, "steps": 300, "seconds": 1.0, "parameters": 100,
-        "memory": run.cell.memory, "cue_step": 3.0, "eval_samples": 512,
+        "memory": run.cell.memory, "cue_step": 3.0, "answer_step": float(length),
+        "eval_samples": 512,
     }  # fmt: skip
     return runs_table([run], [outcome])
 
@@ -77,7 +78,9 @@ def _write_job(folder: Path, template: pd.DataFrame, own: list[tuple[float, int]
     learned = (length <= 20) | (cell in ("gru", "lstm"))
     accuracy = (1.0 if learned else 0.125) - 0.01 * rng.random(len(own))
     factor = CELLS[cell] * scale
-    by_scale = {each: vars(gradient_flow(each ** np.arange(length), each ** (length - 3.0))) for each in set(factor)}
+    by_scale = {
+        each: vars(gradient_flow(np.log(each) * np.arange(length), each ** (length - 3.0))) for each in set(factor)
+    }
     flows = pd.DataFrame([by_scale[each] for each in factor])
     runs = template.loc[template.index.repeat(len(own))].reset_index(drop=True)
     runs = runs.assign(
@@ -111,6 +114,10 @@ def _write_job(folder: Path, template: pd.DataFrame, own: list[tuple[float, int]
         }
     )  # fmt: skip
     assert gradients.column_names == COLUMNS["gradients"]
+    # Every sample has one answer, at the last step.
+    transport = gradients.append_column("log_ratio", pa.array((np.log(factor)[:, None, None, None] * lag
+        + np.zeros(shape)).ravel())).append_column("samples", pa.array(np.full(len(gradients), 16)))  # fmt: skip
+    transport = transport.select(COLUMNS["transport"])
     answer = "红烧排骨 braised ribs" if learned else "辣子鸡 spicy chicken"
     samples = pd.DataFrame(
         {
@@ -120,7 +127,8 @@ def _write_job(folder: Path, template: pd.DataFrame, own: list[tuple[float, int]
         }
     )  # fmt: skip
     write_tables(folder, {"curves": curves, "samples": samples})
-    pq.write_table(gradients.replace_schema_metadata({FORMAT_KEY: FORMAT}), folder / "gradients.parquet")
+    for name, table in (("gradients", gradients), ("transport", transport)):
+        pq.write_table(table.replace_schema_metadata({FORMAT_KEY: FORMAT}), folder / f"{name}.parquet")
     write_tables(folder, {"runs": runs})
     return len(gradients)
 

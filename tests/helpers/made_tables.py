@@ -41,20 +41,23 @@ def made_tables(
     experiment: str = "recall_dish",
 ) -> Tables:
     """Tables in which grad_norm is factor**lag at every probe and accuracy what ``accuracy`` says."""
-    settings, outcomes, gradients, curves, samples = [], [], [], [], []
+    settings, outcomes, gradients, transport, curves, samples = [], [], [], [], [], []
     for cell, length, scale, seed in itertools.product(cells, lengths, scales, seeds):
         changes = {"cell": {"name": cell}, "seq_len": length, "weight_scale": scale, "seed": seed}
         run = members({**BASE, **changes})[0]
         settings.append(run)
         right = accuracy(cell, length, scale)
         by_lag = np.float64(factor(cell, scale)) ** np.arange(length)
-        flow = gradient_flow(by_lag, by_lag[length - 3])
+        with np.errstate(divide="ignore"):
+            logs = np.log(by_lag)
+        flow = gradient_flow(logs, by_lag[length - 3])
         outcomes.append(
             {
                 "status": status, "accuracy": right, "loss": 1 - right, "chance": 0.125, "solved": right >= 0.95,
                 **vars(flow), **{f"{key}_init": value for key, value in vars(flow).items()},
                 "steps": steps[-1], "seconds": 1.0, "parameters": 100, "memory": run.cell.memory, "cue_step": 3.0,
-                "eval_samples": 512, "job": "0", "diverged_at": 7 if status == "diverged" else None,
+                "answer_step": float(length), "eval_samples": 512, "job": "0",
+                "diverged_at": 7 if status == "diverged" else None,
             }
             if status != "failed"
             else {"status": "failed", "reason": "RuntimeError: <script>alert(1)</script> | no oven"}
@@ -73,6 +76,7 @@ def made_tables(
                         }
                     )
                 )  # fmt: skip
+                transport.append(gradients[-1].drop(columns="t").assign(log_ratio=logs, samples=16))
         answer = "红烧排骨 braised ribs" if right > 0.5 else "辣子鸡 spicy chicken"
         samples.append(
             [
@@ -92,6 +96,7 @@ def made_tables(
             "runs": runs,
             "curves": pd.DataFrame(curves, columns=COLUMNS["curves"]),
             "gradients": pd.concat(gradients) if gradients else pd.DataFrame(columns=COLUMNS["gradients"]),
+            "transport": pd.concat(transport) if transport else pd.DataFrame(columns=COLUMNS["transport"]),
             "samples": pd.DataFrame(samples, columns=COLUMNS["samples"]),
         }
     )

@@ -86,3 +86,31 @@ def test_a_run_with_the_probe_has_its_table_and_otherwise_the_same_numbers(confi
     assert (of_samples["max"] >= profile.grad_q10).all()
     assert plain["curves"].loss.tolist() == probed["curves"].loss.tolist()
     assert plain["runs"].run_id.tolist() != probed["runs"].run_id.tolist()
+
+
+@pytest.mark.parametrize("samples", [2, [2, 0]])
+@torch.no_grad()
+def test_the_jacobian_of_some_samples_is_theirs_among_all(config: Config, samples: int | list[int]) -> None:
+    made = members(config(cell="gru", hidden_size=3))
+    moment = Moment(build(made, torch.float64), streams(made, "probe").next(4, torch.float64), made[0].experiment, 0)
+    rows = [0, 1] if samples == 2 else [2, 0]
+    assert moment.jacobian(1, 4, samples=samples).equal(moment.jacobian(1, 4)[:, rows])
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+@torch.no_grad()
+def test_the_jacobian_without_recurrence_is_zero(config: Config, layer: int) -> None:
+    made = members(config(cell="feedforward", hidden_size=3, num_layers=2))
+    moment = Moment(build(made, torch.float64), streams(made, "probe").next(2, torch.float64), made[0].experiment, 0)
+    assert moment.jacobian(layer, 4).equal(torch.zeros(1, 2, 3, 3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("value", [torch.inf, torch.nan])
+@pytest.mark.parametrize("cell", ["linear", "rnn", "lstm", "gru", "gru_reset_before"])
+@torch.no_grad()
+def test_the_jacobian_of_weights_that_are_not_finite_is_not_a_number(config: Config, cell: str, value: float) -> None:
+    made = members(config(cell=cell, hidden_size=3))
+    network = build(made, torch.float64)
+    network.flat.fill_(value)
+    moment = Moment(network, streams(made, "probe").next(2, torch.float64), made[0].experiment, 0)
+    assert not moment.jacobian(1, 4).isfinite().any()

@@ -54,7 +54,7 @@ def encoded(batch: pa.RecordBatch, column: str) -> pa.DictionaryArray:
 
 
 def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.DataFrame:
-    """The gradient by lag at the last or the first probe of each run, of layer 1 and the part that carries memory.
+    """The transported gradient by lag at the last or the first probe of each run: the top layer's memory.
 
     Returns:
         ``run`` (its place in ``runs``), ``lag``, ``grad_norm``.
@@ -65,17 +65,18 @@ def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.Dat
     if not len(runs):
         return pd.DataFrame({"run": [], "lag": [], "grad_norm": []})
     sign = 1 if trained else -1
-    memory = runs.memory.to_numpy()
+    memory, top = runs.memory.to_numpy(), runs.num_layers.to_numpy()
     parts = sorted(runs.memory.dropna().unique())
     latest = np.full(len(runs), np.iinfo(np.int64).min)
     found: list[pd.DataFrame] = []
-    wanted = (pc.field("layer") == 1) & pc.field("part").isin(parts)
-    for batch, run in pieces(tables, "gradients", runs, ["step", "part", "lag", "grad_norm"], wanted):
+    wanted = pc.field("layer").isin(sorted(set(top.tolist()))) & pc.field("part").isin(parts)
+    for batch, run in pieces(tables, "transport", runs, ["step", "layer", "part", "lag", "grad_norm"], wanted):
         step = sign * batch.column("step").to_numpy().astype(np.int64)
         part = encoded(batch, "part")
         own = np.zeros(len(run), dtype=bool)
         for place, name in enumerate(part.dictionary.to_pylist()):
             own |= (part.indices.to_numpy() == place) & (memory == name)[run]
+        own &= batch.column("layer").to_numpy() == top[run]
         np.maximum.at(latest, run[own], step[own])
         own &= step == latest[run]
         # Copies: a view of a few rows would keep the whole batch.

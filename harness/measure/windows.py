@@ -1,0 +1,28 @@
+"""The state that is carried from window to window of a long sequence (truncated backpropagation)."""
+
+from __future__ import annotations
+
+import torch
+
+from harness.engine.network import LayerStates, Network
+from harness.tasks.data import Data
+
+
+def carried(network: Network, data: Data, start: LayerStates | None) -> LayerStates:
+    """The states after a batch, from which the window that continues it starts."""
+    return network.final(network.forward(data.inputs, start))
+
+
+def start_of(network: Network, data: Data) -> LayerStates | None:
+    """The states that a batch starts from: after the windows before it, with the network as it is; None: zeros."""
+    if data.window is None:
+        return None
+    state = found = network.zero_states(data.inputs.shape[2])
+    for place, inputs in enumerate(data.earlier, start=1):
+        state = network.final(network.forward(inputs, state))
+        here = (data.window == place)[..., None]
+        found = [
+            {part: torch.where(here, values, own[part]) for part, values in layer.items()}
+            for layer, own in zip(state, found, strict=True)
+        ]
+    return found
