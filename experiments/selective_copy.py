@@ -77,9 +77,7 @@ class SelectiveCopy(Experiment):
         if found is None:
             return None
         names = ("linear, fixed", "linear, scattered", "gated, fixed", "gated, scattered")
-        wanted = (1, 0, 1, 1)
-        holds = all(each.solved == share for each, share in zip(found, wanted, strict=True)) and found[0].beats(
-            found[1]
-        )
+        shares = [each.solved for each in found]
+        holds = shares == [1, 0, 1, 1] and found[0].beats(found[1])
         said = "; ".join(f"{name} {percent(each.accuracy)}" for name, each in zip(names, found, strict=True))
         return Verdict(holds, f"Right on average: {said}; guessing gives {percent(found[0].runs.chance.mean())}.")

@@ -111,16 +111,28 @@ def test_length_alone_is_no_correlation() -> None:
     assert not [each for each in findings(tables) if "rank correlation" in each]
 
 
-def test_the_correlation_is_spearmans_over_runs_with_memory() -> None:
+def test_the_correlation_is_spearmans_over_settings_of_cells_with_memory() -> None:
+    scales = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+    right = dict(zip(scales, (0.3, 0.2, 0.4, 0.5, 0.7, 0.6), strict=True))
     tables = made_tables(
-        cells=("feedforward", "rnn"), lengths=(20,), seeds=range(4), accuracy=lambda cell, length, scale: scale / 2
-    )
-    runs = tables.runs[tables.runs.cell == "rnn"]
-    rho = np.corrcoef(runs.grad_ratio_init.rank(), runs.accuracy.rank())[0, 1]
+        cells=("feedforward", "rnn"), lengths=(20,), scales=scales, seeds=range(2),
+        accuracy=lambda cell, length, scale: right[scale],
+    )  # fmt: skip
     found = sentence(tables, "rank correlation")
-    assert f"Among the {len(runs)} runs" in found
-    assert f"({'rank correlation'} {rho:.2f})" in found
-    assert "clearly with higher" in found
+    assert "Among the 12 runs" in found
+    # 1 - 6 * sum of squared differences of ranks / (n (n^2 - 1)), by hand: four ranks differ by one.
+    assert f"rank correlation {1 - 6 * 4 / (6 * 35):.2f}" in found
+    assert "does not go with accuracy after it" in found
+
+
+def test_a_correlation_is_said_to_be_one_where_settings_are_many_and_agree() -> None:
+    scales = tuple(np.linspace(0.7, 1.2, 9).round(3))
+    tables = made_tables(
+        cells=("rnn",), lengths=(20,), scales=scales, seeds=(0,), accuracy=lambda cell, length, scale: scale / 2
+    )
+    assert "goes with higher accuracy after it (rank correlation 1.00" in sentence(tables, "rank correlation")
+    untrained = Tables({**tables, "runs": tables.runs.assign(steps=0)})
+    assert not [each for each in findings(untrained) if "rank correlation" in each]
 
 
 def test_a_baseline_above_chance_is_called_out() -> None:
