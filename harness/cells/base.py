@@ -52,12 +52,14 @@ class Cell(Options, Pluggable):
         name: the cell's name on the command line.
         parts: names of the state's parts; ``h`` is what the readout and the next layer see.
         memory: the part that carries information over time; per-run figures are read from it.
+        has_memory: whether anything is carried over time at all.
     """
 
     kind: ClassVar[str] = "cell"
     name: ClassVar[str]
     parts: ClassVar[tuple[str, ...]] = ("h",)
     memory: ClassVar[str] = "h"
+    has_memory: ClassVar[bool] = True
 
     @abstractmethod
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:

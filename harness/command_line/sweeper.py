@@ -13,7 +13,7 @@ import itertools
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -28,11 +28,15 @@ from omegaconf import DictConfig
 from harness.base.errors import UserError
 from harness.command_line.command import Command
 from harness.command_line.launchers import check_installed
+from harness.plugins.registry import registry
 from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.sweep.jobs import Job, numbered
 from harness.sweep.packing import batched, members_in_memory, most_members, pack
 from harness.trackers import tracker
+
+Choices: TypeAlias = "dict[str, tuple[str, list[str]]]"
+"""For every setting, its key as it was typed and its values."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -96,8 +100,11 @@ class PackingSweeper(Sweeper):
 
     def jobs(self, arguments: list[str]) -> list[Job]:
         """The jobs of a command line, validated."""
-        choices = self._choices(arguments)
-        first = self.loader.load_sweep_config(self.config, [f"{key}={values[0]}" for key, values in choices.values()])
+        return numbered([job for choices in self._by_cell(self._choices(arguments)) for job in self._jobs(choices)])
+
+    def _jobs(self, choices: Choices) -> list[Job]:
+        """The jobs of all combinations of values, not yet numbered."""
+        first = self._first(choices)
         how = conduct(first).sweep
         values = {name: each for name, (_, each) in choices.items()}
         if how.pack:
@@ -111,18 +118,49 @@ class PackingSweeper(Sweeper):
         for overrides, runs in packs:
             fitting = how.max_members or members_in_memory(runs[0], side_by_side(self.config))
             jobs += [Job(overrides, list(piece), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
-        return numbered(jobs)
+        return jobs
+
+    def _first(self, choices: Choices) -> DictConfig:
+        """The configuration of the first values."""
+        return self.loader.load_sweep_config(self.config, [f"{key}={values[0]}" for key, values in choices.values()])
+
+    def _by_cell(self, choices: Choices) -> list[Choices]:
+        """Where options of one cell are given by its name, ``lstm.forget_bias=0,1``, each cell's choices apart.
+
+        Raises:
+            UserError: no run has that cell.
+        """
+        own = {name for name in choices if name.partition(".")[0] in registry().names("cell") and "." in name}
+        if not own:
+            return [choices]
+        shared = {name: each for name, each in choices.items() if name not in own}
+        cells = shared["cell"][1] if "cell" in shared else [str(self._first(shared).cell.name)]
+        for name in own:
+            if (cell := name.partition(".")[0]) not in cells:
+                raise UserError(f"{name}: no run has cell={cell}; valid: options of {', '.join(cells)}")
+        return [
+            {
+                **shared,
+                "cell": ("cell", [cell]),
+                **{
+                    name.replace(f"{cell}.", "cell.", 1): (name.replace(f"{cell}.", "cell.", 1), choices[name][1])
+                    for name in choices
+                    if name in own and name.startswith(f"{cell}.")
+                },
+            }
+            for cell in cells
+        ]
 
     def _launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
         """Run jobs by the launcher; returns the error of each, or None."""
         returned = self.launcher.launch(overrides, initial_job_idx=0)
         return [None if each.status == JobStatus.COMPLETED else each._return_value for each in returned]
 
-    def _choices(self, arguments: list[str]) -> dict[str, tuple[str, list[str]]]:
+    def _choices(self, arguments: list[str]) -> Choices:
         """For every setting, its key as it was typed and its values: the command line's replace a study's."""
         parser = OverridesParser.create(config_loader=self.loader)
         own = [f"{key}={values}" for key, values in self.params.items()]
-        choices: dict[str, tuple[str, list[str]]] = {}
+        choices: Choices = {}
         for override in parser.parse_overrides([*own, *arguments]):
             key = override.get_key_element()
             choices[key.lstrip("+~")] = (key, self._values(override))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.runs import versions
+from harness.analysis.runs import shown_versions
 from harness.base.errors import reason
 from harness.base.files import write_atomically
 from harness.figures.base import Figure
@@ -62,7 +62,7 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
     if claim is not None:
         plugin = registry().get("experiment", experiment)
         about, artefacts = (plugin.__doc__ or "").strip().partition("\n")[0], _artefacts(directory, plugin, own)
-    apart = list(versions(own.runs))
+    apart, _ = shown_versions(own.runs)
     parts = [(version, of_runs(own, runs)) for version, runs in apart] if len(apart) > 1 else [("", own)]
     suffix = "" if len(own.runs) == len(tables.runs) else f"-{experiment}"
     most = SHOWN_SAMPLES if len(parts) == 1 else 1

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from harness.base.errors import UserError
 from harness.tables.columns import COLUMNS, RUN_OUTCOMES
-from harness.tables.schemas import joined, of_schema, union
+from harness.tables.schemas import as_frame, joined, of_schema, union
 from harness.tables.storage import encoding, opened
 from harness.tables.tables import Tables
+from harness.tables.varied import variants
 
 ROWS_AT_ONCE = 1 << 20
 """Rows of a row group of the merged tables: some 70 MB of gradients."""
@@ -130,9 +131,9 @@ def _merge(folders: Sequence[Path], stage: Path) -> dict[Path, str]:
         survey = _survey(pool, folders, damaged)
         if survey is None:
             return damaged
-        runs = survey.runs.filter(pa.array(survey.wanted))
+        runs = _with_variants(survey.runs.filter(pa.array(survey.wanted)))
         pq.write_table(runs, stage / "runs.parquet", **encoding(runs.schema))
-        runs.to_pandas().to_csv(stage / "runs.csv", index=False)
+        as_frame(runs).to_csv(stage / "runs.csv", index=False)
         for name, schema in survey.schemas.items():
             with pq.ParquetWriter(stage / f"{name}.parquet", schema, **encoding(schema)) as writer:
                 for block in _blocks(_pieces(pool, name, survey.jobs, damaged)):
@@ -221,6 +222,15 @@ def _in_order(runs: pa.Table) -> pa.Table:
     last = [name for name in RUN_OUTCOMES if name in runs.column_names]
     settings = [name for name in runs.column_names if name not in (*first, *last)]
     return runs.select([*first, *settings, *last])
+
+
+def _with_variants(runs: pa.Table) -> pa.Table:
+    """The runs with their variants: only a whole sweep says what tells the runs of a cell apart."""
+    if "variant" not in runs.column_names:
+        return runs
+    place = runs.column_names.index("variant")
+    field = runs.schema.field(place)
+    return runs.set_column(place, field, pa.array(variants(as_frame(runs)), field.type))
 
 
 def _first_of_each(runs: pa.Table) -> NDArray[np.bool_]:

@@ -123,7 +123,7 @@ def test_no_results_damage_and_other_formats_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"runs\.parquet: damaged"):
         harness.load(tmp_path)
     pq.write_table(pa.table({"run_id": ["a"]}), path)
-    with pytest.raises(UserError, match=r"runs\.parquet: table format none, this version reads format 2"):
+    with pytest.raises(UserError, match=r"runs\.parquet: table format none, this version reads format 3"):
         read_table(path)
 
 
