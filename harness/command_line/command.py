@@ -7,7 +7,7 @@ import re
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from harness.command_line.resuming import quoted, resumed
+from harness.command_line.resuming import RESUME, quoted, resumed
 from harness.settings.members import as_list
 
 PLUGINS = "plugins="
@@ -34,21 +34,33 @@ class Command:
             ``plugins=[…]``, which are absolute paths: jobs may run in other directories.
         flags: what Hydra's parser makes of them.
         completed: the words that the shell wants completed, where it calls for that.
+        resumes: whether these are the words of an earlier sitting of the sweep, which goes on.
+        asked: run_ids of all that is asked for, by the commands of one sweep together, as far as they are carried out.
+        reports: whether a report is due when it is done: of several commands of one sweep, after the last.
     """
 
     words: list[str]
     flags: Namespace
     completed: list[str]
+    resumes: bool = False
+    reports: bool = True
+    asked: set[str] = field(default_factory=set)
 
     @classmethod
-    def read(cls, typed: Sequence[str]) -> Command:
-        """Read the words behind ``python -m harness``.
+    def read(cls, typed: Sequence[str]) -> list[Command]:
+        """Read the words behind ``python -m harness``: one command, with ``resume=DIR`` all that a sweep began with.
 
         Raises:
             UserError: ``resume=DIR`` names no sweep to go on with, or stands beside words that would change its runs.
         """
-        words = [_with_absolute_paths(word) for word in resumed(typed)]
-        return cls(words, get_args_parser().parse_intermixed_args(words), _words_to_complete())
+        commands = resumed(typed)
+        resumes = any(word.startswith(RESUME) for word in typed)
+        found, asked = [], set[str]()
+        for number, given in enumerate(commands, start=1):
+            words = [_with_absolute_paths(word) for word in given]
+            flags = get_args_parser().parse_intermixed_args(words)
+            found.append(cls(words, flags, _words_to_complete(), resumes, number == len(commands), asked))
+        return found
 
     @property
     def multirun(self) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.report.build import build
 from harness.report.terminal import print_summary
+from harness.sweep.plan import read_plan
 from harness.tables.gather import gather
 from harness.trackers import Tracker, track
 
@@ -17,7 +18,7 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
     Returns:
         The number of failed runs, and of jobs whose tables are damaged.
     """
-    tables = gather(directory, skip_damaged=True)
+    tables = gather(directory, skip_damaged=True, planned=read_plan(directory))
     for problem in tables.left_out:
         print(f"left out: {problem}", file=sys.stderr)
     built = build(directory, tables)

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from harness.analysis.runs import varied_options
-
-
-def read_provenance(directory: Path) -> dict[str, Any]:
-    """What a sweep has noted of itself in ``provenance.json``; empty where there is none that can be read."""
-    try:
-        found = json.loads((directory / "provenance.json").read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def overview(runs: pd.DataFrame) -> str:

@@ -88,6 +88,11 @@ class Streams:
         for batch in found.values():
             for fault in faults(self.experiment, batch, (count, length)):
                 raise UserError(f"experiment {self.experiment.name}: {draw.__name__} draws {fault}")
+        if len(steps := {tuple(batch.scored.tolist()) for batch in found.values()}) > 1:
+            raise UserError(
+                f"experiment {self.experiment.name}: {draw.__name__} draws other scored steps for another seed, as "
+                f"{list(min(steps))} and {list(max(steps))}; valid: the same for all, and a mask over some of them"
+            )
         return found
 
     def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:
