@@ -80,7 +80,6 @@ class PackingSweeper(Sweeper):
         from harness.tables.jobs import finished_jobs
 
         directory = Path(self.config.hydra.sweep.dir)
-        directory.mkdir(parents=True, exist_ok=True)
 
         def note() -> None:
             note_provenance(directory, self.config, self.command.words, self.command.resumes)

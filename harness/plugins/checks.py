@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.base.errors import UserError, reason
+from harness.base.errors import UserError
 from harness.base.options import Options, build
 from harness.base.pluggable import Pluggable
 

@@ -1,4 +1,4 @@
-"""``python -m harness.report DIR [DIR ...] [plugins=[FILE,…]]``: builds the reports of results directories anew, from their tables."""
+"""``python -m harness.report DIR [DIR ...] [plugins=[FILE,…]]``: builds reports anew, from their tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.base.errors import UserError
+import pyarrow as pa
+
+from harness.base.errors import UserError, reason
 from harness.plugins.registry import registry
 from harness.report.build import build, unknown_plugins
 from harness.sweep.plan import missing, read_plan
@@ -60,8 +62,13 @@ def rebuild(directory: Path) -> None:
     for problem in tables.left_out:
         print(f"left out: {problem}", file=sys.stderr)
     for line in unknown_plugins(directory, tables):
-        print(line, file=sys.stderr)
-    path = build(directory, tables).path
+        print(f"left out: {line}", file=sys.stderr)
+    try:
+        path = build(directory, tables).path
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error
+    except OSError as error:
+        raise UserError(f"{directory}: no report ({error.strerror}); the tables are as they were") from error
     if (left := missing(directory)) and left.runs:
         print(left)
     print(path)

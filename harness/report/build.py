@@ -34,7 +34,7 @@ class Report:
 
 
 def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
-    """What a report leaves out as its plugin is not known here, a line at most; no file that the results name is run."""
+    """What a report leaves out as no file is run that the results name themselves; a line at most."""
     there = registry().names("experiment")
     unknown = [str(name) for name in dict.fromkeys(tables.runs.experiment) if name not in there]
     own = {str(path) for path in registry().files}
@@ -43,7 +43,7 @@ def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
         return []
     what = f"the claims of {', '.join(unknown)}" if unknown else "figures and cells"
     where = f" made with {', '.join(files)}, which is run only if you say plugins=[FILE,…]" if files else ""
-    return [f"left out: {what}{where}"]
+    return [f"{what}{where}"]
 
 
 def build(directory: Path, tables: Tables) -> Report:

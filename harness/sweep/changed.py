@@ -78,7 +78,7 @@ def settle_changes(directory: Path, runs: Sequence[Settings], finished: set[str]
 def _edited(directory: Path, done: Iterable[Settings]) -> list[Path]:
     """The plugin files of these runs whose content is not what it was at the last sitting."""
     noted = plugins_of(read_provenance(directory))
-    changed = [path for path in registry().files if noted.get(str(path), content(path)) != content(path)]
+    changed = [path for path in registry().files if noted.get(str(path)) not in (None, "", content(path))]
     if not changed:
         return []
     used = {

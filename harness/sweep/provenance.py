@@ -53,7 +53,7 @@ def note_provenance(directory: Path, config: DictConfig, arguments: list[str], r
     if not resumes and asking(arguments) not in map(asking, commands):
         commands.append(arguments)
     known["commands"] = commands
-    known["plugins"] = plugins_of(known) | {str(path): content(path) for path in registry().files}
+    known["plugin_files"] = plugins_of(known) | {str(path): content(path) for path in registry().files}
     write_text(directory / FILE, json.dumps(known, indent=2))
 
 
@@ -81,7 +81,9 @@ def commands_of(known: dict[str, Any]) -> list[list[str]]:
 
 def plugins_of(known: dict[str, Any]) -> dict[str, str]:
     """The plugin files that a sweep was made with, and a hash of what each held."""
-    found = known.get("plugins")
+    found = known.get("plugin_files")
+    if isinstance(found, list):  # without hashes
+        return {str(path): "" for path in found}
     return {str(path): str(value) for path, value in found.items()} if isinstance(found, dict) else {}
 
 

@@ -14,6 +14,7 @@ from harness.sweep.jobs import Job
 from harness.sweep.launching import Launch, Launching
 from harness.sweep.plan import assign_directories, done, extend_plan, set_damaged_aside
 from harness.sweep.watch import Watch
+from harness.sweep.worker import FAILED_FAST
 
 
 def still_to_do(
@@ -55,6 +56,7 @@ def launch_all(directory: Path, jobs: Sequence[Job], before: int, launch: Launch
         A line for what was lost altogether, on a disk that takes no more.
     """
     launching = Launching(launch, directory)
+    (directory / "jobs" / FAILED_FAST).unlink(missing_ok=True)
     if jobs:
         with Watch(directory, jobs, before):
             launching.all(jobs)
