@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
+from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.cells.base import Cell, Parameter
 from harness.cells.initial import RECURRENT_INITS, dense
@@ -32,7 +33,10 @@ class Architecture:
         width = self.hidden_size
         found: dict[str, Parameter] = {}
         for layer in range(1, self.num_layers + 1):
-            own = self.cell.parameters(self.input_size if layer == 1 else width, width)
+            inputs = self.input_size if layer == 1 else width
+            if flaw := self.cell.flaw_of_weights(width, inputs):
+                raise UserError(f"cell {self.cell.name}: {flaw}")
+            own = self.cell.parameters(inputs, width)
             found.update({f"layer{layer}.{name}": parameter for name, parameter in own.items()})
         found["readout.weight"] = Parameter((width, self.output_size), "dense")
         found["readout.bias"] = Parameter((self.output_size,), "constant")

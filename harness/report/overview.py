@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from harness.analysis.runs import with_names
 from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, differ, settings_of
-
-
-def read_provenance(directory: Path) -> dict[str, Any]:
-    """What a sweep has noted of itself in ``provenance.json``; empty where there is none that can be read."""
-    try:
-        found = json.loads((directory / "provenance.json").read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def overview(runs: pd.DataFrame) -> str:

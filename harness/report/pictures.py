@@ -121,6 +121,8 @@ def _drawn(wanted: Wanted, pool: Renderers) -> Rendering | Exception | None:
         return None if canvas is None else pool.render(canvas)
     except Exception as error:
         return error
+    except SystemExit as error:
+        return RuntimeError(f"ends the program with sys.exit({error.code})")
 
 
 def _written(directory: Path, wanted: Wanted, drawn: Rendering | Exception) -> Picture:
