@@ -30,8 +30,8 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
         built = build(directory, tables)
     except OSError as error:
         raise UserError(
-            f"{directory}: no report ({error.strerror}); the runs are safe in {directory / 'jobs'}; once that is "
-            f"mended: python -m harness.report {shlex.quote(str(directory))}"
+            f"{directory}: no report ({error.strerror}); the runs are safe in {directory / 'jobs'}; "
+            f"once that is mended: python -m harness.report {shlex.quote(str(directory))}"
         ) from None
     track(chosen, directory, tables)
     print_summary(tables, built.findings)

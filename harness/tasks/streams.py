@@ -108,9 +108,9 @@ class Streams:
                 raise UserError(f"experiment {self.experiment.name}: {draw.__name__} ({place(draw)}) draws {fault}")
         if len(steps := {tuple(batch.scored.tolist()) for batch in found.values()}) > 1:
             raise UserError(
-                f"experiment {self.experiment.name}: {draw.__name__} ({place(draw)}) draws other scored steps for "
-                f"another seed, as {list(min(steps))} and {list(max(steps))}; valid: the same for all, and a mask over "
-                "some of them"
+                f"experiment {self.experiment.name}: {draw.__name__} ({place(draw)}) draws other scored "
+                f"steps for another seed, as {list(min(steps))} and {list(max(steps))}; "
+                "valid: the same for all, and a mask over some of them"
             )
         return found
 

@@ -224,23 +224,55 @@ def test_versions_of_a_task_have_pictures_and_samples_each_and_a_claim_in_common
     assert page.count("What was expected") == 1
 
 
-def test_a_report_is_rebuilt_with_the_plugin_files_that_it_was_made_with(
+def test_a_report_runs_no_code_that_results_name_unless_the_user_names_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text(EXPERIMENT.format(name="mine"))
+    out, file = tmp_path / "out", tmp_path / "out" / "mine.py"
     made = made_tables(cells=("rnn",), lengths=(8,), seeds=(0,), experiment="mine")
-    write_tables(tmp_path / "out" / "jobs" / "0" / "tables", dict(made))
-    (tmp_path / "out" / "provenance.json").write_text(json.dumps({"plugin_files": [str(file)]}))
+    write_tables(out / "jobs" / "0" / "tables", dict(made))
+    run = tmp_path / "has_run"
+    file.write_text(EXPERIMENT.format(name="mine") + f"\nopen({str(run)!r}, 'w').close()\n")
+    (out / "provenance.json").write_text(json.dumps({"plugin_files": {str(file): ""}}))
+    assert command.main([str(out)]) == 0
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("left out: the claims of mine")
+    assert "plugins=[FILE" in line
+    assert "the claims of mine" in html(out)
+    assert "It can be done." not in html(out)
+    harness.load(out)
+    assert not run.exists()
     try:
-        assert command.main([str(tmp_path / "out")]) == 0
-        assert "It can be done." in html(tmp_path / "out")
+        assert command.main([str(out), f"plugins=[{file}]"]) == 0
+        assert run.exists()
+        assert "It can be done." in html(out)
+        assert capsys.readouterr().err == ""
     finally:
         registry.cache_clear()
-    file.unlink()
-    assert command.main([str(tmp_path / "out")]) == 0
-    assert f"left out: the claims and figures of {file}" in capsys.readouterr().err
-    assert "It can be done." not in html(tmp_path / "out")
+
+
+@pytest.mark.parametrize("there", ["file", "nothing"])
+def test_what_is_no_results_directory_is_named_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: str
+) -> None:
+    path = tmp_path / "results"
+    if there == "file":
+        path.write_text("")
+    assert command.main([str(path)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert str(path) in line
+    assert "valid: a results directory" in line
+
+
+def test_names_from_elsewhere_stay_within_the_directory(tmp_path: Path) -> None:
+    out = tmp_path / "a" / "b" / "out"
+    names = ("../../../x", "plain")
+    for number, name in enumerate(names):
+        made = made_tables(cells=("rnn",), lengths=(8,), seeds=(0,), experiment=name)
+        tables = {key: made[key].assign(run_id=f"run{number}") for key in made}
+        write_tables(out / "jobs" / str(number) / "tables", tables)
+    assert command.main([str(out)]) == 0
+    written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.parts[:3] for path in written} == {("a", "b", "out")}
 
 
 def test_a_figure_of_one_experiment_sees_only_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
