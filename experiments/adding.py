@@ -73,5 +73,6 @@ class Adding(Experiment):
         """At some length every gated run is right in 80 % or more, and no plain one in more than twice chance."""
         return compare(
             tables, "cell in ['gru', 'lstm']", "cell == 'rnn'",
-            lambda gated, plain: bool((gated.accuracy >= 0.8).all() and (plain.accuracy <= 2 * plain.chance).all()),
+            lambda gated, plain: gated.beats(plain)
+            and bool((gated.runs.accuracy >= 0.8).all() and (plain.runs.accuracy <= 2 * plain.runs.chance).all()),
         )  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from harness.analysis import finished, percent
+from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 POWER = 0.01
@@ -90,10 +91,14 @@ class AssociativeRecall(Experiment):
         """Whether, averaged over cells and seeds, each larger number of pairs means a lower accuracy."""
         runs = finished(tables.runs)
         right = runs.groupby("experiment.pairs").accuracy.mean().sort_index()
-        if len(right) < 2:
+        few_and_many = kinds(
+            tables, *(f"`experiment.pairs` == {pairs}" for pairs in (right.index.min(), right.index.max()))
+        )
+        if len(right) < 2 or few_and_many is None:
             return None
+        few, many = few_and_many
         said = ", ".join(f"{percent(accuracy)} with {pairs}" for pairs, accuracy in right.items())
-        falls = right.is_monotonic_decreasing and right.iloc[0] - right.iloc[-1] > 0.1
+        falls = right.is_monotonic_decreasing and few.beats(many, by=0.1)
         return Verdict(
             bool(falls), f"Right on average, by pairs: {said}; guessing gives {percent(runs.chance.mean())}."
         )

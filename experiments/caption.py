@@ -119,7 +119,10 @@ class Caption(Experiment):
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
         return compare(
-            tables, "cell in ['gru', 'lstm']", "cell == 'rnn'", lambda up, down: up.accuracy.min() > down.accuracy.max()
+            tables,
+            "cell in ['gru', 'lstm']",
+            "cell == 'rnn'",
+            lambda up, down: up.beats(down) and up.runs.accuracy.min() > down.runs.accuracy.max(),
         )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.analysis import finished, percent
 from harness.base.errors import UserError
+from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 
 if TYPE_CHECKING:
@@ -120,8 +121,15 @@ class DigitsRows(Experiment):
         if not {SIDE, PIXELS} <= set(mean) or not {"rnn", "lstm"} <= set(mean.dropna().index):
             return None
         mean = mean.dropna()
+        pairs = []
+        for cell in mean.index:
+            pair = kinds(tables, *(f"cell == '{cell}' and seq_len == {length}" for length in (SIDE, PIXELS)))
+            if pair is None:
+                return None
+            pairs.append(pair)
+        said = listed(mean[[SIDE, PIXELS]], " steps")
         as_well = mean[SIDE]["rnn"] >= mean[SIDE]["lstm"] - 0.02
-        return Verdict(bool(as_well and (mean[SIDE] > mean[PIXELS]).all()), listed(mean[[SIDE, PIXELS]], " steps"))
+        return Verdict(bool(as_well) and all(by_row.beats(by_pixel) for by_row, by_pixel in pairs), said)
 
 
 def listed(mean: pd.DataFrame, unit: str = "") -> str:

@@ -103,5 +103,5 @@ class EmbeddedReber(Experiment):
         """Whether more than half of the gated runs at some length solve it and no plain one does."""
         return compare(
             tables, "cell in ['gru', 'lstm']", "cell == 'rnn'",
-            holds=lambda gated, plain: bool(gated.solved.mean() > 0.5 and not plain.solved.any()),
+            holds=lambda gated, plain: gated.solved > 0.5 and plain.solved == 0 and gated.beats(plain),
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import solves_where_it_does_not
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 
@@ -71,6 +71,6 @@ class Induction(Experiment):
     def bears_out(cls, tables: Tables) -> Verdict | None:
         gated = tables.runs[tables.runs.cell.isin(["gru", "lstm"])]
         named = gated.assign(cell=gated["experiment.any_token"].map({False: "token 0", True: "any token"}))
-        return solves_where_it_guesses(
+        return solves_where_it_does_not(
             Tables({**tables, "runs": named}), able="cell == 'token 0'", unable="cell == 'any token'"
         )

@@ -65,6 +65,6 @@ class Latch(Experiment):
         rnn = "cell == 'rnn' and weight_scale"
         verdict = compare(
             tables, f"{rnn} == 1", f"{rnn} <= 0.5",
-            lambda full, half: bool(full.solved.astype(float).mean() > 0.5 > half.solved.astype(float).mean()),
+            lambda full, half: full.solved > 0.5 > half.solved and full.beats(half),
         )  # fmt: skip
         return verdict and Verdict(verdict.holds, f"Full scale first, then half scale or less. {verdict.numbers}")

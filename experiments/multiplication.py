@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import solves_where_it_does_not
 from harness.experiment import Batch, Experiment, Sample, Tables, Values, Verdict
 
 TOLERANCE = 0.04
@@ -72,4 +72,4 @@ class Multiplication(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        return solves_where_it_guesses(tables, able="cell in ['gru', 'lstm']", unable="cell == 'rnn'")
+        return solves_where_it_does_not(tables, able="cell in ['gru', 'lstm']", unable="cell == 'rnn'")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.analysis import finished, percent
+from harness.analysis import percent
+from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 
@@ -59,16 +60,17 @@ class NoMemory(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        runs = finished(tables.runs)
-        related, blind = runs["experiment.back"] > 0, runs.cell == "feedforward"
-        groups = [runs[~related & blind], runs[~related & ~blind], runs[related & blind], runs[related & ~blind]]
-        if not all(map(len, groups)):
+        unrelated, blind = "`experiment.back` == 0", "cell == 'feedforward'"
+        groups = kinds(
+            tables, f"{unrelated} and {blind}", f"{unrelated} and not {blind}",
+            f"not {unrelated} and {blind}", f"not {unrelated} and not {blind}",
+        )  # fmt: skip
+        if groups is None:
             return None
-        guesses = (groups[2].accuracy < groups[2].chance + 0.05).all()
-        holds = guesses and all(rows.solved.all() for rows in (groups[0], groups[1], groups[3]))
-        alone, alone_rnn, other, other_rnn = (percent(rows.accuracy.mean()) for rows in groups)
+        holds = groups[2].guesses() and all(each.solved == 1 for each in (groups[0], groups[1], groups[3]))
+        alone, alone_rnn, other, other_rnn = (percent(each.accuracy) for each in groups)
         return Verdict(
-            bool(holds),
+            holds,
             f"Right on average, each item alone against with memory: unrelated {alone} against {alone_rnn}, related "
-            f"{other} against {other_rnn}; guessing gives {percent(groups[2].chance.mean())}.",
+            f"{other} against {other_rnn}; guessing gives {percent(groups[2].runs.chance.mean())}.",
         )

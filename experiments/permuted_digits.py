@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.analysis import finished
+from harness.claims import kinds
 from harness.experiment import Tables, Verdict
 
 from .digits_rows import PIXELS, DigitsRows, images, listed
@@ -56,5 +57,11 @@ class PermutedDigits(DigitsRows):
         mean = finished(tables.runs).groupby(["cell", "experiment.permuted"]).accuracy.mean().unstack().dropna()
         if not {True, False} <= set(mean) or mean.empty:
             return None
+        pairs = []
+        for cell in mean.index:
+            pair = kinds(tables, *(f"cell == '{cell}' and `experiment.permuted` == {order}" for order in (False, True)))
+            if pair is None:
+                return None
+            pairs.append(pair)
         mean = mean.rename(columns={False: "natural order", True: "scrambled"})[["natural order", "scrambled"]]
-        return Verdict(bool((mean["scrambled"] < mean["natural order"]).all()), listed(mean))
+        return Verdict(all(natural.beats(scrambled) for natural, scrambled in pairs), listed(mean))

@@ -133,7 +133,7 @@ class RecallDish(Experiment):
         """See `harness.experiment.Experiment.bears_out`."""
         return compare(
             tables, "cell == 'lstm' and weight_scale >= 1", "cell == 'rnn' and weight_scale < 1",
-            lambda gated, shrinking: bool(gated.solved.astype(float).mean() > 0.5 and not shrinking.solved.any()),
+            lambda gated, shrinking: gated.solved > 0.5 and shrinking.solved == 0 and gated.beats(shrinking),
         )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.analysis import finished, percent
+from harness.analysis import percent
+from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 WORDS = ["A", "B", "stir", "fry", "salt", "oil", "water", "rice", "tasty?"]
@@ -67,16 +68,15 @@ class SauceOrder(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        runs = finished(tables.runs)
-        control, blind = runs["experiment.shuffled"].astype(bool), runs.cell == "feedforward"
-        able, unable = runs[~control & ~blind], runs[~control & blind]
-        groups = {"in order": able, "without memory": unable, "shuffled": runs[control]}
-        if not all(map(len, groups.values())):
+        control, blind = "`experiment.shuffled` == True", "cell == 'feedforward'"
+        found = kinds(tables, f"not {control} and not {blind}", f"not {control} and {blind}", control)
+        if found is None:
             return None
-        # 0.1 above chance is many times the luck of the hundreds of samples that a run is judged on.
-        holds = able.solved.all() and all((rows.accuracy < rows.chance + 0.1).all() for rows in (unable, runs[control]))
-        said = (f"{name} {percent(rows.accuracy.mean())} ({len(rows)} runs)" for name, rows in groups.items())
-        return Verdict(bool(holds), "Right on average: " + ", ".join(said) + "; guessing gives 50 %.")
+        able, *unable = found
+        holds = able.solved == 1 and all(each.guesses() for each in unable)
+        groups = zip(("in order", "without memory", "shuffled"), found, strict=True)
+        said = (f"{name} {percent(each.accuracy)} ({len(each.runs)} runs)" for name, each in groups)
+        return Verdict(holds, "Right on average: " + ", ".join(said) + "; guessing gives 50 %.")
 
 
 def _place(items: np.ndarray, sauce: int) -> np.ndarray:

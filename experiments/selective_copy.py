@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.analysis import finished, percent
+from harness.analysis import percent
+from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 
@@ -68,19 +69,15 @@ class SelectiveCopy(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        runs = finished(tables.runs)
-        linear, gated = runs.cell == "linear", runs.cell.isin(["gru", "lstm"])
-        scattered = runs["experiment.scattered"] == True  # noqa: E712
-        kinds = {
-            "linear, fixed": runs[linear & ~scattered],
-            "linear, scattered": runs[linear & scattered],
-            "gated, fixed": runs[gated & ~scattered],
-            "gated, scattered": runs[gated & scattered],
-        }
-        if not all(map(len, kinds.values())):
+        linear, gated, scattered = "cell == 'linear'", "cell in ['gru', 'lstm']", "`experiment.scattered` == True"
+        found = kinds(
+            tables, f"{linear} and not {scattered}", f"{linear} and {scattered}", f"{gated} and not {scattered}",
+            f"{gated} and {scattered}",
+        )  # fmt: skip
+        if found is None:
             return None
-        holds = all(
-            rows.solved.any() == rows.solved.all() == (kind != "linear, scattered") for kind, rows in kinds.items()
-        )
-        said = "; ".join(f"{kind} {percent(rows.accuracy.mean())}" for kind, rows in kinds.items())
-        return Verdict(holds, f"Right on average: {said}; guessing gives {percent(runs.chance.mean())}.")
+        names = ("linear, fixed", "linear, scattered", "gated, fixed", "gated, scattered")
+        shares = [each.solved for each in found]
+        holds = shares == [1, 0, 1, 1] and found[0].beats(found[1])
+        said = "; ".join(f"{name} {percent(each.accuracy)}" for name, each in zip(names, found, strict=True))
+        return Verdict(holds, f"Right on average: {said}; guessing gives {percent(found[0].runs.chance.mean())}.")

@@ -93,5 +93,5 @@ class Sentiment(Experiment):
     def bears_out(cls, tables: Tables) -> Verdict | None:
         return compare(
             tables, "cell in ['gru', 'lstm']", "cell == 'rnn'",
-            lambda gated, plain: bool(gated.solved.all() and plain.accuracy.mean() < gated.accuracy.mean() - 0.05),
+            lambda gated, plain: gated.solved == 1 and gated.beats(plain, by=0.05),
         )  # fmt: skip

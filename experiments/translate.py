@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import solves_where_it_does_not
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict, answer_phase
 
 WHO = [("我", "I"), ("你", "you"), ("他", "he"), ("她", "she")]
@@ -107,7 +107,7 @@ class Translate(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        return solves_where_it_guesses(tables, able="cell == 'lstm'", unable="cell == 'rnn'")
+        return solves_where_it_does_not(tables, able="cell == 'lstm'", unable="cell == 'rnn'")
 
 
 def chinese(clauses: list[list[int]]) -> list[int]:

@@ -52,7 +52,7 @@ class WriteText(Experiment):
     claim = "Every recurrent cell predicts real text better than the best table from a character to the next."
     exact_chance = False  # of real text
     defaults = {"seq_len": 50}
-    sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": 50, "seed": 0, "hidden_size": 96, "train.steps": 500,
+    sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": 50, "seed": "0,1", "hidden_size": 96, "train.steps": 500,
              "train.lr": 0.01, "probe.every": 100}  # fmt: skip
 
     text: Literal["docs", "programs"] = Field("docs", description="what to read and write: docs or programs")
@@ -97,7 +97,8 @@ class WriteText(Experiment):
     def bears_out(cls, tables: Tables) -> Verdict | None:
         return compare(
             tables, "cell in ['rnn', 'gru', 'lstm']", "cell == 'feedforward'",
-            lambda up, down: up.accuracy.min() > up.chance.mean() + SLACK > down.accuracy.mean(),
+            lambda up, down: up.beats(down)
+            and up.runs.accuracy.min() > up.runs.chance.mean() + SLACK > down.runs.accuracy.mean(),
         )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 """Checks of claims against tables, for `Experiment.bears_out`."""
 
-from harness.analysis.claims import compare, solves_where_it_guesses
+from harness.analysis.claims import Kind, compare, kinds, solves_where_it_does_not, solves_where_it_guesses
 
-__all__ = ["compare", "solves_where_it_guesses"]
+__all__ = ["Kind", "compare", "kinds", "solves_where_it_does_not", "solves_where_it_guesses"]

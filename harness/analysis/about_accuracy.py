@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.conditions import contrast
 from harness.analysis.words import listed, percent
+from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
     """
     able = groups[~groups.memoryless]
     several = able.weight_scale.nunique() > 1
-    for cell, rows in able.groupby("cell", sort=False):
+    for cell, rows in able.groupby("who", sort=False):
         solved = rows[rows.solved == 1]
         if len(solved):
             longest = solved.seq_len.max()
@@ -40,7 +41,7 @@ def reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
             end = ", the longest that was tried" if longest == tried and rows.seq_len.nunique() > 1 else ""
             missed = rows[(rows.seq_len < longest) & (rows.solved < 1) & rows.weight_scale.isin(scales)]
             shorter = [
-                f"{row.seq_len} steps" + (f" with weight scale {row.weight_scale:g}" if several else "")
+                f"{row.seq_len} steps" + (f" with weight scale {as_typed(row.weight_scale)}" if several else "")
                 for row in missed.itertuples()
             ]
             up_to = "up to " if rows.seq_len.nunique() > 1 and not shorter else ""
@@ -59,7 +60,7 @@ def reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
 
 def baseline(groups: pd.DataFrame) -> Iterator[str]:
     """Whether cells without memory stay at the chance level, as they must."""
-    for cell, rows in groups[groups.memoryless].groupby("cell", sort=False):
+    for cell, rows in groups[groups.memoryless].groupby("who", sort=False):
         best = rows.accuracy.max()
         chance = percent(rows.chance.mean())
         if rows.guessing.all():
@@ -67,7 +68,7 @@ def baseline(groups: pd.DataFrame) -> Iterator[str]:
                 f"{cell}, which has no memory, answers at most {percent(best)} right:"
                 f" it stays at the chance level, {chance}."
             )
-        else:
+        elif (~rows.guessing & rows.accuracy_se.notna()).any():
             yield (
                 f"{cell}, which has no memory, answers up to {percent(best)}, above the chance level of {chance}: "
                 "part of this task can be answered without memory."
@@ -75,7 +76,7 @@ def baseline(groups: pd.DataFrame) -> Iterator[str]:
 
 
 def _condition(row: pd.Series) -> str:
-    return f"{row.cell} at weight scale {row.weight_scale:g}"
+    return f"{row.who} at weight scale {as_typed(row.weight_scale)}"
 
 
 def _runs(count: int) -> str:

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.analysis.ranks import rank_correlation
 from harness.analysis.words import MOST_LISTED, amount, factor, listed, spread
+from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MIN_RUNS_FOR_CORRELATION = 8
+
+SIGNIFICANT = 0.01
+"""A rank correlation with a larger p value is not said to be one."""
+
+SMALLEST_P = 0.001
+"""What is smaller is not told apart: so many permutations are drawn."""
 
 
 def before_training(groups: pd.DataFrame) -> Iterator[str]:
@@ -20,20 +28,20 @@ def before_training(groups: pd.DataFrame) -> Iterator[str]:
     able = groups[~groups.memoryless]
     longest = able[able.seq_len == able.seq_len.max()]
     scales = able.weight_scale.nunique() > 1
-    for cell, rows in longest.groupby("cell", sort=False):
+    for cell, rows in longest.groupby("who", sort=False):
         known = rows[np.isfinite(rows.rate_init)].sort_values("weight_scale")
         if not len(known):
             continue
         shown = known[known.weight_scale.isin(spread(known.weight_scale, MOST_LISTED))]
         factors = [
-            f"{factor(row.rate_init):.3g}" + (f" at weight scale {row.weight_scale:g}" if scales else "")
+            f"{factor(row.rate_init):.3g}" + (f" at weight scale {as_typed(row.weight_scale)}" if scales else "")
             for row in shown.itertuples()
         ]
         some = f" ({len(shown)} of {len(known)} weight scales)" if len(shown) < len(known) else ""
         least = known.iloc[0]
         yield (
             f"Before training ({least.seq_len} steps), each step back multiplies the gradient of {cell} by"
-            f" {listed(factors)}{some}; {f'at weight scale {least.weight_scale:g} ' if scales else ''}the cue"
+            f" {listed(factors)}{some}; {f'at weight scale {as_typed(least.weight_scale)} ' if scales else ''}the cue"
             f" receives {amount(least.ratio_init)}{'' if least.ratio_init >= 1 else ' of'} what the step of the answer"
             " receives."
         )
@@ -44,7 +52,7 @@ def after_training(groups: pd.DataFrame) -> Iterator[str]:
     able = groups[~groups.memoryless]
     known = able[(able.seq_len == able.seq_len.max()) & np.isfinite(able.rate)]
     ranges = []
-    for cell, rows in known.groupby("cell", sort=False):
+    for cell, rows in known.groupby("who", sort=False):
         low, high = (f"{factor(rate):.3g}" for rate in (rows.rate.min(), rows.rate.max()))
         ranges.append(f"{cell}: {low}" if low == high else f"{cell}: {low} to {high}")
     if ranges:
@@ -54,17 +62,19 @@ def after_training(groups: pd.DataFrame) -> Iterator[str]:
 
 
 def correlation(runs: pd.DataFrame) -> Iterator[str]:
-    """Whether the gradient before training goes with what is learned, by ranks (Spearman) within each length."""
-    known = runs[["seq_len", "grad_ratio_init", "accuracy"]].astype(float).dropna()
-    # Longer is harder and leaves less gradient: runs of different lengths would go together for that reason alone.
-    ranks = known.groupby("seq_len").rank(pct=True)
-    if len(known) < MIN_RUNS_FOR_CORRELATION or (ranks.nunique() < 2).any():
+    """Whether the gradient before training goes with what is learned; only of runs that have trained."""
+    known = runs[(runs.steps.astype(float) > 0) & runs.grad_ratio_init.notna() & runs.accuracy.notna()]
+    found = rank_correlation(known, "grad_ratio_init", "accuracy") if len(known) >= MIN_RUNS_FOR_CORRELATION else None
+    if found is None:
         return
-    rho = float(ranks.grad_ratio_init.corr(ranks.accuracy))
-    strength = "hardly" if abs(rho) < 0.2 else "weakly" if abs(rho) < 0.5 else "clearly"
-    which = "higher" if rho > 0 else "lower"
-    same = ", and of the same length" if known.seq_len.nunique() > 1 else ""
+    same = ", compared within each length," if known.seq_len.nunique() > 1 else ""
+    if found.p > SIGNIFICANT:
+        said = "does not go with accuracy after it beyond what chance brings about"
+    else:
+        said = f"goes with {'higher' if found.rho > 0 else 'lower'} accuracy after it"
+    p = f"p = {found.p:.2g}" if found.p >= SMALLEST_P else f"p < {SMALLEST_P}"
     yield (
-        f"Among the {len(known)} runs of cells with memory{same}, more gradient at the cue before training goes"
-        f" {strength} with {which} accuracy after it (rank correlation {rho:.2f})."
+        f"Among the {len(known)} runs of cells with memory{same} more gradient at the cue before training {said} (rank"
+        f" correlation {found.rho:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f}, {p}; seeds of a setting are"
+        " kept together)."
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.analysis.runs import with_names
 from harness.analysis.words import listed
+from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,5 +33,5 @@ def trouble(runs: pd.DataFrame) -> Iterator[str]:
 
 
 def _where(runs: pd.DataFrame) -> str:
-    pairs = runs[["cell", "weight_scale"]].drop_duplicates().sort_values(["cell", "weight_scale"])
-    return listed([f"{row.cell} at weight scale {row.weight_scale:g}" for row in pairs.itertuples()])
+    pairs = with_names(runs)[["who", "weight_scale"]].drop_duplicates().sort_values(["who", "weight_scale"])
+    return listed([f"{row.who} at weight scale {as_typed(row.weight_scale)}" for row in pairs.itertuples()])

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.analysis.runs import finished
+import numpy as np
+
+from harness.analysis.accuracy import accuracies, not_above, threshold
+from harness.analysis.runs import with_names
 from harness.analysis.words import listed, percent
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Verdict
@@ -13,21 +17,90 @@ from harness.tasks.experiment import Verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-    Holds: TypeAlias = Callable[[pd.DataFrame, pd.DataFrame], bool]
+LEAST_RUNS = 2
+"""Fewer runs of a kind that have not failed say nothing about that kind."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Runs of one kind, as claims compare them.
+
+    Attributes:
+        runs: all of them; one that has failed has no accuracy, and has not solved the task.
+        tries: how many comparisons are made of which one has to hold; each of them then has to be surer.
+    """
+
+    runs: pd.DataFrame
+    tries: int = 1
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are `LEAST_RUNS` with an accuracy."""
+        return int(self.runs.accuracy.notna().sum()) >= LEAST_RUNS
+
+    @property
+    def accuracy(self) -> float:
+        """Mean accuracy."""
+        return float(self.runs.accuracy.mean())
+
+    @property
+    def solved(self) -> float:
+        """The share of runs that have solved the task; those that failed have not."""
+        return float(self.runs.solved.astype("boolean").fillna(False).mean())
+
+    def guesses(self) -> bool:
+        """Whether the accuracy is not distinguishable from the chance level, or below it."""
+        runs = self.runs[self.runs.accuracy.notna()].assign(kind=0)
+        levels = runs.groupby("kind").chance.mean()
+        return bool(not_above(accuracies(runs, ["kind"]), levels).all()) if len(runs) else False
+
+    def beats(self, other: Kind, by: float = 0.0) -> bool:
+        """Whether the accuracy is higher by more than ``by`` and three standard errors of the difference."""
+        least = float(threshold(np.inf, self.tries)) * np.hypot(self._error(), other._error())
+        return bool(self.accuracy - other.accuracy > by + least)
+
+    def _error(self) -> float:
+        """Standard error of the mean: from run to run or from sample to sample, whichever is larger."""
+        runs = self.runs[self.runs.accuracy.notna()].assign(kind=0)
+        return float(max(runs.accuracy.sem(), accuracies(runs, ["kind"]).accuracy_se.iloc[0]))
+
+
+Holds: TypeAlias = Callable[[Kind, Kind], bool]
+
+
+def kinds(tables: Tables, *queries: str) -> list[Kind] | None:
+    """The runs of several kinds, each by a pandas query on the table of runs; None where one has too few of them."""
+    runs = with_names(tables.runs)
+    found = [Kind(runs.query(query)) for query in queries]
+    return found if all(each.enough for each in found) else None
 
 
 def solves_where_it_guesses(tables: Tables, able: str, unable: str) -> Verdict | None:
-    """Whether some length is solved in every run by one kind of runs, while the other kind does not solve it once.
+    """Whether some length is solved in every run by one kind of runs, while the other kind does no better than chance.
 
     Args:
         able: pandas query on the table of runs: those that are claimed to solve the task.
-        unable: those that are claimed not to.
+        unable: those that are claimed to guess.
     """
-    return compare(tables, able, unable, lambda up, down: bool(up.solved.all() and not down.solved.any()))
+    return compare(
+        tables, able, unable,
+        lambda up, down: up.solved == 1 and down.solved == 0 and down.guesses() and up.beats(down),
+    )  # fmt: skip
+
+
+def solves_where_it_does_not(tables: Tables, able: str, unable: str) -> Verdict | None:
+    """Whether some length is solved in every run by one kind of runs, while the other kind does not solve it once.
+
+    Args:
+        able, unable: as of `solves_where_it_guesses`; the second may be better than chance.
+    """
+    return compare(tables, able, unable, lambda up, down: up.solved == 1 and down.solved == 0 and up.beats(down))
 
 
 def compare(tables: Tables, better: str, worse: str, holds: Holds) -> Verdict | None:
-    """Compare two kinds of runs at every length at which there are both; the claim holds if it does at one.
+    """Compare two kinds of runs at every length at which there are enough of both; the claim holds if it does at one.
+
+    That one length is enough is made up for: `Kind.beats` asks for a larger difference the more lengths there are.
 
     Args:
         better: pandas query on the table of runs.
@@ -39,22 +112,26 @@ def compare(tables: Tables, better: str, worse: str, holds: Holds) -> Verdict | 
     """
     import pandas as pd
 
-    runs = finished(tables.runs)
+    runs = with_names(tables.runs)
     up, down = runs.query(better), runs.query(worse)
     lengths = sorted(set(up.seq_len) & set(down.seq_len), reverse=True)
-    if not lengths:
+    pairs = {length: (Kind(up[up.seq_len == length]), Kind(down[down.seq_len == length])) for length in lengths}
+    tested = {length: pair for length, pair in pairs.items() if pair[0].enough and pair[1].enough}
+    if not tested:
         return None
-    pairs = {length: (up[up.seq_len == length], down[down.seq_len == length]) for length in lengths}
-    held = [length for length in lengths if holds(*pairs[length])]
-    length = held[0] if held else lengths[0]
-    scales = pd.concat(pairs[length]).weight_scale.nunique() > 1
-    said = [f"{_who(rows, scales)} {percent(rows.accuracy.mean())}" for rows in pairs[length]]
-    chance = percent(pairs[length][0].chance.mean())
+    tested = {length: (Kind(up.runs, len(tested)), down) for length, (up, down) in tested.items()}
+    held = [length for length, pair in tested.items() if holds(*pair)]
+    length = held[0] if held else next(iter(tested))
+    pair = tested[length]
+    scales = pd.concat([each.runs for each in pair]).weight_scale.nunique() > 1
+    said = [f"{_who(each.runs, scales)} {percent(each.accuracy)}" for each in pair]
+    chance = percent(pair[0].runs.chance.mean())
     return Verdict(bool(held), f"At {length} steps, right on average: {said[0]}; {said[1]}; guessing gives {chance}.")
 
 
 def _who(runs: pd.DataFrame, scales: bool) -> str:
-    """``gru, lstm at weight scale 1 and 1.1 (12 runs)``."""
+    """``gru, lstm at weight scale 1 and 1.1 (12 runs)``, and how many of them have failed."""
     cells = ", ".join(dict.fromkeys(runs.cell))
     where = f" at weight scale {listed(sorted(runs.weight_scale.unique()))}" if scales else ""
-    return f"{cells}{where} ({len(runs)} {'run' if len(runs) == 1 else 'runs'})"
+    failed = f", {lost} of them failed" if (lost := int((runs.status == "failed").sum())) else ""
+    return f"{cells}{where} ({len(runs)} {'run' if len(runs) == 1 else 'runs'}{failed})"

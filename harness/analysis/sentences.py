@@ -9,7 +9,7 @@ from harness.analysis.about_accuracy import baseline, contrast_in_words, reach
 from harness.analysis.about_gradient import after_training, before_training, correlation
 from harness.analysis.about_trouble import trouble
 from harness.analysis.conditions import by_condition
-from harness.analysis.runs import finished, versions
+from harness.analysis.runs import finished, shown_versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 
 def findings(tables: Tables) -> list[str]:
     """Sentences about the results, the most telling first."""
-    return [
-        (f"{version}: " if version else "") + sentence
-        for version, runs in versions(tables.runs)
-        for sentence in _sentences(runs)
-    ]
+    shown, left_out = shown_versions(tables.runs)
+    found = [(f"{version}: " if version else "") + sentence for version, runs in shown for sentence in _sentences(runs)]
+    return [*found, left_out] if left_out else found
 
 
 def _sentences(runs: pd.DataFrame) -> Iterator[str]:
@@ -35,6 +33,6 @@ def _sentences(runs: pd.DataFrame) -> Iterator[str]:
         yield from before_training(groups)
         if (done.steps.astype(float) > 0).any():
             yield from after_training(groups)
-        yield from correlation(done[~done.cell.isin(groups[groups.memoryless].cell)])
+        yield from correlation(done[done.has_memory.fillna(True).astype(bool)])
         yield from baseline(groups)
     yield from trouble(runs)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from harness.tables.varied import as_typed
+
 MOST_LISTED = 6
 """Most values that a sentence lists one by one."""
 
@@ -37,7 +39,7 @@ def amount(ratio: float) -> str:
 
 def listed(values: Iterable[object]) -> str:
     """``1, 2 and 3``; of many the first, and how many more there are."""
-    words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+    words = [as_typed(value) for value in values]
     if len(words) > MOST_LISTED:
         words = [*words[: MOST_LISTED - 1], f"{len(words) - MOST_LISTED + 1} more"]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -48,15 +48,26 @@ def reason(error: BaseException, *sources: object) -> str:
     """
     if isinstance(error, UserError):
         return first_line(error)
-    files = {file for each in sources if (file := _file(each))}
+    files = {file for each in sources for file in _files(each)}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {first_line(error)}{where}"
 
 
-def _file(source: object) -> str | None:
+def place(function: Callable[..., object]) -> str:
+    """Where a function of a plugin stands: ``mine.py, line 12``."""
+    code = inspect.unwrap(function).__code__
+    return f"{Path(code.co_filename).name}, line {code.co_firstlineno}"
+
+
+def _files(source: object) -> Iterator[str]:
+    """The files of a path or a plugin, with those of the plugins that it is derived from."""
     if isinstance(source, str | Path):
-        return str(source)
-    with suppress(TypeError, OSError):  # what was typed at a prompt has no file
-        return inspect.getsourcefile(source if isinstance(source, type) else type(source))
-    return None
+        yield str(source)
+        return
+    for target in (source if isinstance(source, type) else type(source)).__mro__:
+        if "kind" in vars(target) or target is object:
+            return  # the base class of all plugins of a kind is no plugin
+        with suppress(TypeError, OSError):  # what was typed at a prompt has no file
+            if file := inspect.getsourcefile(target):
+                yield file

@@ -13,10 +13,12 @@ torch is named in annotations only: a cell can be listed and chosen without load
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
+from harness.base.errors import reason
 from harness.base.options import Options
 from harness.base.pluggable import Pluggable
 
@@ -44,6 +46,18 @@ class Parameter:
     kind: Literal["recurrent", "dense", "constant"]
     start: tuple[float, ...] = (0.0,)
 
+    def flaw(self, hidden_size: int) -> str | None:
+        """Why a weight cannot start so; None where it can."""
+        if self.kind == "recurrent":
+            fits = len(self.shape) == 2 and self.shape[0] == hidden_size and self.shape[1] % hidden_size == 0
+            return None if fits else f"valid for a recurrent weight: (H, k · H), here H = {hidden_size}"
+        if self.kind == "dense":
+            return None if len(self.shape) == 2 else "valid for a dense weight: (rows, columns)"
+        if self.kind == "constant":
+            fits = bool(self.start) and math.prod(self.shape) % len(self.start) == 0
+            return None if fits else f"valid for a constant of {len(self.start)} values: a multiple of them"
+        return f"kind {self.kind!r}; valid: recurrent, dense, constant"
+
 
 class Cell(Options, Pluggable):
     """What the engine knows of any cell. Fields are its options (``cell.*``).
@@ -52,12 +66,14 @@ class Cell(Options, Pluggable):
         name: the cell's name on the command line.
         parts: names of the state's parts; ``h`` is what the readout and the next layer see.
         memory: the part that carries information over time; per-run figures are read from it.
+        has_memory: whether anything is carried over time at all.
     """
 
     kind: ClassVar[str] = "cell"
     name: ClassVar[str]
     parts: ClassVar[tuple[str, ...]] = ("h",)
     memory: ClassVar[str] = "h"
+    has_memory: ClassVar[bool] = True
 
     @abstractmethod
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
@@ -76,6 +92,15 @@ class Cell(Options, Pluggable):
             The parts of s_t. Where one part is computed from another (LSTM's h from c), compute it from
             the returned tensor, so that the part's gradient includes that path.
         """
+
+    def flaw_of_weights(self, hidden_size: int, input_size: int = 1) -> str | None:
+        """What is wrong with `parameters`, by the weight's name; None where nothing is."""
+        try:
+            found = self.parameters(input_size, hidden_size)
+            flaws = {name: flaw for name, each in found.items() if (flaw := each.flaw(hidden_size))}
+        except Exception as error:
+            return reason(error, self)
+        return next((f"weight {name} of shape {found[name].shape}; {flaw}" for name, flaw in flaws.items()), None)
 
     def stored_per_step(self, hidden_size: int) -> int:
         """Numbers that a step of one sample stores for the backward pass, a measure of memory and of work."""

@@ -9,3 +9,4 @@ class Feedforward(RNN):
 
     name = "feedforward"
     recurrent_gates = 0
+    has_memory = False

@@ -7,16 +7,18 @@ import re
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from harness.command_line.resuming import quoted, resumed
+from harness.base.errors import UserError
+from harness.command_line.resuming import RESUME, quoted, resumed
 from harness.settings.members import as_list
 
 PLUGINS = "plugins="
@@ -34,21 +36,35 @@ class Command:
             ``plugins=[…]``, which are absolute paths: jobs may run in other directories.
         flags: what Hydra's parser makes of them.
         completed: the words that the shell wants completed, where it calls for that.
+        resumes: whether these are the words of an earlier sitting of the sweep, which goes on.
+        asked: run_ids of all that is asked for, by the commands of one sweep together, as far as they are carried out.
+        reports: whether a report is due when it is done: of several commands of one sweep, after the last.
     """
 
     words: list[str]
     flags: Namespace
     completed: list[str]
+    resumes: bool = False
+    reports: bool = True
+    asked: set[str] = field(default_factory=set)
 
     @classmethod
-    def read(cls, typed: Sequence[str]) -> Command:
-        """Read the words behind ``python -m harness``.
+    def read(cls, typed: Sequence[str]) -> list[Command]:
+        """Read the words behind ``python -m harness``: one command, with ``resume=DIR`` all that a sweep began with.
 
         Raises:
-            UserError: ``resume=DIR`` names no sweep to go on with, or stands beside words that would change its runs.
+            UserError: ``resume=DIR`` names no sweep to go on with, or stands beside words that would change its runs;
+                or a word can mean nothing.
         """
-        words = [_with_absolute_paths(word) for word in resumed(typed)]
-        return cls(words, get_args_parser().parse_intermixed_args(words), _words_to_complete())
+        commands = resumed(typed)
+        resumes = any(word.startswith(RESUME) for word in typed)
+        found, asked = [], set[str]()
+        for number, given in enumerate(commands, start=1):
+            words = [_with_absolute_paths(word) for word in given]
+            flags = _flags(words)
+            _check_words(flags.overrides)
+            found.append(cls(words, flags, _words_to_complete(), resumes, number == len(commands), asked))
+        return found
 
     @property
     def multirun(self) -> bool:
@@ -93,6 +109,37 @@ class Command:
                 with suppress(HydraException):  # glob(*) must know what there is
                     found += [(kind, name) for name in _values(override)]
         return found
+
+
+def _flags(words: list[str]) -> Namespace:
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        valid = sorted(flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))
+        raise UserError(f"{message.removeprefix('unrecognized arguments: ')}: valid: key=value, {', '.join(valid)}")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(words)
+
+
+def _check_words(settings: Sequence[str]) -> None:
+    """Refuse what Hydra would answer in many lines, or take without a word.
+
+    Raises:
+        UserError: it stands there.
+    """
+    for word in settings:
+        key, _, value = word.partition("=")
+        if not key.strip("+~ "):
+            raise UserError(f"{word}: the key is missing; valid: key=value")
+        if not key.isascii():
+            raise UserError(f"{word}: no key has such letters; valid: key=value, as --help lists them")
+        if not value.isascii() and not re.search(r"['\"]", value):
+            raise UserError(f"{word}: valid: letters other than A to Z in quotes, as in \"{key}='{value}'\"")
+        if key.lstrip("+") == "hydra.mode":
+            raise UserError(
+                f"{word}: valid: -m where a setting has several values, nothing else; both run as they should"
+            )
 
 
 def _parsed(word: str) -> Override:

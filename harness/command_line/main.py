@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -26,16 +27,9 @@ def main() -> None:
     command = None
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        command = Command.read(sys.argv[1:])
-        registry().add_files(command.plugin_files)
-        for note in refuse_broken_files(command):
-            print(f"harness: {note}", file=sys.stderr)
-        refuse_study_without_plus(command)
-        register(command)
-        if command.flags.help:
-            show_help(command)
-        else:
-            give_to_hydra(command)
+        for each in Command.read(sys.argv[1:]):
+            command = each
+            carry_out(each)
     except BrokenPipeError:  # the reader of the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -47,6 +41,23 @@ def main() -> None:
             raise
         print(f"harness: {explain(error, command)}", file=sys.stderr)
         sys.exit(1)
+
+
+def carry_out(command: Command) -> None:
+    """Do what one command asks for."""
+    if command.resumes:
+        print(f"goes on with: {shlex.join(command.words)}", file=sys.stderr)
+        for path in command.plugin_files:
+            print(f"runs the code in: {path}", file=sys.stderr)
+    registry().add_files(command.plugin_files)
+    for note in refuse_broken_files(command):
+        print(f"harness: {note}", file=sys.stderr)
+    refuse_study_without_plus(command)
+    register(command)
+    if command.flags.help:
+        show_help(command)
+    else:
+        give_to_hydra(command)
 
 
 def show_help(command: Command) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
+from harness.base.errors import UserError
 from harness.report.build import build
 from harness.report.terminal import print_summary
+from harness.sweep.plan import read_plan
 from harness.tables.gather import gather
 from harness.trackers import Tracker, track
 
@@ -16,11 +19,20 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
 
     Returns:
         The number of failed runs, and of jobs whose tables are damaged.
+
+    Raises:
+        UserError: the report cannot be written, as on a full disk; says that the runs are safe, and how to go on.
     """
-    tables = gather(directory, skip_damaged=True)
-    for problem in tables.left_out:
-        print(f"left out: {problem}", file=sys.stderr)
-    built = build(directory, tables)
+    try:
+        tables = gather(directory, skip_damaged=True, planned=read_plan(directory))
+        for problem in tables.left_out:
+            print(f"left out: {problem}", file=sys.stderr)
+        built = build(directory, tables)
+    except OSError as error:
+        raise UserError(
+            f"{directory}: no report ({error.strerror}); the runs are safe in {directory / 'jobs'}; once that is "
+            f"mended: python -m harness.report {shlex.quote(str(directory))}"
+        ) from None
     track(chosen, directory, tables)
     print_summary(tables, built.findings)
     failed = tables.runs[tables.runs.status == "failed"]

@@ -13,7 +13,7 @@ import itertools
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -28,11 +28,15 @@ from omegaconf import DictConfig
 from harness.base.errors import UserError
 from harness.command_line.command import Command
 from harness.command_line.launchers import check_installed
-from harness.settings.conduct import conduct, run_settings
+from harness.plugins.registry import registry
+from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members
 from harness.sweep.jobs import Job, numbered
 from harness.sweep.packing import batched, members_in_memory, most_members, pack
 from harness.trackers import tracker
+
+Choices: TypeAlias = "dict[str, tuple[str, list[str]]]"
+"""For every setting, its key as it was typed and its values."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -69,39 +73,60 @@ class PackingSweeper(Sweeper):
             SystemExit: with 1 where a run has failed, with 130 after an interruption.
         """
         chosen = tracker(self.config.tracker)
-        jobs = self.jobs(arguments)
+        jobs, how = self.jobs(arguments)
         # All is valid: now what takes long to load.
         from harness.command_line.reporting import report
         from harness.sweep.lock import Lock
+        from harness.sweep.plan import forget_unasked
         from harness.sweep.provenance import note_provenance, resuming
         from harness.sweep.sitting import interruptible, launch_all, still_to_do
+        from harness.tables.jobs import finished_jobs
 
         directory = Path(self.config.hydra.sweep.dir)
-        directory.mkdir(parents=True, exist_ok=True)
+
+        def note() -> None:
+            note_provenance(directory, self.config, self.command.words, self.command.resumes)
+
         with Lock(directory), interruptible():
             try:
-                left, before = still_to_do(directory, jobs)
-                note_provenance(directory, self.config, self.command.words)
+                left, before = still_to_do(directory, jobs, note, how.take_over)
                 lost = launch_all(directory, left, before, self._launch)
+                self.command.asked.update(run_id for job in jobs for run_id in job.ids)
+                if self.command.resumes and self.command.reports:
+                    forget_unasked(directory, self.command.asked)
             except KeyboardInterrupt:
                 print(f"interrupted; to go on:  {resuming(directory)}", file=sys.stderr, flush=True)
-                if any(directory.glob("jobs/*/tables/runs.parquet")):
+                if finished_jobs(directory):
                     report(directory, chosen)
                 raise SystemExit(INTERRUPTED) from None
             for line in lost:
                 print(f"not saved: {line}", file=sys.stderr)
-            if report(directory, chosen) or lost:
+            if self.command.reports and (report(directory, chosen) or lost or self._misses(directory)):
                 print(f"to do again what failed:  {resuming(directory)}", file=sys.stderr)
                 raise SystemExit(1)
 
-    def jobs(self, arguments: list[str]) -> list[Job]:
-        """The jobs of a command line, validated."""
-        choices = self._choices(arguments)
-        first = self.loader.load_sweep_config(self.config, [f"{key}={values[0]}" for key, values in choices.values()])
-        how = conduct(first).sweep
+    def _misses(self, directory: Path) -> bool:
+        """Whether a sweep that went on with all of its commands has not come to its end."""
+        from harness.sweep.plan import missing
+
+        left = missing(directory)
+        return self.command.resumes and left is not None and left.runs > 0
+
+    def jobs(self, arguments: list[str]) -> tuple[list[Job], SweepOptions]:
+        """The jobs of a command line, validated, and how they are conducted."""
+        jobs: list[Job] = []
+        for choices in self._by_cell(self._choices(arguments)):
+            first = self._first(choices)
+            how = conduct(first).sweep
+            jobs += self._jobs(choices, first, how)
+        return numbered(jobs), how
+
+    def _jobs(self, choices: Choices, first: DictConfig, how: SweepOptions) -> list[Job]:
+        """The jobs of all combinations of values, not yet numbered."""
         values = {name: each for name, (_, each) in choices.items()}
         if how.pack:
-            values = pack(values, how.max_members or most_members(str(first.device)))
+            cells = values.get("cell") or self._cells(values.get("experiment", []), str(first.cell.name))
+            values = pack(values, how.max_members or most_members(str(first.device)), cells)
         lists = [[f"{choices[name][0]}={value}" for value in each] for name, each in values.items()]
         packs = [
             (list(overrides), members(run_settings(self.loader.load_sweep_config(self.config, list(overrides)))))
@@ -111,18 +136,54 @@ class PackingSweeper(Sweeper):
         for overrides, runs in packs:
             fitting = how.max_members or members_in_memory(runs[0], side_by_side(self.config))
             jobs += [Job(overrides, list(piece), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
-        return numbered(jobs)
+        return jobs
+
+    def _first(self, choices: Choices) -> DictConfig:
+        """The configuration of the first values."""
+        return self.loader.load_sweep_config(self.config, [f"{key}={values[0]}" for key, values in choices.values()])
+
+    def _by_cell(self, choices: Choices) -> list[Choices]:
+        """Where options of one cell are given by its name, ``lstm.forget_bias=0,1``, each cell's choices apart.
+
+        Raises:
+            UserError: no run has that cell.
+        """
+        own = {name for name in choices if name.partition(".")[0] in registry().names("cell") and "." in name}
+        if not own:
+            return [choices]
+        shared = {name: each for name, each in choices.items() if name not in own}
+        cells = shared["cell"][1] if "cell" in shared else [str(self._first(shared).cell.name)]
+        for name in own:
+            if (cell := name.partition(".")[0]) not in cells:
+                raise UserError(f"{name}: no run has cell={cell}; valid: options of {', '.join(cells)}")
+        return [
+            {
+                **shared,
+                "cell": ("cell", [cell]),
+                **{
+                    name.replace(f"{cell}.", "cell.", 1): (name.replace(f"{cell}.", "cell.", 1), choices[name][1])
+                    for name in choices
+                    if name in own and name.startswith(f"{cell}.")
+                },
+            }
+            for cell in cells
+        ]
+
+    def _cells(self, experiments: list[str], first: str) -> list[str]:
+        """The cells of runs for which none is named: those of the experiments' defaults."""
+        found = [registry().find("experiment", name) for name in experiments]
+        return [first, *(str(cell) for each in found if each and (cell := each.target.defaults.get("cell")))]
 
     def _launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
         """Run jobs by the launcher; returns the error of each, or None."""
         returned = self.launcher.launch(overrides, initial_job_idx=0)
         return [None if each.status == JobStatus.COMPLETED else each._return_value for each in returned]
 
-    def _choices(self, arguments: list[str]) -> dict[str, tuple[str, list[str]]]:
+    def _choices(self, arguments: list[str]) -> Choices:
         """For every setting, its key as it was typed and its values: the command line's replace a study's."""
         parser = OverridesParser.create(config_loader=self.loader)
         own = [f"{key}={values}" for key, values in self.params.items()]
-        choices: dict[str, tuple[str, list[str]]] = {}
+        choices: Choices = {}
         for override in parser.parse_overrides([*own, *arguments]):
             key = override.get_key_element()
             choices[key.lstrip("+~")] = (key, self._values(override))
@@ -148,7 +209,9 @@ class ReportAtEnd(Callback):
         """Called by Hydra."""
         directory = Path(config.hydra.sweep.dir)
         ours = str(config.hydra.sweeper._target_).endswith(f".{PackingSweeper.__name__}")
-        if ours or not any(directory.glob("jobs/*/tables/runs.parquet")):
+        from harness.tables.jobs import finished_jobs
+
+        if ours or not finished_jobs(directory):
             return
         from harness.command_line.reporting import report
 

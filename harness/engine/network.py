@@ -28,10 +28,7 @@ from harness.engine.scan.interface import (
     is_tokens,
 )
 from harness.engine.threads import torch_on_one_thread
-from harness.engine.weights import Architecture, MemberInit, initial_row, views
-
-READOUT = ("readout.weight", "readout.bias")
-
+from harness.engine.weights import Architecture, MemberInit, initial_row, layers, views
 
 LayerSteps = dict[int, StepGradients]
 """The per-step gradients of some layers (1-based)."""
@@ -57,6 +54,8 @@ class Network:
         self.compiled = compiled
         self.recompute = recompute
         self.weights = views(shape, flat)
+        self._layers = layers(shape, self.weights)
+        self._grad: tuple[Tensor, Weights, list[Weights]] | None = None
         self.scanner = scanner(shape.cell, shape.input_size, flat.dtype, flat.device, compiled)
         self.buffers = [Buffers(flat) for _ in range(shape.num_layers)]
 
@@ -86,11 +85,9 @@ class Network:
         """A context to train or evaluate in: where kernels run, torch's small operations leave the cores to them."""
         return torch_on_one_thread() if isinstance(self.scanner, Kernel) else nullcontext()
 
-    def layer(self, layer: int, tensors: Weights | None = None) -> Weights:
-        """The weights of a layer (1-based), or what ``tensors`` holds under their names."""
-        prefix = f"layer{layer}."
-        tensors = self.weights if tensors is None else tensors
-        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    def layer(self, layer: int) -> Weights:
+        """The weights of a layer (1-based)."""
+        return self._layers[layer - 1]
 
     def zero_states(self, batch: int) -> LayerStates:
         """The states before anything is read."""
@@ -114,8 +111,8 @@ class Network:
             check_tokens(inputs, self.shape.input_size)
         start = self.zero_states(inputs.shape[2]) if start is None else start
         traces: list[Trace] = []
-        for layer, (buffers, state) in enumerate(zip(self.buffers, start, strict=True), start=1):
-            traces.append(self.scanner.forward(self.layer(layer), inputs, state, buffers))
+        for weights, buffers, state in zip(self._layers, self.buffers, start, strict=True):
+            traces.append(self.scanner.forward(weights, inputs, state, buffers))
             inputs = traces[-1].states["h"][:, 1:]
         return traces
 
@@ -125,36 +122,37 @@ class Network:
         return [{part: values[:, -1].clone() for part, values in trace.states.items()} for trace in traces]
 
     def outputs(self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None = None) -> Tensor:
-        """What the readout says at some steps (1-based), shape (K, B, S, output_size)."""
+        """What the readout says at some steps (1-based, increasing), shape (K, B, S, output_size)."""
         hidden = self._hidden(inputs, steps, start)[0]
         return self.readout(hidden)
 
     def _hidden(
         self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None
     ) -> tuple[Tensor, list[LayerStates | None], list[Trace]]:
-        """h of the top layer at some steps (K, B, S, H), the states before every span, the traces of the last one."""
-        members, length, batch = inputs.shape[:3]
-        hidden = self.flat.new_empty(members, batch, len(steps), self.shape.hidden_size)
-        before = [start]
-        traces: list[Trace] = []
-        for begin, end in self.spans(length):
+        """h of the top layer at some steps (K, B, S, H), the states before every span, the traces of the last one.
+
+        In one span h is no copy: it is valid until the next `forward`.
+        """
+        spans = self.spans(inputs.shape[1])
+        before, pieces = [start], []
+        for begin, end in spans:
             traces = self.forward(inputs[:, begin:end], before[-1])
-            if end < length:
+            rows = [step - begin for step in steps if begin < step <= end]
+            pieces.append(at_steps(traces[-1].states["h"], rows).transpose(1, 2))
+            if end < spans[-1][1]:
                 before.append(self.final(traces))
-            places = [place for place, step in enumerate(steps) if begin < step <= end]
-            rows = [steps[place] - begin for place in places]
-            hidden[:, :, places] = traces[-1].states["h"][:, rows].transpose(1, 2)
-        return hidden, before, traces
+                pieces[-1] = pieces[-1].clone()
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2), before, traces
 
     def spans(self, length: int) -> list[tuple[int, int]]:
         """The pieces that a sequence is run in: steps begin + 1 … end of each."""
         step = math.isqrt(length - 1) + 1 if self.recompute else length
         return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
 
-    def readout(self, hidden: Tensor, tensors: dict[str, Tensor] | None = None) -> Tensor:
+    def readout(self, hidden: Tensor) -> Tensor:
         """Outputs (K, B, S, output_size) of hidden states (K, B, S, H)."""
-        tensors = self.weights if tensors is None else tensors
-        outputs = self.scanner.affine(hidden.flatten(1, 2), tensors["readout.weight"], tensors["readout.bias"])
+        weight, bias = self.weights["readout.weight"], self.weights["readout.bias"]
+        outputs = self.scanner.product(hidden.flatten(1, 2), weight).add_(bias[:, None])
         return outputs.view(*hidden.shape[:3], -1)
 
     def backward(
@@ -162,7 +160,7 @@ class Network:
         traces: Sequence[Trace],
         above: GradFromAbove,
         carry: LayerStates,
-        grad: Weights,
+        grad: Sequence[Weights],
         keep: LayerSteps | None = None,
         need_input_grad: bool = False,
     ) -> Tensor | None:
@@ -171,7 +169,7 @@ class Network:
         Args:
             above: what the readout sends into h of the top layer.
             carry: for each layer dL/ds_T through steps after these; becomes dL/ds_0, in place.
-            grad: `views` of a (K, P) tensor; the weights' gradients are added to it.
+            grad: for each layer tensors like its weights, which the weights' gradients are added to.
             keep: where to write the per-step gradients, for the layers that are in it.
 
         Returns:
@@ -183,7 +181,7 @@ class Network:
                 self.layer(layer),
                 above,
                 carry[layer - 1],
-                self.layer(layer, grad),
+                grad[layer - 1],
                 None if keep is None else keep.get(layer),
                 need_input_grad=layer > 1 or need_input_grad,
             )
@@ -219,7 +217,7 @@ class Network:
         """
         hidden, before, traces = self._hidden(inputs, scored, start)
         grad_flat.zero_()
-        grad = views(self.shape, grad_flat)
+        grad, grad_layers = self._grad_views(grad_flat)
         losses, grad_hidden = self._readout_gradients(hidden, loss, grad)
         above = GradFromAbove(scored, grad_hidden.transpose(1, 2))
         carry, pieces = self.zero_states(inputs.shape[2]), []
@@ -229,22 +227,32 @@ class Network:
             if place < len(spans) - 1:
                 traces = self.forward(inputs[:, begin:end], before[place])
             kept = None if keep is None else {layer: steps.between(begin, end) for layer, steps in keep.items()}
-            pieces.append(self.backward(traces, above.between(begin, end), carry, grad, kept, need_input_grad))
+            pieces.append(self.backward(traces, above.between(begin, end), carry, grad_layers, kept, need_input_grad))
         found = [piece for piece in reversed(pieces) if piece is not None]
         return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
+
+    def _grad_views(self, grad_flat: Tensor) -> tuple[Weights, list[Weights]]:
+        """The views into a gradient, all by name and each layer's; made once while a training keeps to one tensor."""
+        if self._grad is None or self._grad[0] is not grad_flat:
+            found = views(self.shape, grad_flat)
+            self._grad = grad_flat, found, layers(self.shape, found)
+        return self._grad[1:]
 
     def _readout_gradients(
         self, hidden: Tensor, loss: Callable[[Tensor], Tensor], grad: Weights
     ) -> tuple[Tensor, Tensor]:
         """Losses (K, B) and dL/dh at the scored steps (K, B, S, H); writes the gradients of the readout."""
-        head = {name: self.weights[name].detach().requires_grad_() for name in READOUT}
-        hidden.requires_grad_()
+        outputs = self.readout(hidden).requires_grad_()
         with torch.enable_grad():
-            losses = loss(self.readout(hidden, head))
-            grad_hidden, *found = torch.autograd.grad(losses.sum(), [hidden, *head.values()])
-        for name, value in zip(READOUT, found, strict=True):
-            grad[name].copy_(value)
-        return losses.detach(), grad_hidden
+            losses = loss(outputs)
+            (given,) = torch.autograd.grad(losses.sum(), outputs)
+        # y = h W + b: autograd's derivative of a product is two products, and is slow to find them.
+        product, given, read = self.scanner.product, given.flatten(1, 2), hidden.flatten(1, 2)
+        grad["readout.weight"].copy_(product(read.mT, given))
+        # A product and no sum of torch's: that may take another order alone than packed.
+        grad["readout.bias"].copy_(product(given.new_ones(len(given), 1, given.shape[1]), given)[:, 0])
+        grad_hidden = product(given, self.weights["readout.weight"].mT)
+        return losses.detach(), grad_hidden.view(hidden.shape)
 
     def step_gradients(self, inputs: Tensor, totals: bool = False) -> LayerSteps:
         """Room for the per-step gradients of all layers on these inputs; with ``totals`` not only for their norms."""
@@ -271,3 +279,10 @@ class Network:
         finite = stacked.isfinite().flatten(1).all(1)
         radius = torch.linalg.eigvals(stacked.nan_to_num(0, 0, 0)).abs().amax(dim=(1, 2))
         return radius.where(finite, torch.nan).tolist()
+
+
+def at_steps(values: Tensor, rows: Sequence[int]) -> Tensor:
+    """Some rows (increasing) of the second dimension: (K, S, …) from (K, T, …); a view where they are adjacent."""
+    if rows and rows[-1] - rows[0] == len(rows) - 1:
+        return values[:, rows[0] : rows[-1] + 1]
+    return values[:, list(rows)]

@@ -6,11 +6,13 @@ All weights of a member lie in one row of a tensor `flat`, shape (K, P); those o
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
 
+from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.cells.base import Cell, Parameter
 from harness.cells.initial import RECURRENT_INITS, dense
@@ -31,7 +33,10 @@ class Architecture:
         width = self.hidden_size
         found: dict[str, Parameter] = {}
         for layer in range(1, self.num_layers + 1):
-            own = self.cell.parameters(self.input_size if layer == 1 else width, width)
+            inputs = self.input_size if layer == 1 else width
+            if flaw := self.cell.flaw_of_weights(width, inputs):
+                raise UserError(f"cell {self.cell.name}: {flaw}")
+            own = self.cell.parameters(inputs, width)
             found.update({f"layer{layer}.{name}": parameter for name, parameter in own.items()})
         found["readout.weight"] = Parameter((width, self.output_size), "dense")
         found["readout.bias"] = Parameter((self.output_size,), "constant")
@@ -56,6 +61,15 @@ def views(shape: Architecture, flat: Tensor) -> dict[str, Tensor]:
         found[name] = flat[:, start:stop].view(-1, *parameter.shape)
         start = stop
     return found
+
+
+def layers(shape: Architecture, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """The weights of each layer, or what `views` made of another tensor, by the names that the cell gives them."""
+    prefixes = [f"layer{layer}." for layer in range(1, shape.num_layers + 1)]
+    return [
+        {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        for prefix in prefixes
+    ]
 
 
 def initial_row(shape: Architecture, member: MemberInit) -> np.ndarray:

@@ -11,7 +11,7 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import GREY, in_order, ink
 from harness.figures.drawing.notes import averaged_over, note
-from harness.figures.drawing.panels import at_most
+from harness.figures.drawing.panels import MOST_CELLS, at_most
 from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ class AccuracyMap(Figure):
         runs = finished(tables.runs)
         if not len(runs):
             return None
-        cells = in_order([*runs.cell])
-        runs, remark = at_most(runs, lengths=MOST_TILES, scales=max(3, MOST_COLUMNS // len(cells)))
+        columns = max(3, MOST_COLUMNS // min(runs.who.nunique(), MOST_CELLS))
+        runs, remark = at_most(runs, lengths=MOST_TILES, scales=columns)
+        cells = in_order([*runs.who])
         groups = by_condition(runs)
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 0.55 * lengths)

@@ -74,13 +74,13 @@ def _panel(axis: Axes, rows: pd.DataFrame, runs: pd.DataFrame, column: str, lege
     import seaborn as sns
 
     exponents = _with_edges(axis, rows[column].to_numpy(dtype=np.float64))
-    colours = palette([*runs.cell])
+    colours = palette([*runs.who])
     lengths = [str(length) for length in sorted(runs.seq_len.unique())]
     markers = {"style": "length", "style_order": lengths} if len(lengths) <= MOST_MARKERS else {}
     many = len(runs) > MANY
     sns.scatterplot(
         rows.assign(exponent=exponents, length=rows.seq_len.astype(str)), x="exponent", y="accuracy",
-        hue="cell", hue_order=list(colours), palette=colours, **markers, ax=axis, s=8 if many else 42,
+        hue="who", hue_order=list(colours), palette=colours, **markers, ax=axis, s=8 if many else 42,
         alpha=0.3 if many else 0.75, linewidth=0, legend="full" if legend else False, rasterized=many,
     )  # fmt: skip
     chance_levels(axis, runs)

@@ -10,6 +10,7 @@ from harness.analysis import finished
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.scales import decades, log10, power, whole_powers
+from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ class Gates(Figure):
             return None
         runs = finished(tables.runs)
         runs = runs[runs.run_id.isin(tables["gates"].run_id)].sort_values("accuracy", ascending=False, kind="stable")
-        best = runs[runs.seq_len == runs.seq_len.max()].drop_duplicates("cell")
+        best = runs[runs.seq_len == runs.seq_len.max()].drop_duplicates("who")
         if not len(best):
             return None
         several = runs.weight_scale.nunique() > 1
@@ -72,7 +73,7 @@ def _gates(axis: Axes, rows: pd.DataFrame, run: pd.Series, last: bool, named: bo
         .reindex([gate for gate in NAMES if gate in {*rows.gate}])
     )
     sns.heatmap(table, ax=axis, vmin=0, vmax=1, cmap="viridis", cbar=last, cbar_kws={"label": "mean gate value"})
-    axis.set(title=run.cell + (f", weight scale {run.weight_scale:g}" if named else ""), xlabel="", ylabel="")
+    axis.set(title=run.who + (f", weight scale {as_typed(run.weight_scale)}" if named else ""), xlabel="", ylabel="")
     axis.set_yticks(np.arange(len(table)) + 0.5, [NAMES[gate] for gate in table.index], rotation=0)
 
 

@@ -14,6 +14,7 @@ from harness.figures.drawing.colours import in_order
 from harness.figures.drawing.notes import note
 from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.scales import log10
+from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,14 +61,16 @@ class GradientOverTraining(Figure):
         rows = rows[rows.part == rows.memory]
         if not len(rows):
             return None
-        cells, scales = in_order([*rows.cell]), sorted(rows.weight_scale.unique())
+        cells, scales = in_order([*rows.who]), sorted(rows.weight_scale.unique())
         norm = _scale(norms := rows.grad_norm.to_numpy(dtype=np.float64))
         figure = canvas(1.8 + 2.9 * len(scales), 1.3 + 1.7 * len(cells))
         axes = figure.subplots(len(cells), len(scales), squeeze=False, sharex=True, sharey=True)
         for i, cell in enumerate(cells):
             for j, scale in enumerate(scales):
-                own = rows[(rows.cell == cell) & (rows.weight_scale == scale)]
-                axes[i][j].set_title(cell + (f", weight scale {scale:g}" if len(scales) > 1 else ""), fontsize=9)
+                own = rows[(rows.who == cell) & (rows.weight_scale == scale)]
+                axes[i][j].set_title(
+                    cell + (f", weight scale {as_typed(scale)}" if len(scales) > 1 else ""), fontsize=9
+                )
                 if len(own):
                     _panel(axes[i][j], own, norm)
                 else:

@@ -72,7 +72,7 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
     with np.errstate(all="ignore"):
         exponents = np.log10(rows.grad_norm.to_numpy(dtype=np.float64))
     profiles = over_runs(rows.assign(exponent=exponents), runs, "lag", "exponent")  # a zero counts as -inf
-    colours = palette([*runs.cell])
+    colours = palette([*runs.who])
     figure, grid = panels(runs)
     for axis, here in grid:
         if not len(here):
@@ -82,14 +82,14 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
         _scale(axis, row)
         column = row[row.weight_scale == scale]
         for place, cell in enumerate(colours):
-            _line(axis, column[column.cell == cell], colours[cell], place)
+            _line(axis, column[column.who == cell], colours[cell], place)
         if here.cue_step.notna().any():
             lag = (here.answer_step - here.cue_step).astype(float).median()
             axis.axvline(lag, color=ink(), linestyle=":", linewidth=1)
-        if lost := [cell for cell in colours if not column[column.cell == cell].bounded.all()]:
+        if lost := [cell for cell in colours if not column[column.who == cell].bounded.all()]:
             axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
     label_outer(figure, "lag (steps before the answer)", "gradient norm")
-    legend(figure, [*runs.cell], _key(runs, profiles))
+    legend(figure, [*runs.who], _key(runs, profiles))
     note(figure, averaged_over(runs), remark)
     return figure
 

@@ -43,17 +43,17 @@ class LearningCurves(Figure):
             return None
         curves = over_runs(pd.concat(rows), runs, "step", "accuracy")
         by_panel = dict([*curves.groupby(["seq_len", "weight_scale"])])
-        colours = palette([*runs.cell])
+        colours = palette([*runs.who])
         figure, grid = panels(runs, share_y="all")
         for axis, here in grid:
             if len(here):
                 own = by_panel.get((here.seq_len.iloc[0], here.weight_scale.iloc[0]), curves.head(0))
                 for cell, colour in colours.items():
-                    _line(axis, own[own.cell == cell], colour)
+                    _line(axis, own[own.who == cell], colour)
                 chance_levels(axis, here)
             axis.set_ylim(-0.03, 1.03)
         label_outer(figure, "training step", "accuracy")
-        legend(figure, [*runs.cell], chance_key(runs))
+        legend(figure, [*runs.who], chance_key(runs))
         note(figure, averaged_over(runs), remark)
         return figure
 

@@ -26,6 +26,7 @@ class Measurement:
         step: training steps done.
         loss: mean loss on held-out samples, (K,); where answers are fed back, that of the right ones, as in training.
         accuracy: share of judged outputs that are right, (K,); where answers are fed back, the network's own.
+        accuracy_se: standard error of the accuracy, (K,); answers within one sample are not independent.
         samples: for each member its first held-out samples in words.
         sample_accuracy: share of their judged outputs that are right, (K, n); NaN where none is right or wrong, as of
             a text that is gone on with.
@@ -39,6 +40,7 @@ class Measurement:
     step: int
     loss: Tensor
     accuracy: Tensor
+    accuracy_se: Tensor
     samples: list[list[Sample | None]]
     sample_accuracy: Tensor
     gradients: Gradients
@@ -60,6 +62,7 @@ def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[in
     experiment = moment.experiment
     losses, right, outputs = evaluate(network, experiment, held_out)
     right, judged = right.double(), held_out.judged.sum(dim=2)
+    accuracy = right.sum(1) / judged.sum(1)
     # Without judged outputs 0 / 0 is what should be said: NaN.
     sample_accuracy = (right / judged)[:, : outputs.shape[1]]
     if experiment.continuation is not None:
@@ -67,7 +70,8 @@ def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[in
     return Measurement(
         step=moment.step,
         loss=losses.double().mean(1),
-        accuracy=right.sum(1) / judged.sum(1),
+        accuracy=accuracy,
+        accuracy_se=standard_error(right, judged, accuracy),
         samples=in_words(network, experiment, seeds, held_out, outputs),
         sample_accuracy=sample_accuracy,
         gradients=gradients(moment.network, moment.data),
@@ -76,3 +80,22 @@ def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[in
         clipped=clipped,
         spectral_radius=network.spectral_radius(),
     )
+
+
+def standard_error(right: Tensor, judged: Tensor, accuracy: Tensor) -> Tensor:
+    """The standard error of a share of right answers, with samples as what is drawn at random.
+
+    The linearised error of a ratio of means (Cochran, Sampling Techniques, 3rd edition, 1977, section 6.4).
+
+    Args:
+        right: right answers of every sample, (K, N).
+        judged: all judged ones, (K, N).
+        accuracy: the share of right ones over all samples, (K,).
+
+    Returns:
+        (K,); NaN of a single sample.
+    """
+    samples = right.shape[1]
+    residual = right - accuracy[:, None] * judged
+    squares = residual.square().sum(1) * (samples / (samples - 1) if samples > 1 else torch.nan)
+    return squares.sqrt() / judged.sum(1)

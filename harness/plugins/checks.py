@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.base.errors import UserError, reason
+from harness.base.errors import UserError
 from harness.base.options import Options, build
 from harness.base.pluggable import Pluggable
 
@@ -41,16 +41,5 @@ def checked_name(target: type[Pluggable]) -> str:
         if needed := [name for name, field in target.model_fields.items() if field.is_required()]:
             raise UserError(f"{target.__name__} has options without defaults: {', '.join(needed)}")
         build(target, {}, prefix=f"{target.__name__}.")
-        _check_storable(target)
+        target.defaults_of_options()
     return name
-
-
-def _check_storable(target: type[Options]) -> None:
-    """Refuse options whose defaults a configuration cannot hold."""
-    from omegaconf import OmegaConf
-
-    for option, default in target.defaults_of_options().items():
-        try:
-            OmegaConf.create({option: default})
-        except Exception as error:
-            raise UserError(f"{target.__name__}.{option}: no default for a configuration: {reason(error)}") from None

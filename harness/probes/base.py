@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from harness.base.errors import UserError
 from harness.base.options import Options
 from harness.base.pluggable import Pluggable
+from harness.tables.columns import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,9 @@ class Probe(Options, Pluggable):
 
     @classmethod
     def flaw(cls) -> str | None:
-        """See `harness.base.pluggable.Pluggable.flaw`: what `adds` says."""
+        """See `harness.base.pluggable.Pluggable.flaw`: what `adds` says, and a name that is no other table's."""
+        if cls.adds == "table" and cls.name in COLUMNS:
+            return f"name = {cls.name!r}: a table of that name is there in any case; valid: another name"
         return None if cls.adds in ("table", "columns") else f"adds = {cls.adds!r}; valid: table, columns"
 
     @abstractmethod

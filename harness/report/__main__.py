@@ -1,4 +1,4 @@
-"""``python -m harness.report DIR [DIR ...]``: builds the reports of results directories anew, from their tables."""
+"""``python -m harness.report DIR [DIR ...] [plugins=[FILE,…]]``: builds reports anew, from their tables."""
 
 from __future__ import annotations
 
@@ -7,46 +7,76 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.base.errors import UserError
+import pyarrow as pa
+
+from harness.base.errors import UserError, reason
 from harness.plugins.registry import registry
-from harness.report.build import build
-from harness.report.overview import read_provenance
-from harness.sweep.plan import missing
+from harness.report.build import build, unknown_plugins
+from harness.sweep.plan import missing, read_plan
 from harness.tables.gather import gather, load
+from harness.tables.jobs import finished_jobs
+
+PLUGINS = "plugins="
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m harness.report``: rebuild reports; the last line printed is a report's path.
 
     A job with a damaged table is left out, with a line on stderr that names the file; the exit code is 0 all the
-    same: there is a report, and it says what is missing.
+    same: there is a report, and it says what is missing. No code is run that a directory names: results may come from
+    anybody. The files of ``plugins=[…]`` are the user's word.
     """
     parser = argparse.ArgumentParser(prog="python -m harness.report", description="Rebuild reports from their tables.")
-    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="a results directory")
+    parser.add_argument(
+        "directories",
+        nargs="+",
+        metavar="DIR",
+        help="a results directory; plugins=[FILE,…] names plugin files to use, as no directory can",
+    )
+    words = parser.parse_args(arguments).directories
     try:
-        for directory in parser.parse_args(arguments).directories:
-            _add_plugin_files(directory)
-            has_jobs = any(directory.glob("jobs/*/tables/runs.parquet"))
-            tables = gather(directory, skip_damaged=True) if has_jobs else load(directory)
-            for problem in tables.left_out:
-                print(f"left out: {problem}", file=sys.stderr)
-            path = build(directory, tables).path
-            if (left := missing(directory)) and left.runs:
-                print(left)
-            print(path)
+        files = [path for word in words if word.startswith(PLUGINS) for path in _listed(word)]
+        directories = [Path(word) for word in words if not word.startswith(PLUGINS)]
+        registry().add_files(files)
+        if not directories:
+            raise UserError("DIR is missing; valid: results directories, and plugins=[FILE,…] besides")
+        for directory in directories:
+            rebuild(directory)
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _add_plugin_files(directory: Path) -> None:
-    """Add the plugin files that the results were made with; without one, there is a report all the same."""
-    for path in read_provenance(directory).get("plugin_files", []):
-        try:
-            registry().add_files([path])
-        except UserError:
-            print(f"left out: the claims and figures of {path}: there is no such file now", file=sys.stderr)
+def rebuild(directory: Path) -> None:
+    """Build the report of one directory anew, and print its path.
+
+    Raises:
+        UserError: there are no results in it.
+    """
+    if not directory.is_dir():
+        what = "a file" if directory.exists() else "not there"
+        raise UserError(f"{directory}: {what}; valid: a results directory, with jobs/ or tables/ in it")
+    there = bool(finished_jobs(directory))
+    tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
+    for problem in tables.left_out:
+        print(f"left out: {problem}", file=sys.stderr)
+    for line in unknown_plugins(directory, tables):
+        print(f"left out: {line}", file=sys.stderr)
+    try:
+        path = build(directory, tables).path
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error
+    except OSError as error:
+        raise UserError(f"{directory}: no report ({error.strerror}); the tables are as they were") from error
+    if (left := missing(directory)) and left.runs:
+        print(left)
+    print(path)
+
+
+def _listed(word: str) -> list[str]:
+    """The paths in ``plugins=[FILE,…]``."""
+    return [path.strip("'\" ") for path in word.removeprefix(PLUGINS).strip("[]").split(",") if path.strip("'\" ")]
 
 
 if __name__ == "__main__":

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.sentences import findings
+from harness.plugins.registry import registry
 from harness.report.claims import check_claims
 from harness.report.glossary import GLOSSARY
-from harness.report.overview import overview, read_provenance
+from harness.report.overview import overview
 from harness.report.pages import write_pages
 from harness.report.pictures import draw_all
 from harness.report.run_table import SHOWN_RUNS, columns_of, row_of
 from harness.report.sections import section
 from harness.sweep.plan import missing
+from harness.sweep.provenance import plugins_of, read_provenance
 from harness.tables.tables import Tables
 
 
@@ -29,6 +31,19 @@ class Report:
 
     path: Path
     findings: list[str]
+
+
+def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
+    """What a report leaves out as no file is run that the results name themselves; a line at most."""
+    there = registry().names("experiment")
+    unknown = [str(name) for name in dict.fromkeys(tables.runs.experiment) if name not in there]
+    own = {str(path) for path in registry().files}
+    files = [path for path in plugins_of(read_provenance(directory)) if path not in own]
+    if not unknown and not files:
+        return []
+    what = f"the claims of {', '.join(unknown)}" if unknown else "figures and cells"
+    where = f" made with {', '.join(files)}, which is run only if you say plugins=[FILE,…]" if files else ""
+    return [f"{what}{where}"]
 
 
 def build(directory: Path, tables: Tables) -> Report:
@@ -47,7 +62,7 @@ def build(directory: Path, tables: Tables) -> Report:
         "missing": str(missing(directory) or ""),
         "resume": shlex.join(["python", "-m", "harness", f"resume={directory}"]),
         "findings": found,
-        "left_out": tables.left_out,
+        "left_out": [*tables.left_out, *unknown_plugins(directory, tables)],
         "sections": sections,
         "pictures": pictures,
         "columns": columns,

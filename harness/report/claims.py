@@ -58,7 +58,7 @@ def check_claims(tables: Tables) -> dict[str, ClaimResult]:
 def _check(experiment: type[Experiment], tables: Tables) -> ClaimResult:
     try:
         found: object = experiment.bears_out(tables)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return ClaimResult(experiment.name, experiment.claim, "not checked", reason(error, experiment))
     if found is None:
         return ClaimResult(experiment.name, experiment.claim, "not tested")

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from harness.analysis.runs import varied_options
-
-
-def read_provenance(directory: Path) -> dict[str, Any]:
-    """What a sweep has noted of itself in ``provenance.json``; empty where there is none that can be read."""
-    try:
-        found = json.loads((directory / "provenance.json").read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+from harness.analysis.runs import with_names
+from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, differ, settings_of
 
 
 def overview(runs: pd.DataFrame) -> str:
     """``108 runs: 4 cells × 3 lengths × 3 weight scales × 3 seeds``, with commas where it is no such product."""
     words = {"cell": "cells", "seq_len": "lengths", "weight_scale": "weight scales", "seed": "seeds"}
-    words |= {option: f"values of {option.removeprefix('experiment.')}" for option in varied_options(runs)}
-    counts = {word: count for key, word in words.items() if (count := runs[key].nunique()) > 1}
+    others = differ(runs, [key for key in settings_of(runs) if key not in (*WITH_NAMES_OF_THEIR_OWN, "who")])
+    own = [key for key in others if not key.startswith("cell.")]
+    words |= {key: f"values of {key.removeprefix('experiment.')}" for key in own}
+    counts = {word: count for key, word in words.items() if (count := runs[key].nunique(dropna=False)) > 1}
+    named = with_names(runs)
+    if (count := named.who.nunique()) > named.cell.nunique():
+        counts = {"variants of cells": count} | {word: count for word, count in counts.items() if word != "cells"}
     join = " × " if math.prod(counts.values()) == len(runs) else ", "
     varying = join.join(f"{count} {word}" for word, count in counts.items())
     return ("1 run" if len(runs) == 1 else f"{len(runs)} runs") + (f": {varying}" if varying else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,20 @@ def _templates(**escaping: Any) -> jinja2.Environment:
 
 
 def _without_markup(value: Any) -> Any:
-    """A value as Markdown text: tags are no tags; quotes stay as they are, unlike in HTML's attributes."""
+    """A value as Markdown text: tags are no tags, marks of Markdown are the characters that they are.
+
+    Quotes stay as they are, unlike in HTML's attributes; an underscore within a word means nothing in Markdown.
+    """
     if hasattr(value, "__html__"):  # what the template calls safe
         return value
-    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = " ".join(str(value).split()) if isinstance(value, str) and "\n" in value else str(value)
+    text = re.sub(r"([\\`*\[\]|~]|(?<!\w)_|_(?!\w)|^[#+-](?=\s)|^\d+(?=[.)]\s))", _escaped, text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _escaped(mark: re.Match[str]) -> str:
+    found = mark.group()
+    return f"{found[:-1]}{found[-1]}\\" if found[-1].isdecimal() else f"\\{found}"
 
 
 def beginning(text: str, most: int) -> str:

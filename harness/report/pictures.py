@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from harness.tables.tables import Tables
 
 AHEAD = 8
 """Figures that are drawn while earlier ones are being rendered: each may hold the data of thousands of runs."""
+
+
+LONGEST_MARK = 80
+"""Most characters of a version in the name of a file."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,27 @@ def wanted(experiment: str, own: Tables, parts: Sequence[tuple[str, Tables]], su
         parts: those of its versions, and what tells them apart.
         suffix: of the files' names.
     """
+    marks = _marks([version for version, _ in parts])
     for figure in sorted((plugin.target for plugin in registry().of_kind("figure")), key=lambda each: each.order):
         if figure.experiments and experiment not in figure.experiments:
             continue
         for version, tables in [("", own)] if figure.across_versions else parts:
-            mark = re.sub(r"[^\w.]+", "_", version)
+            mark = marks.get(version, "")
             name = figure.name + suffix + (f"-{mark}" if mark else "")
             yield Wanted(figure(), experiment, version, tables, name)
+
+
+def _marks(versions: Sequence[str]) -> dict[str, str]:
+    """What tells the versions apart in names of files: their words, with a hash where these alone would not do."""
+    words = {version: re.sub(r"[^A-Za-z0-9.]+", "_", version) for version in versions}
+    # Some file systems take no difference between capital and small letters.
+    counts = Counter(word.casefold() for word in words.values())
+    return {
+        version: word
+        if version == word == "" or (counts[word.casefold()] == 1 and len(word) <= LONGEST_MARK and word)
+        else f"{word[:LONGEST_MARK]}-{hashlib.sha256(version.encode()).hexdigest()[:8]}"
+        for version, word in words.items()
+    }
 
 
 def draw_all(directory: Path, everything: Sequence[Wanted]) -> list[Picture]:
@@ -102,6 +121,8 @@ def _drawn(wanted: Wanted, pool: Renderers) -> Rendering | Exception | None:
         return None if canvas is None else pool.render(canvas)
     except Exception as error:
         return error
+    except SystemExit as error:
+        return RuntimeError(f"ends the program with sys.exit({error.code})")
 
 
 def _written(directory: Path, wanted: Wanted, drawn: Rendering | Exception) -> Picture:

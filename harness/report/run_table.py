@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.conditions import CONDITION
 from harness.analysis.words import factor
-from harness.tables.columns import RUN_OUTCOMES, RUN_SETTINGS, column
+from harness.tables.columns import RUN_SETTINGS, column
+from harness.tables.varied import settings_of
 
 SHOWN_RUNS = 1000
 """Most rows in the report's table of runs; `tables/runs.csv` has all."""
@@ -22,8 +22,8 @@ SHOWN_OUTCOMES = [
 
 def columns_of(runs: pd.DataFrame) -> dict[str, str]:
     """Columns and their heads: what identifies a run, every other setting that varies, outcomes."""
-    base = [*CONDITION, "seed"]
-    settings = [name for name in runs.columns if name not in ("run_id", *base, *RUN_OUTCOMES)]
+    base = ["cell", "seq_len", "weight_scale", "seed"]
+    settings = [name for name in settings_of(runs) if name not in base]
     varying = [name for name in settings if _varies(runs, name)]
     first = [name for name in RUN_SETTINGS if name in base or name in varying]
     rest = [name for name in varying if name not in first]
@@ -35,7 +35,7 @@ def columns_of(runs: pd.DataFrame) -> dict[str, str]:
 
 def _varies(runs: pd.DataFrame, setting: str) -> bool:
     """Whether runs differ in a setting; that other cells do not have it is no difference."""
-    within = runs.groupby("cell")[setting].nunique(dropna=False)
+    within = runs.groupby("cell", dropna=False)[setting].nunique(dropna=False)
     return runs[setting].nunique() > 1 or bool((within > 1).any())
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from harness.analysis.conditions import CONDITION, by_condition, contrast
-from harness.analysis.runs import finished
+from harness.analysis.conditions import by_condition, contrast
+from harness.analysis.runs import CONDITION, finished
 from harness.analysis.words import percent
 from harness.tables.tables import Tables
+from harness.tables.varied import as_typed
 
 
 def samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
@@ -31,7 +32,7 @@ def samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
         first = rows.iloc[0]
         given = [
             {
-                "who": f"{row.cell}, scale {row.weight_scale:g}" if scales else row.cell,
+                "who": f"{row.who}, scale {as_typed(row.weight_scale)}" if scales else row.who,
                 "answered": row.answered,
                 "right": row.accuracy == 1,
                 "said": row.answered != first.expected,

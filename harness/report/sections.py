@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.runs import versions
+from harness.analysis.runs import shown_versions
 from harness.base.errors import reason
 from harness.base.files import write_atomically
 from harness.figures.base import Figure
@@ -62,9 +63,10 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
     if claim is not None:
         plugin = registry().get("experiment", experiment)
         about, artefacts = (plugin.__doc__ or "").strip().partition("\n")[0], _artefacts(directory, plugin, own)
-    apart = list(versions(own.runs))
+    apart, _ = shown_versions(own.runs)
     parts = [(version, of_runs(own, runs)) for version, runs in apart] if len(apart) > 1 else [("", own)]
-    suffix = "" if len(own.runs) == len(tables.runs) else f"-{experiment}"
+    # A name from a table may hold anything.
+    suffix = "" if len(own.runs) == len(tables.runs) else "-" + re.sub(r"[^\w.]+", "_", experiment)[:80]
     most = SHOWN_SAMPLES if len(parts) == 1 else 1
     return Section(
         experiment, about, claim,
@@ -78,11 +80,14 @@ def _artefacts(directory: Path, experiment: type[Experiment], tables: Tables) ->
     """Write an experiment's own files; their paths from the report on. One that cannot be made is a note."""
     try:
         files = experiment.artefacts(tables)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return [f"could not be made: {reason(error, experiment)}"]
+    home = directory / "artefacts" / experiment.name
+    if outside := [name for name in files if not (home / name).resolve().is_relative_to(home.resolve())]:
+        return [f"could not be made: {outside[0]!r} lies outside of {home}; valid: names of files in it"]
     for name, content in files.items():
         write_atomically(
-            directory / "artefacts" / experiment.name / name,
+            home / name,
             lambda temporary, content=content: temporary.write_bytes(content),  # type: ignore[misc]
         )
     return [f"artefacts/{experiment.name}/{name}" for name in files]

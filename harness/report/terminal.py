@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.analysis.conditions import summary
-from harness.analysis.runs import finished, versions
+from harness.analysis.runs import finished, shown_versions
 from harness.analysis.words import spread
 from harness.tables.tables import Tables
+from harness.tables.varied import as_typed
 
 MOST_SCALES = 12
 """Most weight scales in the table on the terminal."""
@@ -21,15 +22,15 @@ def print_summary(tables: Tables, findings: Sequence[str]) -> None:
     """Print a short table of accuracies, and the findings, to the terminal."""
     # Lines are not broken where the output goes to a file.
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    for version, runs in versions(finished(tables.runs)):
+    for version, runs in shown_versions(finished(tables.runs))[0]:
         table = summary(runs)
         table = table[spread(map(float, table.columns), MOST_SCALES)]
         several = len(table.columns) > 1
         title = ", ".join(["accuracy by weight scale"] * several + [version] * bool(version))
-        heads = [f"{scale:g}" for scale in table.columns] if several else ["accuracy"]
+        heads = [as_typed(scale) for scale in table.columns] if several else ["accuracy"]
         shown = Table("cell", "seq_len", *heads, title=title or None)
-        for cell, rows in table.groupby(level="cell"):
-            for seq_len, row in rows.droplevel("cell").iterrows():
+        for cell, rows in table.groupby(level="who"):
+            for seq_len, row in rows.droplevel("who").iterrows():
                 shown.add_row(str(cell), str(seq_len), *row)
             shown.add_section()
         if table.map(lambda text: text.startswith("~")).any(axis=None):

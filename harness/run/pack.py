@@ -46,7 +46,7 @@ def run(
     with pack.network.threads():
         _train(pack, record, tick, checkpoint)
     seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
-    return record.tables(pack.network.flat.shape[1], EVAL_SAMPLES, seconds / len(runs))
+    return record.tables(pack.network.flat.shape[1], pack.eval_samples, seconds / len(runs))
 
 
 def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None) -> None:
@@ -93,6 +93,7 @@ class Pack:
         )
         self.data = streams(runs, "train")
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
+        self.eval_samples = self.held_out.targets.shape[1]
         self.probe_data = streams(runs, "probe").answering(first.probe.batch_size, probe_dtype)
         self._carry: LayerStates | None = None
         self._clipped = torch.zeros(len(runs), dtype=torch.float64, device=first.device)
@@ -151,7 +152,7 @@ class Pack:
             "members": self.members,
             "step": self.step,
             "weights": self.network.flat,
-            "optimizer": self.optimizer.optimizer.state_dict(),
+            "optimizer": self.optimizer.state,
             "data": self.data.state,
             "clipped": self._clipped,
             "moves": self._moves,
@@ -162,7 +163,7 @@ class Pack:
         self._keep(state["members"])
         self.step, self._clipped, self._moves = state["step"], state["clipped"], state["moves"]
         self.network.flat.copy_(state["weights"])
-        self.optimizer.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.restore(state["optimizer"])
         self.data.restore(state["data"])
 
 

@@ -31,6 +31,7 @@ class MemberState:
         diverged_at: the step at which its training loss was not finite.
         solved_step: steps after which an evaluation first found the task solved; it may be lost again later.
         curve: its rows of the table ``curves``, one per measurement.
+        accuracy_se: standard error of the accuracy at the last measurement.
         samples: its rows of the table ``samples``, of the last measurement.
         first, last: figures of its gradient at the first and the last measurement.
         cue_step: mean step of the probe batch that holds the information to be remembered.
@@ -42,6 +43,7 @@ class MemberState:
     diverged_at: int | None = None
     solved_step: int | None = None
     curve: list[dict[str, Any]] = field(default_factory=list)
+    accuracy_se: float = math.nan
     samples: list[dict[str, object]] = field(default_factory=list)
     first: GradientFlow | None = None
     last: GradientFlow | None = None
@@ -107,6 +109,7 @@ class Record:
         for row, k in rows.items():
             member, settings = self.members[k], self.runs[k]
             member.curve.append({"run_id": run_ids[row], **curve[row], **added.get(row, {})})
+            member.accuracy_se = float(found.accuracy_se[row])
             member.samples = sample_rows(found, row, run_ids[row])
             trained = found.step > 0 and member.curve[-1]["accuracy"] >= settings.experiment.solved_at
             member.last = memory_flow(found, transported, row, settings.cell.memory, trained)
@@ -197,6 +200,7 @@ def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
         "status": "ok" if member.diverged_at is None else "diverged",
         "loss": at_the_end["loss"],
         "accuracy": at_the_end["accuracy"],
+        "accuracy_se": member.accuracy_se,
         "chance": experiment.chance(settings.seq_len),
         "chance_loss": experiment.chance_loss(settings.seq_len),
         "solved": at_the_end["accuracy"] >= experiment.solved_at,
@@ -206,6 +210,7 @@ def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
         "diverged_at": member.diverged_at,
         "steps": member.steps,
         "memory": settings.cell.memory,
+        "has_memory": settings.cell.has_memory,
         "cue_step": member.cue_step,
         "answer_step": member.answer_step,
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -11,26 +13,39 @@ from numpy.typing import NDArray
 from harness.measure.measurement import Measurement
 from harness.measure.transport import Transport, log_ratio
 from harness.settings.settings import Settings
-from harness.tables.columns import COLUMNS, FLOAT_OUTCOMES, INTEGER_OUTCOMES, RUN_OUTCOMES
+from harness.tables.columns import BOOLEAN_OUTCOMES, COLUMNS, FLOAT_OUTCOMES, INTEGER_OUTCOMES, RUN_OUTCOMES
 
 QUANTILES = {"grad_q10": 0.1, "grad_q50": 0.5, "grad_q90": 0.9}
 
 
 def runs_table(runs: Sequence[Settings], outcomes: Sequence[dict[str, object]]) -> pd.DataFrame:
     """The table of runs: settings and outcomes; what an outcome does not name is empty."""
-    rows = [
-        {"run_id": settings.run_id, **settings.flat(), **dict.fromkeys(RUN_OUTCOMES), **outcome}
-        for settings, outcome in zip(runs, outcomes, strict=True)
-    ]
-    table = pd.DataFrame(rows)
+    own = [{"run_id": each.run_id, "variant": "", **each.flat()} for each in runs]
+    columns = {name: setting([row.get(name) for row in own]) for name in dict.fromkeys(chain(*own))}
+    results = pd.DataFrame([dict.fromkeys(RUN_OUTCOMES) | outcome for outcome in outcomes])
+    table = pd.concat([pd.DataFrame(columns), results], axis=1)
     floats = [name for name in RUN_OUTCOMES if name.split("_init")[0] in FLOAT_OUTCOMES]
     table[floats] = table[floats].astype("float64")
-    table["train.clip_norm"] = table["train.clip_norm"].astype("float64")
     table[INTEGER_OUTCOMES] = table[INTEGER_OUTCOMES].astype("Int64")
-    table["solved"] = table["solved"].astype("boolean")
+    table[BOOLEAN_OUTCOMES] = table[BOOLEAN_OUTCOMES].astype("boolean")
     settings = [name for name in table if name not in (*RUN_OUTCOMES, *COLUMNS["runs"])]
     ordered = [name for name in COLUMNS["runs"] if name not in RUN_OUTCOMES]
     return table[[*ordered, *settings, *RUN_OUTCOMES]]
+
+
+def setting(values: Sequence[object]) -> pd.Series:
+    """A column of values, as exact as they are: whole numbers beside null stay whole, what has parts becomes text."""
+    known = [value for value in values if value is not None]
+    kinds = {*map(type, known)}
+    if kinds & {list, dict, tuple, set} or (len(kinds) > 1 and not kinds <= {int, float}):
+        return pd.Series([value if value is None else _text(value) for value in values], dtype="object")
+    whole = len(known) == len(values)
+    dtypes = {} if whole else {int: "Int64", bool: "boolean"}
+    return pd.Series(values, dtype=dtypes.get(next(iter(kinds), type(None))))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def failed(runs: Sequence[Settings], reason: str) -> dict[str, pd.DataFrame]:

@@ -25,6 +25,10 @@ class SweepOptions(Options):
     objective: str = Field(
         "loss", description="column of the table of runs that a searching sweeper (Optuna's) is told"
     )
+    fail_fast: bool = Field(False, description="end the sweep at the first run that fails")
+    take_over: bool = Field(
+        False, description="count what is done in the directory, although a plugin has changed since"
+    )
     only: list[str] | None = None
     """Runs of a job that are to be done, by run_id; the sweeper sets it where others are done already."""
 

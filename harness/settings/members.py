@@ -7,6 +7,7 @@ for each combination of the lists' values.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from harness.base.errors import UserError
@@ -22,11 +23,12 @@ Options of a cell that are marked `harness.base.options.INIT_ONLY` come after th
 """
 
 
-def packs(key: str) -> bool:
-    """Whether runs that differ in this setting can train in one pack."""
+def packs(key: str, cells: Sequence[str]) -> bool:
+    """Whether runs that differ in this setting can train in one pack, whichever of these cells they have."""
     kind, _, option = key.rpartition(".")
-    cells = [plugin.target for plugin in registry().of_kind("cell") if option in plugin.target.model_fields]
-    return key in PACKED or (kind == "cell" and bool(cells) and all(option in init_only(cell) for cell in cells))
+    found = [plugin.target for name in cells if (plugin := registry().find("cell", name))]
+    owners = [cell for cell in found if option in cell.model_fields]
+    return key in PACKED or (kind == "cell" and bool(owners) and all(option in init_only(cell) for cell in owners))
 
 
 def _packed_keys(config: dict[str, Any]) -> list[str]:

@@ -103,6 +103,8 @@ class Settings(Options):
                 f"weight_scale={self.weight_scale}: a negative scale means nothing with init={self.init}, whose "
                 "matrices have no sign; valid: 0 or more (any number with init=identity)"
             )
+        if flaw := self.cell.flaw_of_weights(self.hidden_size):
+            raise UserError(f"cell={self.cell.name}: {flaw}")
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
         return self
@@ -115,12 +117,14 @@ class Settings(Options):
             if key == "probes":
                 flat.update({f"{key}.{name}": True for name in value})
                 for name, options in value.items():
-                    flat.update({f"{key}.{name}.{option}": each for option, each in options.model_dump().items()})
+                    flat.update(
+                        {f"{key}.{name}.{option}": each for option, each in options.model_dump(mode="json").items()}
+                    )
                 continue
             if isinstance(value, Cell | Experiment):
                 flat[key] = value.name
             if isinstance(value, Options):
-                flat.update({f"{key}.{option}": each for option, each in value.model_dump().items()})
+                flat.update({f"{key}.{option}": each for option, each in value.model_dump(mode="json").items()})
             else:
                 flat[key] = value
         return flat

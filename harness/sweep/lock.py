@@ -21,14 +21,21 @@ class Lock:
     """Holds a directory as a context; the operating system lets go of it even where the process is killed.
 
     Raises:
-        UserError: another process holds it; says which, and on what machine.
+        UserError: another process holds it; says which, and on what machine. Or it cannot be made or written to.
     """
 
     def __init__(self, directory: Path):
         self.path = directory / FILE
 
     def __enter__(self) -> Lock:
-        self.file: IO[str] = self.path.open("a+", encoding="utf-8")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.file: IO[str] = self.path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"hydra.sweep.dir={self.path.parent}: {error.strerror}; valid: a directory that can be written to, or "
+                "made"
+            ) from None
         if fcntl is None:
             return self
         try:

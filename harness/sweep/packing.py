@@ -25,13 +25,16 @@ COPIES = 4
 Item = TypeVar("Item")
 
 
-def pack(choices: dict[str, list[str]], most: int) -> dict[str, list[str]]:
+def pack(choices: dict[str, list[str]], most: int, cells: Sequence[str]) -> dict[str, list[str]]:
     """Turn the values of settings that pack into lists, so that no job has more than ``most`` members.
 
-    >>> pack({"cell": ["rnn", "gru"], "seed": ["0", "1"]}, most=64)
+    Args:
+        cells: all that the runs have: an option packs where it only says how their weights start.
+
+    >>> pack({"cell": ["rnn", "gru"], "seed": ["0", "1"]}, most=64, cells=["rnn", "gru"])
     {'cell': ['rnn', 'gru'], 'seed': ['[0,1]']}
     """
-    packed = {name: len(values) for name, values in choices.items() if packs(name) and len(values) > 1}
+    packed = {name: len(values) for name, values in choices.items() if packs(name, cells) and len(values) > 1}
     while math.prod(packed.values()) > most:
         longest = max(packed, key=lambda name: packed[name])
         packed[longest] = math.ceil(packed[longest] / 2)

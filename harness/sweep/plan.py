@@ -1,7 +1,8 @@
 """The plan of a sweep on disk, and what of it is done.
 
 ``DIR/plan.parquet`` has a row per run, in the order of the final tables: its ``run_id`` and the name of the job
-in whose directory its tables stand, or will. A run is done where a job's tables say so and do not say "failed".
+in whose directory its tables stand, or will. It holds all that was ever asked for in DIR, by any command. A run is
+done where a job's tables say so and do not say "failed".
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
 from harness.sweep.jobs import Job
-from harness.tables.jobs import complete
+from harness.tables.jobs import complete, finished_jobs
 from harness.tables.storage import read_table, write_table
 
 FILE = "plan.parquet"
@@ -62,18 +63,42 @@ def read_plan(directory: Path) -> dict[str, str] | None:
     return dict(zip(table.run_id, table.job, strict=True))
 
 
-def write_plan(directory: Path, jobs: Sequence[Job], keep: dict[str, str]) -> None:
-    """Write the plan: the runs of these jobs, and behind them those in ``keep`` that stand in none of them."""
-    rows = {run_id: job.name for job in jobs for run_id in job.ids}
-    rows |= {run_id: name for run_id, name in keep.items() if run_id not in rows}
-    write_table(directory / FILE, pd.DataFrame({"run_id": list(rows), "job": list(rows.values())}, dtype="str"))
+def extend_plan(directory: Path, jobs: Sequence[Job]) -> None:
+    """Add the runs of these jobs to the plan; those that it holds already are from now on in these jobs."""
+    rows = read_plan(directory) or {}
+    rows |= {run_id: job.name for job in jobs for run_id in job.ids}
+    _write(directory, rows)
+
+
+def rename_in_plan(directory: Path, names: dict[str, str]) -> None:
+    """Give planned runs other names, old to new."""
+    plan = read_plan(directory) or {}
+    _write(directory, {names.get(run_id, run_id): job for run_id, job in plan.items()})
+
+
+def forget_unasked(directory: Path, asked: set[str]) -> None:
+    """Take out of the plan what no command asks for any more, unless it is done; failures of such runs are forgotten.
+
+    A plugin that has lost an option, or has changed its default, would else leave runs that can never be done.
+
+    Args:
+        asked: by all commands of the sweep.
+    """
+    merged = _status(directory / "tables" / "runs.parquet")  # a job's tables may be damaged
+    keep = asked | done(directory) | {run_id for run_id, status in merged.items() if status != "failed"}
+    _write(directory, {run_id: job for run_id, job in (read_plan(directory) or {}).items() if run_id in keep})
+
+
+def _write(directory: Path, plan: dict[str, str]) -> None:
+    write_table(directory / FILE, pd.DataFrame({"run_id": list(plan), "job": list(plan.values())}, dtype="str"))
 
 
 def assign_directories(directory: Path, jobs: Sequence[Job], finished: set[str]) -> list[Job]:
     """These jobs with the directories that they take when a sweep is resumed, and with what of them is to be done.
 
     A job that the directory knows keeps its name, so that an interrupted sweep ends as one that was not interrupted.
-    A job whose number stands for other runs there gets a new one, and leaves out what is done elsewhere.
+    A job whose number stands for other runs there leaves out what is done elsewhere, and gets the name under which the
+    rest was planned before, else a new one.
     """
     old = read_plan(directory) or {}
     known: dict[str, set[str]] = {}
@@ -81,6 +106,7 @@ def assign_directories(directory: Path, jobs: Sequence[Job], finished: set[str])
         known.setdefault(name, set()).add(run_id)
     taken = {path.name for path in directory.glob("jobs/*")} | set(known)
     names = map(str, itertools.count(len(jobs)))
+    planned = {frozenset(runs): name for name, runs in known.items()}
     found = []
     for job in jobs:
         if known.get(job.name) == set(job.ids):
@@ -90,7 +116,8 @@ def assign_directories(directory: Path, jobs: Sequence[Job], finished: set[str])
             taken.add(job.name)
         else:
             left = [each for each in job.runs if each.run_id not in finished]
-            name = next(each for each in names if each not in taken)
+            before = planned.get(frozenset(each.run_id for each in left))
+            name = before or next(each for each in names if each not in taken)
             taken.add(name)
             found.append(dataclasses.replace(job, runs=left, name=name))
     return [job.doing([each for each in job.runs if each.run_id not in finished]) for job in found if job.runs]
@@ -105,10 +132,10 @@ def set_damaged_aside(directory: Path) -> list[str]:
     Raises:
         UserError: tables are of another format: they are not damaged, only not for this version.
     """
-    folders = sorted(path.parent for path in directory.glob("jobs/*/tables/*.parquet"))
+    folders = list(dict.fromkeys(sorted(path.parent for path in directory.glob("jobs/*/tables/*.parquet"))))
     lines = []
     with ThreadPoolExecutor() as pool:
-        for folder, problem in zip(dict.fromkeys(folders), pool.map(_problem, dict.fromkeys(folders)), strict=True):
+        for folder, problem in zip(folders, pool.map(_problem, folders), strict=True):
             if not problem:
                 continue
             if "table format" in problem:
@@ -134,7 +161,7 @@ def _problem(folder: Path) -> str:
 
 def _statuses(directory: Path) -> Iterator[dict[str, str]]:
     """For every job with tables, the status of each run."""
-    paths = list(directory.glob("jobs/*/tables/runs.parquet"))
+    paths = [folder / "runs.parquet" for folder in finished_jobs(directory)]
     with ThreadPoolExecutor() as pool:
         yield from pool.map(_status, paths)
 

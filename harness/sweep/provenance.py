@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
+import re
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -17,6 +21,9 @@ from harness.base.files import write_text
 from harness.plugins.registry import registry
 
 FILE = "provenance.json"
+
+HOW = r"(hydra/launcher|hydra\.launcher\.\w+|sweep\.\w+|checkpoint\.\w+|tracker)="
+"""Words that say how a sweep is conducted, and nothing of its runs."""
 
 VERSIONS_OF = ["torch", "numpy", "pandas", "hydra-core", "seaborn", "matplotlib", "pyarrow"]
 
@@ -30,16 +37,64 @@ def now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def note_provenance(directory: Path, config: DictConfig, arguments: list[str]) -> None:
-    """Write down what the sweep is, once, with its configuration; every later sitting adds when it began."""
-    path = directory / FILE
-    try:
-        known = json.loads(path.read_text("utf-8"))
+def note_provenance(directory: Path, config: DictConfig, arguments: list[str], resumes: bool) -> None:
+    """Write down what the sweep is, with its configuration; a later sitting adds when it began, and what it adds.
+
+    Args:
+        resumes: whether the arguments are those of an earlier sitting, said anew.
+    """
+    known = read_provenance(directory)
+    if known:
         known["resumed"] = [*known.get("resumed", []), now()]
-    except (OSError, ValueError):
-        OmegaConf.save(config, directory / "multirun.yaml")
+    else:
+        write_text(directory / "multirun.yaml", OmegaConf.to_yaml(config))
         known = provenance(config.hydra.runtime.choices.get("study"), arguments)
-    write_text(path, json.dumps(known, indent=2))
+    commands = commands_of(known)
+    if not resumes and asking(arguments) not in map(asking, commands):
+        commands.append(arguments)
+    known["commands"] = commands
+    known["plugin_files"] = plugins_of(known) | {str(path): content(path) for path in registry().files}
+    write_text(directory / FILE, json.dumps(known, indent=2))
+
+
+def read_provenance(directory: Path) -> dict[str, Any]:
+    """What a sweep has noted of itself in ``provenance.json``; empty where there is none that can be read."""
+    try:
+        found = json.loads((directory / FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def commands_of(known: dict[str, Any]) -> list[list[str]]:
+    """The arguments of all commands that have asked for runs of a sweep, in their order; checked, as all from a file.
+
+    >>> commands_of({"commands": [["-m", "seed=0"], ["-m", "seed=0,1"]]})
+    [['-m', 'seed=0'], ['-m', 'seed=0,1']]
+    """
+    found = known.get("commands") or [known.get("arguments")]
+    valid = isinstance(found, list) and all(
+        isinstance(words, list) and all(isinstance(word, str) for word in words) for words in found
+    )
+    return found if valid else []
+
+
+def plugins_of(known: dict[str, Any]) -> dict[str, str]:
+    """The plugin files that a sweep was made with, and a hash of what each held."""
+    found = known.get("plugin_files")
+    if isinstance(found, list):  # without hashes
+        return {str(path): "" for path in found}
+    return {str(path): str(value) for path, value in found.items()} if isinstance(found, dict) else {}
+
+
+def asking(arguments: Sequence[str]) -> list[str]:
+    """The words of a command that say which runs are asked for, without those that say where and how."""
+    return [word for word in arguments if not re.match(f"{HOW}|hydra.(sweep|run).dir=", word)]
+
+
+def content(path: Path) -> str:
+    """A short hash of a plugin's source."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
@@ -49,7 +104,6 @@ def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
         "arguments": arguments,
         "started": now(),
         "study": study,
-        "plugin_files": [str(path) for path in registry().files],
         "versions": {
             "harness": harness.__version__,
             "python": platform.python_version(),

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from harness.sweep.changed import settle_changes
 from harness.sweep.jobs import Job
 from harness.sweep.launching import Launch, Launching
-from harness.sweep.plan import assign_directories, done, read_plan, set_damaged_aside, write_plan
+from harness.sweep.plan import assign_directories, done, extend_plan, set_damaged_aside
 from harness.sweep.watch import Watch
+from harness.sweep.worker import FAILED_FAST
 
 
-def still_to_do(directory: Path, jobs: Sequence[Job]) -> tuple[list[Job], int]:
+def still_to_do(
+    directory: Path, jobs: Sequence[Job], note: Callable[[], None], take_over: bool
+) -> tuple[list[Job], int]:
     """What is not done yet of a sweep, planned on disk; and how many runs are done already.
 
     Args:
         directory: of the sweep; this process holds it (`harness.sweep.lock`).
-        jobs: all that belong to the sweep.
+        jobs: all that are asked for.
+        note: writes down that they are, before they are planned.
+        take_over: `sweep.take_over`.
 
     Raises:
-        UserError: the directory holds tables of another format.
+        UserError: the directory holds tables of another format, or plugins have changed since runs were done in it;
+            nothing has been changed.
     """
     for line in set_damaged_aside(directory):
         print(line, file=sys.stderr)
-    finished = done(directory)
-    count = sum(len(job.ids) for job in jobs)
-    before = sum(run_id in finished for job in jobs for run_id in job.ids)
+    runs = [each for job in jobs for each in job.runs]
+    finished = settle_changes(directory, runs, done(directory), take_over)
+    note()
+    before = sum(each.run_id in finished for each in runs)
     jobs = assign_directories(directory, jobs, finished)
     if before:
-        print(f"{before} of {count} runs are done already", file=sys.stderr)
-    old = read_plan(directory) or {}
-    write_plan(directory, jobs, {run_id: name for run_id, name in old.items() if run_id in finished})
+        print(f"{before} of {len(runs)} runs are done already", file=sys.stderr)
+    extend_plan(directory, jobs)
     return [job for job in jobs if job.todo], before
 
 
@@ -49,6 +56,7 @@ def launch_all(directory: Path, jobs: Sequence[Job], before: int, launch: Launch
         A line for what was lost altogether, on a disk that takes no more.
     """
     launching = Launching(launch, directory)
+    (directory / "jobs" / FAILED_FAST).unlink(missing_ok=True)
     if jobs:
         with Watch(directory, jobs, before):
             launching.all(jobs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ from harness.sweep.progress import JobProgress
 from harness.tables.jobs import Frames, joined, publish
 
 log = logging.getLogger(__name__)
+
+FAILED_FAST = ".failed"
+"""A file beside the jobs: with `sweep.fail_fast`, that a run has failed, and that no further job is to begin."""
 
 
 def run_job(directory: Path, config: DictConfig) -> float:
@@ -44,6 +48,9 @@ def run_job(directory: Path, config: DictConfig) -> float:
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no error of the runs
     use_granted_cores()
     how, everyone = conduct(config), members(run_settings(config))
+    failing = directory.parent / FAILED_FAST
+    if how.sweep.fail_fast and failing.exists():
+        return math.nan  # another job has failed already
     todo = [each for each in everyone if how.sweep.only is None or each.run_id in how.sweep.only]
     progress = JobProgress(directory, len(todo), todo[0].train.steps)
 
@@ -59,7 +66,9 @@ def run_job(directory: Path, config: DictConfig) -> float:
 
             return run(runs, tick, checkpoint)
 
-    tables = joined(isolated(todo, attempt, progress.runs_over))
+    tables = joined(isolated(todo, attempt, progress.runs_over, how.sweep.fail_fast))
+    if how.sweep.fail_fast and has_failed(tables):
+        failing.touch()
     try:
         publish(directory / "tables", tables, everyone)
     except OSError as error:
@@ -73,6 +82,11 @@ def run_job(directory: Path, config: DictConfig) -> float:
     return float(tables["runs"][how.sweep.objective].mean(skipna=False))
 
 
+def has_failed(tables: Frames) -> bool:
+    """Whether one of these runs has failed."""
+    return bool((tables["runs"].status == "failed").any())
+
+
 def use_granted_cores() -> None:
     """Use as many threads as Slurm has granted cores; the other launchers say so by OMP_NUM_THREADS themselves."""
     if granted := os.environ.get("SLURM_CPUS_PER_TASK"):
@@ -83,20 +97,27 @@ def isolated(
     runs: Sequence[Settings],
     attempt: Callable[[Sequence[Settings]], Frames],
     over: Callable[[Sequence[Settings], Frames], None] = lambda runs, frames: None,
+    fail_fast: bool = False,
 ) -> list[Frames]:
     """The tables of runs that train together as far as they can: a run that makes a pack fail ends up alone.
 
     Args:
         attempt: runs a pack.
         over: called with runs that are over, one way or the other, and their tables.
+        fail_fast: leave out what comes behind the first run that fails.
     """
     try:
         frames = attempt(runs)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may do anything, sys.exit() included
         log.exception("%d runs failed together: %s", len(runs), ", ".join(each.run_id for each in runs))
         if len(runs) > 1:
             half = len(runs) // 2
-            return isolated(runs[:half], attempt, over) + isolated(runs[half:], attempt, over)
+            first_half = isolated(runs[:half], attempt, over, fail_fast)
+            if fail_fast and has_failed(joined(first_half)):
+                return first_half
+            return first_half + isolated(runs[half:], attempt, over, fail_fast)
         first = runs[0]
         frames = failed(runs, reason(error, first.experiment, first.cell, *first.probes.values()))
     over(runs, frames)

@@ -22,6 +22,11 @@ class Column:
     label: str = ""
 
 
+VARIANT = Column(
+    "variant", "str",
+    "What tells apart runs of one cell besides length, weight scale and seed: its options that the sweep varies.",
+)  # fmt: skip
+
 RUN_ID = Column("run_id", "str", "A short hash of everything that determines the run's numbers.")
 
 SETTINGS = (
@@ -84,6 +89,10 @@ OUTCOMES = (
         "The mean loss on held-out samples at the last evaluation, over all outputs that are scored: cross-entropy in "
         "nats, or squared error where the outputs are numbers.",
     ),
+    Column(
+        "accuracy_se", "float64",
+        "Standard error of the accuracy, from sample to sample: answers within one sample are not independent.",
+    ),
     Column("chance", "float64", "Accuracy of the best predictor without memory."),
     Column("chance_loss", "float64", "Loss of the best predictor without memory, where it is known."),
     Column(
@@ -99,6 +108,7 @@ OUTCOMES = (
     Column("seconds", "float64", "The run's share of its pack's time."),
     Column("parameters", "Int64", "Number of trained weights."),
     Column("memory", "str", "The part of the cell's state that carries its memory, as in the tables of gradients."),
+    Column("has_memory", "boolean", "Whether the cell carries anything over time."),
     Column("cue_step", "float64", "The step that holds what has to be remembered, from 1: the mean over the batch."),
     Column("answer_step", "float64", "The step of a sample's last judged output, from 1: the mean over the batch."),
     Column("eval_samples", "Int64", "Held-out samples of an evaluation."),
@@ -116,7 +126,7 @@ GRADIENT_NORMS = (
 )
 
 TABLES: dict[str, tuple[Column, ...]] = {
-    "runs": (RUN_ID, *SETTINGS, *OUTCOMES),
+    "runs": (RUN_ID, *SETTINGS[:2], VARIANT, *SETTINGS[2:], *OUTCOMES),
     "curves": (
         RUN_ID,
         STEP,
@@ -171,6 +181,7 @@ COLUMNS = {table: [each.name for each in columns] for table, columns in TABLES.i
 RUN_SETTINGS = [each.name for each in SETTINGS]
 RUN_OUTCOMES = [each.name for each in OUTCOMES]
 FLOAT_OUTCOMES = {each.name for each in OUTCOMES if each.dtype == "float64"}
+BOOLEAN_OUTCOMES = [each.name for each in OUTCOMES if each.dtype == "boolean"]
 INTEGER_OUTCOMES = [each.name for each in OUTCOMES if each.dtype == "Int64"]
 CURVES = [each.name for each in TABLES["curves"] if each.dtype == "float64"]
 """What is measured at every evaluation."""

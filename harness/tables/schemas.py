@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 PANDAS = b"pandas"
@@ -78,6 +79,17 @@ def _as(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
         texts = [None if value is None else str(value) for value in column.to_pylist()]
         return pa.chunked_array([pa.array(texts, wanted)])
     return column.cast(wanted)
+
+
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """The table for pandas: whole numbers and booleans of which some are missing stay what they are."""
+    frame = table.to_pandas()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        if column.null_count and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+            nullable = "boolean" if pa.types.is_boolean(kind) else "Int64"
+            frame[name] = column.to_pandas(types_mapper={kind: pd.api.types.pandas_dtype(nullable)}.get)
+    return frame
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from harness.base.errors import UserError, first_line
 from harness.base.files import write_atomically
+from harness.tables.schemas import as_frame
 
 FORMAT = "3"
 FORMAT_KEY = b"harness_format"
@@ -49,7 +50,7 @@ def read_table(path: Path) -> pd.DataFrame:
         UserError: the file is missing, damaged or of another format; the message names it.
     """
     with opened(path) as file:
-        return file.read().to_pandas()
+        return as_frame(file.read())
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,12 +105,50 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         """
         import pyarrow.parquet as pq
 
+        from harness.tables.schemas import as_frame
         from harness.tables.storage import damaged
 
         dataset = self.scan(name)
         wanted = None if columns is None else list(columns)
         chosen = pq.filters_to_expression(filters) if isinstance(filters, list) else filters
         try:
-            return dataset.to_table(columns=wanted, filter=chosen).to_pandas()
+            return as_frame(dataset.to_table(columns=wanted, filter=chosen))
         except OSError as error:
             raise damaged(getattr(dataset, "files", [name])[0], error) from None
+
+    def with_settings(
+        self,
+        name: str,
+        settings: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        filters: Filters = None,
+    ) -> pd.DataFrame:
+        """A table with settings of its runs (or other columns of ``runs``) beside each row, after ``run_id``.
+
+        Args:
+            name: ``gradients``, ``curves``, or any other table.
+            settings: columns of ``runs``; None: the settings in which the runs differ, and their variant.
+            columns, filters: the part of the table that is wanted, as in `read`.
+
+        Raises:
+            UserError: there is no such table or column.
+
+        Example:
+            >>> tables.with_settings("gradients", ["cell", "seq_len"])    # doctest: +SKIP
+        """
+        from harness.tables.varied import differ, settings_of
+
+        runs = self["runs"]
+        if name not in self or name == "runs":
+            raise unknown("table", name, [each for each in self if each != "runs"])
+        if settings is None:
+            settings = differ(runs, [*settings_of(runs), *(["variant"] if "variant" in runs else [])])
+        if wrong := [key for key in settings if key not in runs]:
+            raise unknown("column of runs", wrong[0], [*map(str, runs)])
+        wanted = None if columns is None else list(dict.fromkeys(["run_id", *columns]))
+        rows = self.read(name, wanted, filters)
+        if both := [key for key in settings if key in rows and key != "run_id"]:
+            raise UserError(f"{both[0]!r} is a column of {name}, too; valid: columns={list(rows)} without it")
+        own = runs.set_index("run_id")[[key for key in settings if key != "run_id"]]
+        found = rows.merge(own, left_on="run_id", right_index=True, how="left")
+        return found[["run_id", *own, *(key for key in rows if key != "run_id")]]

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, place
 from harness.base.seeds import stream
 from harness.tasks.batch import Batch, each_from
 from harness.tasks.data import Data
@@ -105,7 +105,13 @@ class Streams:
         found = {seed: draw(rng, count, length) for seed, rng in self.rngs.items()}
         for batch in found.values():
             for fault in faults(self.experiment, batch, (count, length)):
-                raise UserError(f"experiment {self.experiment.name}: {draw.__name__} draws {fault}")
+                raise UserError(f"experiment {self.experiment.name}: {draw.__name__} ({place(draw)}) draws {fault}")
+        if len(steps := {tuple(batch.scored.tolist()) for batch in found.values()}) > 1:
+            raise UserError(
+                f"experiment {self.experiment.name}: {draw.__name__} ({place(draw)}) draws other scored steps for "
+                f"another seed, as {list(min(steps))} and {list(max(steps))}; valid: the same for all, and a mask over "
+                "some of them"
+            )
         return found
 
     def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:

@@ -11,14 +11,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-# Asked for before the import: nothing is sent home from other people's machines.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
-import alembic  # noqa: F401 -- MLflow asks for these two only when it opens the store: they are missed here
-import sqlalchemy  # noqa: F401
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+# MLflow decides at its import whether to send home what it is used for: it does not, from other people's machines.
+with patch.dict(os.environ, {"MLFLOW_DISABLE_TELEMETRY": os.environ.get("MLFLOW_DISABLE_TELEMETRY", "true")}):
+    import alembic  # noqa: F401 -- MLflow asks for these two only when it opens the store: they are missed here
+    import sqlalchemy  # noqa: F401
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param, RunTag
 
 from harness.tables.columns import CURVES
 from harness.tables.tables import Tables

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.figures.drawing import rows as drawing_rows
 from harness.figures.drawing.colours import COLOURS
 from harness.figures.drawing.rows import memory_profiles
 from harness.tables import Tables
@@ -14,7 +15,7 @@ from tests.helpers.made_tables import made_tables
 
 def test_the_last_probe_is_each_runs_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the rows of a run come in several pieces, and probes in any order."""
-    monkeypatch.setattr("harness.figures.drawing.rows.AT_ONCE", 7)
+    monkeypatch.setattr(drawing_rows, "AT_ONCE", 7)
     tables = made_tables(cells=("rnn", "lstm"), lengths=(10,), scales=(0.9,))
     runs = tables.runs
     rows = tables.transport[(tables.transport.step < 20) | (tables.transport.run_id != runs.run_id[1])]

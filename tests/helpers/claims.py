@@ -39,7 +39,7 @@ def trained(
         "train": training,
         "probe": {**BASE["probe"], "every": training["steps"], **(probe or {})},
         "engine": {**BASE["engine"], "compile": "auto"},
-        **settings,
+        **{"seed": [0, 1], **settings},
     }
     found = []
     for name, *chosen in itertools.product(cells, *choices.values()):
@@ -61,5 +61,16 @@ def assert_borne_out(experiment: type[Experiment], results: Tables | pd.DataFram
     assert verdict.holds, verdict.numbers
 
 
+def with_seeds(runs: pd.DataFrame) -> pd.DataFrame:
+    """Made-up runs that say no seed: each row stands for runs of two seeds, judged on 512 samples of one answer."""
+    if "seed" in runs:
+        return runs
+    error = (runs.accuracy * (1 - runs.accuracy) / 511) ** 0.5
+    whole = {"seq_len": 10, "weight_scale": 1.0, "eval_samples": 512, "accuracy_se": error, "solved": False}
+    full = runs.assign(**{key: value for key, value in whole.items() if key not in runs})
+    both = pd.concat([full.assign(seed=seed) for seed in (0, 1)], ignore_index=True)
+    return both.assign(run_id=both.index.astype(str))
+
+
 def _verdict(experiment: type[Experiment], results: Tables | pd.DataFrame) -> Verdict | None:
-    return experiment.bears_out(Tables({"runs": results}) if isinstance(results, pd.DataFrame) else results)
+    return experiment.bears_out(Tables({"runs": with_seeds(results)}) if isinstance(results, pd.DataFrame) else results)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns  # noqa: F401 -- what its import warns of is not the figures'
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
@@ -36,6 +37,7 @@ def draw(name: str, tables: Tables) -> Canvas | None:
     """Draw and save with every warning an error: a missing glyph, an empty slice, a bad limit."""
     with warnings.catch_warnings(), styled():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ImportWarning)  # of how a library is imported, not of what is drawn
         drawn = figure(name).draw(tables)
         if drawn is not None:
             drawn.savefig(io.BytesIO(), format="png", dpi=40)

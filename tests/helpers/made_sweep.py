@@ -63,8 +63,8 @@ def _template(cell: str, length: int) -> pd.DataFrame:
     run = members({**BASE, "cell": {"name": cell}, "seq_len": length})[0]
     outcome = dict.fromkeys(RUN_OUTCOMES) | {
         "status": "ok", "loss": 0.1, "chance": 0.125, "steps": 300, "seconds": 1.0, "parameters": 100,
-        "memory": run.cell.memory, "cue_step": 3.0, "answer_step": float(length),
-        "eval_samples": 512,
+        "memory": run.cell.memory, "has_memory": True, "accuracy_se": 0.01, "cue_step": 3.0,
+        "answer_step": float(length), "eval_samples": 512,
     }  # fmt: skip
     return runs_table([run], [outcome])
 

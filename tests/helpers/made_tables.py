@@ -55,7 +55,8 @@ def made_tables(
             {
                 "status": status, "accuracy": right, "loss": 1 - right, "chance": 0.125, "solved": right >= 0.95,
                 **vars(flow), **{f"{key}_init": value for key, value in vars(flow).items()},
-                "steps": steps[-1], "seconds": 1.0, "parameters": 100, "memory": run.cell.memory, "cue_step": 3.0,
+                "steps": steps[-1], "seconds": 1.0, "parameters": 100, "memory": run.cell.memory,
+                "has_memory": run.cell.has_memory, "accuracy_se": np.sqrt(right * (1 - right) / 511), "cue_step": 3.0,
                 "answer_step": float(length), "eval_samples": 512, "job": "0",
                 "diverged_at": 7 if status == "diverged" else None,
             }

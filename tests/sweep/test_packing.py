@@ -7,26 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from harness.plugins.registry import registry
 from harness.settings.members import members, packs
 from harness.sweep.packing import bytes_per_member, members_in_memory, pack
 from tests.conftest import Config
 from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command
 
+EVERY_CELL = registry().names("cell")
+
 
 @pytest.mark.parametrize("key", ["weight_scale", "seed", "train.lr", "train.clip_norm", "cell.forget_bias"])
 def test_what_changes_no_shape_packs(key: str) -> None:
-    assert packs(key)
+    assert packs(key, EVERY_CELL)
 
 
 @pytest.mark.parametrize("key", ["seq_len", "cell", "hidden_size", "train.steps", "cell.nonsense", "forget_bias"])
 def test_what_changes_the_program_does_not(key: str) -> None:
-    assert not packs(key)
+    assert not packs(key, EVERY_CELL)
 
 
 @pytest.mark.parametrize("most", [1, 2, 5, 64, 1000])
 def test_packs_hold_everything_once_and_no_more_than_they_may(most: int) -> None:
     choices = {"cell": ["rnn", "gru"], "seed": [str(n) for n in range(21)], "weight_scale": ["0.9", "1.0", "1.1"]}
-    packed = pack(choices, most)
+    packed = pack(choices, most, choices["cell"])
     largest = math.prod(max(value.count(",") for value in packed[name]) + 1 for name in ("seed", "weight_scale"))
     assert largest <= most
     assert packed["cell"] == ["rnn", "gru"]

@@ -10,7 +10,7 @@ from harness.base.errors import UserError
 from harness.settings.members import members
 from harness.sweep.jobs import Job
 from harness.sweep.lock import Lock
-from harness.sweep.plan import assign_directories, done, missing, read_plan, set_damaged_aside, write_plan
+from harness.sweep.plan import assign_directories, done, extend_plan, missing, read_plan, set_damaged_aside
 from harness.tables.jobs import publish
 from tests.conftest import Config
 from tests.sweep.test_launching import ok
@@ -27,7 +27,7 @@ def finish(directory: Path, each: Job) -> None:
 
 def test_the_same_jobs_keep_their_directories(config: Config, tmp_path: Path) -> None:
     jobs = [job(config, "0", 0, 1), job(config, "1", 0, 1, cell="gru")]
-    write_plan(tmp_path, jobs, {})
+    extend_plan(tmp_path, jobs)
     finish(tmp_path, jobs[0])
     assert assign_directories(tmp_path, jobs, done(tmp_path)) == [jobs[0].doing([]), jobs[1]]
     assert str(missing(tmp_path)) == "2 of 4 runs are missing"
@@ -37,12 +37,12 @@ def test_the_same_jobs_keep_their_directories(config: Config, tmp_path: Path) ->
 
 def test_other_jobs_get_directories_of_their_own_without_what_is_done(config: Config, tmp_path: Path) -> None:
     old = job(config, "0", 0, 1)
-    write_plan(tmp_path, [old], {})
+    extend_plan(tmp_path, [old])
     finish(tmp_path, old)
     new = [job(config, "0", 0, 1, 2, cell="gru"), job(config, "1", 0, 1, 2)]
     found = assign_directories(tmp_path, new, done(tmp_path))
     assert [(each.name, [run.seed for run in each.runs]) for each in found] == [("2", [0, 1, 2]), ("1", [0, 1, 2])]
-    write_plan(tmp_path, found, read_plan(tmp_path) or {})
+    extend_plan(tmp_path, found)
     assert len(read_plan(tmp_path) or {}) == 6
 
 

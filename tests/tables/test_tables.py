@@ -65,8 +65,8 @@ def test_columns_of_all_jobs_are_kept_with_their_types_and_settings_stand_before
 
 
 def test_gathering_in_small_pieces_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.tables.gather.ROWS_AT_ONCE", 5)
-    monkeypatch.setattr("harness.tables.gather.PIECES_AT_ONCE", 2)
+    monkeypatch.setattr("harness.tables.survey.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("harness.tables.survey.PIECES_AT_ONCE", 2)
     for number in range(9):
         job(tmp_path, number, [f"{number}{letter}" for letter in "abc"])
     tables = gather(tmp_path)
@@ -123,7 +123,7 @@ def test_no_results_damage_and_other_formats_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"runs\.parquet: damaged"):
         harness.load(tmp_path)
     pq.write_table(pa.table({"run_id": ["a"]}), path)
-    with pytest.raises(UserError, match=r"runs\.parquet: table format none, this version reads format 2"):
+    with pytest.raises(UserError, match=r"runs\.parquet: table format none, this version reads format 3"):
         read_table(path)
 
 

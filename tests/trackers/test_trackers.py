@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -129,3 +130,14 @@ def test_a_tracker_that_fails_is_one_line(tmp_path: Path, capsys: pytest.Capture
     assert said.startswith("tracker=broken: not logged (OSError: no space left (test_trackers.py, line ")
     assert said.endswith("; the results are complete\n")
     assert len(said.splitlines()) == 1
+
+
+def test_mlflow_sends_nothing_home_and_leaves_the_environment_alone() -> None:
+    pytest.importorskip("mlflow")
+    code = (
+        "import os; before = dict(os.environ); import harness.trackers.mlflow; "
+        "from mlflow.telemetry import get_telemetry_client; "
+        "print(dict(os.environ) == before, get_telemetry_client())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["True", "None"]

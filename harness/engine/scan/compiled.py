@@ -108,13 +108,8 @@ class Kernel:
         self.library.forward(call)
         return CompiledTrace(self, call, inputs, act, states, buffers)
 
-    def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """See `Scanner.affine`; by our own products, which round the same alone and packed."""
-        made: Tensor = _Affine.apply(self, x, weight, bias)  # type: ignore[no-untyped-call]
-        return made
-
     def product(self, a: Tensor, b: Tensor) -> Tensor:
-        """a · b of every member: (K, M, N) from (K, M, D) and (K, D, N) of any strides."""
+        """See `harness.engine.scan.interface.Scanner.product`; rounds the same alone and packed, unlike torch's."""
         (members, rows, depth), columns, threads = a.shape, b.shape[-1], kernel_threads()
         made = a.new_empty(members, rows, columns)
         work = a.new_empty(threads, self.library.packed_size(depth, columns))
@@ -176,19 +171,3 @@ def _places(scored: tuple[int, ...], steps: int) -> Any:
 
 def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
-
-
-class _Affine(torch.autograd.Function):
-    """x · W + b, with its derivative."""
-
-    @staticmethod
-    def forward(ctx: Any, kernel: Kernel, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.kernel = kernel
-        ctx.save_for_backward(x, weight)
-        return kernel.product(x, weight).add_(bias[:, None])
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        product, ones = ctx.kernel.product, grad.new_ones(1, 1, 1).expand(len(x), 1, x.shape[1])
-        return None, product(grad, weight.mT), product(x.mT, grad), product(ones, grad)[:, 0]

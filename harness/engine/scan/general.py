@@ -11,7 +11,7 @@ from harness.cells.base import Cell, State, Weights
 from harness.engine.scan.interface import (
     BackwardPass,
     Buffers,
-    TorchAffine,
+    TorchProduct,
     is_tokens,
     norm,
     one_hot,
@@ -20,7 +20,7 @@ from harness.engine.scan.interface import (
 
 
 @dataclass(frozen=True)
-class GeneralScanner(TorchAffine):
+class GeneralScanner(TorchProduct):
     """Runs a cell by its plain step, leaving a graph of all steps.
 
     Attributes:

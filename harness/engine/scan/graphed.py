@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import State, Weights
-from harness.engine.scan.interface import BackwardPass, Buffers, GradFromAbove, TorchAffine
+from harness.engine.scan.interface import BackwardPass, Buffers, GradFromAbove, TorchProduct
 from harness.engine.scan.stepwise import StepwiseScanner, StepwiseTrace
 
 Result = TypeVar("Result")
@@ -69,7 +69,7 @@ class Graphs:
         return made
 
 
-class GraphedScanner(TorchAffine):
+class GraphedScanner(TorchProduct):
     """Runs a cell step by step, in graphs where the same call comes again."""
 
     def __init__(self, plain: StepwiseScanner, graphs: Graphs | None = None):

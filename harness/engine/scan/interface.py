@@ -152,16 +152,16 @@ class Scanner(Protocol):
             buffers: what the trace lives in: it is valid until the next call with them.
         """
 
-    def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """x · W + b of every member, (K, N, C) from (K, N, H), (K, H, C) and (K, C); autograd can differentiate it."""
+    def product(self, a: Tensor, b: Tensor) -> Tensor:
+        """a · b of every member, for the readout: (K, M, N) from (K, M, D) and (K, D, N), of any strides."""
 
 
-class TorchAffine:
-    """The readout's product by torch."""
+class TorchProduct:
+    """Products by torch."""
 
-    def affine(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """See `Scanner.affine`."""
-        return torch.baddbmm(bias[:, None], x, weight)
+    def product(self, a: Tensor, b: Tensor) -> Tensor:
+        """See `Scanner.product`."""
+        return torch.bmm(a, b)
 
 
 def states_buffers(cell: Cell, inputs: Tensor, start: State, buffers: Buffers) -> State:

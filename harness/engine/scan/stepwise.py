@@ -12,7 +12,7 @@ from harness.engine.scan.interface import (
     BackwardPass,
     Buffers,
     StepGradients,
-    TorchAffine,
+    TorchProduct,
     is_tokens,
     norm,
     states_buffers,
@@ -20,7 +20,7 @@ from harness.engine.scan.interface import (
 
 
 @dataclass(frozen=True)
-class StepwiseScanner(TorchAffine):
+class StepwiseScanner(TorchProduct):
     """Runs a cell by one product and one pointwise step after another, in one buffer."""
 
     cell: PointwiseCell

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.conditions import CONDITION
+from harness.analysis.runs import CONDITION
 from harness.figures.drawing.colours import ink, palette
-from harness.tables.columns import RUN_OUTCOMES
+from harness.tables.varied import differ, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as Canvas
     from matplotlib.lines import Line2D
+
+
+SIDE_BY_SIDE = 7
+"""Most names of a legend in one row."""
 
 
 def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
@@ -22,7 +26,10 @@ def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -
     colours = palette(cells)
     handles = [Line2D([], [], color=colours[cell], label=cell, linewidth=2) for cell in colours]
     figure.legend(
-        handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra), frameon=False
+        handles=[*handles, *extra],
+        loc="outside upper center",
+        ncols=min(len(handles) + len(extra), SIDE_BY_SIDE),
+        frameon=False,
     )
 
 
@@ -40,14 +47,16 @@ def note(figure: Canvas, *remarks: str) -> None:
         figure.supxlabel(text, fontsize=8, x=0.01, ha="left")
 
 
-def averaged_over(runs: pd.DataFrame) -> str:
-    """``each over 3 runs that differ in seed``; empty where every condition has one run."""
-    counts = runs.groupby(CONDITION).size()
+def averaged_over(runs: pd.DataFrame, by: Sequence[str] = CONDITION) -> str:
+    """``each over 3 runs that differ in seed``; empty where every group has one run.
+
+    Args:
+        by: columns that make up a group, of which one value is drawn.
+    """
+    groups = runs.groupby(list(by), dropna=False)
+    counts = groups.size()
     if not len(counts) or counts.max() == 1:
         return ""
-    outcomes = {"run_id", *RUN_OUTCOMES, *CONDITION}
-    by_condition = runs.groupby(CONDITION)
-    names = [str(name) for name in runs if name not in outcomes and runs[name].nunique(dropna=False) > 1]
-    differ = [key for key in names if (by_condition[key].nunique(dropna=False) > 1).any()]
+    keys = differ(runs, [key for key in settings_of(runs) if key not in by and key != "who"], within=list(by))
     low, high = counts.min(), counts.max()
-    return f"each over {low if low == high else f'{low} to {high}'} runs that differ in {', '.join(differ)}"
+    return f"each over {low if low == high else f'{low} to {high}'} runs that differ in {', '.join(keys)}"

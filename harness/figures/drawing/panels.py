@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from harness.analysis.words import spread
 from harness.figures.drawing.canvas import canvas, grid
+from harness.figures.drawing.colours import in_order
+from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 6
 """Most panels side by side, and one below the other."""
+
+MOST_CELLS = 12
+"""Most cells, variants of one included, in a figure: more colours could not be told apart."""
 
 MOST_NAMED = 12
 """Most values that a remark lists one by one."""
@@ -36,7 +42,7 @@ def panels(
             axis = axes[i][j]
             grid(axis)
             if i == 0 and len(scales) > 1:
-                axis.set_title(f"weight scale {scale:g}")
+                axis.set_title(f"weight scale {as_typed(scale)}")
             if j == len(scales) - 1 and len(lengths) > 1:
                 axis.annotate(
                     f"{length} steps", (1.02, 0.5), xycoords="axes fraction", rotation=-90, va="center", ha="left"
@@ -47,17 +53,27 @@ def panels(
 
 
 def at_most(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_PANELS) -> tuple[pd.DataFrame, str]:
-    """The runs of as many lengths and weight scales as can be told apart in one figure, and a remark on the others.
+    """The runs of as many cells, lengths and weight scales as can be told apart in one figure; a remark on the others.
 
-    Where there are more, those that are shown are spread evenly, the smallest and the largest among them.
+    Where there are more, those that are shown are spread evenly, the first (smallest) and the last among them.
     """
     remarks = []
+    if len(cells := in_order([*runs.who])) > MOST_CELLS:
+        shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_CELLS)]
+        runs = runs[runs.who.isin(shown)]
+        remarks.append(
+            f"{MOST_CELLS} of {len(cells)} cells and their variants are shown, without {_named(cells, shown)}"
+        )
     for column, most, words in (("seq_len", lengths, "lengths"), ("weight_scale", scales, "weight scales")):
         values = sorted(runs[column].unique())
         if len(values) > most:
-            shown = spread(values, most)
-            runs = runs[runs[column].isin(shown)]
-            missing = [f"{value:g}" for value in values if value not in shown]
-            named = ", ".join(missing) if len(missing) <= MOST_NAMED else f"{len(missing)} others"
-            remarks.append(f"{most} of {len(values)} {words} are shown, without {named}")
+            kept = spread(values, most)
+            runs = runs[runs[column].isin(kept)]
+            remarks.append(f"{most} of {len(values)} {words} are shown, without {_named(values, kept)}")
     return runs, "; ".join(remarks)
+
+
+def _named(values: Sequence[object], shown: Sequence[object]) -> str:
+    """Those that are not shown, where they can be named one by one."""
+    missing = [as_typed(value) for value in values if value not in shown]
+    return ", ".join(missing) if len(missing) <= MOST_NAMED else f"{len(missing)} others"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.conditions import CONDITION
+from harness.analysis.runs import CONDITION
 
 if TYPE_CHECKING:
     import pandas as pd

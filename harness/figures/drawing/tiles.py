@@ -27,7 +27,7 @@ EQUAL_CONTRAST = 0.179
 
 def tiles(groups: pd.DataFrame, cell: str, column: str) -> pd.DataFrame:
     """A cell's values, a row per length and a column per weight scale of all cells: maps side by side share rows."""
-    table = groups[groups.cell == cell].pivot(index="seq_len", columns="weight_scale", values=column)
+    table = groups[groups.who == cell].pivot(index="seq_len", columns="weight_scale", values=column)
     return table.reindex(index=sorted(groups.seq_len.unique()), columns=sorted(groups.weight_scale.unique()))
 
 

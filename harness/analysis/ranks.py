@@ -1,0 +1,97 @@
+"""Rank correlation over the settings of a sweep, with its uncertainty."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.analysis.runs import with_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIN_SETTINGS = 5
+"""With fewer settings, permutations cannot tell a relation from chance."""
+
+PERMUTATIONS = 4999
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class RankCorrelation:
+    """A rank correlation.
+
+    Attributes:
+        low, high: its 95 % interval.
+        p: two-sided p value of there being none.
+    """
+
+    rho: float
+    low: float
+    high: float
+    p: float
+
+
+def rank_correlation(runs: pd.DataFrame, one: str, other: str) -> RankCorrelation | None:
+    """How two columns go together by ranks, over the settings of a sweep, within each length (Spearman).
+
+    Longer is harder and leaves less gradient: ranks are taken within a length, around their mean, so that a length
+    with a single setting says nothing. Runs that differ in the seed alone, and the same cell and weight scale at
+    another length, are no evidence of their own. So the mean over seeds is ranked; a setting (variant of a cell and
+    weight scale) keeps its lengths and seeds together where settings are exchanged among each other (p value) or drawn
+    again (interval).
+
+    Returns:
+        None where there are too few settings, or all ranks of a column are equal.
+    """
+    setting = ["who", "weight_scale"]
+    means = with_names(runs).astype({one: float, other: float}).groupby([*setting, "seq_len"])[[one, other]].mean()
+    ranks = means.groupby(level="seq_len").rank()
+    centred = (ranks - ranks.groupby(level="seq_len").transform("mean")).reset_index()
+    x, y = (
+        centred.pivot(index=setting, columns="seq_len", values=column).to_numpy(dtype=np.float64)
+        for column in (one, other)
+    )
+    here = np.isfinite(x)
+    x, y = np.where(here, x, 0.0), np.where(here, y, 0.0)
+    if len(x) < MIN_SETTINGS or not x.any() or not y.any():
+        return None
+    rng = np.random.default_rng(0)
+    rho = _cosine(x, y)
+    orders = _exchanges(here, rng)
+    extreme = [abs(_cosine(x, y[order])) >= abs(rho) - 1e-12 for order in orders]
+    drawn = rng.integers(len(x), size=(RESAMPLES, len(x)))
+    low, high = np.nanquantile([_cosine(x[rows], y[rows]) for rows in drawn], [0.025, 0.975])
+    return RankCorrelation(rho, float(low), float(high), float(np.mean(extreme)))
+
+
+def _exchanges(here: NDArray[np.bool_], rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Orders of the settings, as they are first: all of them, or many drawn at random.
+
+    Settings change places with those alone that have runs at the same lengths.
+    """
+    rows = np.arange(len(here))
+    kinds = [np.flatnonzero((here == kind).all(axis=1)) for kind in np.unique(here, axis=0)]
+    if math.prod(math.factorial(len(kind)) for kind in kinds) <= PERMUTATIONS:
+        choices = itertools.product(*(itertools.permutations(kind) for kind in kinds))
+        return [_placed(rows, kinds, choice) for choice in choices]
+    drawn = ([rng.permutation(kind) for kind in kinds] for _ in range(PERMUTATIONS))
+    return [rows, *(_placed(rows, kinds, choice) for choice in drawn)]
+
+
+def _placed(rows: NDArray[np.int64], kinds: list[NDArray[np.int64]], choice: object) -> NDArray[np.int64]:
+    order = rows.copy()
+    for kind, exchanged in zip(kinds, choice, strict=True):  # type: ignore[call-overload]
+        order[kind] = exchanged
+    return order
+
+
+def _cosine(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """The correlation of values that are centred already."""
+    size = np.sqrt((x**2).sum() * (y**2).sum())
+    return float((x * y).sum() / size) if size else math.nan

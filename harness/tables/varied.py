@@ -1,0 +1,56 @@
+"""What a sweep varies: the settings that tell its runs apart, and names for the variants of a cell."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from harness.tables.columns import RUN_OUTCOMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WITH_NAMES_OF_THEIR_OWN = ["experiment", "cell", "seq_len", "weight_scale", "seed"]
+"""Settings that reports name in words of their own; all others by their key."""
+
+
+def settings_of(runs: pd.DataFrame) -> list[str]:
+    """The columns of a table of runs that are settings."""
+    return [str(name) for name in runs if name not in ("run_id", "variant", *RUN_OUTCOMES)]
+
+
+def differ(runs: pd.DataFrame, keys: list[str], within: list[str] | None = None) -> list[str]:
+    """Those settings in which runs differ; ``null`` is a value like any other.
+
+    Args:
+        within: columns; only runs that agree in all of these are compared.
+    """
+    if not within:
+        return [key for key in keys if runs[key].nunique(dropna=False) > 1]
+    groups = runs.groupby(within, sort=False, dropna=False)
+    return [key for key in keys if (groups[key].nunique(dropna=False) > 1).any()]
+
+
+def variants(runs: pd.DataFrame) -> pd.Series:
+    """What tells apart runs of one cell in one experiment, by the cell's options: ``forget_bias 3``, or nothing."""
+    found = runs.cell.astype(str).str.slice(0, 0)
+    keys = [key for key in settings_of(runs) if key.startswith("cell.")]
+    for _, own in runs.groupby(["experiment", "cell"], sort=False):
+        for key in differ(own, keys):
+            option = key.removeprefix("cell.")
+            names = own[key].map(lambda value, option=option: f"{option} {as_typed(value)}")
+            before = found[own.index]
+            found[own.index] = before.where(before == "", before + ", ") + names
+    return found
+
+
+def as_typed(value: Any) -> str:
+    """A setting's value as one types it: ``null`` for none, the shortest digits that give exactly this number."""
+    if value is None or str(value) in ("nan", "<NA>"):
+        return "null"
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and math.isfinite(value):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value)
