@@ -39,7 +39,7 @@ PARTS: dict[str, list[str]] = {
         "harness.measure.evaluation:in_words",
         "harness.engine.network:Network.spectral_radius",
     ],
-    "probes": ["harness.measure.gradients:gradient_profiles", "harness.probes.base:measured"],
+    "probes": ["harness.measure.gradients:gradients", "harness.probes.base:measured"],
     "writing job tables": ["harness.tables.jobs:publish"],
     "rest of the jobs": ["harness.sweep.worker:run_job"],
     "gathering": ["harness.tables.gather:gather"],

@@ -92,7 +92,7 @@ def test_the_gradient_before_training_is_given_per_scale_and_at_the_cue() -> Non
     assert (
         "by 0.9 at weight scale 0.9, 1 at weight scale 1 and 1.1 at weight scale 1.1; at weight scale 0.9 the" in found
     )
-    assert f"receives {0.9**37:.2g} of what the last step receives" in found
+    assert f"receives {0.9**37:.2g} of what the step of the answer receives" in found
 
 
 def test_runs_that_lost_what_they_had_learned_are_counted() -> None:

@@ -1,4 +1,4 @@
-"""Profiles and maps of gradients show what the table of gradients holds."""
+"""Profiles and maps of gradients show what the tables of gradients hold."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def test_the_last_probe_is_each_runs_own(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(drawing_rows, "AT_ONCE", 7)
     tables = made_tables(cells=("rnn", "lstm"), lengths=(10,), scales=(0.9,))
     runs = tables.runs
-    gradients = tables.gradients[(tables.gradients.step < 20) | (tables.gradients.run_id != runs.run_id[1])]
-    gradients = gradients.assign(grad_norm=gradients.step + gradients.lag / 100).sample(frac=1, random_state=0)
+    rows = tables.transport[(tables.transport.step < 20) | (tables.transport.run_id != runs.run_id[1])]
+    transport = rows.assign(grad_norm=rows.step + rows.lag / 100).sample(frac=1, random_state=0)
     for trained, steps in ((True, [20, 10, 20, 20]), (False, [0, 0, 0, 0])):
-        rows = memory_profiles(Tables({**tables, "gradients": gradients}), runs, trained).sort_values(["run", "lag"])
+        rows = memory_profiles(Tables({**tables, "transport": transport}), runs, trained).sort_values(["run", "lag"])
         assert rows.run.tolist() == np.repeat(range(4), 10).tolist()
         np.testing.assert_allclose(rows.grad_norm, np.repeat(steps, 10) + np.tile(np.arange(10), 4) / 100)
 

@@ -86,7 +86,7 @@ def test_a_checkpoint_holds_no_code(config: Config, tmp_path: Path) -> None:
     "value",
     [
         None, True, 3, -(1 << 127), 0.1, float("inf"), "text", [1, [2, "a"]], (1, 2), {"a": {1: None}}, {3, 4},
-        GradientFlow(0.1, 0.2, 3.0, "stable"),
+        GradientFlow(0.1, 0.9, "flat", 0.2, 3.0, "stable"),
     ],
 )  # fmt: skip
 def test_values_come_back_as_they_were(value: Any) -> None:
