@@ -78,7 +78,7 @@ def track(chosen: Tracker | None, directory: Path, tables: Tables) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as trackers take it: plain values, ``null`` for a setting that is null; outcomes that are missing left out."""
+    """A run as trackers take it: plain values, ``null`` for a setting that is null; missing outcomes are left out."""
 
     run_id: str
     label: str

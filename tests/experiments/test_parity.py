@@ -53,5 +53,5 @@ def test_the_claim_needs_both_forms(running: float, final: float, holds: bool) -
     verdict = Parity.bears_out(Tables({"runs": with_seeds(runs)}))
     assert verdict is not None
     assert verdict.holds == holds
-    assert "asked at every step (1 run)" in verdict.numbers
+    assert "asked at every step (2 runs)" in verdict.numbers
     assert borne_out(Parity, runs[:1]) is None
