@@ -50,19 +50,32 @@ class Kind:
 
     def guesses(self) -> bool:
         """Whether the accuracy is not distinguishable from the chance level, or below it."""
-        runs = self.runs[self.runs.accuracy.notna()].assign(kind=0)
-        levels = runs.groupby("kind").chance.mean()
-        return bool(not_above(accuracies(runs, ["kind"]), levels).all()) if len(runs) else False
+        runs = self._known
+        return len(runs) > 0 and bool(
+            not_above(accuracies(runs, ["kind"]), runs.groupby("kind").chance.mean()).all()
+        )  # fmt: skip
 
     def beats(self, other: Kind, by: float = 0.0) -> bool:
-        """Whether the accuracy is higher by more than ``by`` and three standard errors of the difference."""
-        least = float(threshold(np.inf, self.tries)) * np.hypot(self._error(), other._error())
-        return bool(self.accuracy - other.accuracy > by + least)
+        """Whether the accuracy is higher by more than ``by`` and what luck may bring about.
 
-    def _error(self) -> float:
-        """Standard error of the mean: from run to run or from sample to sample, whichever is larger."""
-        runs = self.runs[self.runs.accuracy.notna()].assign(kind=0)
-        return float(max(runs.accuracy.sem(), accuracies(runs, ["kind"]).accuracy_se.iloc[0]))
+        Luck is three standard errors of the difference, from run to run (Student's t with a common variance: of few
+        runs it is more than three) and from sample to sample.
+        """
+        one, two = self._known, other._known
+        freedom = len(one) + len(two) - 2
+        squares = sum(float(((runs.accuracy - runs.accuracy.mean()) ** 2).sum()) for runs in (one, two))
+        from_runs = np.sqrt(squares / max(freedom, 1) * (1 / len(one) + 1 / len(two)))
+        samples = [accuracies(runs, ["kind"]).iloc[0] for runs in (one, two)]
+        from_samples = np.hypot(*(each.accuracy_se for each in samples))
+        luck = max(
+            float(threshold(freedom, self.tries)) * from_runs,
+            float(threshold(min(each.freedom for each in samples), self.tries)) * from_samples,
+        )
+        return bool(self.accuracy - other.accuracy > by + luck)
+
+    @property
+    def _known(self) -> pd.DataFrame:
+        return self.runs[self.runs.accuracy.notna()].assign(kind=0)
 
 
 Holds: TypeAlias = Callable[[Kind, Kind], bool]

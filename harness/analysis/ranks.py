@@ -62,36 +62,33 @@ def rank_correlation(runs: pd.DataFrame, one: str, other: str) -> RankCorrelatio
     if len(x) < MIN_SETTINGS or not x.any() or not y.any():
         return None
     rng = np.random.default_rng(0)
-    rho = _cosine(x, y)
-    orders = _exchanges(here, rng)
-    extreme = [abs(_cosine(x, y[order])) >= abs(rho) - 1e-12 for order in orders]
+    rho = float(_cosines(x, y))
+    exchanged = _cosines(x, y[_exchanges(here, rng)])
     drawn = rng.integers(len(x), size=(RESAMPLES, len(x)))
-    low, high = np.nanquantile([_cosine(x[rows], y[rows]) for rows in drawn], [0.025, 0.975])
-    return RankCorrelation(rho, float(low), float(high), float(np.mean(extreme)))
+    low, high = np.nanquantile(_cosines(x[drawn], y[drawn]), [0.025, 0.975])
+    p = np.mean(np.abs(exchanged) >= abs(rho) - 1e-12)
+    return RankCorrelation(rho, float(low), float(high), float(p))
 
 
-def _exchanges(here: NDArray[np.bool_], rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Orders of the settings, as they are first: all of them, or many drawn at random.
+def _exchanges(here: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Orders of the settings, a row each: the one that is, and all others or many of them drawn at random.
 
     Settings change places with those alone that have runs at the same lengths.
     """
-    rows = np.arange(len(here))
     kinds = [np.flatnonzero((here == kind).all(axis=1)) for kind in np.unique(here, axis=0)]
-    if math.prod(math.factorial(len(kind)) for kind in kinds) <= PERMUTATIONS:
-        choices = itertools.product(*(itertools.permutations(kind) for kind in kinds))
-        return [_placed(rows, kinds, choice) for choice in choices]
-    drawn = ([rng.permutation(kind) for kind in kinds] for _ in range(PERMUTATIONS))
-    return [rows, *(_placed(rows, kinds, choice) for choice in drawn)]
+    count = math.prod(math.factorial(len(kind)) for kind in kinds)
+    if count <= PERMUTATIONS:
+        choices = list(itertools.product(*(itertools.permutations(kind) for kind in kinds)))
+    else:
+        choices = [tuple(kinds), *(tuple(rng.permutation(kind) for kind in kinds) for _ in range(PERMUTATIONS))]
+    orders = np.empty((len(choices), len(here)), dtype=np.int64)
+    for place, kind in enumerate(kinds):
+        orders[:, kind] = np.array([choice[place] for choice in choices])
+    return orders
 
 
-def _placed(rows: NDArray[np.int64], kinds: list[NDArray[np.int64]], choice: object) -> NDArray[np.int64]:
-    order = rows.copy()
-    for kind, exchanged in zip(kinds, choice, strict=True):  # type: ignore[call-overload]
-        order[kind] = exchanged
-    return order
-
-
-def _cosine(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """The correlation of values that are centred already."""
-    size = np.sqrt((x**2).sum() * (y**2).sum())
-    return float((x * y).sum() / size) if size else math.nan
+def _cosines(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlations over the last two axes of values that are centred already; NaN where there is nothing to compare."""
+    size = np.sqrt((x**2).sum(axis=(-2, -1)) * (y**2).sum(axis=(-2, -1)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((x * y).sum(axis=(-2, -1)) / size)

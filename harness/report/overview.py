@@ -7,14 +7,14 @@ import math
 import pandas as pd
 
 from harness.analysis.runs import with_names
-from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, differ, settings_of
+from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, varied
 
 
 def overview(runs: pd.DataFrame) -> str:
     """``108 runs: 4 cells × 3 lengths × 3 weight scales × 3 seeds``, with commas where it is no such product."""
     words = {"cell": "cells", "seq_len": "lengths", "weight_scale": "weight scales", "seed": "seeds"}
-    others = differ(runs, [key for key in settings_of(runs) if key not in (*WITH_NAMES_OF_THEIR_OWN, "who")])
-    own = [key for key in others if not key.startswith("cell.")]
+    named_otherwise = (*WITH_NAMES_OF_THEIR_OWN, "variant", "who")
+    own = [key for key in varied(runs) if key not in named_otherwise and not key.startswith("cell.")]
     words |= {key: f"values of {key.removeprefix('experiment.')}" for key in own}
     counts = {word: count for key, word in words.items() if (count := runs[key].nunique(dropna=False)) > 1}
     named = with_names(runs)

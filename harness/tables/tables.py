@@ -136,13 +136,13 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         Example:
             >>> tables.with_settings("gradients", ["cell", "seq_len"])    # doctest: +SKIP
         """
-        from harness.tables.varied import differ, settings_of
+        from harness.tables.varied import varied
 
         runs = self["runs"]
         if name not in self or name == "runs":
             raise unknown("table", name, [each for each in self if each != "runs"])
         if settings is None:
-            settings = differ(runs, [*settings_of(runs), *(["variant"] if "variant" in runs else [])])
+            settings = varied(runs)
         if wrong := [key for key in settings if key not in runs]:
             raise unknown("column of runs", wrong[0], [*map(str, runs)])
         wanted = None if columns is None else list(dict.fromkeys(["run_id", *columns]))

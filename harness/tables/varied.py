@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.tables.columns import RUN_OUTCOMES
@@ -29,6 +30,17 @@ def differ(runs: pd.DataFrame, keys: list[str], within: list[str] | None = None)
         return [key for key in keys if runs[key].nunique(dropna=False) > 1]
     groups = runs.groupby(within, sort=False, dropna=False)
     return [key for key in keys if (groups[key].nunique(dropna=False) > 1).any()]
+
+
+def varied(runs: pd.DataFrame) -> list[str]:
+    """All settings in which runs differ, and ``variant``; that another cell or task has no such option is none."""
+    settings = settings_of(runs)
+    options = {kind: [key for key in settings if key.startswith(f"{kind}.")] for kind in ("experiment", "cell")}
+    found = {
+        *differ(runs, [key for key in [*settings, "variant"] if key in runs and key not in chain(*options.values())]),
+        *(key for kind, own in options.items() for key in differ(runs, own, within=[kind])),
+    }
+    return [key for key in map(str, runs) if key in found]
 
 
 def variants(runs: pd.DataFrame) -> pd.Series:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.base.errors import UserError, first_line, reason, unknown
 from harness.tables.columns import CURVES, RUN_OUTCOMES
+from harness.tables.varied import as_typed, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ def track(chosen: Tracker | None, directory: Path, tables: Tables) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as trackers take it: plain values, those that are missing left out."""
+    """A run as trackers take it: plain values, ``null`` for a setting that is null; missing outcomes are left out."""
 
     run_id: str
     label: str
@@ -92,12 +93,20 @@ def runs(tables: Tables) -> Iterator[Run]:
 
     curves = dict(iter(tables.read("curves", ["run_id", "step", *CURVES]).groupby("run_id")))
     none = pd.DataFrame(columns=["step", *CURVES])
+    settings = settings_of(tables.runs)
+    foreign = _foreign(tables.runs, [key for key in settings if key.startswith("cell.")])
     for row in tables.runs.to_dict("records"):
-        known = {str(key): _plain(value) for key, value in row.items() if not pd.isna(value)}
-        run_id = known.pop("run_id")
-        outcomes = {key: known.pop(key) for key in RUN_OUTCOMES if key in known}
-        label = f"{known['cell']}-{known['seq_len']}-{known['weight_scale']:g}-{known['seed']}-{run_id}"
+        run_id, own = row["run_id"], [key for key in settings if (row["cell"], key) not in foreign]
+        known = {key: as_typed(row[key]) if pd.isna(row[key]) else _plain(row[key]) for key in own}
+        outcomes = {key: _plain(row[key]) for key in RUN_OUTCOMES if key in row and not pd.isna(row[key])}
+        label = f"{row['cell']}-{row['seq_len']}-{as_typed(row['weight_scale'])}-{row['seed']}-{run_id}"
         yield Run(run_id, label, known, outcomes, curves.get(run_id, none))
+
+
+def _foreign(runs: pd.DataFrame, keys: list[str]) -> set[tuple[str, str]]:
+    """Pairs of a cell and an option that is another cell's: there it is not null but not there."""
+    there = runs.groupby("cell")[keys].count()
+    return {(str(cell), key) for key in keys for cell in there.index if not there.loc[cell, key] and there[key].any()}
 
 
 def _plain(value: Any) -> Any:

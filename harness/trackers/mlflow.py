@@ -6,12 +6,15 @@ unless told otherwise.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+import numpy as np
 
 # MLflow decides at its import whether to send home what it is used for: it does not, from other people's machines.
 with patch.dict(os.environ, {"MLFLOW_DISABLE_TELEMETRY": os.environ.get("MLFLOW_DISABLE_TELEMETRY", "true")}):
@@ -28,6 +31,10 @@ AT_ONCE = 1000
 """Most metrics that MLflow takes in one call."""
 
 PARAMS_AT_ONCE = 100
+
+MOST_OF_A_TAG = 5000
+"""Characters that MLflow takes as the value of a tag."""
+
 REPORT = "report"
 
 
@@ -89,7 +96,10 @@ def _all(client: MlflowClient, experiment: str) -> list[Any]:
 def _log(client: MlflowClient, experiment: str, run: Run) -> None:
     own = client.create_run(experiment, run_name=run.label, tags={"run_id": run.run_id}).info.run_id
     now = int(1000 * time.time())
-    texts = {key: value for key, value in run.outcomes.items() if isinstance(value, str)}
+    # MLflow's store would make the largest number of infinity.
+    texts = {
+        key: str(value) for key, value in run.outcomes.items() if isinstance(value, str) or not math.isfinite(value)
+    }
     params = [Param(key, str(value)) for key, value in run.settings.items()]
     numbers = [Metric(key, float(value), now, 0) for key, value in run.outcomes.items() if key not in texts]
     for part in _parts(params, PARAMS_AT_ONCE):
@@ -99,7 +109,13 @@ def _log(client: MlflowClient, experiment: str, run: Run) -> None:
         Metric(f"curve/{key}", float(row[key]), now, int(row["step"]))
         for row in run.curves.to_dict("records")
         for key in CURVES
+        if math.isfinite(row[key])
     ]
+    lost = {key: run.curves[~np.isfinite(run.curves[key].astype(float))] for key in CURVES}
+    for key, rows in lost.items():
+        if len(rows):
+            said = ", ".join(f"{row[key]} at step {row['step']}" for row in rows.to_dict("records"))
+            client.set_tag(own, f"curve/{key}", said[:MOST_OF_A_TAG])
     for part in _parts(points, AT_ONCE):
         client.log_batch(own, metrics=part)
     client.set_terminated(own, "FAILED" if run.outcomes.get("status") == "failed" else "FINISHED")

@@ -194,7 +194,7 @@ def test_absurd_tables_give_sentences_without_undefined_numbers(
             factor=lambda cell, scale: factor, accuracy=lambda *_: value,
         )  # fmt: skip
     found = findings(tables)
-    assert found
+    assert found or np.isnan(value)  # of an accuracy that is not known nothing is said
     for each in found:
         assert "\n" not in each
         assert not re.search(r"\b(nan|None|<NA>)\b", each), each

@@ -49,7 +49,9 @@ def test_the_claim_needs_both_forms_of_gated_cells() -> None:
     )
     runs = runs.assign(seq_len=30, status="ok", accuracy=0.5, chance=1 / 19)
     for solved, holds in (([1, 0, 1], True), ([1, 1, 0], False), ([0, 0, 0], False)):
-        assert borne_out(Induction, runs.assign(solved=np.array(solved) > 0)) is holds
+        assert (
+            borne_out(Induction, runs.assign(solved=np.array(solved) > 0, accuracy=np.where(solved, 1.0, 0.1))) is holds
+        )
     assert borne_out(Induction, runs[[True, False, True]].assign(solved=True)) is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.runs import CONDITION
+from harness.analysis.runs import CONDITION, with_names
 from harness.figures.drawing.colours import ink, palette
 from harness.tables.varied import differ, settings_of
 
@@ -53,6 +53,7 @@ def averaged_over(runs: pd.DataFrame, by: Sequence[str] = CONDITION) -> str:
     Args:
         by: columns that make up a group, of which one value is drawn.
     """
+    runs = with_names(runs)
     groups = runs.groupby(list(by), dropna=False)
     counts = groups.size()
     if not len(counts) or counts.max() == 1:

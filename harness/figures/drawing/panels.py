@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from harness.analysis.runs import with_names
 from harness.analysis.words import spread
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import in_order
@@ -57,7 +58,7 @@ def at_most(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_P
 
     Where there are more, those that are shown are spread evenly, the first (smallest) and the last among them.
     """
-    remarks = []
+    runs, remarks = with_names(runs), []
     if len(cells := in_order([*runs.who])) > MOST_CELLS:
         shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_CELLS)]
         runs = runs[runs.who.isin(shown)]
