@@ -19,6 +19,7 @@ from hydra.errors import HydraException
 
 from harness.base.errors import UserError
 from harness.command_line.resuming import RESUME, quoted, resumed
+from harness.plugins.registry import registry
 from harness.settings.members import as_list
 
 PLUGINS = "plugins="
@@ -84,6 +85,8 @@ class Command:
         flags = [word for word in self.words if word not in settings]
         if self.runs and not self.multirun:
             flags = ["--multirun", *(word for word in flags if word not in ("--run", "-r"))]
+        if self.runs:
+            settings = [_for_one_cell(word) for word in settings]
         return [*flags, *settings]  # Hydra reads its flags in one place only
 
     @cached_property
@@ -140,6 +143,19 @@ def _check_words(settings: Sequence[str]) -> None:
             raise UserError(
                 f"{word}: valid: -m where a setting has several values, nothing else; both run as they should"
             )
+
+
+def _for_one_cell(word: str) -> str:
+    """An option of one cell, ``lstm.forget_bias=1``, as a choice of one value: what is chosen among, Hydra hands on.
+
+    It knows no such key, and would refuse it before the sweeper makes an option of the cell in question of it.
+    """
+    with suppress(HydraException):
+        override = _parsed(word)
+        cell, dot, _ = override.key_or_group.partition(".")
+        if dot and cell in registry().names("cell") and not override.is_sweep_override():
+            return f"{override.get_key_element()}=choice({override.get_value_element_as_str()})"
+    return word
 
 
 def _parsed(word: str) -> Override:

@@ -192,13 +192,13 @@ class PackingSweeper(Sweeper):
     def _values(self, override: Override) -> list[str]:
         if not override.is_sweep_override():
             return [override.get_value_element_as_str()]
-        if not self.command.multirun:
-            raise UserError(f"{override.input_line}: several values are a multirun; add -m, or give one value")
         if not override.is_discrete_sweep():
             raise UserError(f"{override.input_line}: this sweeper needs a list of values, a range or a glob")
         values = list(override.sweep_string_iterator())
         if not values:
             raise UserError(f"{override.input_line}: matches nothing; valid: at least one value")
+        if len(values) > 1 and not self.command.multirun:
+            raise UserError(f"{override.input_line}: several values are a multirun; add -m, or give one value")
         return values
 
 

@@ -125,9 +125,8 @@ def main() -> None:
         print(f"guessing, {words}: said to be above {above:.2%}, below {below:.2%}")
     for settings, lengths, single in ((5, 1, 0), (9, 3, 0), (9, 3, 6)):
         rho, said = correlation(max(50, repeats // 20), settings, lengths, single)
-        print(
-            f"rank correlation, {settings} settings, {lengths} lengths, {single} of one run: mean {rho:.3f}, said {said:.2%}"
-        )
+        words = f"{settings} settings, {lengths} lengths, {single} more of one setting"
+        print(f"rank correlation, {words}: mean {rho:.3f}, said {said:.2%}")
     for runs, count in (((2, 2), 1), ((4, 2), 3), ((6, 3), 3)):
         print(f"claims, {runs} runs, {count} lengths: said {claims(max(50, repeats // 4), runs, count):.2%}")
 

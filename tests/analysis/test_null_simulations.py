@@ -34,7 +34,7 @@ def test_lengths_with_one_run_do_not_push_the_rank_correlation_up() -> None:
 
 
 def test_kinds_that_do_equally_well_hardly_ever_beat_each_other() -> None:
-    assert claims(150, (4, 2), lengths=3) <= 0.02
+    assert claims(40, (4, 2), lengths=2) <= 0.03
 
 
 def test_the_standard_error_is_that_of_the_samples() -> None:
@@ -44,5 +44,5 @@ def test_the_standard_error_is_that_of_the_samples() -> None:
     hard = rng.choice([0.2, 0.9], size=judged.shape)
     right, judged = (torch.from_numpy(each).double() for each in (rng.binomial(judged, hard), judged))
     accuracy = right.sum(1) / judged.sum(1)
-    assert standard_error(right, judged, accuracy).mean() == pytest.approx(accuracy.std(), rel=0.04)
+    assert standard_error(right, judged, accuracy).mean() == pytest.approx(float(accuracy.std()), rel=0.04)
     assert standard_error(right[:, :1], judged[:, :1], accuracy).isnan().all()

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -102,3 +104,39 @@ def test_hydras_ways_to_sweep(tmp_path: Path, arguments: list[str], runs: int) -
     tables = [read_table(path) for path in (tmp_path / "out").glob("jobs/*/tables/runs.parquet")]
     assert sum(map(len, tables)) == runs
     assert len(tables) == (2 if "cell=glob(r*)" in arguments else 1)  # packed, but for what changes the program
+
+
+@pytest.mark.parametrize(
+    ("arguments", "biases"),
+    [
+        (["cell=rnn,lstm", "lstm.forget_bias=0,3"], {("rnn", None), ("lstm", 0.0), ("lstm", 3.0)}),
+        (["cell=rnn,lstm", "lstm.forget_bias=3"], {("rnn", None), ("lstm", 3.0)}),
+        (["cell=lstm", "lstm.forget_bias=3"], {("lstm", 3.0)}),
+    ],
+)
+def test_an_option_of_one_of_several_cells_is_named_by_that_cell(
+    tmp_path: Path, arguments: list[str], biases: set[tuple[str, float | None]]
+) -> None:
+    code, err = outcome(arguments, tmp_path / "out")
+    assert code == 0, err
+    found = pd.concat([read_table(path) for path in (tmp_path / "out").glob("jobs/*/tables/runs.parquet")])
+    known = (
+        found.get("cell.forget_bias", pd.Series(np.nan, found.index))
+        .astype(object)
+        .where(lambda own: own.notna(), None)
+    )
+    assert set(zip(found.cell, known, strict=True)) == biases
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("gru.bias=1", "no run has cell=gru; valid: options of rnn, lstm"),
+        ("lstm.forget_bis=1", "did you mean 'cell.forget_bias'"),
+    ],
+)
+def test_an_option_of_a_cell_that_no_run_has_is_refused(tmp_path: Path, option: str, message: str) -> None:
+    code, err = outcome(["cell=rnn,lstm", option], tmp_path / "out")
+    assert code == 1
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
