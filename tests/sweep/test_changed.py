@@ -1,0 +1,59 @@
+"""Plugins that have changed since runs were done: the user decides whether what is done counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import UserError
+from harness.settings.members import members
+from harness.settings.settings import Settings
+from harness.sweep.changed import settle_changes
+from harness.sweep.jobs import Job
+from harness.sweep.plan import done, extend_plan, forget_unasked, missing, read_plan
+from harness.tables.gather import gather
+from harness.tables.jobs import publish
+from tests.conftest import Config
+from tests.sweep.test_launching import ok
+
+
+@pytest.fixture
+def run(config: Config, tmp_path: Path) -> Settings:
+    """A run that is done in a directory, from a time when its cell had one option less."""
+    (found,) = members(config(cell="lstm"))
+    tables = {name: frame.replace({"run_id": {found.run_id: "old"}}) for name, frame in ok([found]).items()}
+    tables["runs"] = tables["runs"].drop(columns="cell.forget_bias")
+    publish(tmp_path / "jobs" / "0" / "tables", tables, [found])
+    extend_plan(tmp_path, [Job([], [found], [found], "0", 1)])
+    gather(tmp_path)
+    return found
+
+
+def test_a_new_option_is_named_and_nothing_is_done_anew_without_a_word(run: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cell\.forget_bias has become an option \(default 1.0\).*sweep\.take_over"):
+        settle_changes(tmp_path, [run], done(tmp_path), take_over=False)
+
+
+def test_what_is_taken_over_has_its_name_and_option_of_today_and_stands_there_once(
+    run: Settings, tmp_path: Path
+) -> None:
+    assert run.run_id in settle_changes(tmp_path, [run], done(tmp_path), take_over=True)
+    assert done(tmp_path) == {run.run_id}
+    tables = gather(tmp_path, planned=read_plan(tmp_path))
+    assert tables.runs.run_id.tolist() == [run.run_id]
+    assert tables.runs["cell.forget_bias"].tolist() == [1.0]
+    assert settle_changes(tmp_path, [run], done(tmp_path), take_over=False) == {run.run_id}
+
+
+def test_an_option_with_another_value_is_another_run(run: Settings, config: Config, tmp_path: Path) -> None:
+    (other,) = members(config(cell={"name": "lstm", "forget_bias": 3.0}))
+    assert settle_changes(tmp_path, [other], done(tmp_path), take_over=False) == {"old"}
+
+
+def test_runs_that_no_command_asks_for_any_more_are_not_missed(run: Settings, tmp_path: Path) -> None:
+    extend_plan(tmp_path, [Job([], [run.model_copy(update={"seed": 9})], [], "1", 1)])
+    forget_unasked(tmp_path, {run.run_id})
+    left = missing(tmp_path)
+    assert left is not None
+    assert left.planned == 1
