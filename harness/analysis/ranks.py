@@ -77,7 +77,7 @@ def _exchanges(here: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.
     """
     kinds = [np.flatnonzero((here == kind).all(axis=1)) for kind in np.unique(here, axis=0)]
     count = math.prod(math.factorial(len(kind)) for kind in kinds)
-    choices: list[tuple[Any, ...]]
+    choices: list[Any]
     if count <= PERMUTATIONS:
         choices = list(itertools.product(*(itertools.permutations(kind) for kind in kinds)))
     else:

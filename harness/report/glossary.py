@@ -50,7 +50,8 @@ GLOSSARY = (
     (
         "chance, guessing",
         "The chance level is the share of right answers that a predictor without memory can reach. A setting is called "
-        "guessing where its accuracy is not above chance by more than three standard errors.",
+        "guessing where its accuracy is not above chance by more than three standard errors (more, where few samples "
+        "were judged); errors are from sample to sample, since answers within one sample are not independent.",
     ),
 )
 """Terms and texts, in the order in which they build on each other."""
