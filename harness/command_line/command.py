@@ -140,9 +140,7 @@ def _check_words(settings: Sequence[str]) -> None:
         if not value.isascii() and not re.search(r"['\"]", value):
             raise UserError(f"{word}: valid: letters other than A to Z in quotes, as in \"{key}='{value}'\"")
         if key.lstrip("+") == "hydra.mode":
-            raise UserError(
-                f"{word}: valid: -m where a setting has several values, nothing else; both run as they should"
-            )
+            raise UserError(f"{word}: valid: -m where a setting has several values, and nothing else")
 
 
 def _for_one_cell(word: str) -> str:
