@@ -87,6 +87,9 @@ class Command:
             flags = ["--multirun", *(word for word in flags if word not in ("--run", "-r"))]
         if self.runs:
             settings = [_for_one_cell(word) for word in settings]
+        elif self.flags.cfg:
+            cell = next((name for kind, name in self.plugins if kind == "cell"), None)
+            settings = [own for word in settings if (own := _shown(word, cell)) is not None]
         return [*flags, *settings]  # Hydra reads its flags in one place only
 
     @cached_property
@@ -154,6 +157,14 @@ def _for_one_cell(word: str) -> str:
         if dot and cell in registry().names("cell") and not override.is_sweep_override():
             return f"{override.get_key_element()}=choice({override.get_value_element_as_str()})"
     return word
+
+
+def _shown(word: str, chosen: str | None) -> str | None:
+    """A word as the shown configuration of one job has it: an option of another cell than the chosen one is not."""
+    cell, dot, option = word.partition(".")
+    if not dot or cell not in registry().names("cell"):
+        return word
+    return f"cell.{option}" if cell == chosen else None
 
 
 def _parsed(word: str) -> Override:

@@ -103,14 +103,16 @@ class Streams:
             UserError: what the experiment draws does not fit what it says of itself.
         """
         found = {seed: draw(rng, count, length) for seed, rng in self.rngs.items()}
+        own = type(self.experiment).held_out is not Experiment.held_out
+        drawn_by = draw if own else self.experiment.sample  # what a task does not write itself is `sample`'s work
+        who = f"experiment {self.experiment.name}: {drawn_by.__name__} ({place(drawn_by)}) draws"
         for batch in found.values():
             for fault in faults(self.experiment, batch, (count, length)):
-                raise UserError(f"experiment {self.experiment.name}: {draw.__name__} ({place(draw)}) draws {fault}")
+                raise UserError(f"{who} {fault}")
         if len(steps := {tuple(batch.scored.tolist()) for batch in found.values()}) > 1:
             raise UserError(
-                f"experiment {self.experiment.name}: {draw.__name__} ({place(draw)}) draws other scored "
-                f"steps for another seed, as {list(min(steps))} and {list(max(steps))}; "
-                "valid: the same for all, and a mask over some of them"
+                f"{who} other scored steps for another seed, as {list(min(steps))} and {list(max(steps))}; valid: the "
+                "same for all, and a mask over some of them"
             )
         return found
 

@@ -204,7 +204,9 @@ def _check_words(problems: Problems, experiment: Experiment, tables: Tables) -> 
 
 def _equal(one: Batch, other: Batch) -> bool:
     # Compared as they stand in memory: NaN, a fault of its own, is equal to itself there.
-    return all(value.tobytes() == vars(other)[key].tobytes() for key, value in vars(one).items())
+    return all(
+        np.asarray(value).tobytes() == np.asarray(vars(other)[key]).tobytes() for key, value in vars(one).items()
+    )
 
 
 def _global_randomness() -> tuple[Any, ...]:

@@ -42,7 +42,8 @@ def guessing(
             "cell": np.repeat([f"cell {repeat}" for repeat in range(repeats)], seeds), "seq_len": 10,
             "weight_scale": 1.0, "seed": np.tile(np.arange(seeds), repeats), "chance": chance, "solved": False,
             "accuracy": accuracy, "accuracy_se": standard_error(right, judged, accuracy), "eval_samples": samples,
-            "decay_rate_init": 0.0, "decay_rate": 0.0, "grad_ratio_init": 1.0, "has_memory": True,
+            "decay_rate_init": 0.0, "decay_rate": 0.0, "verdict_init": "stable",
+            "verdict": "stable", "grad_ratio_init": 1.0, "has_memory": True,
         }
     )  # fmt: skip
     runs = pd.concat([runs] * copies, ignore_index=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -340,7 +341,9 @@ def test_what_a_task_draws_is_held_against_what_it_says_of_itself(tmp_path: Path
     (tmp_path / "mine.py").write_text(text)
     done = command(tmp_path, "plugins=[mine.py]", "experiment=mine", *QUICK)
     assert done.returncode == 1
-    assert "experiment mine: held_out draws tokens from 0 to 3; valid: 0 to 2" in done.stderr
+    assert re.search(
+        r"experiment mine: sample \(mine\.py, line \d+\) draws tokens from 0 to 3; valid: 0 to 2", done.stderr
+    )
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
