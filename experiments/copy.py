@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.claims import compare
+from harness.claims import Kind, compare
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 
@@ -69,8 +69,9 @@ class Copy(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        """At some length every gated run is right more often than any plain one."""
+        """At some length every gated run is right more often than any plain one, and each gated cell surely so."""
         return compare(
             tables, "cell in ['gru', 'lstm']", "cell == 'rnn'",
-            lambda gated, plain: gated.beats(plain) and gated.runs.accuracy.min() > plain.runs.accuracy.max(),
+            lambda gated, plain: all(Kind(own, gated.tries).beats(plain) for _, own in gated.runs.groupby("cell"))
+            and gated.runs.accuracy.min() > plain.runs.accuracy.max(),
         )  # fmt: skip

@@ -77,8 +77,7 @@ def test_each_cells_melody_is_a_file_and_a_row_of_the_picture(config: Config) ->
 
 @pytest.mark.slow
 def test_a_plain_rnn_goes_on_with_the_motif_and_no_network_without_memory() -> None:
-    feedforward, rnn = trained(
-        Compose, ["feedforward", "rnn"], seq_len=32, hidden_size=64, train={"steps": 500}
-    ).accuracy
-    assert rnn > 0.8
-    assert feedforward < Compose().chance(32) + 0.02
+    runs = trained(Compose, ["feedforward", "rnn"], seq_len=32, hidden_size=64, train={"steps": 500})
+    found = runs.groupby("cell").accuracy
+    assert found.min()["rnn"] > 0.8
+    assert found.max()["feedforward"] < Compose().chance(32) + 0.02

@@ -63,4 +63,5 @@ def test_a_row_is_shown_as_brackets() -> None:
 def test_a_plain_recurrent_network_follows_brackets_and_one_without_memory_guesses() -> None:
     runs = trained(Dyck, ["rnn", "feedforward"], {"depth": 3}, seq_len=60, hidden_size=32, train={"steps": 600})
     assert_borne_out(Dyck, runs)
-    assert runs.accuracy[1] == pytest.approx(Dyck().chance(60), abs=0.03)
+    for accuracy in runs[runs.cell == "feedforward"].accuracy:
+        assert accuracy == pytest.approx(Dyck().chance(60), abs=0.03)

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from harness.experiments.digits_rows import DigitsRows
 from harness.experiments.permuted_digits import PermutedDigits
-from tests.helpers.claims import assert_borne_out, trained
+from tests.helpers.claims import trained
 from tests.helpers.sweeps import ROOT
 from tests.helpers.tasks import draw
 
@@ -73,6 +73,5 @@ def test_a_gru_reads_the_natural_order_better() -> None:
         PermutedDigits, "gru", {"permuted": [True, False]}, seq_len=64, hidden_size=64, seed=[0, 1],
         train={"steps": 250, "batch_size": 64},
     )  # fmt: skip
-    assert_borne_out(PermutedDigits, runs)
     found = runs.groupby("experiment.permuted").accuracy.mean()
     assert found[False] > found[True] > 3 * PermutedDigits().chance(64)

@@ -59,6 +59,6 @@ def test_what_was_written_is_shown_on_one_line() -> None:
 def test_memory_tells_more_than_the_last_character() -> None:
     runs = trained(WriteText, ["feedforward", "gru"], seq_len=40, hidden_size=96, train={"steps": 400})
     assert_borne_out(WriteText, runs)
-    by_cell = runs.set_index("cell")
-    assert by_cell.accuracy["gru"] > by_cell.chance["gru"]
-    assert by_cell.accuracy["feedforward"] <= by_cell.chance["feedforward"] + 0.005
+    above = (runs.accuracy - runs.chance).groupby(runs.cell)
+    assert above.min()["gru"] > 0
+    assert above.max()["feedforward"] <= 0.005
