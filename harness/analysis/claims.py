@@ -59,8 +59,8 @@ class Kind:
         """Whether the accuracy is higher by more than ``by`` and what luck may bring about.
 
         Luck is three standard errors of the difference (more where several comparisons are made), from run to run with
-        a variance in common, and from sample to sample. Of two runs a kind that is generous: by luck alone such a
-        difference comes up once in some 20 to 40 times.
+        a variance in common, and from sample to sample. Of two runs a kind such a difference comes up by luck alone in
+        some 5 of 100 cases, of ten in less than one.
         """
         one, two = self._known, other._known
         freedom = len(one) + len(two) - 2

@@ -34,7 +34,9 @@ def test_lengths_with_one_run_do_not_push_the_rank_correlation_up() -> None:
 
 
 def test_kinds_that_do_equally_well_hardly_ever_beat_each_other() -> None:
-    assert claims(40, (4, 2), lengths=2) <= 0.03
+    """Of a few runs a side three standard errors are known badly: some 5 in 100; of ten a side it is less than one."""
+    assert claims(40, (10, 10), lengths=2) <= 0.03
+    assert claims(40, (4, 2), lengths=2) <= 0.12
 
 
 def test_the_standard_error_is_that_of_the_samples() -> None:
