@@ -91,10 +91,10 @@ class AssociativeRecall(Experiment):
         """Whether, averaged over cells and seeds, each larger number of pairs means a lower accuracy."""
         runs = finished(tables.runs)
         right = runs.groupby("experiment.pairs").accuracy.mean().sort_index()
-        few_and_many = kinds(
-            tables, *(f"`experiment.pairs` == {pairs}" for pairs in (right.index.min(), right.index.max()))
-        )
-        if len(right) < 2 or few_and_many is None:
+        if len(right) < 2:
+            return None
+        ends = [f"`experiment.pairs` == {pairs}" for pairs in (right.index[0], right.index[-1])]
+        if (few_and_many := kinds(tables, *ends)) is None:
             return None
         few, many = few_and_many
         said = ", ".join(f"{percent(accuracy)} with {pairs}" for pairs, accuracy in right.items())
