@@ -38,7 +38,7 @@ def test_a_sweeps_parts_add_up_to_the_time_it_takes(tmp_path: Path) -> None:
     took = time.perf_counter() - begin
     assert frame.part.tolist() == list(PARTS)
     assert (frame.seconds >= 0).all()
-    assert frame.seconds.sum() == pytest.approx(took, abs=1)
+    assert frame.seconds.sum() == pytest.approx(took, abs=1, rel=0.1)
     calls = frame.set_index("part").calls
     assert all(calls[part] > 0 for part, names in PARTS.items() if names)
     assert calls["optimiser and clipping"] == calls["around the kernels (loss, Python)"] == 6

@@ -55,15 +55,15 @@ def test_launchers_give_the_same_tables(tmp_path: Path, basic: Path, launcher: s
 
 
 KILL_ONCE = """
-import os, pathlib, harness.run
-plain = harness.run.Streams
+import os, pathlib, harness.run.pack
+plain = harness.run.pack.Streams
 class Streams(plain):
     def next(self, *args):
         if self.seq_len == 8 and {who} in self.seeds and ({always} or not pathlib.Path({mark!r}).exists()):
             pathlib.Path({mark!r}).touch()
             os.kill(os.getpid(), 9)
         return super().next(*args)
-harness.run.Streams = Streams
+harness.run.pack.Streams = Streams
 """
 
 
