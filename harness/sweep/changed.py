@@ -97,7 +97,7 @@ def _renewed(directory: Path, new: Sequence[Settings]) -> list[Renewed]:
     found = []
     for folder in finished_jobs(directory):
         runs = read_table(folder / "runs.parquet")
-        runs = runs[runs.status != "failed"].drop(columns=[*RUN_OUTCOMES], errors="ignore")
+        runs = runs[runs.status != "failed"].drop(columns=[*RUN_OUTCOMES, "variant"], errors="ignore")
         rows = [{str(key): value for key, value in row.items()} for row in runs.to_dict("records")]
         old = [(row.pop("run_id"), _known(row)) for row in rows]
         for keys in {frozenset(settings) for _, settings in old}:
