@@ -22,9 +22,9 @@ from harness.plugins.registry import registry
 from harness.settings.settings import Settings
 from harness.sweep.plan import rename_in_plan
 from harness.sweep.provenance import content, plugins_of, read_provenance
-from harness.tables.columns import RUN_OUTCOMES
 from harness.tables.jobs import finished_jobs, renamed
 from harness.tables.storage import read_table
+from harness.tables.varied import settings_of
 
 PLUGINS = ("cell.", "experiment.", "probes.")
 """What the keys of plugins' options begin with."""
@@ -97,7 +97,7 @@ def _renewed(directory: Path, new: Sequence[Settings]) -> list[Renewed]:
     found = []
     for folder in finished_jobs(directory):
         runs = read_table(folder / "runs.parquet")
-        runs = runs[runs.status != "failed"].drop(columns=[*RUN_OUTCOMES, "variant"], errors="ignore")
+        runs = runs.loc[runs.status != "failed", ["run_id", *settings_of(runs)]]
         rows = [{str(key): value for key, value in row.items()} for row in runs.to_dict("records")]
         old = [(row.pop("run_id"), _known(row)) for row in rows]
         for keys in {frozenset(settings) for _, settings in old}:
