@@ -1,9 +1,9 @@
-"""Cells: recurrences that read like their formulas, and how their weights start. A file per cell.
+"""Cells: recurrences that read like their equations, and how their weights start. A file per cell, in folders by family.
 
 In come weights, inputs and the state of a step; out comes the next state. Running a cell over time, and its gradient,
 is the engine's (`harness.engine`).
 """
 
-from harness.cells.base import Cell, GeneralCell, HandDerivative, Parameter, PointwiseCell, State, Weights
+from harness.cells.base import Cell, Named, Parameter, State, Weights, gates
 
-__all__ = ["Cell", "GeneralCell", "HandDerivative", "Parameter", "PointwiseCell", "State", "Weights"]
+__all__ = ["Cell", "Named", "Parameter", "State", "Weights", "gates"]

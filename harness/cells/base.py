@@ -1,12 +1,8 @@
-"""Cells: each module here is one plugin, a recurrence that reads like its formula.
+"""Cells: each module here is one plugin, a recurrence that reads like its equations.
 
-Nearly every cell is a *recurrent product* followed by a *pointwise step* (`PointwiseCell`):
-
-    pre_t = x_t · W_x + b + h_{t-1} · W_h          for all gates at once
-    state_t = step(pre_t, state_{t-1})             element by element
-
-Any other recurrence is a `GeneralCell`: it names its weights and computes a step from them. The engine
-(`harness.engine.scan.choice`) runs both over time and carries the gradient back.
+A cell names its weights (`Cell.parameters`) and computes a step from them (`Cell.step`), with ``@`` for products and the
+functions of `harness.cells.functions`. The engine (`harness.engine.scan`) reads the step, derives its gradient and runs
+both over time; a step that it cannot read runs all the same, by automatic differentiation.
 
 torch is named in annotations only: a cell can be listed and chosen without loading it.
 """
@@ -14,22 +10,38 @@ torch is named in annotations only: a cell can be listed and chosen without load
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from harness.base.errors import reason
 from harness.base.options import Options
 from harness.base.pluggable import Pluggable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
-State: TypeAlias = "dict[str, Tensor]"
-"""The state's named parts, each of shape (K, B, H): K members, batch B, H = hidden_size."""
+Value = TypeVar("Value")
 
-Weights: TypeAlias = "dict[str, Tensor]"
-"""The weights of a layer of K members by name, each (K, …); the same type holds their gradients."""
+
+class Named(dict[str, Value]):
+    """A dictionary whose values are also attributes: ``state["h"]`` is ``state.h``."""
+
+    def __getattr__(self, name: str) -> Value:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"there is no {name}; there are {', '.join(self) or 'none'}") from None
+
+
+State = Named["Tensor"]
+"""The state's named parts, each of shape (K, B, width): K members, batch B; most widths are H = hidden_size."""
+
+Weights = Named["Tensor"]
+"""The weights of a layer of K members by name. In a step, vectors are (K, 1, width), matrices (K, rows, columns)."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +50,48 @@ class Parameter:
 
     Attributes:
         shape: e.g. (F, 3 · H).
-        kind: ``recurrent``: H×H blocks side by side, each `weight_scale` times the base matrix of `init`;
-            ``dense``: uniform in ±1/√H; ``constant``: ``start``, each value repeated over an equal share.
+        kind: ``recurrent``: H×H blocks side by side, each `weight_scale` times the base matrix of `init`; or, of one
+            dimension, the diagonals of such blocks;
+            ``dense``: uniform in ±1/√H; ``constant``: ``start``, each value repeated over an equal share;
+            ``drawn``: what ``draw`` gives.
+        draw: from a random generator to the values, for a weight that starts in a way of its own.
     """
 
     shape: tuple[int, ...]
-    kind: Literal["recurrent", "dense", "constant"]
+    kind: Literal["recurrent", "dense", "constant", "drawn"]
     start: tuple[float, ...] = (0.0,)
+    draw: Callable[[np.random.Generator], NDArray[np.float64]] | None = None
 
     def flaw(self, hidden_size: int) -> str | None:
         """Why a weight cannot start so; None where it can."""
         if self.kind == "recurrent":
-            fits = len(self.shape) == 2 and self.shape[0] == hidden_size and self.shape[1] % hidden_size == 0
-            return None if fits else f"valid for a recurrent weight: (H, k · H), here H = {hidden_size}"
+            columns = self.shape[-1] if len(self.shape) in (1, 2) else -1
+            fits = columns % hidden_size == 0 and self.shape[:-1] in ((), (hidden_size,))
+            return None if fits else f"valid for a recurrent weight: (H, k · H) or (k · H,), here H = {hidden_size}"
         if self.kind == "dense":
             return None if len(self.shape) == 2 else "valid for a dense weight: (rows, columns)"
         if self.kind == "constant":
             fits = bool(self.start) and math.prod(self.shape) % len(self.start) == 0
             return None if fits else f"valid for a constant of {len(self.start)} values: a multiple of them"
-        return f"kind {self.kind!r}; valid: recurrent, dense, constant"
+        if self.kind == "drawn":
+            return None if self.draw is not None else "a drawn weight says how: draw="
+        return f"kind {self.kind!r}; valid: recurrent, dense, constant, drawn"
+
+
+def gates(
+    *names: str, input_size: int, hidden_size: int, bias: Mapping[str, float] | None = None
+) -> dict[str, Parameter]:
+    """The weights of gates that read the input and the state: ``x_<gate>``, ``h_<gate>`` and ``b_<gate>`` of each.
+
+    Args:
+        bias: where the biases of some gates start; 0 for the others.
+    """
+    found: dict[str, Parameter] = {}
+    for name in names:
+        found[f"x_{name}"] = Parameter((input_size, hidden_size), "dense")
+        found[f"h_{name}"] = Parameter((hidden_size, hidden_size), "recurrent")
+        found[f"b_{name}"] = Parameter((hidden_size,), "constant", ((bias or {}).get(name, 0.0),))
+    return found
 
 
 class Cell(Options, Pluggable):
@@ -64,34 +99,83 @@ class Cell(Options, Pluggable):
 
     Attributes:
         name: the cell's name on the command line.
-        parts: names of the state's parts; ``h`` is what the readout and the next layer see.
+        family: what it is grouped with: ``classic``, ``gated``, ``oscillators``, ``constrained``, ``linear``, ``matrix``,
+            ``controls``, or another word.
+        parts: names of the state's parts.
         memory: the part that carries information over time; per-run figures are read from it.
         has_memory: whether anything is carried over time at all.
     """
 
     kind: ClassVar[str] = "cell"
     name: ClassVar[str]
+    family: ClassVar[str] = "others"
     parts: ClassVar[tuple[str, ...]] = ("h",)
     memory: ClassVar[str] = "h"
     has_memory: ClassVar[bool] = True
 
     @abstractmethod
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        """The weights of a layer by name."""
+        """What a layer learns, by name."""
 
-    @abstractmethod
-    def apply(self, weights: Weights, x: Tensor, state: State) -> State:
-        """One step of K members.
+    def weights(self, p: Weights) -> dict[str, Tensor]:
+        """The weights in use, computed from the parameters: a matrix made orthogonal, a discretised system, …
+
+        Computed once for a pass over a batch, and differentiated by torch.
 
         Args:
-            weights: what `parameters` names, each (K, …).
+            p: what `parameters` names, each (K, …).
+
+        Returns:
+            What `step` and `output` are given, each (K, …).
+        """
+        return p
+
+    @abstractmethod
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        """One step.
+
+        Args:
+            w: the weights, of K members each: vectors (K, 1, width), matrices (K, rows, columns).
             x: inputs of the step, (K, B, F).
-            state: parts of s_{t-1}, each (K, B, H).
+            s: the parts of s_{t-1}, each (K, B, width).
 
         Returns:
             The parts of s_t. Where one part is computed from another (LSTM's h from c), compute it from
             the returned tensor, so that the part's gradient includes that path.
         """
+
+    def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
+        """What the readout and the next layer see of s_t: ``h``, unless a cell says otherwise.
+
+        Args:
+            s: the parts of s_t.
+
+        Returns:
+            (K, B, `output_size`).
+        """
+        return s["h"]
+
+    def widths(self, hidden_size: int) -> dict[str, int]:
+        """How many numbers each part of the state holds."""
+        return dict.fromkeys(self.parts, hidden_size)
+
+    def output_size(self, hidden_size: int) -> int:
+        """How many numbers `output` gives."""
+        return hidden_size
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        """Values between 0 and 1 that decide what is kept, by name, each (K, B, width); of s_{t-1}, as in `step`."""
+        return {}
+
+    def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of the weights in use (without K), by name."""
+        parameters = self.parameters(input_size, hidden_size)
+        if type(self).weights is Cell.weights:
+            return {name: parameter.shape for name, parameter in parameters.items()}
+        import torch
+
+        like = Named({name: torch.ones(1, *parameter.shape) for name, parameter in parameters.items()})
+        return {name: tuple(value.shape[1:]) for name, value in self.weights(like).items()}
 
     def flaw_of_weights(self, hidden_size: int, input_size: int = 1) -> str | None:
         """What is wrong with `parameters`, by the weight's name; None where nothing is."""
@@ -102,122 +186,7 @@ class Cell(Options, Pluggable):
             return reason(error, self)
         return next((f"weight {name} of shape {found[name].shape}; {flaw}" for name, flaw in flaws.items()), None)
 
-    def stored_per_step(self, hidden_size: int) -> int:
-        """Numbers that a step of one sample stores for the backward pass, a measure of memory and of work."""
-        return len(self.parts) * hidden_size
 
-
-class GeneralCell(Cell):
-    """A cell whose step is anything that torch can differentiate: several products one after another, …
-
-    Write `parameters` and `apply`. It runs through autograd, slower than a `PointwiseCell`.
-    """
-
-
-class PointwiseCell(Cell):
-    """A recurrent product and a pointwise step.
-
-    The pre-activation holds one block of H columns per gate. The first `input_gates` blocks receive the
-    input product x_t · W_x, the last `recurrent_gates` blocks the recurrent product h_{t-1} · W_h, every
-    block a bias (where `bias` is true). Most cells feed both products to all blocks; GRU and a cell without
-    recurrence do not.
-
-    Attributes:
-        gates: names of the blocks, in order.
-        bias: whether the pre-activation has a bias.
-    """
-
-    gates: ClassVar[tuple[str, ...]]
-    input_gates: ClassVar[int | None] = None
-    recurrent_gates: ClassVar[int | None] = None
-    bias: ClassVar[bool] = True
-
-    @abstractmethod
-    def step(self, pre: Tensor, state: State) -> State:
-        """The pointwise step.
-
-        Args:
-            pre: pre-activations, shape (K, B, gates · H).
-            state: parts of s_{t-1}, each of shape (K, B, H).
-
-        Returns:
-            The parts of s_t; as of `Cell.apply`.
-        """
-
-    def initial_bias(self, gate: str) -> float:
-        """The value at which the bias of a gate starts."""
-        return 0.0
-
-    @classmethod
-    def input_blocks(cls) -> slice:
-        """Blocks that receive the input product."""
-        return slice(0, len(cls.gates) if cls.input_gates is None else cls.input_gates)
-
-    @classmethod
-    def recurrent_blocks(cls) -> slice:
-        """Blocks that receive the recurrent product."""
-        count = len(cls.gates) if cls.recurrent_gates is None else cls.recurrent_gates
-        return slice(len(cls.gates) - count, len(cls.gates))
-
-    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        """``input`` (F, input gates · H), ``recurrent`` (H, recurrent gates · H), ``bias`` (gates · H)."""
-        found = {"input": Parameter((input_size, self.input_blocks().stop * hidden_size), "dense")}
-        blocks = self.recurrent_blocks()
-        if width := (blocks.stop - blocks.start) * hidden_size:
-            found["recurrent"] = Parameter((hidden_size, width), "recurrent")
-        if self.bias:
-            start = tuple(self.initial_bias(gate) for gate in self.gates)
-            found["bias"] = Parameter((len(self.gates) * hidden_size,), "constant", start)
-        return found
-
-    def apply(self, weights: Weights, x: Tensor, state: State) -> State:
-        """See `Cell.apply`: the products, and `step`."""
-        from torch.nn.functional import pad
-
-        size = state["h"].shape[-1]
-        pre = pad(x @ weights["input"], (0, (len(self.gates) - self.input_blocks().stop) * size))
-        if "recurrent" in weights:
-            product = state["h"] @ weights["recurrent"]
-            pre = pre + pad(product, (self.recurrent_blocks().start * size, 0))
-        if "bias" in weights:
-            pre = pre + weights["bias"][:, None]
-        return self.step(pre, state)
-
-    def stored_per_step(self, hidden_size: int) -> int:
-        """See `Cell.stored_per_step`: the gates, and the state."""
-        return (len(self.gates) + len(self.parts)) * hidden_size
-
-
-class HandDerivative(ABC):
-    """A cell's step and its derivative written by hand, in place: faster than autograd, same numbers.
-
-    Optional. The forward step may overwrite the pre-activations by whatever its derivative needs
-    (activations); the backward step overwrites those by dL/d(pre-activation).
-    """
-
-    @abstractmethod
-    def forward_(self, pre: Tensor, state: State, new: State) -> None:
-        """Fill ``new`` (the parts of s_t) and turn ``pre`` into activations, in place."""
-
-    def totals_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        """Add to each part's gradient what flows through other parts of the same step, in place.
-
-        Args:
-            act: what `forward_` left, shape (K, B, gates · H).
-            state: the parts of s_{t-1}.
-            new: the parts of s_t.
-            grad: dL/d(part of s_t) through the readout and later steps; afterwards the total derivative.
-        """
-        return  # a state of one part has no other parts
-
-    @abstractmethod
-    def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        """Carry the gradient through the pointwise step, in place.
-
-        Args:
-            act: what `forward_` left; afterwards dL/d(pre-activation).
-            state: the parts of s_{t-1}.
-            new: the parts of s_t.
-            grad: total derivatives dL/d(part of s_t); afterwards dL/d(part of s_{t-1}) without what goes
-                through the recurrent product, which the engine adds.
-        """
+def as_in_a_step(weights: Mapping[str, Any]) -> Weights:
+    """Weights (K, …) as `Cell.step` is given them: a vector gets a dimension for the batch, to be added to all samples."""
+    return Named({name: value[:, None] if value.ndim == 2 else value for name, value in weights.items()})

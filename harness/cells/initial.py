@@ -40,6 +40,15 @@ RECURRENT_INITS: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
 """Base matrices of ``init``; `weight_scale` multiplies them."""
 
 
+DIAGONAL_INITS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
+    "orthogonal": lambda rng, size: rng.choice([-1.0, 1.0], size),
+    "gaussian": lambda rng, size: rng.standard_normal(size),
+    "identity": lambda rng, size: np.ones(size),
+    "uniform": lambda rng, size: rng.uniform(-1, 1, size),
+}
+"""The same for a recurrence of every unit with itself alone: a diagonal matrix of this kind."""
+
+
 def dense(rng: np.random.Generator, fan_in: int, fan_out: int, size: int) -> Matrix:
     """Weights of a non-recurrent product, shape (fan_in, fan_out): U(-1/√size, 1/√size), PyTorch's default."""
     return rng.uniform(-1, 1, (fan_in, fan_out)) / np.sqrt(size)

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cells.base import HandDerivative, PointwiseCell, State
+from harness.cells.base import Cell, Parameter, State, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Linear(PointwiseCell, HandDerivative):
+class Linear(Cell):
     """Linear recurrence without bias: the error is multiplied by W_h at every step and by nothing else.
 
         h_t = x_t · W_x + h_{t-1} · W_h
@@ -21,15 +21,13 @@ class Linear(PointwiseCell, HandDerivative):
     """
 
     name = "linear"
-    gates = ("h",)
-    bias = False
+    family = "classic"
 
-    def step(self, pre: Tensor, state: State) -> State:
-        return {"h": pre}
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return {
+            "input": Parameter((input_size, hidden_size), "dense"),
+            "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
+        }
 
-    def forward_(self, pre: Tensor, state: State, new: State) -> None:
-        new["h"].copy_(pre)
-
-    def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        act.copy_(grad["h"])
-        grad["h"].zero_()
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"h": x @ w.input + s.h @ w.recurrent}

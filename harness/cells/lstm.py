@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import HandDerivative, PointwiseCell, State
+from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class LSTM(PointwiseCell, HandDerivative):
+class LSTM(Cell):
     """Long short-term memory: input, forget and output gates around a cell state c, the "main plot line".
 
         i, f, o = sigmoid(x_t · W_x + h_{t-1} · W_h + b)     one block each
@@ -25,7 +26,7 @@ class LSTM(PointwiseCell, HandDerivative):
     """
 
     name = "lstm"
-    gates = ("i", "f", "o", "g")
+    family = "gated"
     parts = ("h", "c")
     memory = "c"
 
@@ -35,40 +36,22 @@ class LSTM(PointwiseCell, HandDerivative):
         description="bias at which the forget gate starts; larger remembers longer",
     )
 
-    def initial_bias(self, gate: str) -> float:
-        return self.forget_bias if gate == "f" else 0.0
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        """Blocks i, f, o, g side by side."""
+        return {
+            "input": Parameter((input_size, 4 * hidden_size), "dense"),
+            "recurrent": Parameter((hidden_size, 4 * hidden_size), "recurrent"),
+            "bias": Parameter((4 * hidden_size,), "constant", (0.0, self.forget_bias, 0.0, 0.0)),
+        }
 
-    def step(self, pre: Tensor, state: State) -> State:
-        i, f, o, g = pre.chunk(4, dim=-1)
-        c = f.sigmoid() * state["c"] + i.sigmoid() * g.tanh()
-        return {"h": o.sigmoid() * c.tanh(), "c": c}
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        i, f, o, _ = self._read(w, x, s)
+        return {"i": sigmoid(i), "f": sigmoid(f), "o": sigmoid(o)}
 
-    def forward_(self, pre: Tensor, state: State, new: State) -> None:
-        import torch
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        i, f, o, g = self._read(w, x, s)
+        c = sigmoid(f) * s.c + sigmoid(i) * tanh(g)
+        return {"h": sigmoid(o) * tanh(c), "c": c}
 
-        i, f, o, g = pre.chunk(4, dim=-1)
-        pre[..., : 3 * i.shape[-1]].sigmoid_()
-        g.tanh_()
-        torch.mul(f, state["c"], out=new["c"])
-        new["c"].addcmul_(i, g)
-        torch.tanh(new["c"], out=new["h"])
-        new["h"].mul_(o)
-
-    def totals_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        o = act.chunk(4, dim=-1)[2]
-        tanh_c = new["c"].tanh()
-        grad["c"].addcmul_(grad["h"] * o, 1 - tanh_c * tanh_c)
-
-    def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        i, f, o, g = act.chunk(4, dim=-1)
-        dh, dc = grad["h"], grad["c"]
-        do = new["c"].tanh().mul_(dh).mul_(o).mul_(1 - o)
-        di = (dc * g).mul_(i).mul_(1 - i)
-        df = (dc * state["c"]).mul_(f).mul_(1 - f)
-        dg = (1 - g * g).mul_(dc * i)
-        dc.mul_(f)
-        dh.zero_()
-        i.copy_(di)
-        f.copy_(df)
-        o.copy_(do)
-        g.copy_(dg)
+    def _read(self, w: Weights, x: Tensor, s: State) -> tuple[Tensor, ...]:
+        return (x @ w.input + s.h @ w.recurrent + w.bias).chunk(4, dim=-1)

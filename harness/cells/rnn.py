@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cells.base import HandDerivative, PointwiseCell, State
+from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.functions import tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class RNN(PointwiseCell, HandDerivative):
+class RNN(Cell):
     """Simple recurrent network with tanh: the ordinary RNN that forgets.
 
         h_t = tanh(x_t · W_x + h_{t-1} · W_h + b)
@@ -17,19 +18,14 @@ class RNN(PointwiseCell, HandDerivative):
     """
 
     name = "rnn"
-    gates = ("h",)
+    family = "classic"
 
-    def step(self, pre: Tensor, state: State) -> State:
-        return {"h": pre.tanh()}
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return {
+            "input": Parameter((input_size, hidden_size), "dense"),
+            "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
+            "bias": Parameter((hidden_size,), "constant"),
+        }
 
-    def forward_(self, pre: Tensor, state: State, new: State) -> None:
-        import torch
-
-        torch.tanh(pre, out=new["h"])
-
-    def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        import torch
-
-        torch.mul(new["h"], new["h"], out=act)
-        act.neg_().add_(1).mul_(grad["h"])
-        grad["h"].zero_()
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"h": tanh(x @ w.input + s.h @ w.recurrent + w.bias)}

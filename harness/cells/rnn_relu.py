@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cells.base import HandDerivative, PointwiseCell, State
+from harness.cells.base import State, Weights
+from harness.cells.functions import relu
+from harness.cells.rnn import RNN
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ReLURNN(PointwiseCell, HandDerivative):
+class ReLURNN(RNN):
     """Simple recurrent network with ReLU: no saturation, so nothing but W_h bounds the state.
 
         h_t = max(0, x_t · W_x + h_{t-1} · W_h + b)
@@ -21,17 +23,6 @@ class ReLURNN(PointwiseCell, HandDerivative):
     """
 
     name = "rnn_relu"
-    gates = ("h",)
 
-    def step(self, pre: Tensor, state: State) -> State:
-        return {"h": pre.relu()}
-
-    def forward_(self, pre: Tensor, state: State, new: State) -> None:
-        import torch
-
-        torch.clamp(pre, min=0, out=new["h"])
-
-    def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        # A mask, not a product: an infinite gradient stays infinite where the unit is on, 0 where it is off.
-        act.copy_(grad["h"]).masked_fill_(new["h"] <= 0, 0)
-        grad["h"].zero_()
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"h": relu(x @ w.input + s.h @ w.recurrent + w.bias)}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.cells.base import State, Weights
+from harness.cells.base import Named, State, Weights
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.interface import (
@@ -28,14 +28,14 @@ from harness.engine.scan.interface import (
     is_tokens,
 )
 from harness.engine.threads import torch_on_one_thread
-from harness.engine.weights import Architecture, MemberInit, initial_row, layers, views
+from harness.engine.weights import Architecture, MemberInit, WeightsInUse, initial_row, layers, views
 
 LayerSteps = dict[int, StepGradients]
 """The per-step gradients of some layers (1-based)."""
 
 
 LayerStates = list[State]
-"""The states of all layers at one step, bottom to top; every part (K, B, H)."""
+"""The states of all layers at one step, bottom to top; every part (K, B, width)."""
 
 
 class Network:
@@ -56,7 +56,11 @@ class Network:
         self.weights = views(shape, flat)
         self._layers = layers(shape, self.weights)
         self._grad: tuple[Tensor, Weights, list[Weights]] | None = None
-        self.scanner = scanner(shape.cell, shape.input_size, flat.dtype, flat.device, compiled)
+        sizes = [shape.layer_input_size(layer) for layer in range(1, shape.num_layers + 1)]
+        self.scanners = [
+            scanner(shape.cell, size, shape.hidden_size, flat.dtype, flat.device, compiled) for size in sizes
+        ]
+        self._used: tuple[int, list[WeightsInUse]] | None = None
         self.buffers = [Buffers(flat) for _ in range(shape.num_layers)]
 
     @classmethod
@@ -83,16 +87,25 @@ class Network:
 
     def threads(self) -> AbstractContextManager[None]:
         """A context to train or evaluate in: where kernels run, torch's small operations leave the cores to them."""
-        return torch_on_one_thread() if isinstance(self.scanner, Kernel) else nullcontext()
+        return torch_on_one_thread() if isinstance(self.scanners[0], Kernel) else nullcontext()
 
     def layer(self, layer: int) -> Weights:
-        """The weights of a layer (1-based)."""
-        return self._layers[layer - 1]
+        """The weights in use of a layer (1-based)."""
+        return self._in_use()[layer - 1].values
+
+    def _in_use(self) -> list[WeightsInUse]:
+        """The weights in use of all layers, computed once while the parameters stay as they are."""
+        if self._used is None or self._used[0] != self.flat._version:
+            self._used = self.flat._version, [WeightsInUse.of(self.shape.cell, each) for each in self._layers]
+        return self._used[1]
 
     def zero_states(self, batch: int) -> LayerStates:
         """The states before anything is read."""
-        shape = (len(self.flat), batch, self.shape.hidden_size)
-        return [{part: self.flat.new_zeros(shape) for part in self.shape.cell.parts} for _ in self.buffers]
+        widths = self.shape.cell.widths(self.shape.hidden_size)
+        return [
+            Named({part: self.flat.new_zeros(len(self.flat), batch, width) for part, width in widths.items()})
+            for _ in self.buffers
+        ]
 
     def forward(self, inputs: Tensor, start: LayerStates | None = None) -> list[Trace]:
         """Run all layers over inputs.
@@ -111,15 +124,15 @@ class Network:
             check_tokens(inputs, self.shape.input_size)
         start = self.zero_states(inputs.shape[2]) if start is None else start
         traces: list[Trace] = []
-        for weights, buffers, state in zip(self._layers, self.buffers, start, strict=True):
-            traces.append(self.scanner.forward(weights, inputs, state, buffers))
-            inputs = traces[-1].states["h"][:, 1:]
+        for scan, weights, buffers, state in zip(self.scanners, self._in_use(), self.buffers, start, strict=True):
+            traces.append(scan.forward(weights.values, inputs, state, buffers))
+            inputs = traces[-1].outputs
         return traces
 
     @staticmethod
     def final(traces: Sequence[Trace]) -> LayerStates:
         """A copy of the states after the last step: what the next piece of a long sequence starts from."""
-        return [{part: values[:, -1].clone() for part, values in trace.states.items()} for trace in traces]
+        return [Named({part: values[:, -1].clone() for part, values in trace.states.items()}) for trace in traces]
 
     def outputs(self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None = None) -> Tensor:
         """What the readout says at some steps (1-based, increasing), shape (K, B, S, output_size)."""
@@ -129,16 +142,16 @@ class Network:
     def _hidden(
         self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None
     ) -> tuple[Tensor, list[LayerStates | None], list[Trace]]:
-        """h of the top layer at some steps (K, B, S, H), the states before every span, the traces of the last one.
+        """The top layer's outputs at some steps (K, B, S, ·), the states before every span, the traces of the last one.
 
-        In one span h is no copy: it is valid until the next `forward`.
+        In one span they are no copy: they are valid until the next `forward`.
         """
         spans = self.spans(inputs.shape[1])
         before, pieces = [start], []
         for begin, end in spans:
             traces = self.forward(inputs[:, begin:end], before[-1])
-            rows = [step - begin for step in steps if begin < step <= end]
-            pieces.append(at_steps(traces[-1].states["h"], rows).transpose(1, 2))
+            rows = [step - begin - 1 for step in steps if begin < step <= end]
+            pieces.append(at_steps(traces[-1].outputs, rows).transpose(1, 2))
             if end < spans[-1][1]:
                 before.append(self.final(traces))
                 pieces[-1] = pieces[-1].clone()
@@ -150,9 +163,9 @@ class Network:
         return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
 
     def readout(self, hidden: Tensor) -> Tensor:
-        """Outputs (K, B, S, output_size) of hidden states (K, B, S, H)."""
+        """Outputs (K, B, S, output_size) of what the top layer gives (K, B, S, ·)."""
         weight, bias = self.weights["readout.weight"], self.weights["readout.bias"]
-        outputs = self.scanner.product(hidden.flatten(1, 2), weight).add_(bias[:, None])
+        outputs = self.scanners[-1].product(hidden.flatten(1, 2), weight).add_(bias[:, None])
         return outputs.view(*hidden.shape[:3], -1)
 
     def backward(
@@ -167,9 +180,9 @@ class Network:
         """Carry the gradient back through all layers. Uses up their traces.
 
         Args:
-            above: what the readout sends into h of the top layer.
+            above: what the readout sends into the outputs of the top layer.
             carry: for each layer dL/ds_T through steps after these; becomes dL/ds_0, in place.
-            grad: for each layer tensors like its weights, which the weights' gradients are added to.
+            grad: for each layer tensors like its weights in use, which their gradients are added to.
             keep: where to write the per-step gradients, for the layers that are in it.
 
         Returns:
@@ -217,7 +230,9 @@ class Network:
         """
         hidden, before, traces = self._hidden(inputs, scored, start)
         grad_flat.zero_()
-        grad, grad_layers = self._grad_views(grad_flat)
+        grad, grad_parameters = self._grad_views(grad_flat)
+        in_use = self._in_use()
+        grad_layers = [used.room(into) for used, into in zip(in_use, grad_parameters, strict=True)]
         losses, grad_hidden = self._readout_gradients(hidden, loss, grad)
         above = GradFromAbove(scored, grad_hidden.transpose(1, 2))
         carry, pieces = self.zero_states(inputs.shape[2]), []
@@ -228,6 +243,8 @@ class Network:
                 traces = self.forward(inputs[:, begin:end], before[place])
             kept = None if keep is None else {layer: steps.between(begin, end) for layer, steps in keep.items()}
             pieces.append(self.backward(traces, above.between(begin, end), carry, grad_layers, kept, need_input_grad))
+        for used, given, into in zip(in_use, grad_layers, grad_parameters, strict=True):
+            used.pass_on(given, into)
         found = [piece for piece in reversed(pieces) if piece is not None]
         return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
 
@@ -247,7 +264,7 @@ class Network:
             losses = loss(outputs)
             (given,) = torch.autograd.grad(losses.sum(), outputs)
         # y = h W + b: autograd's derivative of a product is two products, and is slow to find them.
-        product, given, read = self.scanner.product, given.flatten(1, 2), hidden.flatten(1, 2)
+        product, given, read = self.scanners[-1].product, given.flatten(1, 2), hidden.flatten(1, 2)
         grad["readout.weight"].copy_(product(read.mT, given))
         # A product and no sum of torch's: that may take another order alone than packed.
         grad["readout.bias"].copy_(product(given.new_ones(len(given), 1, given.shape[1]), given)[:, 0])
@@ -256,23 +273,23 @@ class Network:
 
     def step_gradients(self, inputs: Tensor, totals: bool = False) -> LayerSteps:
         """Room for the per-step gradients of all layers on these inputs; with ``totals`` not only for their norms."""
-        place, size, parts = inputs.shape[:3], self.shape.hidden_size, self.shape.cell.parts
+        place, widths = inputs.shape[:3], self.shape.cell.widths(self.shape.hidden_size)
         return {
             layer: StepGradients(
-                {part: self.flat.new_empty(place, dtype=torch.float64) for part in parts},
-                {part: self.flat.new_empty(*place, size) for part in parts} if totals else {},
+                Named({part: self.flat.new_empty(place, dtype=torch.float64) for part in widths}),
+                Named({part: self.flat.new_empty(*place, width) for part, width in widths.items()} if totals else {}),
             )
             for layer in range(1, self.shape.num_layers + 1)
         }
 
     def spectral_radius(self) -> list[float]:
         """For each member the largest |eigenvalue| among its recurrent H×H blocks; NaN where not finite."""
-        blocks = [
-            block
-            for name, parameter in self.shape.parameters().items()
-            if parameter.kind == "recurrent"
-            for block in self.weights[name].split(self.shape.hidden_size, dim=-1)
-        ]
+        blocks: list[Tensor] = []
+        for used in self._in_use():
+            for name, parameter in self.shape.cell.parameters(1, self.shape.hidden_size).items():
+                if parameter.kind == "recurrent" and name in used.values:
+                    found = used.values[name].split(self.shape.hidden_size, dim=-1)
+                    blocks += [block.diag_embed() if block.ndim == 2 else block for block in found]
         if not blocks:
             return [0.0] * len(self.flat)
         stacked = torch.stack(blocks, dim=1).double().cpu()

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
-from harness.cells.base import Cell, Parameter
-from harness.cells.initial import RECURRENT_INITS, dense
+from harness.cells.base import Cell, Named, Parameter, Weights
+from harness.cells.initial import DIAGONAL_INITS, RECURRENT_INITS, dense
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,21 @@ class Architecture:
     num_layers: int
     output_size: int
 
+    def layer_input_size(self, layer: int) -> int:
+        """How many numbers enter a layer (1-based) at a step."""
+        return self.input_size if layer == 1 else self.cell.output_size(self.hidden_size)
+
     def parameters(self) -> dict[str, Parameter]:
         """All weights by name, in the order of a row of `Network.flat`."""
         width = self.hidden_size
         found: dict[str, Parameter] = {}
         for layer in range(1, self.num_layers + 1):
-            inputs = self.input_size if layer == 1 else width
+            inputs = self.layer_input_size(layer)
             if flaw := self.cell.flaw_of_weights(width, inputs):
                 raise UserError(f"cell {self.cell.name}: {flaw}")
             own = self.cell.parameters(inputs, width)
             found.update({f"layer{layer}.{name}": parameter for name, parameter in own.items()})
-        found["readout.weight"] = Parameter((width, self.output_size), "dense")
+        found["readout.weight"] = Parameter((self.cell.output_size(width), self.output_size), "dense")
         found["readout.bias"] = Parameter((self.output_size,), "constant")
         return found
 
@@ -63,13 +69,53 @@ def views(shape: Architecture, flat: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def layers(shape: Architecture, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+def layers(shape: Architecture, tensors: Mapping[str, Tensor]) -> list[Weights]:
     """The weights of each layer, or what `views` made of another tensor, by the names that the cell gives them."""
     prefixes = [f"layer{layer}." for layer in range(1, shape.num_layers + 1)]
     return [
-        {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        Named({name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)})
         for prefix in prefixes
     ]
+
+
+@dataclass(frozen=True)
+class WeightsInUse:
+    """The weights that a layer computes with, and the way back to the parameters that they are made of.
+
+    Attributes:
+        values: what `Cell.step` is given, without a graph.
+        leaves, made: parameters and weights as autograd knows them; empty where the weights are the parameters.
+    """
+
+    values: Weights
+    leaves: Weights
+    made: Weights
+
+    @classmethod
+    def of(cls, cell: Cell, parameters: Weights) -> WeightsInUse:
+        """Compute them."""
+        if type(cell).weights is Cell.weights:
+            return cls(parameters, Named(), Named())
+        leaves: Weights = Named({name: value.detach().requires_grad_() for name, value in parameters.items()})
+        with torch.enable_grad():
+            made: Weights = Named(cell.weights(leaves))
+        return cls(Named({name: value.detach().contiguous() for name, value in made.items()}), leaves, made)
+
+    def room(self, grad: Weights) -> Weights:
+        """Where the gradients of the weights in use are to be added, given those of the parameters."""
+        return Named({name: torch.zeros_like(value) for name, value in self.values.items()}) if self.made else grad
+
+    def pass_on(self, found: Weights, grad: Weights) -> None:
+        """Add to the gradients of the parameters what was found for the weights in use."""
+        made = {name: value for name, value in self.made.items() if value.requires_grad}
+        if made:
+            given = [found[name] for name in made]
+            values = torch.autograd.grad(
+                list(made.values()), list(self.leaves.values()), given, retain_graph=True, allow_unused=True
+            )
+            for name, value in zip(self.leaves, values, strict=True):
+                if value is not None:
+                    grad[name] += value
 
 
 def initial_row(shape: Architecture, member: MemberInit) -> np.ndarray:
@@ -77,14 +123,30 @@ def initial_row(shape: Architecture, member: MemberInit) -> np.ndarray:
     width, own = shape.hidden_size, replace(shape, cell=member.cell)
     parts = []
     for name, parameter in own.parameters().items():
-        rng, size = stream(member.seed, "weights", name), parameter.shape
-        if parameter.kind == "recurrent":
-            base = RECURRENT_INITS[member.init]
-            blocks = [base(rng, width) * member.weight_scale for _ in range(size[1] // width)]
-            value = np.concatenate(blocks, axis=1)
-        elif parameter.kind == "constant":
-            value = np.repeat(parameter.start, math.prod(size) // len(parameter.start))
-        else:
-            value = dense(rng, size[0], size[1], width)
+        value = initial(parameter, stream(member.seed, "weights", name), width, member)
         parts.append(value.ravel())
     return np.concatenate(parts)
+
+
+def initial(
+    parameter: Parameter, rng: np.random.Generator, hidden_size: int, member: MemberInit
+) -> NDArray[np.float64]:
+    """The values at which a weight starts, in its shape.
+
+    Raises:
+        UserError: a weight's own ``draw`` gives another shape.
+    """
+    shape = parameter.shape
+    if parameter.kind == "recurrent":
+        base = DIAGONAL_INITS if len(shape) == 1 else RECURRENT_INITS
+        count = shape[-1] // hidden_size
+        return np.concatenate([base[member.init](rng, hidden_size) * member.weight_scale for _ in range(count)], axis=-1)
+    if parameter.kind == "constant":
+        return np.repeat(parameter.start, math.prod(shape) // len(parameter.start)).reshape(shape)
+    if parameter.kind == "drawn":
+        assert parameter.draw is not None
+        value = np.asarray(parameter.draw(rng), dtype=np.float64)
+        if value.shape != shape:
+            raise UserError(f"cell {member.cell.name}: a weight of shape {shape} is drawn in the shape {value.shape}")
+        return value
+    return dense(rng, shape[0], shape[1], hidden_size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.cells.base import Cell, State, Weights
+from harness.cells.base import Cell, Named, State, Weights, as_in_a_step
 from harness.engine.scan.interface import (
     BackwardPass,
     Buffers,
@@ -25,26 +25,36 @@ class GeneralScanner(TorchProduct):
 
     Attributes:
         input_size: F, the number of different tokens.
+        widths: of the parts of the state.
     """
 
     cell: Cell
     input_size: int
+    widths: dict[str, int]
 
     def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> GeneralTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
-        states = states_buffers(self.cell, inputs, start, buffers)
-        leaves = {name: value.detach().requires_grad_() for name, value in weights.items()}
+        states = states_buffers(self.widths, inputs, start, buffers)
+        leaves: Weights = Named({name: value.detach().requires_grad_() for name, value in weights.items()})
         # What a plain step does with its inputs is the cell's own affair: it is given vectors.
-        x = one_hot(inputs, self.input_size, start["h"].dtype) if is_tokens(inputs) else inputs.detach()
+        dtype = next(iter(start.values())).dtype
+        x = one_hot(inputs, self.input_size, dtype) if is_tokens(inputs) else inputs.detach()
         x.requires_grad_()
-        steps = [{part: value.detach().requires_grad_() for part, value in start.items()}]
+        steps: list[State] = [Named({part: value.detach().requires_grad_() for part, value in start.items()})]
+        seen = []
         with torch.enable_grad():
-            for t in range(1, inputs.shape[1] + 1):
-                steps.append(self.cell.apply(leaves, x[:, t - 1], steps[-1]))
+            used = as_in_a_step(leaves)
+            for t in range(inputs.shape[1]):
+                new = self.cell.step(used, x[:, t], steps[-1])
+                # A part that is handed on as it was is a tensor of its own: what reaches it is not what reaches the old.
+                old = [id(value) for value in steps[-1].values()]
+                handed_on = {part: value.view_as(value) for part, value in new.items() if id(value) in old}
+                steps.append(Named({**new, **handed_on}))
+                seen.append(self.cell.output(used, x[:, t], steps[-1]))
         for t, state in enumerate(steps):
             for part, value in state.items():
                 states[part][:, t] = value.detach()
-        return GeneralTrace(self.cell, leaves, x, steps, states)
+        return GeneralTrace(leaves, x, steps, seen, states)
 
 
 @dataclass(frozen=True)
@@ -55,23 +65,29 @@ class GeneralTrace:
         leaves: the weights as the graph knows them.
         inputs: x as vectors, (K, T, B, F), as the graph knows it.
         steps: s_0, s_1, …, s_T as the graph knows them.
-        states: the same values, for each part (K, T + 1, B, H).
+        seen: what the next layer sees of s_1, …, s_T, as the graph knows it.
+        states: the values of ``steps``, for each part (K, T + 1, B, width).
     """
 
-    cell: Cell
     leaves: Weights
     inputs: Tensor
     steps: list[State]
+    seen: list[Tensor]
     states: State
+
+    @property
+    def outputs(self) -> Tensor:
+        """See `harness.engine.scan.interface.Trace.outputs`."""
+        return torch.stack([value.detach() for value in self.seen], dim=1)
 
     def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
-        ends = [*self.steps[-1].values(), *(self.steps[t]["h"] for t in given.above.steps)]
+        ends = [*self.steps[-1].values(), *(self.seen[t - 1] for t in given.above.steps)]
         arriving = [*(given.carry[part] for part in self.steps[-1]), *given.above.values.unbind(1)]
         keep = given.keep
         # Asking for the gradient of the states themselves gives the totals: what reaches c through h too.
         asked = [*self.leaves.values(), self.inputs, *self.steps[0].values()]
-        kept = [(t, part) for t in range(1, len(self.steps)) for part in self.cell.parts] if keep is not None else []
+        kept = [(t, part) for t in range(1, len(self.steps)) for part in self.states] if keep is not None else []
         states = [self.steps[t][part] for t, part in kept]
         found = torch.autograd.grad(ends, [*asked, *states], arriving, allow_unused=True)
         values = [

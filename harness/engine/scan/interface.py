@@ -9,14 +9,14 @@ vector with a 1 at its place and 0 elsewhere; its product with W_x is a row of W
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from harness.cells.base import Cell, State, Weights
+from harness.cells.base import Named, State, Weights
 
 
 class Buffers:
@@ -42,11 +42,11 @@ class Buffers:
 
 @dataclass(frozen=True)
 class GradFromAbove:
-    """What enters dL/dh of a layer from above: from the readout or from the next layer.
+    """What enters dL/d(output) of a layer from above: from the readout or from the next layer.
 
     Attributes:
         steps: the S time steps (1-based, increasing) at which anything enters.
-        values: (K, S, B, H).
+        values: (K, S, B, output size).
     """
 
     steps: Sequence[int]
@@ -65,7 +65,7 @@ class StepGradients:
 
     Attributes:
         norms: for each part the Euclidean norms of the total derivatives dL/ds_t, (K, T, B), float64.
-        totals: for each part these derivatives themselves, (K, T, B, H); empty where nobody asks for them.
+        totals: for each part these derivatives themselves, (K, T, B, width); empty where nobody asks for them.
     """
 
     norms: State
@@ -84,9 +84,9 @@ class BackwardPass:
     """What the backward scan of a layer is given.
 
     Attributes:
-        weights: those of the forward scan.
+        weights: those in use, of the forward scan.
         above: what enters dL/dh at each step.
-        carry: for each part dL/ds_T through steps after these, (K, B, H); becomes dL/ds_0, in place.
+        carry: for each part dL/ds_T through steps after these, (K, B, width); becomes dL/ds_0, in place.
         grad: the gradients of the weights are added to these.
         keep: where to write the per-step gradients, if anywhere.
         need_input_grad: whether dL/dx is asked for.
@@ -130,7 +130,11 @@ class Trace(Protocol):
 
     @property
     def states(self) -> State:
-        """For each part (K, T + 1, B, H): s_0, s_1, …, s_T."""
+        """For each part (K, T + 1, B, width): s_0, s_1, …, s_T."""
+
+    @property
+    def outputs(self) -> Tensor:
+        """What the readout and the next layer see, (K, T, B, output size); a view where it is a part of the state."""
 
     def backward(self, given: BackwardPass) -> Tensor | None:
         """Carry the gradient back over time.
@@ -148,7 +152,7 @@ class Scanner(Protocol):
 
         Args:
             inputs: x, (K, T, B, F), or tokens (K, T, B).
-            start: the parts of s_0, each (K, B, H).
+            start: the parts of s_0, each (K, B, width).
             buffers: what the trace lives in: it is valid until the next call with them.
         """
 
@@ -164,11 +168,11 @@ class TorchProduct:
         return torch.bmm(a, b)
 
 
-def states_buffers(cell: Cell, inputs: Tensor, start: State, buffers: Buffers) -> State:
-    """Room for s_0 … s_T of every part, (K, T + 1, B, H), with s_0 in place."""
+def states_buffers(widths: Iterable[str], inputs: Tensor, start: State, buffers: Buffers) -> State:
+    """Room for s_0 … s_T of every part, (K, T + 1, B, width), with s_0 in place."""
     members, steps, batch = inputs.shape[:3]
-    states = {}
-    for part in cell.parts:
+    states: State = Named()
+    for part in widths:
         states[part] = buffers(f"state {part}", (members, steps + 1, batch, start[part].shape[-1]))
         states[part][:, 0] = start[part]
     return states

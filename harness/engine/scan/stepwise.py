@@ -1,54 +1,73 @@
-"""The scan of a pointwise cell step by step in torch, on every device."""
+"""The scan of a cell with a formula step by step in torch, on every device: its programs, an operation at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from harness.cells.base import HandDerivative, PointwiseCell, State, Weights
+from harness.cells.base import State, Weights, as_in_a_step
+from harness.engine.scan.derivative import OUTPUT
+from harness.engine.scan.formula import Block, Node
 from harness.engine.scan.interface import (
     BackwardPass,
     Buffers,
-    StepGradients,
     TorchProduct,
     is_tokens,
     norm,
+    one_hot,
     states_buffers,
 )
+from harness.engine.scan.plan import MatrixGradient, Plan
+from harness.engine.scan.schedule import Loop, Place, Product, Program, Reduction
+
+OPERATIONS: dict[str, Callable[..., Tensor]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    "where": torch.where,
+    "copy": lambda a: a,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "exp": torch.exp,
+    "log": torch.log,
+    "log1p": torch.log1p,
+    "sqrt": torch.sqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "abs": torch.abs,
+    "floor": torch.floor,
+    "sum": lambda a: a.sum(-1, keepdim=True),
+    "amax": lambda a: a.amax(-1, keepdim=True),
+}
+"""What every operation of a formula is in torch."""
 
 
 @dataclass(frozen=True)
 class StepwiseScanner(TorchProduct):
-    """Runs a cell by one product and one pointwise step after another, in one buffer."""
+    """Runs a cell's programs by torch."""
 
-    cell: PointwiseCell
+    plan: Plan
 
     def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> StepwiseTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
-        cell = self.cell
-        members, steps, batch = inputs.shape[:3]
-        hidden_size = start["h"].shape[-1]
-        act = buffers("act", (members, steps, batch, len(cell.gates) * hidden_size))
-        # Gates that the input product does not reach start at their bias alone.
-        if "bias" in weights:
-            act.copy_(weights["bias"][:, None, None].expand_as(act))
-        else:
-            act.zero_()
-        reached = act.view(members, steps * batch, -1)[..., columns(cell.input_blocks(), hidden_size)]
-        if is_tokens(inputs):
-            reached += weights["input"].flatten(0, 1)[rows_of(inputs, weights["input"])]
-        else:
-            reached.baddbmm_(inputs.reshape(members, steps * batch, -1), weights["input"])
-        trace = StepwiseTrace(cell, inputs, act, states_buffers(cell, inputs, start, buffers))
-        recurrent = columns(cell.recurrent_blocks(), hidden_size)
-        derivative = derivative_of(cell)
-        for t in range(1, steps + 1):
-            pre, state, new = act[:, t - 1], trace.at(t - 1), trace.at(t)
-            if "recurrent" in weights:
-                pre[..., recurrent].baddbmm_(state["h"], weights["recurrent"])
-            derivative.forward_(pre, state, new)
+        plan, (members, steps, batch) = self.plan, inputs.shape[:3]
+        if is_tokens(inputs) and not plan.takes_tokens:
+            inputs = one_hot(inputs, plan.input_size, start[next(iter(start))].dtype)
+        states = states_buffers(plan.widths, inputs, start, buffers)
+        act = buffers("act", (members, steps, batch, plan.act))
+        scratch = buffers("scratch", (members, batch, max(plan.forward.scratch, plan.backward.scratch)))
+        seen = buffers("output", (members, steps, batch, plan.output_size)) if plan.output_part is None else None
+        trace = StepwiseTrace(plan, as_in_a_step(weights), inputs, states, act, scratch, seen)
+        ahead = {p: trace.of_all_inputs(p) for p in _products(plan.forward) if p.left.buffer == "x"}
+        for t in range(steps):
+            _Step(trace, t, {}).run(plan.forward, ahead)
         return trace
 
 
@@ -58,119 +77,184 @@ class StepwiseTrace:
 
     Attributes:
         inputs: x, (K, T, B, F), or tokens (K, T, B).
-        act: (K, T, B, G · H): pre-activations, or what `HandDerivative.forward_` made of them.
-        states: for each part (K, T + 1, B, H): s_0, s_1, …, s_T.
+        states: for each part (K, T + 1, B, width): s_0, s_1, …, s_T.
+        act: what the forward program stores of every step.
+        seen: what the next layer sees, where that is no part of the state.
     """
 
-    cell: PointwiseCell
+    plan: Plan
+    weights: Weights
     inputs: Tensor
-    act: Tensor
     states: State
+    act: Tensor
+    scratch: Tensor
+    seen: Tensor | None
 
-    def at(self, t: int) -> State:
-        """The parts of s_t."""
-        return {part: values[:, t] for part, values in self.states.items()}
+    @property
+    def outputs(self) -> Tensor:
+        """See `harness.engine.scan.interface.Trace.outputs`."""
+        return self.states[self.plan.output_part][:, 1:] if self.plan.output_part is not None else self.seen
+
+    def of_all_inputs(self, product: Product) -> Tensor:
+        """A product with the inputs at all steps, (K, T, B, columns); of tokens the rows that they take."""
+        factor = block_of(self.weights, product.block)
+        if not is_tokens(self.inputs):
+            x = self.inputs[..., product.left.offset :][..., : product.block.rows].flatten(1, 2)
+            return torch.bmm(x, factor).view(*self.inputs.shape[:3], -1)
+        rows = rows_of(self.inputs, factor.shape[1])
+        return factor.flatten(0, 1)[rows].view(*self.inputs.shape, -1)
 
     def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
-        hidden_size = self.states["h"].shape[-1]
-        derivative = derivative_of(self.cell)
-        recurrent = columns(self.cell.recurrent_blocks(), hidden_size)
-        weights, carry = given.weights, given.carry
+        plan, (members, steps, batch) = self.plan, self.inputs.shape[:3]
+        kept = self.act.new_empty(members, steps, batch, plan.kept)
+        grad_x = self.act.new_empty(members, steps, batch, plan.input_size)
+        arrived = dict(given.carry)
         entering = dict(zip(given.above.steps, given.above.values.unbind(1), strict=True))
-        for t in range(self.act.shape[1], 0, -1):
-            if t in entering:
-                carry["h"] += entering[t]
-            delta, new, state = self.act[:, t - 1], self.at(t), self.at(t - 1)
-            derivative.totals_(delta, state, new, carry)
+        late = [p for p in _products(plan.backward) if p.dest.buffer == "grad_x"]
+        for t in range(steps - 1, -1, -1):
+            if plan.output_part is None:
+                nothing = self.act.new_zeros(members, batch, plan.output_size)
+                arrived[OUTPUT] = entering.get(t + 1, nothing)
+            elif t + 1 in entering:
+                arrived[plan.output_part] = arrived[plan.output_part] + entering[t + 1]
+            step = _Step(self, t, arrived, kept, grad_x, given.grad)
+            step.run(plan.backward, dict.fromkeys(late))
             if given.keep is not None:
-                _keep(given.keep, t, carry)
-            derivative.backward_(delta, state, new, carry)
-            if "recurrent" in weights:
-                carry["h"].baddbmm_(delta[..., recurrent], weights["recurrent"].mT)
-        return self._products(weights, given.grad, given.need_input_grad)
+                for part, place in plan.totals.items():
+                    value = step.at(place, plan.widths[part])
+                    given.keep.norms[part][:, t] = norm(value)
+                    if part in given.keep.totals:
+                        given.keep.totals[part][:, t] = value
+            if given.need_input_grad:
+                step.products(late)
+            arrived = step.carry
+        for part, value in given.carry.items():
+            value.copy_(arrived[part])
+        for each in plan.matrices:
+            self._add_to_matrix(given.grad, each, kept)
+        return grad_x if given.need_input_grad else None
 
-    def _products(self, weights: Weights, grad: Weights, need_input_grad: bool) -> Tensor | None:
-        """The large products after the loop, out of the deltas that the loop left in ``act``."""
-        members, steps, batch, width = self.act.shape
-        hidden_size = self.states["h"].shape[-1]
-        delta = self.act.view(members, steps * batch, width)
-        delta_in = delta[..., columns(self.cell.input_blocks(), hidden_size)]
-        if is_tokens(self.inputs):
+    def _add_to_matrix(self, grad: Weights, each: MatrixGradient, kept: Tensor) -> None:
+        block, members = each.block, len(kept)
+        delta = kept[..., each.delta.offset :][..., : block.columns].flatten(1, 2)
+        dest = block_of(grad, block)
+        if each.left.buffer == "x" and is_tokens(self.inputs):
             # What an embedding's backward pass does: unlike adding by index, the same on a GPU every time.
-            rows = rows_of(self.inputs, grad["input"])
-            count = members * grad["input"].shape[1]
-            found = torch.ops.aten.embedding_dense_backward(delta_in, rows, count, -1, False)
-            grad["input"] += found.view(members, -1, found.shape[-1])
+            rows = rows_of(self.inputs, block.rows)
+            found = torch.ops.aten.embedding_dense_backward(delta, rows, members * block.rows, -1, False)
+            dest += found.view(members, block.rows, block.columns)
+            return
+        source = {"x": self.inputs, "kept": kept, "old": self.states.get(each.left.name)}[each.left.buffer]
+        assert source is not None
+        left = source[:, : kept.shape[1], :, each.left.offset : each.left.offset + block.rows].flatten(1, 2)
+        dest.baddbmm_(left.mT, delta)
+
+
+@dataclass
+class _Step:
+    """One step of a scan: where everything lies."""
+
+    trace: StepwiseTrace
+    t: int
+    arrived: dict[str, Tensor]
+    kept: Tensor | None = None
+    grad_x: Tensor | None = None
+    grad: Weights | None = None
+    carry: dict[str, Tensor] = field(default_factory=dict)
+
+    def run(self, program: Program, ahead: dict[Product, Tensor | None]) -> None:
+        """Run a program; products that are ``ahead`` are there already, or come later."""
+        for phase in program.phases:
+            for product in phase.products:
+                if product not in ahead:
+                    self.product(product)
+                elif (found := ahead[product]) is not None:
+                    dest = self.at(product.dest, product.block.columns)
+                    (dest.add_ if product.add else dest.copy_)(found[:, self.t])
+            for each in phase.passes:
+                for reduction in each.reductions:
+                    self.reduce(reduction)
+                for loop in each.loops:
+                    self.loop(loop, program.places)
+
+    def products(self, products: list[Product]) -> None:
+        """Products one after another."""
+        for product in products:
+            self.product(product)
+
+    def product(self, product: Product) -> None:
+        """dest = or += left · block."""
+        left = self.at(product.left, product.block.rows)
+        dest = self.at(product.dest, product.block.columns)
+        factor = block_of(self.trace.weights, product.block)
+        if product.add:
+            dest.baddbmm_(left, factor)
         else:
-            grad["input"].baddbmm_(self.inputs.reshape(members, steps * batch, -1).mT, delta_in)
-        if "recurrent" in grad:
-            h = self.states["h"][:, :steps].reshape(members, steps * batch, hidden_size)
-            delta_rec = delta[..., columns(self.cell.recurrent_blocks(), hidden_size)]
-            grad["recurrent"].baddbmm_(h.mT, delta_rec)
-        if "bias" in grad:
-            grad["bias"] += delta.sum(dim=1)
-        if not need_input_grad:
-            return None
-        return (delta_in @ weights["input"].mT).view(members, steps, batch, -1)
+            dest.copy_(torch.bmm(left, factor))
+
+    def reduce(self, reduction: Reduction) -> None:
+        """A number of each sample from a vector."""
+        self.at(reduction.dest, 1).copy_(OPERATIONS[reduction.op](self.at(reduction.of, reduction.width)))
+
+    def loop(self, loop: Loop, places: dict[Node, Place]) -> None:
+        """Compute nodes, and keep some."""
+        values: dict[Node, Tensor | float] = {}
+
+        def value(node: Node) -> Tensor | float:
+            if node not in values:
+                values[node] = node.value if node.op == "number" else self.at(places[node], node.width)
+            return values[node]
+
+        for node in loop.nodes:
+            values[node] = OPERATIONS[node.op](*map(value, node.args))
+        for store in loop.stores:
+            dest, found = self.at(store.dest, loop.width), value(store.node)
+            if not store.add:
+                dest.copy_(found) if isinstance(found, Tensor) else dest.fill_(found)
+            else:
+                dest += found.sum(1, keepdim=True) if isinstance(found, Tensor) else found * self.trace.inputs.shape[2]
+
+    def at(self, place: Place, width: int) -> Tensor:
+        """What lies at a place."""
+        return self._buffer(place)[..., place.offset : place.offset + width]
+
+    def _buffer(self, place: Place) -> Tensor:
+        trace, t = self.trace, self.t
+        match place.buffer:
+            case "old" | "new":
+                return trace.states[place.name][:, t + (place.buffer == "new")]
+            case "weight":
+                return trace.weights[place.name]
+            case "scratch":
+                return trace.scratch
+            case "grad":
+                return self.arrived[place.name]
+            case "vector":
+                assert self.grad is not None
+                return self.grad[place.name][:, None]
+            case "carry":
+                if place.name not in self.carry:
+                    self.carry[place.name] = torch.empty_like(self.arrived[place.name])
+                return self.carry[place.name]
+        whole = {"x": trace.inputs, "act": trace.act, "output": trace.seen, "kept": self.kept, "grad_x": self.grad_x}
+        found = whole[place.buffer]
+        assert found is not None
+        return found[:, t]
 
 
-def columns(blocks: slice, hidden_size: int) -> slice:
-    """The columns of a (…, G · H) tensor that belong to some blocks."""
-    return slice(blocks.start * hidden_size, blocks.stop * hidden_size)
+def _products(program: Program) -> list[Product]:
+    return [product for phase in program.phases for product in phase.products]
 
 
-def rows_of(tokens: Tensor, weight: Tensor) -> Tensor:
+def block_of(weights: Weights, block: Block) -> Tensor:
+    """A block of the members' weights, as a right factor: (K, rows, columns)."""
+    rows, columns = (block.columns, block.rows) if block.transposed else (block.rows, block.columns)
+    found = weights[block.weight][:, block.row : block.row + rows, block.column : block.column + columns]
+    return found.mT if block.transposed else found
+
+
+def rows_of(tokens: Tensor, features: int) -> Tensor:
     """The rows (K, T · B) of all members' weights (K · F, ·) that tokens (K, T, B) take."""
-    members, features, _ = weight.shape
-    first = features * torch.arange(members, device=tokens.device)
+    first = features * torch.arange(len(tokens), device=tokens.device)
     return tokens.flatten(1) + first[:, None]
-
-
-def _keep(keep: StepGradients, t: int, totals: State) -> None:
-    for part, value in totals.items():
-        keep.norms[part][:, t - 1] = norm(value)
-        if part in keep.totals:
-            keep.totals[part][:, t - 1] = value
-
-
-def derivative_of(cell: PointwiseCell) -> HandDerivative:
-    """The cell's own derivative where it has one, else the derived one."""
-    return cell if isinstance(cell, HandDerivative) else DerivedByAutograd(cell)
-
-
-class DerivedByAutograd(HandDerivative):
-    """The derivative of a cell's plain `step`, by automatic differentiation: for cells that write none."""
-
-    def __init__(self, cell: PointwiseCell):
-        self.cell = cell
-        self.pending: dict[str, Tensor] = {}
-
-    def forward_(self, pre: Tensor, state: State, new: State) -> None:
-        for part, value in self.cell.step(pre, state).items():
-            new[part].copy_(value)
-
-    def totals_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        pre = act.detach().requires_grad_()
-        before = {part: value.detach().requires_grad_() for part, value in state.items()}
-        with torch.enable_grad():
-            after = self.cell.step(pre, before)
-            # Asking for the gradient of the results themselves gives the totals: what reaches c through h too.
-            sources = {"pre": pre, **{f"before {part}": value for part, value in before.items()}, **after}
-            found = torch.autograd.grad(
-                list(after.values()),
-                list(sources.values()),
-                [grad[part] for part in after],
-                allow_unused=True,
-            )
-        self.pending = {
-            name: torch.zeros_like(sources[name]) if value is None else value
-            for name, value in zip(sources, found, strict=True)
-        }
-        for part in after:
-            grad[part].copy_(self.pending[part])
-
-    def backward_(self, act: Tensor, state: State, new: State, grad: State) -> None:
-        act.copy_(self.pending["pre"])
-        for part in grad:
-            grad[part].copy_(self.pending[f"before {part}"])
