@@ -18,6 +18,7 @@ from harness.bench.task import LR, Step, Task, cross_entropy, make_task
 from harness.bench.ways import First, Problem
 from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
+from harness.engine.scan.plan import stored_per_step
 from harness.engine.threads import torch_on_one_thread
 
 
@@ -222,5 +223,5 @@ class Worker:
         """Bytes that torch takes in the first step above what it held before, and what the activations need."""
         task = make_task(problem, device=self.device)
         members, steps, batch, _ = task.inputs.shape
-        stored = members * steps * batch * task.network.shape.cell.stored_per_step(task.network.shape.hidden_size)
+        stored = members * steps * batch * stored_per_step(task.network.shape.cell, task.network.shape.hidden_size)
         return peak_bytes(BUILD[self.way](task)), stored * task.inputs.element_size()

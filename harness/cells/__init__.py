@@ -1,4 +1,4 @@
-"""Cells: recurrences that read like their equations, and how their weights start. A file per cell, in folders by family.
+"""Cells: recurrences that read like their equations, and how their weights start. A file per cell.
 
 In come weights, inputs and the state of a step; out comes the next state. Running a cell over time, and its gradient,
 is the engine's (`harness.engine`).

@@ -1,8 +1,8 @@
 """Cells: each module here is one plugin, a recurrence that reads like its equations.
 
-A cell names its weights (`Cell.parameters`) and computes a step from them (`Cell.step`), with ``@`` for products and the
-functions of `harness.cells.functions`. The engine (`harness.engine.scan`) reads the step, derives its gradient and runs
-both over time; a step that it cannot read runs all the same, by automatic differentiation.
+A cell names its weights (`Cell.parameters`) and computes a step from them (`Cell.step`), with ``@`` for products and
+the functions of `harness.cells.functions`. The engine (`harness.engine.scan`) reads the step, derives its gradient and
+runs both over time; a step that it cannot read runs all the same, by automatic differentiation.
 
 torch is named in annotations only: a cell can be listed and chosen without loading it.
 """
@@ -99,11 +99,12 @@ class Cell(Options, Pluggable):
 
     Attributes:
         name: the cell's name on the command line.
-        family: what it is grouped with: ``classic``, ``gated``, ``oscillators``, ``constrained``, ``linear``, ``matrix``,
-            ``controls``, or another word.
+        family: what it is grouped with: ``classic``, ``gated``, ``oscillators``, ``constrained``, ``linear``,
+            ``matrix``, ``controls``, or another word.
         parts: names of the state's parts.
         memory: the part that carries information over time; per-run figures are read from it.
         has_memory: whether anything is carried over time at all.
+        gate_roles: by name of what `gates` gives what it does, in a few words: ``forget gate: keeps``.
     """
 
     kind: ClassVar[str] = "cell"
@@ -112,6 +113,7 @@ class Cell(Options, Pluggable):
     parts: ClassVar[tuple[str, ...]] = ("h",)
     memory: ClassVar[str] = "h"
     has_memory: ClassVar[bool] = True
+    gate_roles: ClassVar[dict[str, str]] = {}
 
     @abstractmethod
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
@@ -164,7 +166,10 @@ class Cell(Options, Pluggable):
         return hidden_size
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        """Values between 0 and 1 that decide what is kept, by name, each (K, B, width); of s_{t-1}, as in `step`."""
+        """Values between 0 and 1 that decide what is kept, by name as in `gate_roles`, each (K, B, width).
+
+        Arguments as those of `step`.
+        """
         return {}
 
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
@@ -188,5 +193,5 @@ class Cell(Options, Pluggable):
 
 
 def as_in_a_step(weights: Mapping[str, Any]) -> Weights:
-    """Weights (K, …) as `Cell.step` is given them: a vector gets a dimension for the batch, to be added to all samples."""
+    """Weights (K, …) as `Cell.step` is given them: a vector gets a dimension for the batch."""
     return Named({name: value[:, None] if value.ndim == 2 else value for name, value in weights.items()})

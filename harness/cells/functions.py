@@ -138,8 +138,9 @@ def normalised(x: Tensor, epsilon: float = 1e-5) -> Tensor:
 
 def join(*vectors: Tensor) -> Tensor:
     """Vectors side by side."""
-    if hasattr(vectors[0], "nodes"):
-        found: Tensor = vectors[0].beside(*vectors[1:])  # type: ignore[operator]
+    first: Any = vectors[0]
+    if hasattr(first, "nodes"):
+        found: Tensor = first.beside(*vectors[1:])
         return found
     import torch
 

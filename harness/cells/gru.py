@@ -23,6 +23,7 @@ class GRU(Cell):
 
     name = "gru"
     family = "gated"
+    gate_roles = {"r": "reset gate: uses the past", "z": "update gate: keeps"}
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """``input`` has the blocks n, r, z; ``recurrent`` r, z, m; ``bias`` n, r, z, m."""

@@ -23,6 +23,7 @@ class ResetBeforeGRU(Cell):
 
     name = "gru_reset_before"
     family = "gated"
+    gate_roles = {"r": "reset gate: uses the past", "z": "update gate: keeps"}
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """``input``, ``recurrent`` and ``bias``, each with the blocks r, z, n."""

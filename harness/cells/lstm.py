@@ -29,6 +29,7 @@ class LSTM(Cell):
     family = "gated"
     parts = ("h", "c")
     memory = "c"
+    gate_roles = {"i": "input gate: writes", "f": "forget gate: keeps", "o": "output gate: tells"}
 
     forget_bias: float = Field(
         1.0,

@@ -55,7 +55,7 @@ class Network:
         self.recompute = recompute
         self.weights = views(shape, flat)
         self._layers = layers(shape, self.weights)
-        self._grad: tuple[Tensor, Weights, list[Weights]] | None = None
+        self._grad: tuple[Tensor, dict[str, Tensor], list[Weights]] | None = None
         sizes = [shape.layer_input_size(layer) for layer in range(1, shape.num_layers + 1)]
         self.scanners = [
             scanner(shape.cell, size, shape.hidden_size, flat.dtype, flat.device, compiled) for size in sizes
@@ -248,15 +248,16 @@ class Network:
         found = [piece for piece in reversed(pieces) if piece is not None]
         return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
 
-    def _grad_views(self, grad_flat: Tensor) -> tuple[Weights, list[Weights]]:
+    def _grad_views(self, grad_flat: Tensor) -> tuple[dict[str, Tensor], list[Weights]]:
         """The views into a gradient, all by name and each layer's; made once while a training keeps to one tensor."""
         if self._grad is None or self._grad[0] is not grad_flat:
             found = views(self.shape, grad_flat)
             self._grad = grad_flat, found, layers(self.shape, found)
+            return found, self._grad[2]
         return self._grad[1:]
 
     def _readout_gradients(
-        self, hidden: Tensor, loss: Callable[[Tensor], Tensor], grad: Weights
+        self, hidden: Tensor, loss: Callable[[Tensor], Tensor], grad: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Losses (K, B) and dL/dh at the scored steps (K, B, S, H); writes the gradients of the readout."""
         outputs = self.readout(hidden).requires_grad_()

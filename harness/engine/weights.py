@@ -140,7 +140,9 @@ def initial(
     if parameter.kind == "recurrent":
         base = DIAGONAL_INITS if len(shape) == 1 else RECURRENT_INITS
         count = shape[-1] // hidden_size
-        return np.concatenate([base[member.init](rng, hidden_size) * member.weight_scale for _ in range(count)], axis=-1)
+        return np.concatenate(
+            [base[member.init](rng, hidden_size) * member.weight_scale for _ in range(count)], axis=-1
+        )
     if parameter.kind == "constant":
         return np.repeat(parameter.start, math.prod(shape) // len(parameter.start)).reshape(shape)
     if parameter.kind == "drawn":

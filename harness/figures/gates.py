@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
     from harness.tables.tables import Tables
 
-NAMES = {
-    "i": "input gate: writes", "f": "forget gate: keeps", "o": "output gate: tells",
-    "r": "reset gate: uses the past", "z": "update gate: keeps",
-}  # fmt: skip
-
 READABLE_WORDS = 45
 """Most steps at which every token is written below the picture."""
 
@@ -67,14 +62,11 @@ def _gates(axis: Axes, rows: pd.DataFrame, run: pd.Series, last: bool, named: bo
     """Gates over steps; the weight scale is named where the sweep has several."""
     import seaborn as sns
 
-    table = (
-        rows.pivot(index="gate", columns="t", values="mean")
-        .astype(float)
-        .reindex([gate for gate in NAMES if gate in {*rows.gate}])
-    )
+    roles = [*dict.fromkeys(rows.role)]
+    table = rows.pivot(index="role", columns="t", values="mean").astype(float).reindex(roles)
     sns.heatmap(table, ax=axis, vmin=0, vmax=1, cmap="viridis", cbar=last, cbar_kws={"label": "mean gate value"})
     axis.set(title=run.who + (f", weight scale {as_typed(run.weight_scale)}" if named else ""), xlabel="", ylabel="")
-    axis.set_yticks(np.arange(len(table)) + 0.5, [NAMES[gate] for gate in table.index], rotation=0)
+    axis.set_yticks(np.arange(len(table)) + 0.5, table.index, rotation=0)
 
 
 def _gradient(axis: Axes, rows: pd.DataFrame, run: pd.Series) -> None:

@@ -28,12 +28,12 @@ def answered_alone(network: Network, data: Data, feedback: int) -> Tensor:
     if data.scored != list(range(first, first + count)):
         raise ValueError(f"scored: {data.scored}; valid with feedback: consecutive steps")
     traces = network.forward(data.inputs[:, :first])
-    found = [network.readout(traces[-1].states["h"][:, -1][:, :, None])]
+    found = [network.readout(traces[-1].outputs[:, -1][:, :, None])]
     for step in range(first + 1, first + count):
         state = network.final(traces)
         inputs = fed_back(data, step, found[-1][:, :, 0], feedback)
         traces = network.forward(inputs[:, None], state)
-        found.append(network.readout(traces[-1].states["h"][:, -1][:, :, None]))
+        found.append(network.readout(traces[-1].outputs[:, -1][:, :, None]))
     return torch.cat(found, dim=2)
 
 
@@ -58,12 +58,12 @@ def continued(network: Network, experiment: Experiment, seeds: Sequence[int], da
     assert how is not None
     traces = network.forward(data.inputs[:, : how.prompt, :SHOWN_SAMPLES])
     tokens: list[Tensor] = []
-    shape = (how.length, traces[-1].states["h"].shape[2], network.shape.output_size)
+    shape = (how.length, traces[-1].outputs.shape[2], network.shape.output_size)
     # Drawing from softmax(logits) is taking the largest of logits + Gumbel noise (Gumbel 1954).
     noise = np.stack([stream(seed, "continue", experiment.name).gumbel(size=shape) for seed in seeds])
     drawn = how.temperature * torch.from_numpy(noise).to(network.flat)
     for step in range(how.length):
-        logits = network.readout(traces[-1].states["h"][:, -1][:, :, None])[:, :, 0]
+        logits = network.readout(traces[-1].outputs[:, -1][:, :, None])[:, :, 0]
         tokens.append((logits + drawn[:, step]).argmax(-1))
         traces = network.forward(tokens[-1][:, None], network.final(traces))
     return torch.stack(tokens, dim=-1)

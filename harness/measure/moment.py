@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from harness.cells.base import PointwiseCell
+from harness.cells.base import Named, State, as_in_a_step
 from harness.engine.network import LayerStates, LayerSteps, Network
 from harness.engine.scan.interface import is_tokens, one_hot
 from harness.measure.windows import start_of
@@ -40,16 +40,23 @@ class Moment:
         return start_of(self.network, self.data)
 
     @cached_property
-    def states(self) -> list[dict[str, Tensor]]:
-        """For each layer and each part of the state (K, T + 1, B, H): s_0, s_1, …, s_T."""
+    def _run(self) -> list[tuple[State, Tensor]]:
         traces = self.network.forward(self.data.inputs, self.start)
-        return [{part: values.clone() for part, values in trace.states.items()} for trace in traces]
+        return [
+            (Named({part: values.clone() for part, values in trace.states.items()}), trace.outputs.clone())
+            for trace in traces
+        ]
+
+    @cached_property
+    def states(self) -> list[State]:
+        """For each layer and each part of the state (K, T + 1, B, width): s_0, s_1, …, s_T."""
+        return [states for states, _ in self._run]
 
     @cached_property
     def gradients(self) -> LayerSteps:
         """For each layer (from 1) the total derivatives d l_b / d s_t of every sample's own loss.
 
-        ``gradients[1].totals["h"]`` has the shape (K, T, B, H), ``gradients[1].norms["h"]`` (K, T, B).
+        ``gradients[1].totals["h"]`` has the shape (K, T, B, width), ``gradients[1].norms["h"]`` (K, T, B).
         """
         keep = self.network.step_gradients(self.data.inputs, totals=True)
         unused = torch.zeros_like(self.network.flat)
@@ -57,30 +64,25 @@ class Moment:
         return keep
 
     def inputs(self, layer: int) -> Tensor:
-        """What enters a layer (1-based) at every step: (K, T, B, F) or (K, T, B, H); tokens as one-hot vectors."""
+        """What enters a layer (1-based) at every step: (K, T, B, F); tokens as one-hot vectors."""
         if layer > 1:
-            return self.states[layer - 2]["h"][:, 1:]
+            return self._run[layer - 2][1]
         found = self.data.inputs
         return one_hot(found, self.network.shape.input_size, self.network.flat.dtype) if is_tokens(found) else found
 
-    def pre_activations(self, layer: int) -> dict[str, Tensor]:
-        """By gate what enters it in a layer (1-based) of a `PointwiseCell`, before any function: (K, T, B, H)."""
-        cell, size = self.network.shape.cell, self.network.shape.hidden_size
-        assert isinstance(cell, PointwiseCell)
-        weights, into, back = self.network.layer(layer), cell.input_blocks(), cell.recurrent_blocks()
-        below = self.inputs(layer)
-        pre = below.new_zeros(*below.shape[:3], len(cell.gates) * size)
-        pre[..., into.start * size : into.stop * size] += below @ weights["input"][:, None]
-        if "recurrent" in weights:
-            # h_{t-1} stands one place before h_t.
-            before = self.states[layer - 1]["h"][:, :-1]
-            pre[..., back.start * size : back.stop * size] += before @ weights["recurrent"][:, None]
-        if "bias" in weights:
-            pre += weights["bias"][:, None, None]
-        return dict(zip(cell.gates, pre.split(size, dim=-1), strict=True))
+    def gates(self, layer: int) -> dict[str, Tensor]:
+        """The values of a layer's gates (1-based) at every step, by name: (K, T, B, width); none of a cell without."""
+        cell, x = self.network.shape.cell, self.inputs(layer)
+        weights = as_in_a_step(self.network.layer(layer))
+        steps = [
+            cell.gates(weights, x[:, t], Named({part: values[:, t] for part, values in self.states[layer - 1].items()}))
+            for t in range(x.shape[1])
+        ]
+        return {name: torch.stack([step[name] for step in steps], dim=1) for name in steps[0]}
 
     def jacobian(self, layer: int, step: int, samples: int | Sequence[int] | None = None) -> Tensor:
-        """d s_t / d s_{t-1} of a layer at a step (both 1-based): (K, B, P · H, P · H), parts in the cell's order.
+        """d s_t / d s_{t-1} of a layer at a step (both 1-based): (K, B, S, S), the S numbers of the state in the
+        order of the cell's parts.
 
         Zeros of a cell without recurrence; NaN or inf where weights or states are not finite.
 
@@ -90,14 +92,14 @@ class Moment:
         """
         chosen = list(range(self.data.inputs.shape[2])) if samples is None else samples
         rows = list(range(chosen)) if isinstance(chosen, int) else list(chosen)
-        cell, size = self.network.shape.cell, self.network.shape.hidden_size
-        before = torch.cat([self.states[layer - 1][part][:, step - 1, rows] for part in cell.parts], dim=-1)
-        weights, x = self.network.layer(layer), self.inputs(layer)[:, step - 1, rows]
+        cell, widths = self.network.shape.cell, self.network.shape.cell.widths(self.network.shape.hidden_size)
+        before = torch.cat([self.states[layer - 1][part][:, step - 1, rows] for part in widths], dim=-1)
+        weights, x = as_in_a_step(self.network.layer(layer)), self.inputs(layer)[:, step - 1, rows]
 
         def after(state: Tensor) -> Tensor:
-            parts = dict(zip(cell.parts, state.split(size, dim=-1), strict=True))
-            made = cell.apply(weights, x, parts)
-            return torch.cat([made[part] for part in cell.parts], dim=-1)
+            parts = Named(zip(widths, state.split(list(widths.values()), dim=-1), strict=True))
+            made = cell.step(weights, x, parts)
+            return torch.cat([made[part] for part in widths], dim=-1)
 
         with torch.enable_grad():
             state = before.detach().requires_grad_()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from harness.cells.base import Named
 from harness.engine.network import LayerStates, Network
 from harness.tasks.data import Data
 
@@ -22,7 +23,7 @@ def start_of(network: Network, data: Data) -> LayerStates | None:
         state = network.final(network.forward(inputs, state))
         here = (data.window == place)[..., None]
         found = [
-            {part: torch.where(here, values, own[part]) for part, values in layer.items()}
+            Named({part: torch.where(here, values, own[part]) for part, values in layer.items()})
             for layer, own in zip(state, found, strict=True)
         ]
     return found

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.cells.base import PointwiseCell
 from harness.probes.base import Probe
 
 if TYPE_CHECKING:
@@ -14,18 +13,15 @@ if TYPE_CHECKING:
 
     from harness.measure.moment import Moment
 
-SIGMOID_GATES = {"lstm": ("i", "f", "o"), "gru": ("r", "z")}
-"""Gates with values from 0 to 1, of the cells that have some."""
-
-COLUMNS = ["member", "layer", "sample", "t", "word", "gate", "mean", "q10", "q90", "grad_norm"]
+COLUMNS = ["member", "layer", "sample", "t", "word", "gate", "role", "mean", "q10", "q90", "grad_norm"]
 
 
 class Gates(Probe):
-    """What an LSTM's and a GRU's gates do over a sequence, beside the gradient through its memory.
+    """What the gates of a gated cell do over a sequence, beside the gradient through its memory.
 
-    A row per member, layer, sample, time step and gate: mean, 10 % and 90 % quantile of the gate's values over the
-    units, and ``grad_norm``, the norm of that sample's gradient through the part of the state that is the cell's
-    memory (an LSTM's c) at that step.
+    A row per member, layer, sample, time step and gate, with the gate's role in words: mean, 10 % and 90 % quantile of
+    the gate's values over the units, and ``grad_norm``, the norm of that sample's gradient through the part of the
+    state that is the cell's memory (an LSTM's c) at that step.
 
     The pictures of the Chinese tutorial "什么是 LSTM 循环神经网络" (Morvan Zhou, 2016): three controllers around a main
     plot line.
@@ -40,23 +36,22 @@ class Gates(Probe):
         import torch
 
         network, cell = moment.network, moment.network.shape.cell
-        gates = SIGMOID_GATES.get(cell.name, ())
-        if not gates or not isinstance(cell, PointwiseCell):
+        gates, rows = tuple(cell.gate_roles), []
+        if not gates:
             return pd.DataFrame(columns=COLUMNS)
-        size, rows = network.shape.hidden_size, []
         for layer in range(1, network.shape.num_layers + 1):
-            pre = moment.pre_activations(layer)
-            values = torch.stack([pre[gate][:, :, : self.samples].sigmoid() for gate in gates], dim=3).cpu().numpy()
+            found = moment.gates(layer)
+            values = torch.stack([found[gate][:, :, : self.samples] for gate in gates], dim=3).cpu().numpy()
             norms = moment.gradients[layer].norms[cell.memory][:, :, : self.samples].cpu().numpy()
             members, steps, samples = values.shape[:3]
             place = pd.MultiIndex.from_product(
                 [range(members), range(1, steps + 1), range(samples), gates], names=["member", "t", "sample", "gate"]
             ).to_frame(index=False)
-            flat = values.reshape(-1, size)
+            flat = values.reshape(-1, values.shape[-1])
             low, high = pd.DataFrame(flat.T).quantile([0.1, 0.9]).to_numpy()
             rows.append(
                 place.assign(
-                    layer=layer, mean=flat.mean(axis=1), q10=low, q90=high,
+                    layer=layer, role=place.gate.map(cell.gate_roles), mean=flat.mean(axis=1), q10=low, q90=high,
                     grad_norm=norms.repeat(len(gates), axis=-1).ravel(), word=self._words(moment, place),
                 )
             )  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from harness.cells.base import Named
 from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.engine.weights import Architecture, MemberInit
@@ -142,7 +143,9 @@ class Pack:
         self.optimizer.keep(rows, self.network.flat)
         self.data = self.data.only(rows)
         self.held_out, self.probe_data = self.held_out.only(rows), self.probe_data.only(rows)
-        self._carry = self._carry and [{part: values[rows] for part, values in layer.items()} for layer in self._carry]
+        self._carry = self._carry and [
+            Named({part: values[rows] for part, values in layer.items()}) for layer in self._carry
+        ]
         self._clipped = self._clipped[rows]
 
     @property

@@ -18,6 +18,7 @@ from harness.base.errors import UserError
 from harness.base.options import Options
 from harness.cells.base import Cell
 from harness.cells.initial import RECURRENT_INITS
+from harness.engine.scan.plan import stored_per_step
 from harness.probes.base import Probe
 from harness.tasks.experiment import Experiment
 
@@ -144,7 +145,7 @@ class Settings(Options):
     @property
     def stored(self) -> int:
         """Numbers that one training step stores for the backward pass."""
-        return self.seq_len * self.train.batch_size * self.num_layers * self.cell.stored_per_step(self.hidden_size)
+        return self.seq_len * self.train.batch_size * self.num_layers * stored_per_step(self.cell, self.hidden_size)
 
     @property
     def run_id(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.engine.scan.plan import stored_per_step
 from harness.settings.settings import Settings
 
 
@@ -42,7 +43,7 @@ class Job:
     def work(self) -> float:
         """How much it has to do, in arbitrary units: the time left is estimated from it."""
         first = self.runs[0]
-        width = first.cell.stored_per_step(first.hidden_size)
+        width = stored_per_step(first.cell, first.hidden_size)
         return float(len(self.todo) * (first.train.steps + 1) * first.seq_len * first.num_layers * width)
 
     def folder(self, sweep: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from harness.engine.scan.plan import stored_per_step
 from harness.settings.members import packs
 from harness.settings.settings import Settings
 
@@ -73,7 +74,7 @@ def bytes_per_member(settings: Settings) -> float:
     from harness.measure.evaluation import EVAL_CHUNK, EVAL_SAMPLES
 
     width = settings.hidden_size
-    per_layer = settings.cell.stored_per_step(width) + len(settings.cell.parts) * width
+    per_layer = stored_per_step(settings.cell, width) + sum(settings.cell.widths(width).values())
     per_step = settings.num_layers * per_layer + 2 * settings.experiment.input_size
     largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
     held_out = EVAL_SAMPLES * settings.experiment.input_size

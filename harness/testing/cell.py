@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.cells.base import Cell
+from harness.cells.base import Cell, Named, Weights, as_in_a_step
 from harness.engine.network import Network
-from harness.engine.weights import Architecture, MemberInit
+from harness.engine.scan.general import new_state
+from harness.engine.weights import Architecture, MemberInit, layers
 from harness.run.pack import run
 from harness.testing._problems import Problems, check_registration, small_runs
 
@@ -22,16 +23,16 @@ def check_cell(cell: Cell) -> None:
     """Check a cell against everything that the harness relies on.
 
     Its name and documented options; states as it declares them; that the engine's outputs, gradients of all weights and
-    inputs, and the gradient at every step, equal those of float64 autograd through the plain step, and these finite
-    differences; that members do not mix; that a run trains.
+    inputs, and the gradient at every step, compiled and not, equal those of float64 autograd through the plain step and
+    these finite differences; that members do not mix; that a run trains.
 
     Raises:
         ContractError: one line per problem.
     """
     problems = Problems("cell", cell)
     check_registration(problems, type(cell))
-    problems.unless("h" in cell.parts, f"parts = {cell.parts}; valid: h, which the readout sees, and others")
-    problems.unless(cell.memory in cell.parts, f"memory = {cell.memory!r} is none of the parts {cell.parts}")
+    parts = list(cell.widths(SIZE))
+    problems.unless(cell.memory in parts, f"memory = {cell.memory!r} is none of the parts {parts}")
     if not problems.found:
         with problems.during("building a network"):
             network, inputs = _network(cell), _inputs()
@@ -73,15 +74,23 @@ def _check_step(problems: Problems, network: Network, inputs: Tensor) -> None:
     cell = network.shape.cell
     before = network.zero_states(BATCH)[0]
     copies = {part: value.clone() for part, value in before.items()}
-    after = cell.apply(network.layer(1), inputs[:, 0], before)
+    weights, widths = as_in_a_step(network.layer(1)), cell.widths(SIZE)
+    after = cell.step(weights, inputs[:, 0], before)
     if problems.unless(
-        set(after) == set(cell.parts), f"a step returns the parts {sorted(after)}, declared are {sorted(cell.parts)}"
+        set(after) == set(widths), f"a step returns the parts {sorted(after)}, declared are {sorted(widths)}"
     ):
         for part, value in after.items():
             problems.unless(
-                value.shape == (MEMBERS, BATCH, SIZE),
-                f"a step returns {part} of shape {tuple(value.shape)}; valid: (K, B, H)",
+                value.shape == (MEMBERS, BATCH, widths[part]),
+                f"a step returns {part} of shape {tuple(value.shape)}; valid: (K, B, {widths[part]})",
             )
+        seen = cell.output(weights, inputs[:, 0], Named(after))
+        problems.unless(
+            seen.shape == (MEMBERS, BATCH, cell.output_size(SIZE)),
+            f"the output has the shape {tuple(seen.shape)}; valid: (K, B, {cell.output_size(SIZE)})",
+        )
+        for gate in cell.gate_roles:
+            problems.unless(gate in cell.gates(weights, inputs[:, 0], before), f"gates() does not give {gate}")
     problems.unless(
         all(torch.equal(before[part], value) for part, value in copies.items()),
         "a step changes the state that it was given",
@@ -96,14 +105,15 @@ def _check_gradients(problems: Problems, network: Network, inputs: Tensor) -> No
         outputs, states = _plain_loop(plain, x)
         loss = _loss(outputs)
         wanted = torch.autograd.grad(loss.sum(), [flat, x, *states.values()], allow_unused=True)
-    keep, grad_flat = network.step_gradients(inputs, totals=True), torch.empty_like(network.flat)
-    found, grad_x = network.gradients(inputs, SCORED, _loss, grad_flat, keep, need_input_grad=True)
-    _compare(problems, "outputs (loss)", found, loss.detach())
-    _compare(problems, "gradient of the weights", grad_flat, wanted[0])
-    _compare(problems, "gradient of the inputs", grad_x, wanted[1])
-    for (layer, part, step), expected in zip(states, wanted[2:], strict=True):
-        got = keep[layer].totals[part][:, step - 1]
-        _compare(problems, f"per-step gradient of {part}", got, torch.zeros_like(got) if expected is None else expected)
+    for way in (network, Network(network.shape, network.flat)):
+        keep, grad_flat = way.step_gradients(inputs, totals=True), torch.empty_like(network.flat)
+        found, grad_x = way.gradients(inputs, SCORED, _loss, grad_flat, keep, need_input_grad=True)
+        _compare(problems, "outputs (loss)", found, loss.detach())
+        _compare(problems, "gradient of the weights", grad_flat, wanted[0])
+        _compare(problems, "gradient of the inputs", grad_x, wanted[1])
+        for (layer, part, step), value in zip(states, wanted[2:], strict=True):
+            got = keep[layer].totals[part][:, step - 1]
+            _compare(problems, f"per-step gradient of {part}", got, torch.zeros_like(got) if value is None else value)
 
 
 def _check_differences(problems: Problems, network: Network, inputs: Tensor) -> None:
@@ -126,16 +136,23 @@ def _plain_loop(network: Network, x: Tensor) -> tuple[Tensor, dict[tuple[int, st
     """Outputs at the scored steps, and every state by layer, part and step."""
     kept: dict[tuple[int, str, int], Tensor] = {}
     states = network.zero_states(BATCH)
+    weights = [as_in_a_step(each) for each in _weights_of(network)]
     hidden = []
     for step in range(1, STEPS + 1):
         below = x[:, step - 1]
         for place in range(LAYERS):
-            states[place] = network.shape.cell.apply(network.layer(place + 1), below, states[place])
+            states[place] = new_state(network.shape.cell.step(weights[place], below, states[place]), states[place])
             kept.update({(place + 1, part, step): value for part, value in states[place].items()})
-            below = states[place]["h"]
+            below = network.shape.cell.output(weights[place], below, states[place])
         if step in SCORED:
             hidden.append(below)
     return network.readout(torch.stack(hidden, dim=2)), kept
+
+
+def _weights_of(network: Network) -> list[Weights]:
+    """The weights in use of each layer, with a graph that leads to `Network.flat`."""
+    cell = network.shape.cell
+    return [Named(cell.weights(each)) for each in layers(network.shape, network.weights)]
 
 
 def _compare(problems: Problems, what: str, found: Tensor | None, wanted: Tensor | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,66 +10,38 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.cells import PointwiseCell, State
+from harness.cells import Cell, Parameter, State, Weights
+from harness.cells.rnn import RNN
 from harness.engine.network import Network
 from harness.engine.scan import compiled
-from harness.engine.scan.symbolic import Untraceable, formulas
+from harness.engine.scan.formula import Untraceable
+from harness.engine.scan.plan import plan
 from harness.engine.weights import Architecture, MemberInit
 from harness.run.pack import run
 from harness.settings.members import members
 from tests.conftest import Config
-from tests.engine.test_engine import make_data, measure
-
-CPU = torch.device("cpu")
 
 
-class Odd(PointwiseCell):
-    """A cell of many operations, two parts, and no derivative written by hand."""
-
-    name: ClassVar[str] = "odd"
-    gates: ClassVar[tuple[str, ...]] = ("a", "b", "c")
-    input_gates: ClassVar[int | None] = 2
-    recurrent_gates: ClassVar[int | None] = 2
-    parts: ClassVar[tuple[str, ...]] = ("h", "m")
-
-    def step(self, pre: Tensor, state: State) -> State:
-        a, b, c = pre.chunk(3, dim=-1)
-        m = torch.sigmoid(a) * state["m"] + (1 - a.sigmoid()) * torch.tanh(b) / (2.0 + c.relu())
-        return {"h": m.sin() - 0.5 * (-(c**2)).exp() + state["h"].cos() * 0.1, "m": m}
-
-
-class Sorting(Odd):
+class Sorting(RNN):
     """A step that is no formula."""
 
-    def step(self, pre: Tensor, state: State) -> State:
-        return {"h": pre.chunk(3, dim=-1)[0].sort()[0], "m": state["m"]}
+    name = "sorting"
 
-
-def test_a_step_without_a_hand_derivative_is_compiled_with_its_derivative() -> None:
-    cell = Odd()
-    shape = Architecture(cell, input_size=3, hidden_size=5, num_layers=2, output_size=3)
-    inits = [MemberInit(cell, seed, "gaussian", 0.7) for seed in (0, 1)]
-    plain = Network.create(shape, inits, torch.float64, "cpu", compiled=False)
-    plain.flat += 0.1 * torch.randn(plain.flat.shape, dtype=torch.float64, generator=torch.manual_seed(0))
-    inputs, targets = make_data(plain, steps=7, batch=9, scored=[3, 7])
-    fast = Network(shape, plain.flat)
-    assert isinstance(fast.scanner, compiled.Kernel)
-    one, other = (measure(network, inputs, targets, [3, 7]) for network in (plain, fast))
-    for key in ("loss", "inputs", "weights", "states"):
-        torch.testing.assert_close(one[key], other[key], rtol=0, atol=1e-10)
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"h": (x @ w.input + s.h @ w.recurrent).sort()[0]}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_kernels_tanh_and_sigmoid_are_those_of_torch_to_a_few_units(dtype: torch.dtype) -> None:
-    class Squash(PointwiseCell):
-        name: ClassVar[str] = "squash"
-        gates: ClassVar[tuple[str, ...]] = ("a", "b")
-        recurrent_gates: ClassVar[int | None] = 0
-        parts: ClassVar[tuple[str, ...]] = ("h", "s")
-        bias: ClassVar[bool] = False
+    class Squash(Cell):
+        name = "squash"
+        parts = ("h", "s")
 
-        def step(self, pre: Tensor, state: State) -> State:
-            a, b = pre.chunk(2, dim=-1)
+        def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+            return {"input": Parameter((input_size, 2 * hidden_size), "dense")}
+
+        def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+            a, b = (x @ w.input).chunk(2, dim=-1)
             return {"h": a.tanh(), "s": b.sigmoid()}
 
     values = torch.cat([torch.linspace(-95, 95, 4001), torch.logspace(-30, 1, 500), -torch.logspace(-30, 1, 500)])
@@ -80,7 +51,7 @@ def test_the_kernels_tanh_and_sigmoid_are_those_of_torch_to_a_few_units(dtype: t
         Architecture(Squash(), 2 * size, size, 1, 1), [MemberInit(Squash(), 0, "identity", 1.0)], dtype, "cpu"
     )
     network.weights["layer1.input"][0] = torch.eye(2 * size, dtype=dtype)
-    assert isinstance(network.scanner, compiled.Kernel)
+    assert isinstance(network.scanners[0], compiled.Kernel)
     states = network.forward(torch.cat([values, values])[None, None, None])[0].states
     accuracy = 8 * torch.finfo(dtype).eps
     for part, truth in (("h", values.double().tanh()), ("s", values.double().sigmoid())):
@@ -100,20 +71,25 @@ def test_a_nan_stays_a_nan_and_infinity_saturates() -> None:
         assert states["h"].isfinite().all().item() is finite
 
 
-def registry_cell(name: str) -> PointwiseCell:
+def registry_cell(name: str) -> Cell:
     from harness.plugins.registry import registry
 
-    made: PointwiseCell = registry().get("cell", name)()
+    made: Cell = registry().get("cell", name)()
     return made
 
 
 def test_what_is_no_formula_is_refused_and_runs_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    cell = Sorting()
     with pytest.raises(Untraceable, match="sort"):
-        formulas(Sorting())
+        plan(cell, 3, 4)
     with caplog.at_level(logging.INFO):
-        assert compiled.kernel(Sorting(), torch.float32, CPU) is None
-    assert len(caplog.records) == 1
-    assert "runs without a compiled kernel" in caplog.text
+        network = Network.create(
+            Architecture(cell, 3, 4, 1, 2), [MemberInit(cell, 0, "identity", 1.0)], torch.float32, "cpu"
+        )
+    assert "the step of cell sorting is no formula" in caplog.text
+    assert "sort" in caplog.text
+    states = network.forward(torch.randn(1, 5, 2, 3))[0].states["h"]
+    assert states[0, 1:].equal(states[0, 1:].sort()[0])
 
 
 def test_compiled_runs_are_bit_identical_and_close_to_plain_ones(config: Config) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from harness.engine.scan import compiled, compiler
 from harness.engine.scan.compiler import CannotCompile, cache_folder, load
+from harness.engine.scan.plan import plan
 from harness.run.pack import run
 from harness.settings.members import members
 from tests.conftest import Config
@@ -26,11 +27,17 @@ ANSWER = "int answer(void) { return 42; }"
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Nothing compiled yet, in a cache of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for each in (compiled._kernel, compiled._parallel, compiler.say_once):
+    caches = (compiled._kernel, compiled.products_of, compiled._parallel, compiler.say_once)
+    for each in caches:
         each.cache_clear()
     yield cache_folder()
-    for each in (compiled._kernel, compiled._parallel, compiler.say_once):
+    for each in caches:
         each.cache_clear()
+
+
+def kernel_of(cell: str) -> compiled.Kernel | None:
+    """The kernel of a cell in single precision, on this machine."""
+    return compiled.kernel(plan(registry_cell(cell), 3, 4), torch.float32, torch.device("cpu"))
 
 
 @pytest.fixture
@@ -64,7 +71,7 @@ def test_without_a_working_compiler_runs_are_the_same_and_one_line_says_why(
     made["engine"]["compile"] = True
     fallen_back = run(members(made))
     for cell in ("rnn", "lstm"):
-        assert compiled.kernel(registry_cell(cell), torch.float32, torch.device("cpu")) is None
+        assert kernel_of(cell) is None
     (line,) = capsys.readouterr().err.splitlines()
     assert "no compiled kernels" in line
     assert "rnn-gradient-harness[compiler]" in line
@@ -93,7 +100,7 @@ def test_a_compiler_that_refuses_a_flag_makes_the_kernel_without_it(
     refuse = f'for word in "$@"; do [ "$word" = "{flag}" ] && echo "unknown flag" >&2 && exit 1; done'
     own = stand_in(tmp_path, "own", passing_on(refuse))
     monkeypatch.setattr(compiler, "compilers", lambda: [[str(own)]])
-    assert compiled.kernel(registry_cell("rnn"), torch.float32, torch.device("cpu")) is not None
+    assert kernel_of("rnn") is not None
 
 
 def test_a_compiler_that_refuses_the_code_is_quoted() -> None:
@@ -106,7 +113,7 @@ def test_ziglang_compiles_where_there_is_nothing_else(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     assert compiler.compilers() == [[sys.executable, "-m", "ziglang", "cc"]]
-    assert compiled.kernel(registry_cell("rnn"), torch.float32, torch.device("cpu")) is not None
+    assert kernel_of("rnn") is not None
 
 
 def test_kernels_are_compiled_once_and_kept(fresh_cache: Path) -> None:

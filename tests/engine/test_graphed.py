@@ -11,10 +11,10 @@ import torch
 from harness.engine.network import Network
 from harness.engine.scan.graphed import GraphedScanner, Graphs
 from harness.engine.scan.stepwise import StepwiseScanner, StepwiseTrace
-from tests.engine.test_engine import POINTWISE, by, cross_entropy, make_data, make_network
+from tests.engine.test_engine import FORMULAS, by, cross_entropy, make_data, make_network
 
 
-def stand_in(call: Callable[[], Any]) -> Callable[[], Any]:
+def stand_in(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
     """Runs the call at every replay, and fills what the first one gave with what the later ones give."""
     kept: list[Any] = []
 
@@ -42,13 +42,14 @@ def stand_in(call: Callable[[], Any]) -> Callable[[], Any]:
 
 def graphed(network: Network) -> Network:
     made = Network(network.shape, network.flat, compiled=False)
-    assert isinstance(made.scanner, StepwiseScanner)
-    made.scanner = GraphedScanner(made.scanner, Graphs(stand_in))
+    for layer, scanner in enumerate(made.scanners):
+        assert isinstance(scanner, StepwiseScanner)
+        made.scanners[layer] = GraphedScanner(scanner, Graphs(stand_in))
     return made
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("cell", POINTWISE)
+@pytest.mark.parametrize("cell", FORMULAS)
 def test_replayed_calls_follow_the_weights_the_data_and_the_losses(cell: str, layers: int) -> None:
     plain = make_network(cell, members=2, features=3, hidden_size=4, layers=layers, way="stepwise")
     network = graphed(plain)
@@ -71,13 +72,13 @@ def test_replayed_calls_follow_the_weights_the_data_and_the_losses(cell: str, la
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-@pytest.mark.parametrize("cell", POINTWISE)
+@pytest.mark.parametrize("cell", FORMULAS)
 def test_a_gpu_gives_the_numbers_of_the_cpu(cell: str) -> None:
     plain = make_network(cell, members=3, features=3, hidden_size=4, layers=2, way="stepwise")
     inputs, targets = make_data(plain, steps=9, batch=3, scored=[4, 9])
     expected, found = torch.zeros_like(plain.flat), torch.zeros_like(plain.flat).cuda()
     on_gpu = Network(plain.shape, plain.flat.cuda())
-    assert isinstance(on_gpu.scanner, GraphedScanner)
+    assert all(isinstance(scanner, GraphedScanner) for scanner in on_gpu.scanners)
     with torch.no_grad():
         truth, _ = plain.gradients(inputs, [4, 9], cross_entropy(targets), expected)
         for _ in range(3):

@@ -6,12 +6,9 @@ import pytest
 import torch
 
 from harness.bench.memory import peak_bytes
-from harness.cells import PointwiseCell
 from harness.engine.network import Network
-from harness.plugins.registry import registry
-from tests.engine.test_engine import by, cross_entropy, make_data, make_network
-
-POINTWISE = [name for name in registry().names("cell") if issubclass(registry().get("cell", name), PointwiseCell)]
+from harness.engine.scan.plan import planned_step
+from tests.engine.test_engine import FORMULAS, by, cross_entropy, make_data, make_network
 
 
 def step_bytes(network: Network, steps: int, batch: int) -> int:
@@ -23,11 +20,13 @@ def step_bytes(network: Network, steps: int, batch: int) -> int:
 
 def stored_bytes(network: Network, steps: int, batch: int) -> int:
     shape = network.shape
-    return len(network.flat) * steps * batch * shape.num_layers * shape.cell.stored_per_step(shape.hidden_size) * 8
+    planned = planned_step(shape.cell, shape.input_size, shape.hidden_size)
+    width = sum(shape.cell.widths(shape.hidden_size).values()) + (0 if planned is None else planned.act)
+    return len(network.flat) * steps * batch * shape.num_layers * width * 8
 
 
 @pytest.mark.parametrize("way", ["compiled", "stepwise"])
-@pytest.mark.parametrize("cell", POINTWISE)
+@pytest.mark.parametrize("cell", FORMULAS)
 def test_a_step_takes_little_more_than_what_must_be_stored(cell: str, way: str) -> None:
     network = make_network(cell, members=3, features=8, hidden_size=32, way=way)
     stored = stored_bytes(network, steps=120, batch=16)

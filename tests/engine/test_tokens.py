@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.engine.network import Network
-from tests.engine.test_engine import POINTWISE, WAYS, by, make_data, make_network, measure
+from tests.engine.test_engine import FORMULAS, WAYS, by, make_data, make_network, measure
 from tests.engine.test_graphed import graphed
 
 TOKENS, STEPS, SCORED = 7, 19, [5, 19]
@@ -50,7 +50,7 @@ def assert_same_weights(one: dict[str, Any], other: dict[str, Any], exact: bool)
             torch.testing.assert_close(value, other["weights"][name], rtol=0, atol=bound)
 
 
-@pytest.mark.parametrize("cell", POINTWISE)
+@pytest.mark.parametrize("cell", FORMULAS)
 def test_in_graphs_too(cell: str) -> None:
     plain = make_network(cell, 2, TOKENS, hidden_size=5, way="stepwise")
     tokens, vectors, targets = tokens_and_vectors(plain, batch=3, dtype=torch.float64)

@@ -31,13 +31,14 @@ def with_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 CELL = """
-from harness.cells import Cell, PointwiseCell
-class {name}(PointwiseCell):
+from harness.cells import Cell, Parameter
+class {name}(Cell):
     '''A cell of somebody else.'''
     name = "{name}"
-    gates = ("h",)
-    def step(self, pre, state):
-        return {{"h": pre.sin()}}
+    def parameters(self, input_size, hidden_size):
+        return {{"input": Parameter((input_size, hidden_size), "dense")}}
+    def step(self, w, x, s):
+        return {{"h": (x @ w.input).sin()}}
 """
 
 
@@ -131,12 +132,12 @@ def test_one_bad_class_leaves_the_others_of_its_file_alone(with_files) -> None:
         mixed=CELL.format(name="sine")
         + """
 from pydantic import Field
-class Unfinished(PointwiseCell):
+class Unfinished(Cell):
     name = "unfinished"
-    gates = ("h",)
-class Nameless(PointwiseCell):
-    gates = ("h",)
-    def step(self, pre, state): return {"h": pre}
+    def parameters(self, input_size, hidden_size): return {}
+class Nameless(Cell):
+    def parameters(self, input_size, hidden_size): return {}
+    def step(self, w, x, s): return {"h": s.h}
 class Shouting(Nameless):
     name = "No Name!"
 class Valued(Nameless):

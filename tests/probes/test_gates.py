@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.cells.base import Named, as_in_a_step
 from harness.plugins.registry import registry
 from harness.probes import Moment
 from harness.run.pack import build, run, streams
@@ -70,7 +71,8 @@ def test_the_jacobian_is_that_of_finite_differences(config: Config) -> None:
         for sign in (1, -1):
             moved = {name: value.clone() for name, value in before.items()}
             moved[part][..., unit] += sign * 1e-6
-            after = network.shape.cell.apply(network.layer(1), moment.inputs(1)[:, 3], moved)
+            weights = as_in_a_step(network.layer(1))
+            after = network.shape.cell.step(weights, moment.inputs(1)[:, 3], Named(moved))
             sides.append(torch.cat([after["h"], after["c"]], dim=-1))
         torch.testing.assert_close(found[..., column], (sides[0] - sides[1]) / 2e-6, rtol=1e-6, atol=1e-8)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from harness.cells import HandDerivative, PointwiseCell
+from harness.cells import Cell, Parameter
+from harness.cells.functions import sin
 from harness.plugins.registry import Plugin
 from harness.testing import ContractError, check_cell
 from tests.helpers.plugins import every
@@ -18,35 +19,26 @@ def test_cells_keep_the_contract(plugin: Plugin) -> None:
     check_cell(plugin.target())
 
 
-class Sine(PointwiseCell):
+class Sine(Cell):
     """A recurrence through a sine."""
 
     name = "sine"
-    gates = ("h",)
 
-    def step(self, pre: torch.Tensor, state: Any) -> Any:
-        return {"h": pre.sin()}
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return {
+            "input": Parameter((input_size, hidden_size), "dense"),
+            "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
+        }
+
+    def pre(self, w: Any, x: Any, s: Any) -> Any:
+        return x @ w.input + s.h @ w.recurrent
+
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        return {"h": sin(self.pre(w, x, s))}
 
 
 def test_a_sound_cell_passes() -> None:
     check_cell(Sine())
-
-
-class WrongDerivative(PointwiseCell, HandDerivative):
-    """A cell that thinks the derivative of tanh is 1."""
-
-    name = "wrong"
-    gates = ("h",)
-
-    def step(self, pre: torch.Tensor, state: Any) -> Any:
-        return {"h": pre.tanh()}
-
-    def forward_(self, pre: torch.Tensor, state: Any, new: Any) -> None:
-        torch.tanh(pre, out=new["h"])
-
-    def backward_(self, act: torch.Tensor, state: Any, new: Any, grad: Any) -> None:
-        act.copy_(grad["h"])
-        grad["h"].zero_()
 
 
 class Mixing(Sine):
@@ -54,7 +46,8 @@ class Mixing(Sine):
 
     name = "mixing"
 
-    def step(self, pre: torch.Tensor, state: Any) -> Any:
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        pre = self.pre(w, x, s)
         return {"h": (pre + pre.mean(0)).tanh()}
 
 
@@ -63,8 +56,9 @@ class Detached(Sine):
 
     name = "detached"
 
-    def step(self, pre: torch.Tensor, state: Any) -> Any:
-        return {"h": pre.detach().tanh() + 0.1 * pre}
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        pre = self.pre(w, x, s)
+        return {"h": torch.tanh(pre.clone().detach()) + 0.1 * pre}
 
 
 class Missing(Sine):
@@ -72,14 +66,13 @@ class Missing(Sine):
 
     name = "missing"
 
-    def step(self, pre: torch.Tensor, state: Any) -> Any:
-        return {"c": pre}
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        return {"c": self.pre(w, x, s)}
 
 
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
-        (WrongDerivative, "per-step gradient of h differs from float64 autograd through the plain step"),
         (Mixing, "mixes members"),
         (Detached, "differs from finite differences"),
         (Missing, "a step returns the parts ['c'], declared are ['h']"),

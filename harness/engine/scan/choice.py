@@ -17,6 +17,7 @@ from harness.engine.scan.interface import Scanner
 from harness.engine.scan.plan import planned_step
 from harness.engine.scan.stepwise import StepwiseScanner
 
+
 def scanner(
     cell: Cell, input_size: int, hidden_size: int, dtype: torch.dtype, device: torch.device, compile: bool
 ) -> Scanner:

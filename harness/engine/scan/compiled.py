@@ -65,8 +65,8 @@ def products_of(dtype: torch.dtype) -> ctypes.CDLL:
         CannotCompile: there is no compiler here.
     """
     library = load(products_source(dtype))
-    arguments = [ctypes.POINTER(products_type()), ctypes.c_long, ctypes.c_void_p, ctypes.c_long]
-    library.products.argtypes, library.products.restype = arguments, None
+    library.products.argtypes = [ctypes.POINTER(products_type()), ctypes.c_long, ctypes.c_void_p, ctypes.c_long]
+    library.products.restype = None
     return library
 
 
@@ -87,9 +87,7 @@ class Kernel:
         products: see `products_of`.
     """
 
-    def __init__(
-        self, plan: Plan, source: Source, dtype: torch.dtype, library: ctypes.CDLL, products: ctypes.CDLL
-    ):
+    def __init__(self, plan: Plan, source: Source, dtype: torch.dtype, library: ctypes.CDLL, products: ctypes.CDLL):
         self.plan = plan
         self.library = library
         self.products = products

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from harness.engine.scan.formula import (
     Block,
     Formula,
     Node,
     binary,
-    borders,
     choose,
     in_order,
     is_number,
@@ -120,7 +120,7 @@ def _assembled(pairs: Sequence[tuple[Node, Node]], width: int) -> tuple[Node, ..
     marks = {0, width} | {edge for leaf, _ in pairs for edge in (leaf.offset, leaf.offset + leaf.width)}
     edges = sorted(marks)
     made = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         added = [
             piece(value, start - leaf.offset, end - start)
             for leaf, value in pairs

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from numbers import Real
 from types import EllipsisType
 from typing import Any
@@ -41,7 +42,7 @@ class Block:
     transposed: bool = False
 
     @property
-    def mT(self) -> Block:  # noqa: N802 -- as in torch
+    def mT(self) -> Block:
         """The same block as the factor of the way back."""
         return replace(self, rows=self.columns, columns=self.rows, transposed=not self.transposed)
 
@@ -123,7 +124,7 @@ def cut(nodes: Sequence[Node], borders: Iterable[int]) -> tuple[Node, ...]:
     for node in nodes:
         end = start + node.width
         edges = [start, *(mark for mark in marks if start < mark < end), end]
-        found += [piece(node, a - start, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+        found += [piece(node, a - start, b - a) for a, b in pairwise(edges)]
         start = end
     return tuple(found)
 
@@ -222,13 +223,13 @@ class Vector:
         ends = sorted(borders(inner))
         return Vector(tuple(node for node, end in zip(inner, ends, strict=True) if start < end <= stop))
 
-    def chunk(self, chunks: int, dim: int = -1) -> tuple[Vector, ...]:
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Vector, ...]:
         """As `torch.Tensor.chunk`, along the units."""
         if dim != -1 or self.width % chunks:
             raise Untraceable(f"chunk({chunks}, dim={dim}) of {self.width} units")
-        return self.split(self.width // chunks)
+        return self.split(self.width // chunks, dim)
 
-    def split(self, split_size: int | Sequence[int], dim: int = -1) -> tuple[Vector, ...]:
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Vector, ...]:
         """As `torch.Tensor.split`, along the units."""
         sizes = [split_size] * (self.width // split_size) if isinstance(split_size, int) else list(split_size)
         if dim != -1 or sum(sizes) != self.width:
@@ -299,7 +300,7 @@ class Matrix:
         return replace(self.block, rows=rows, **{where: getattr(self.block, where) + row})
 
     @property
-    def mT(self) -> Matrix:  # noqa: N802 -- as in torch
+    def mT(self) -> Matrix:
         """Its transpose."""
         return Matrix(self.block.mT)
 
@@ -313,7 +314,7 @@ class Matrix:
         where = "row" if self.block.transposed else "column"
         return Matrix(replace(self.block, columns=stop - start, **{where: getattr(self.block, where) + start}))
 
-    def chunk(self, chunks: int, dim: int = -1) -> tuple[Matrix, ...]:
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Matrix, ...]:
         """As `torch.Tensor.chunk`, along the columns."""
         if dim != -1 or self.block.columns % chunks:
             raise Untraceable(f"chunk({chunks}, dim={dim}) of {self.block.columns} columns")
@@ -362,16 +363,18 @@ def formula(cell: Cell, input_size: int, hidden_size: int) -> Formula:
         Untraceable: the step is no formula of the supported operations.
     """
     widths = cell.widths(hidden_size)
-    x = Vector((Node("x", input_size),))
-    state = Named({part: Vector((Node("state", width, name=part),)) for part, width in widths.items()})
-    weights = Named({name: _stand_in(name, shape) for name, shape in cell.shapes(input_size, hidden_size).items()})
+    x: Any = Vector((Node("x", input_size),))
+    state: Any = Named({part: Vector((Node("state", width, name=part),)) for part, width in widths.items()})
+    shapes = cell.shapes(input_size, hidden_size)
+    weights: Any = Named({name: _stand_in(name, shape) for name, shape in shapes.items()})
     try:
-        new: Any = cell.step(weights, x, state)  # type: ignore[arg-type]
+        new: Any = cell.step(weights, x, state)
         if set(new) != set(widths) or not all(isinstance(value, Vector) for value in new.values()):
             raise Untraceable("what the step returns")
         # A part that is handed on as it was is a node of its own: what reaches it is not what reaches the old one.
         found = {part: tuple(map(_computed, _wide(new[part], widths[part]).nodes)) for part in widths}
-        output: Any = cell.output(weights, x, Named({part: Vector(nodes) for part, nodes in found.items()}))  # type: ignore[arg-type]
+        after: Any = Named({part: Vector(nodes) for part, nodes in found.items()})
+        output: Any = cell.output(weights, x, after)
         if not isinstance(output, Vector):
             raise Untraceable("what the output is")
     except Untraceable:

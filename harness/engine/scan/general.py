@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -45,11 +46,7 @@ class GeneralScanner(TorchProduct):
         with torch.enable_grad():
             used = as_in_a_step(leaves)
             for t in range(inputs.shape[1]):
-                new = self.cell.step(used, x[:, t], steps[-1])
-                # A part that is handed on as it was is a tensor of its own: what reaches it is not what reaches the old.
-                old = [id(value) for value in steps[-1].values()]
-                handed_on = {part: value.view_as(value) for part, value in new.items() if id(value) in old}
-                steps.append(Named({**new, **handed_on}))
+                steps.append(new_state(self.cell.step(used, x[:, t], steps[-1]), steps[-1]))
                 seen.append(self.cell.output(used, x[:, t], steps[-1]))
         for t, state in enumerate(steps):
             for part, value in state.items():
@@ -106,3 +103,17 @@ class GeneralTrace:
         for part, value in zip(self.steps[0], first, strict=True):
             given.carry[part].copy_(value)
         return grad_x if given.need_input_grad else None
+
+
+def new_state(made: Mapping[str, Tensor], old: State) -> State:
+    """What a step returns, with every part a tensor of its own that autograd knows.
+
+    What reaches a part that is handed on as it was is not what reaches the old one; a constant is not in the graph.
+    """
+    handed_on = [id(value) for value in old.values()]
+    found: State = Named()
+    for part, value in made.items():
+        found[part] = value.view_as(value) if id(value) in handed_on else value
+        if not value.requires_grad:
+            found[part] = value.detach().requires_grad_()
+    return found

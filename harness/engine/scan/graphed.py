@@ -2,11 +2,12 @@
 
 A graph replays the launches of one call on the same addresses. So what changes from call to call is copied into
 tensors that stay, and a call is captured when it comes a second time: the first one runs as it is, which also warms
-everything up.
+everything up. What cannot be captured goes on running as it is.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -14,21 +15,23 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from harness.cells.base import State, Weights
+from harness.cells.base import Named, State, Weights
 from harness.engine.scan.interface import BackwardPass, Buffers, GradFromAbove, TorchProduct
 from harness.engine.scan.stepwise import StepwiseScanner, StepwiseTrace
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
 
-def cuda_graph(call: Callable[[], Result]) -> Callable[[], Result]:
+def cuda_graph(call: Callable[[], Result], device: torch.device) -> Callable[[], Result]:
     """Capture a call without running it.
 
     Returns:
         Its replay, which gives the same tensors every time, filled anew.
     """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.device(device), torch.cuda.graph(graph):
         result = call()
 
     def replay() -> Result:
@@ -48,25 +51,39 @@ class _Captured:
 
 @dataclass
 class Graphs:
-    """Calls by what they are: seen once, or captured."""
+    """Calls by what they are: seen once, captured, or found to be none that can be."""
 
-    capture: Callable[[Callable[[], Any]], Callable[[], Any]] = cuda_graph
+    capture: Callable[[Callable[[], Any], torch.device], Callable[[], Any]] = cuda_graph
     _calls: dict[Any, _Captured | None] = field(default_factory=dict)
+    _refused: set[Any] = field(default_factory=set)
 
     def __call__(self, key: Any, inputs: dict[str, Tensor], call: Callable[[dict[str, Tensor]], Result]) -> Result:
         """What ``call(inputs)`` gives; ``key`` names everything beside the values of the inputs that it depends on."""
         key = (key, tuple((name, value.shape) for name, value in inputs.items()))
-        if key not in self._calls:
+        if key not in self._calls or key in self._refused:
             self._calls[key] = None
             return call(inputs)
-        captured = self._calls[key]
+        captured = self._calls[key] or self._captured(key, inputs, call)
         if captured is None:
-            kept = {name: value.clone(memory_format=torch.contiguous_format) for name, value in inputs.items()}
-            captured = self._calls[key] = _Captured(kept, self.capture(lambda: call(kept)))
+            return call(inputs)
         for name, value in inputs.items():
             captured.inputs[name].copy_(value)
         made: Result = captured.replay()
         return made
+
+    def _captured(
+        self, key: Any, inputs: dict[str, Tensor], call: Callable[[dict[str, Tensor]], Result]
+    ) -> _Captured | None:
+        kept = {name: value.clone(memory_format=torch.contiguous_format) for name, value in inputs.items()}
+        device = next(iter(kept.values())).device
+        try:
+            captured = _Captured(kept, self.capture(lambda: call(kept), device))
+        except RuntimeError as problem:
+            log.info("a scan cannot be captured as a CUDA graph, and runs without: %s", str(problem).splitlines()[0])
+            self._refused.add(key)
+            return None
+        self._calls[key] = captured
+        return captured
 
 
 class GraphedScanner(TorchProduct):
@@ -78,10 +95,11 @@ class GraphedScanner(TorchProduct):
 
     def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> GraphedTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
+        addresses = tuple(value.data_ptr() for value in weights.values())
         trace = self.graphs(
-            ("forward", weights["input"].data_ptr()),
+            ("forward", addresses),
             {"": inputs, **start},
-            lambda given: self.plain.forward(weights, given[""], {part: given[part] for part in start}, buffers),
+            lambda given: self.plain.forward(weights, given[""], Named({p: given[p] for p in start}), buffers),
         )
         return GraphedTrace(trace, self.graphs)
 
@@ -98,19 +116,27 @@ class GraphedTrace:
         """See `harness.engine.scan.interface.Trace.states`."""
         return self.plain.states
 
+    @property
+    def outputs(self) -> Tensor:
+        """See `harness.engine.scan.interface.Trace.outputs`."""
+        return self.plain.outputs
+
     def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
         if given.keep is not None:
             return self.plain.backward(given)
 
         def call(tensors: dict[str, Tensor]) -> tuple[Tensor | None, State]:
-            carry = {part: tensors[part].clone() for part in given.carry}
+            carry: State = Named({part: tensors[part].clone() for part in given.carry})
             above = GradFromAbove(given.above.steps, tensors[""])
             return self.plain.backward(replace(given, above=above, carry=carry)), carry
 
-        addresses = self.plain.act.data_ptr(), given.grad["input"].data_ptr()
+        # Everything that the call reads besides its inputs: where the forward scan has left what, and how much of it.
+        kept = [self.plain.act, self.plain.inputs, *self.plain.states.values(), *given.weights.values()]
+        addresses = [(value.data_ptr(), value.shape) for value in [*kept, *given.grad.values()]]
         key = ("backward", *addresses, *given.above.steps, given.need_input_grad)
         grad_x, carried = self.graphs(key, {"": given.above.values, **given.carry}, call)
         for part, value in carried.items():
             given.carry[part].copy_(value)
-        return grad_x
+        # A replay writes into the same tensor every time.
+        return None if grad_x is None else grad_x.clone()

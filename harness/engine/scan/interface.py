@@ -74,8 +74,8 @@ class StepGradients:
     def between(self, begin: int, end: int) -> StepGradients:
         """The room for steps begin + 1 … end."""
         return StepGradients(
-            {part: values[:, begin:end] for part, values in self.norms.items()},
-            {part: values[:, begin:end] for part, values in self.totals.items()},
+            Named({part: values[:, begin:end] for part, values in self.norms.items()}),
+            Named({part: values[:, begin:end] for part, values in self.totals.items()}),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from harness.cells.base import Cell
-from harness.engine.scan.derivative import OUTPUT, Derivative, derivative
+from harness.engine.scan.derivative import Derivative, derivative
 from harness.engine.scan.formula import BINARY, REDUCTIONS, Block, Node, Untraceable, formula, in_order
 from harness.engine.scan.schedule import Place, Program, Scheduler, Store, leaf_place
 
@@ -169,11 +169,16 @@ def _value_to_store(node: Node, users: dict[Node, set[Node]], ends: set[Node]) -
 
 
 def _x_elsewhere(found: Derivative) -> bool:
-    """Whether inputs enter anything but products."""
+    """Whether inputs enter anything but products with weights as they stand."""
     step = found.step
     roots = [node for nodes in (*step.new.values(), step.output) for node in nodes]
     nodes = in_order([*roots, *found.roots()])
-    return any(argument.op == "x" for node in nodes if node.op != "affine" for argument in node.args)
+    for node in nodes:
+        # Of a sum of products there is a block for each argument, of everything else there is none.
+        as_it_stands = [not block.transposed for block in node.blocks] or [False] * len(node.args)
+        if any(argument.op == "x" and not fits for argument, fits in zip(node.args, as_it_stands, strict=True)):
+            return True
+    return False
 
 
 class _Backward:
@@ -198,7 +203,8 @@ class _Backward:
         for each in sorted(found.matrices, key=lambda each: (each.block.weight, each.block.row, each.block.column)):
             self._keep(each.delta)
         for each in found.matrices:
-            if each.left.op not in ("x", "state"):
+            # The gradient of a transposed weight takes its factors the other way round, and both from `kept`.
+            if each.left.op not in ("x", "state") or each.block.transposed:
                 self._keep(each.left)
         self.matrices = _merged(
             [

@@ -151,7 +151,7 @@ class Scheduler:
             users[node] += 1
         made: list[Store] = []
         for store in stores:
-            addends = _addends(store.node, users) if users[store.node] == 1 else []
+            addends = self._addends(store.node, users) if users[store.node] == 1 else []
             alone = [each for each in addends if each.op == "affine" and each not in self.places and users[each] == 1]
             if len(alone) != 1 or store.dest.buffer not in ADDED_TO:
                 made.append(store)
@@ -165,6 +165,15 @@ class Scheduler:
             if rest is not None:
                 made.append(replace(store, node=rest))
         return made
+
+    def _addends(self, node: Node, users: dict[Node, int]) -> list[Node]:
+        if node.op != "+" or node in self.known:
+            return [node]
+        return [
+            each
+            for argument in node.args
+            for each in (self._addends(argument, users) if users[argument] == 1 else [argument])
+        ]
 
     def _level(self, node: Node) -> Level:
         if node in self.known or not node.args:
@@ -188,7 +197,7 @@ class Scheduler:
         return Place("scratch", self.scratch - width)
 
     def _keep_what_others_read(self, order: Sequence[Node], stores: Sequence[Store]) -> list[Store]:
-        """Gives a place to every node that another loop, a product or a reduction reads; what is to be stored for it."""
+        """Gives a place to every node that another loop, a product or a reduction reads; says what to store for it."""
         asked = {store.node: store.dest for store in stores if store.dest.buffer in READABLE}
         kept = []
         for node in order:
@@ -248,16 +257,6 @@ class Scheduler:
 def leaf_place(node: Node) -> Place:
     """Where what enters a step lies."""
     return Place({"state": "old"}.get(node.op, node.op), node.offset, node.name)
-
-
-def _addends(node: Node, users: dict[Node, int]) -> list[Node]:
-    if node.op != "+":
-        return [node]
-    return [
-        each
-        for argument in node.args
-        for each in (_addends(argument, users) if users[argument] == 1 else [argument])
-    ]
 
 
 def merged(products: Sequence[Product]) -> list[Product]:

@@ -214,7 +214,8 @@ class Source:
 
     def _program(self, program: Program) -> dict[str, object]:
         """Lines of C: the panels that products need, their size, and a step."""
-        panels, sizes, lines = [], ["0"], []
+        panels: list[str] = []
+        sizes, lines = ["0"], []
         for phase in program.phases:
             for product in phase.products:
                 start, strides = self._factor(product.block)
@@ -272,6 +273,12 @@ class Source:
         place = list(self.plan.shapes).index(block.weight)
         dest, columns = f"vector_{place}_t + {self._n(block.row * width + block.column)}", self._n(block.columns)
         delta, row = self._start(each.delta), self._n(width)
+        if block.transposed:
+            return [
+                f"f->product({columns}, {self._n(block.rows)}, block_end - t, rows, "
+                f"(left_t){{{delta}, 1, CHUNK * kept_s, kept_s}}, "
+                f"(right_t){{{self._start(each.left)}, NR, CHUNK * kept_s, kept_s}}, {dest}, {row}, 1);"
+            ]
         step, sample = {
             "x": ("B * x_s", "x_s"),
             "old": (f"B * {self._buffer(each.left)}_s", f"{self._buffer(each.left)}_s"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -49,6 +49,10 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
 """What every operation of a formula is in torch."""
 
 
+SPAN = 32
+"""Steps whose deltas go into the gradients of weight matrices together."""
+
+
 @dataclass(frozen=True)
 class StepwiseScanner(TorchProduct):
     """Runs a cell's programs by torch."""
@@ -93,7 +97,10 @@ class StepwiseTrace:
     @property
     def outputs(self) -> Tensor:
         """See `harness.engine.scan.interface.Trace.outputs`."""
-        return self.states[self.plan.output_part][:, 1:] if self.plan.output_part is not None else self.seen
+        if self.seen is not None:
+            return self.seen
+        assert self.plan.output_part is not None
+        return self.states[self.plan.output_part][:, 1:]
 
     def of_all_inputs(self, product: Product) -> Tensor:
         """A product with the inputs at all steps, (K, T, B, columns); of tokens the rows that they take."""
@@ -107,8 +114,8 @@ class StepwiseTrace:
     def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
         plan, (members, steps, batch) = self.plan, self.inputs.shape[:3]
-        kept = self.act.new_empty(members, steps, batch, plan.kept)
-        grad_x = self.act.new_empty(members, steps, batch, plan.input_size)
+        kept = self.act.new_empty(members, min(steps, SPAN), batch, plan.kept)
+        grad_x = self.act.new_empty(members, steps if given.need_input_grad else 1, batch, plan.input_size)
         arrived = dict(given.carry)
         entering = dict(zip(given.above.steps, given.above.values.unbind(1), strict=True))
         late = [p for p in _products(plan.backward) if p.dest.buffer == "grad_x"]
@@ -129,25 +136,29 @@ class StepwiseTrace:
             if given.need_input_grad:
                 step.products(late)
             arrived = step.carry
+            if t % SPAN == 0:
+                for each in plan.matrices:
+                    self._add_to_matrix(given.grad, each, kept, t, min(t + SPAN, steps))
         for part, value in given.carry.items():
             value.copy_(arrived[part])
-        for each in plan.matrices:
-            self._add_to_matrix(given.grad, each, kept)
         return grad_x if given.need_input_grad else None
 
-    def _add_to_matrix(self, grad: Weights, each: MatrixGradient, kept: Tensor) -> None:
-        block, members = each.block, len(kept)
+    def _add_to_matrix(self, grad: Weights, each: MatrixGradient, kept: Tensor, begin: int, end: int) -> None:
+        block, members, kept = each.block, len(kept), kept[:, : end - begin]
         delta = kept[..., each.delta.offset :][..., : block.columns].flatten(1, 2)
         dest = block_of(grad, block)
         if each.left.buffer == "x" and is_tokens(self.inputs):
             # What an embedding's backward pass does: unlike adding by index, the same on a GPU every time.
-            rows = rows_of(self.inputs, block.rows)
+            rows = rows_of(self.inputs[:, begin:end], block.rows)
             found = torch.ops.aten.embedding_dense_backward(delta, rows, members * block.rows, -1, False)
             dest += found.view(members, block.rows, block.columns)
             return
-        source = {"x": self.inputs, "kept": kept, "old": self.states.get(each.left.name)}[each.left.buffer]
-        assert source is not None
-        left = source[:, : kept.shape[1], :, each.left.offset : each.left.offset + block.rows].flatten(1, 2)
+        if each.left.buffer != "kept":
+            source = self.inputs if each.left.buffer == "x" else self.states[each.left.name]
+            source = source[:, begin:end]
+        else:
+            source = kept
+        left = source[..., each.left.offset : each.left.offset + block.rows].flatten(1, 2)
         dest.baddbmm_(left.mT, delta)
 
 
@@ -163,7 +174,7 @@ class _Step:
     grad: Weights | None = None
     carry: dict[str, Tensor] = field(default_factory=dict)
 
-    def run(self, program: Program, ahead: dict[Product, Tensor | None]) -> None:
+    def run(self, program: Program, ahead: Mapping[Product, Tensor | None]) -> None:
         """Run a program; products that are ``ahead`` are there already, or come later."""
         for phase in program.phases:
             for product in phase.products:
@@ -240,7 +251,7 @@ class _Step:
         whole = {"x": trace.inputs, "act": trace.act, "output": trace.seen, "kept": self.kept, "grad_x": self.grad_x}
         found = whole[place.buffer]
         assert found is not None
-        return found[:, t]
+        return found[:, t % found.shape[1]]
 
 
 def _products(program: Program) -> list[Product]:

@@ -1,0 +1,229 @@
+"""What a step may be made of: every way to run it gives what float64 autograd through the plain step gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from harness.cells import Cell, Named, Parameter, gates
+from harness.cells.base import as_in_a_step
+from harness.cells.functions import (
+    absolute,
+    clamp,
+    cos,
+    exp,
+    floor,
+    hard_sigmoid,
+    join,
+    largest,
+    leaky_relu,
+    log,
+    maximum,
+    mean,
+    minimum,
+    normalised,
+    relu,
+    sigmoid,
+    silu,
+    sin,
+    softmax,
+    softplus,
+    sqrt,
+    tanh,
+    total,
+    where,
+)
+from harness.engine.network import Network
+from harness.engine.scan.formula import Untraceable
+from harness.engine.scan.plan import plan
+from harness.engine.weights import Architecture, MemberInit
+from harness.testing import check_cell
+from tests.engine.test_engine import by, make_data, measure
+
+
+class Plain(Cell):
+    """One product each, and whatever a test makes of it."""
+
+    name = "plain"
+    parts = ("h", "c")
+    memory = "c"
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        found = gates("a", "b", input_size=input_size, hidden_size=hidden_size)
+        return found | {
+            "peephole": Parameter((hidden_size,), "recurrent"),
+            "gain": Parameter((1,), "constant", (0.7,)),
+        }
+
+    def read(self, w: Any, x: Any, s: Any) -> tuple[Any, Any]:
+        return x @ w.x_a + s.h @ w.h_a + w.b_a, x @ w.x_b + w.b_b + s.h @ w.h_b
+
+
+def cell_of(make: Callable[[Any, Any, Any, Any, Any], dict[str, Any]], **attributes: Any) -> Cell:
+    """A cell whose step is ``make(a, b, w, x, s)`` of two pre-activations a and b."""
+
+    def step(self: Any, w: Any, x: Any, s: Any) -> dict[str, Any]:
+        return make(*self.read(w, x, s), w, x, s)
+
+    made: Cell = type("Made", (Plain,), {"step": step, "__doc__": "Made for a test.", **attributes})()
+    return made
+
+
+FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
+    "peephole and scalar gain": lambda a, b, w, x, s: {"h": tanh(a + w.peephole * s.c), "c": w.gain * s.c + tanh(b)},
+    "one part from the other": lambda a, b, w, x, s: (lambda c: {"h": sigmoid(b) * tanh(c), "c": c})(s.c + tanh(a)),
+    "a part handed on": lambda a, b, w, x, s: {"h": tanh(a + 0.1 * s.c), "c": s.h},
+    "a part that is the old one and used besides": lambda a, b, w, x, s: {"h": tanh(a * s.c + b), "c": s.c},
+    "both parts the same": lambda a, b, w, x, s: (lambda c: {"h": c, "c": c})(tanh(a + s.c)),
+    "powers and quotients": lambda a, b, w, x, s: {
+        "h": a**3 / (2.0 + b**2) - 1 / (3.0 + a**4), "c": 0.5 * s.c + (1.0 - a) / (1.5 + b * b),
+    },
+    "functions": lambda a, b, w, x, s: {
+        "h": sin(a) + cos(b) + log(1.5 + a * a) + sqrt(1.0 + b * b), "c": exp(-absolute(a)) * s.c + softplus(b),
+    },
+    "kinks": lambda a, b, w, x, s: {
+        "h": leaky_relu(a, 0.2) - relu(b) + hard_sigmoid(a), "c": clamp(b, -0.3, 0.3) + maximum(a, s.c) - minimum(b, a),
+    },
+    "decisions": lambda a, b, w, x, s: {"h": where(a > b, tanh(a), s.c), "c": where(b < 0.1, 0.5, b) + floor(3 * a)},
+    "sums over units": lambda a, b, w, x, s: {
+        "h": normalised(tanh(a)) * 0.5 + mean(b), "c": softmax(a + s.c) + total(s.c * b) * 0.1 - largest(b),
+    },
+    "a softmax of a normalised sum": lambda a, b, w, x, s: {"h": softmax(normalised(a) * b), "c": silu(a)},
+    "cut and joined": lambda a, b, w, x, s: {
+        "h": join(a[..., 2:], b[..., :2]), "c": join(*(0.9 * s.c).split([1, a.shape[-1] - 1], dim=-1)[::-1]),
+    },
+    "inputs unit by unit": lambda a, b, w, x, s: {"h": tanh(a + total(x)), "c": join(x, x)[..., : a.shape[-1]] * b},
+    "a product of the joined": lambda a, b, w, x, s: {
+        "h": tanh(join(s.c[..., :2], s.h[..., 2:]) @ w.h_a + x @ w.x_a), "c": 0.5 * s.c + 0.1 * b,
+    },
+    "products in a row": lambda a, b, w, x, s: (
+        lambda one: {"h": tanh(one @ w.h_b + (sigmoid(b) * one) @ w.h_a + x @ w.x_b), "c": 0.5 * one + 0.1 * s.c}
+    )(tanh(a)),
+    "a transposed weight": lambda a, b, w, x, s: {"h": tanh(s.h @ w.h_a.mT + x @ w.x_a - s.c @ w.h_a), "c": tanh(b)},
+    "a sum of products that is read twice": lambda a, b, w, x, s: (
+        lambda sums: {"h": tanh(sums) * sums, "c": 0.3 * s.c + sums @ w.h_b}
+    )(x @ w.x_a + s.h @ w.h_a),
+    "constants": lambda a, b, w, x, s: {"h": 0.0 * a + 0.25, "c": tanh(b) + 0.1 * s.c},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_step_is_run_and_differentiated_the_same_in_every_way(name: str) -> None:
+    cell = cell_of(FORMULAS[name])
+    for features in (3, 4):  # with as many inputs as units, widths can no longer be told apart
+        shape = Architecture(cell, features, 4, 2, 3)
+        inits = [MemberInit(cell, k, "gaussian", 0.8 + 0.2 * k) for k in range(2)]
+        network = Network.create(shape, inits, torch.float64, "cpu")
+        network.flat += 0.1 * torch.randn(network.flat.shape, dtype=torch.float64, generator=torch.manual_seed(0))
+        inputs, targets = make_data(network, steps=11, batch=18, scored=[4, 11])
+        found = {
+            way: measure(by(network, way), inputs, targets, [4, 11]) for way in ("compiled", "stepwise", "general")
+        }
+        for way in ("compiled", "stepwise"):
+            for key in ("loss", "inputs", "weights", "states"):
+                torch.testing.assert_close(found[way][key], found["general"][key], rtol=1e-10, atol=1e-11)
+
+
+class Everything(Plain):
+    """An output of another width, weights made of parameters, a state with parts of other widths, a clock."""
+
+    name = "everything"
+    parts = ("h", "c", "t")
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return {
+            "input": Parameter((input_size, hidden_size), "dense"),
+            "skew": Parameter((hidden_size, hidden_size), "recurrent"),
+            "rates": Parameter((2 * hidden_size,), "drawn", draw=lambda rng: rng.uniform(0, 1, 2 * hidden_size)),
+            "read": Parameter((2 * hidden_size, hidden_size + 1), "dense"),
+        }
+
+    def widths(self, hidden_size: int) -> dict[str, int]:
+        return {"h": hidden_size, "c": 2 * hidden_size, "t": 1}
+
+    def output_size(self, hidden_size: int) -> int:
+        return hidden_size + 1
+
+    def weights(self, p: Any) -> dict[str, Tensor]:
+        return {**p, "orthogonal": torch.matrix_exp(p.skew - p.skew.mT), "decay": torch.exp(-torch.exp(p.rates))}
+
+    def step(self, w: Any, x: Any, s: Any) -> dict[str, Any]:
+        h = tanh(x @ w.input + s.h @ w.orthogonal)
+        awake = where(s.t - 2 * floor(s.t * 0.5) < 1, 1.0, 0.5)
+        return {"h": h, "c": w.decay * s.c + awake * join(h, h * h), "t": s.t + 1}
+
+    def output(self, w: Any, x: Any, s: Any) -> Any:
+        return tanh(s.c @ w.read) + total(x)
+
+
+def test_a_cell_with_all_there_is_keeps_the_contract() -> None:
+    check_cell(Everything())
+
+
+def test_weights_made_of_parameters_follow_them() -> None:
+    cell = Everything()
+    network = Network.create(
+        Architecture(cell, 2, 3, 1, 1), [MemberInit(cell, 0, "gaussian", 1.0)], torch.float64, "cpu"
+    )
+    for _ in range(2):
+        used = network.layer(1)["orthogonal"][0]
+        torch.testing.assert_close(used @ used.T, torch.eye(3, dtype=torch.float64))
+        assert network.spectral_radius() != [1.0]  # of the parameter that init draws and weight_scale scales
+        before = used.clone()
+        network.flat.mul_(1.5)
+        assert not network.layer(1)["orthogonal"][0].equal(before)
+
+
+def test_a_diagonal_recurrence_starts_as_the_diagonal_of_what_init_draws() -> None:
+    for init, truth in (("identity", np.full(500, 0.9)), ("orthogonal", None)):
+        cell = cell_of(FORMULAS["peephole and scalar gain"])
+        network = Network.create(
+            Architecture(cell, 1, 500, 1, 1), [MemberInit(cell, 0, init, 0.9)], torch.float64, "cpu"
+        )
+        found = network.layer(1)["peephole"][0].numpy()
+        if truth is not None:
+            np.testing.assert_array_equal(found, truth)
+        else:
+            assert {*found} == {0.9, -0.9}
+            assert abs(found.mean()) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda a, b, w, x, s: {"h": a**0.5, "c": b}, "power of 0.5"),
+        (lambda a, b, w, x, s: {"h": a.cumsum(-1), "c": b}, "cumsum"),
+        (lambda a, b, w, x, s: {"h": torch.add(a, b, alpha=2), "c": b}, "torch.add"),
+        (lambda a, b, w, x, s: {"h": a if (a > 0) else b, "c": b}, "decision"),
+        (lambda a, b, w, x, s: {"h": torch.tensor(2.0) * a, "c": b}, "torch.mul"),
+        (lambda a, b, w, x, s: {"h": a[..., ::2], "c": b}, "index"),
+        (lambda a, b, w, x, s: {"h": a}, "returns"),
+        (lambda a, b, w, x, s: {"h": a + x, "c": b}, "units"),
+    ],
+)
+def test_what_is_no_formula_says_what_stopped_it(make: Any, word: str) -> None:
+    with pytest.raises(Untraceable, match=word):
+        plan(cell_of(make), 3, 4)
+
+
+def test_values_of_options_and_sizes_share_one_library() -> None:
+    from harness.engine.scan.source import Source
+
+    def leaky(leak: float) -> Cell:
+        return cell_of(lambda a, b, w, x, s: {"h": leak * s.h + tanh(a), "c": tanh(b)})
+
+    codes = {Source.of(plan(leaky(leak), 5, size), torch.float32).code for leak in (0.3, 0.7) for size in (6, 8)}
+    assert len(codes) == 1
+
+
+def test_a_state_is_named_as_a_dictionary_and_by_attributes() -> None:
+    state = Named({"h": 1, "c": 2})
+    assert (state.h, state["c"]) == (1, 2)
+    with pytest.raises(AttributeError, match="there is no m; there are h, c"):
+        _ = state.m
+    assert as_in_a_step({"b": torch.ones(3, 4), "w": torch.ones(3, 4, 4)}).b.shape == (3, 1, 4)
