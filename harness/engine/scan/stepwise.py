@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -49,8 +49,11 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
 """What every operation of a formula is in torch."""
 
 
-SPAN = 32
+SPAN = 8
 """Steps whose deltas go into the gradients of weight matrices together."""
+
+AHEAD = 32
+"""Steps whose inputs are multiplied together."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,13 @@ class StepwiseScanner(TorchProduct):
         scratch = buffers("scratch", (members, batch, max(plan.forward.scratch, plan.backward.scratch)))
         seen = buffers("output", (members, steps, batch, plan.output_size)) if plan.output_part is None else None
         trace = StepwiseTrace(plan, as_in_a_step(weights), inputs, states, act, scratch, seen)
-        ahead = {p: trace.of_all_inputs(p) for p in _products(plan.forward) if p.left.buffer == "x"}
+        # Products of the inputs alone that begin a sum which is stored: at many steps at once.
+        ahead = [p for p in _products(plan.forward) if (p.left.buffer, p.dest.buffer, p.add) == ("x", "act", False)]
+        for product in ahead:
+            dest = act[..., product.dest.offset :][..., : product.block.columns]
+            for begin in range(0, steps, AHEAD):
+                span = slice(begin, begin + AHEAD)
+                dest[:, span].copy_(trace.of_inputs(product, span))
         for t in range(steps):
             _Step(trace, t, {}).run(plan.forward, ahead)
         return trace
@@ -102,14 +111,14 @@ class StepwiseTrace:
         assert self.plan.output_part is not None
         return self.states[self.plan.output_part][:, 1:]
 
-    def of_all_inputs(self, product: Product) -> Tensor:
-        """A product with the inputs at all steps, (K, T, B, columns); of tokens the rows that they take."""
-        factor = block_of(self.weights, product.block)
-        if not is_tokens(self.inputs):
-            x = self.inputs[..., product.left.offset :][..., : product.block.rows].flatten(1, 2)
-            return torch.bmm(x, factor).view(*self.inputs.shape[:3], -1)
-        rows = rows_of(self.inputs, factor.shape[1])
-        return factor.flatten(0, 1)[rows].view(*self.inputs.shape, -1)
+    def of_inputs(self, product: Product, steps: slice) -> Tensor:
+        """A product with the inputs at some steps, (K, S, B, columns); of tokens the rows that they take."""
+        factor, inputs = block_of(self.weights, product.block), self.inputs[:, steps]
+        if not is_tokens(inputs):
+            x = inputs[..., product.left.offset :][..., : product.block.rows].flatten(1, 2)
+            return torch.bmm(x, factor).view(*inputs.shape[:3], -1)
+        rows = rows_of(inputs, factor.shape[1])
+        return factor.flatten(0, 1)[rows].view(*inputs.shape, -1)
 
     def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
@@ -126,7 +135,7 @@ class StepwiseTrace:
             elif t + 1 in entering:
                 arrived[plan.output_part] = arrived[plan.output_part] + entering[t + 1]
             step = _Step(self, t, arrived, kept, grad_x, given.grad)
-            step.run(plan.backward, dict.fromkeys(late))
+            step.run(plan.backward, late)
             if given.keep is not None:
                 for part, place in plan.totals.items():
                     value = step.at(place, plan.widths[part])
@@ -174,30 +183,29 @@ class _Step:
     grad: Weights | None = None
     carry: dict[str, Tensor] = field(default_factory=dict)
 
-    def run(self, program: Program, ahead: Mapping[Product, Tensor | None]) -> None:
-        """Run a program; products that are ``ahead`` are there already, or come later."""
+    def run(self, program: Program, without: Sequence[Product]) -> None:
+        """Run a program, without some products: they are there already, or come later."""
         for phase in program.phases:
-            for product in phase.products:
-                if product not in ahead:
-                    self.product(product)
-                elif (found := ahead[product]) is not None:
-                    dest = self.at(product.dest, product.block.columns)
-                    (dest.add_ if product.add else dest.copy_)(found[:, self.t])
+            self.products([product for product in phase.products if product not in without])
             for each in phase.passes:
                 for reduction in each.reductions:
                     self.reduce(reduction)
                 for loop in each.loops:
                     self.loop(loop, program.places)
 
-    def products(self, products: list[Product]) -> None:
+    def products(self, products: Sequence[Product]) -> None:
         """Products one after another."""
         for product in products:
             self.product(product)
 
     def product(self, product: Product) -> None:
         """dest = or += left · block."""
-        left = self.at(product.left, product.block.rows)
         dest = self.at(product.dest, product.block.columns)
+        if product.left.buffer == "x" and is_tokens(self.trace.inputs):
+            found = self.trace.of_inputs(product, slice(self.t, self.t + 1))[:, 0]
+            (dest.add_ if product.add else dest.copy_)(found)
+            return
+        left = self.at(product.left, product.block.rows)
         factor = block_of(self.trace.weights, product.block)
         if product.add:
             dest.baddbmm_(left, factor)
