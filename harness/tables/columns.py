@@ -93,8 +93,8 @@ OUTCOMES = (
         "accuracy_se", "float64",
         "Standard error of the accuracy, from sample to sample: answers within one sample are not independent.",
     ),
-    Column("chance", "float64", "Accuracy of the best predictor without memory."),
-    Column("chance_loss", "float64", "Loss of the best predictor without memory, where it is known."),
+    Column("chance", "float64", "Accuracy of the predictor without memory whose loss is the least."),
+    Column("chance_loss", "float64", "Its loss, where it is known."),
     Column(
         "solved", "boolean",
         "The accuracy on held-out samples reaches the task's own threshold at the end. The last evaluation counts: a "

@@ -76,9 +76,25 @@ class Missing(Sine):
         return {"c": pre}
 
 
+class Forgetful(Sine):
+    """A cell that says that it has no memory."""
+
+    name = "forgetful"
+    has_memory = False
+
+
+class Blank(Sine):
+    """A cell that says that it has a memory, and looks at its inputs alone."""
+
+    name = "blank"
+    recurrent_gates = 0
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
+        (Forgetful, "has_memory = False, but outputs depend on earlier inputs; valid: True"),
+        (Blank, "has_memory = True, but outputs do not depend on earlier inputs; valid: False"),
         (WrongDerivative, "per-step gradient of h differs from float64 autograd through the plain step"),
         (Mixing, "mixes members"),
         (Detached, "differs from finite differences"),
