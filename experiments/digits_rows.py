@@ -69,7 +69,7 @@ class DigitsRows(Experiment):
     solved_at = 0.9
     exact_chance = False
     defaults = {"cell": "lstm", "seq_len": 8, "hidden_size": 64, "train.lr": 0.01, "train.batch_size": 64}
-    sweep = {"cell": "rnn,gru,lstm", "seq_len": "8,64", "seed": "0,1", "train.steps": 400, "probe.every": 80}
+    sweep = {"cell": "rnn,gru,lstm", "seq_len": "8,64", "seed": "0,1,2,3,4,5", "train.steps": 400, "probe.every": 80}
 
     @property
     def input_size(self) -> int:
