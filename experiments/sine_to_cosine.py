@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.1
 STEPS_PER_HALF_TURN = 10
-SHOWN_STEPS = 20  # one turn, the last one
+TURN = 2 * STEPS_PER_HALF_TURN
+SHOWN_STEPS = TURN  # the last one
 
 
 class SineToCosine(Experiment):
@@ -76,9 +77,16 @@ class SineToCosine(Experiment):
         return 1 / 2
 
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
-        start = rng.uniform(0, 2 * np.pi, size=(batch_size, 1))
-        angle = start + np.pi / STEPS_PER_HALF_TURN * np.arange(seq_len)
-        return Batch(inputs=np.sin(angle)[..., None], targets=np.cos(angle))
+        return _turning(rng.uniform(0, 2 * np.pi, size=batch_size), seq_len)
+
+    def held_out(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        """Sequences that start at any step of the turn, and evenly spread between two steps.
+
+        Where between two steps a sequence starts is all that tells it from others in the long run. Spread like this, a
+        few sequences stand for all: 0 is right at some steps of three or four out of five.
+        """
+        within = (rng.uniform() + rng.permutation(batch_size)) / batch_size
+        return _turning(np.pi / STEPS_PER_HALF_TURN * (rng.integers(TURN, size=batch_size) + within), seq_len)
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample:
         """The last turn: sine, cosine, and what the network takes for it."""
@@ -88,6 +96,11 @@ class SineToCosine(Experiment):
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
         return solves_where_it_guesses(tables, able="cell != 'feedforward'", unable="cell == 'feedforward'")
+
+
+def _turning(start: NDArray[np.float64], steps: int) -> Batch:
+    angle = start[:, None] + np.pi / STEPS_PER_HALF_TURN * np.arange(steps)
+    return Batch(inputs=np.sin(angle)[..., None], targets=np.cos(angle))
 
 
 class Followed(Figure):

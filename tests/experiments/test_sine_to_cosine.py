@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.base.seeds import stream
 from harness.experiment import Tables
 from harness.experiments.sine_to_cosine import Followed, SineToCosine
 from harness.run.pack import run
@@ -22,6 +23,19 @@ def test_sine_and_cosine_walk_round_the_unit_circle_in_steps_of_a_tenth_of_pi() 
     assert np.allclose(place[:, 1:], place[:, :-1] * np.exp(1j * np.pi / 10))
     assert np.allclose(place[:, 20:], place[:, :10])
     assert len(np.unique(place[:, 0].round(6))) == 50
+
+
+def test_a_few_held_out_sequences_stand_for_all() -> None:
+    task, shares, starts = SineToCosine(), [], []
+    for seed in range(300):
+        batch = task.held_out(stream(seed, "test"), 5, 40)
+        shares.append(scores(task, 0.0, batch.targets)[0])
+        starts.append(np.arctan2(batch.inputs[:, 0, 0], batch.targets[:, 0]))
+    # Drawn one by one, five sequences would give anything from 0 to 0.1.
+    assert {round(share, 6) for share in shares} == {0.06, 0.08}
+    assert np.mean(shares) == pytest.approx(task.chance(10), abs=0.002)
+    counts, _ = np.histogram(starts, bins=10, range=(-np.pi, np.pi))
+    np.testing.assert_allclose(counts / 1500, 0.1, atol=0.03)
 
 
 def test_one_step_of_memory_is_enough() -> None:
