@@ -33,10 +33,10 @@ What each experiment asks, what it claims, and what came of it: its own sweep (`
 once, on seeds on which nobody had looked when the claims and settings were chosen (`weight_product` needs none). The
 report of such a sweep shows more. A study that looks into the networks with a probe (`gates`) has an entry of its own.
 
-Second pictures show how much gradient arrives at each step after the training, against the lag, the distance from the
-end of the sequence: read from left to right, the error travels back in time. Lines are medians over the runs, bands
-reach from the smallest to the largest; a dotted line marks the cue, where what has to be remembered stands. A task in
-several versions has such pictures in its report, one for each.
+Second pictures show how much gradient of the answer arrives at each step after the training, against the lag, the
+distance back from the answer: read from left to right, the error travels back in time. Lines are medians over the runs,
+bands reach from the smallest to the largest; a dotted line marks the cue, where what has to be remembered stands. A
+task in several versions has such pictures in its report, one for each.
 
 """
 

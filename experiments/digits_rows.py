@@ -116,7 +116,7 @@ class DigitsRows(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        """Row by row, an RNN at most 0.02 below an LSTM; and every cell better than pixel by pixel."""
+        """Row by row, an RNN at most 0.04 below an LSTM; and every cell better than pixel by pixel."""
         mean = finished(tables.runs).groupby(["cell", "seq_len"]).accuracy.mean().unstack()
         if not {SIDE, PIXELS} <= set(mean) or not {"rnn", "lstm"} <= set(mean.dropna().index):
             return None
@@ -128,7 +128,7 @@ class DigitsRows(Experiment):
                 return None
             pairs.append(pair)
         said = listed(mean[[SIDE, PIXELS]], " steps")
-        as_well = mean[SIDE]["rnn"] >= mean[SIDE]["lstm"] - 0.02
+        as_well = mean[SIDE]["rnn"] >= mean[SIDE]["lstm"] - 0.04
         return Verdict(bool(as_well) and all(by_row.beats(by_pixel) for by_row, by_pixel in pairs), said)
 
 
