@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,19 @@ jax = pytest.importorskip("jax")
 SIZE = 5
 
 
+@pytest.fixture
+def in_float64() -> Iterator[None]:
+    """JAX computes in float64 for the time being."""
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["copy", "dyck"])
 @torch.no_grad()
-def test_an_lstms_transport_is_that_of_jax(config: Config, name: str) -> None:
+def test_an_lstms_transport_is_that_of_jax(config: Config, name: str, in_float64: None) -> None:
     """JAX is asked for dL/d(what is added to c_t, or to h_t), in a scan; nothing of it is shared with the engine."""
     made = members(
         config(
@@ -53,29 +63,27 @@ def test_an_lstms_transport_is_that_of_jax(config: Config, name: str) -> None:
 def by_jax(network: Network, member: int, batch: Batch) -> dict[str, NDArray[np.float64]]:
     """For h and c each sample's norm of the gradient at every step, (B, T)."""
     import jax.numpy as jnp
-    from jax.experimental import enable_x64
 
-    with enable_x64():
-        names = {"w_x": "layer1.input", "w_h": "layer1.recurrent", "b": "layer1.bias"}
-        own = {name: jnp.asarray(network.weights[key][member].numpy()) for name, key in names.items()}
-        out = {name: jnp.asarray(network.weights[f"readout.{name}"][member].numpy()) for name in ("weight", "bias")}
+    names = {"w_x": "layer1.input", "w_h": "layer1.recurrent", "b": "layer1.bias"}
+    own = {name: jnp.asarray(network.weights[key][member].numpy()) for name, key in names.items()}
+    out = {name: jnp.asarray(network.weights[f"readout.{name}"][member].numpy()) for name in ("weight", "bias")}
 
-        def loss(added: Any, tokens: Any, step: Any, target: Any) -> Any:
-            def one(state: Any, given: Any) -> Any:
-                h, c = state
-                token, more_h, more_c = given
-                i, f, o, g = jnp.split(own["w_x"][token] + h @ own["w_h"] + own["b"], 4)
-                c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g) + more_c
-                h = jax.nn.sigmoid(o) * jnp.tanh(c) + more_h
-                return (h, c), h
+    def loss(added: Any, tokens: Any, step: Any, target: Any) -> Any:
+        def one(state: Any, given: Any) -> Any:
+            h, c = state
+            token, more_h, more_c = given
+            i, f, o, g = jnp.split(own["w_x"][token] + h @ own["w_h"] + own["b"], 4)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g) + more_c
+            h = jax.nn.sigmoid(o) * jnp.tanh(c) + more_h
+            return (h, c), h
 
-            zero = jnp.zeros(SIZE)
-            _, hidden = jax.lax.scan(one, (zero, zero), (tokens, added["h"], added["c"]))
-            return -jax.nn.log_softmax(hidden[step - 1] @ out["weight"] + out["bias"])[target]
+        zero = jnp.zeros(SIZE)
+        _, hidden = jax.lax.scan(one, (zero, zero), (tokens, added["h"], added["c"]))
+        return -jax.nn.log_softmax(hidden[step - 1] @ out["weight"] + out["bias"])[target]
 
-        last = batch.judged.shape[1] - 1 - batch.judged[:, ::-1].argmax(axis=1)
-        targets = np.take_along_axis(batch.targets, last[:, None], 1)[:, 0]
-        nothing = {part: jnp.zeros((batch.length, SIZE)) for part in ("h", "c")}
-        gradient = jax.jit(jax.vmap(jax.grad(loss), in_axes=(None, 0, 0, 0)))
-        found = gradient(nothing, batch.inputs, batch.scored[last], targets)
-        return {part: np.linalg.norm(np.asarray(values), axis=-1) for part, values in found.items()}
+    last = batch.judged.shape[1] - 1 - batch.judged[:, ::-1].argmax(axis=1)
+    targets = np.take_along_axis(batch.targets, last[:, None], 1)[:, 0]
+    nothing = {part: jnp.zeros((batch.length, SIZE)) for part in ("h", "c")}
+    gradient = jax.jit(jax.vmap(jax.grad(loss), in_axes=(None, 0, 0, 0)))
+    found = gradient(nothing, batch.inputs, batch.scored[last], targets)
+    return {part: np.linalg.norm(np.asarray(values), axis=-1) for part, values in found.items()}

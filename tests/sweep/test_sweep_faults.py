@@ -15,6 +15,7 @@ import pytest
 
 import harness
 from harness.sweep.plan import missing
+from harness.sweep.progress import read_note
 from tests.helpers.sweeps import QUICK, assert_same, command, start, with_code
 
 pytestmark = pytest.mark.slow
@@ -130,8 +131,7 @@ def test_ctrl_c_saves_and_reports_what_is_done_and_says_how_to_go_on(tmp_path: P
         "hydra.sweep.dir=out",
     ]  # fmt: skip
     process = start(tmp_path, *sweep)
-    wait_for(lambda: (tmp_path / "out" / "jobs" / "1" / "progress.json").exists(), process)
-    time.sleep(0.5)
+    wait_for(lambda: (note := read_note(tmp_path / "out" / "jobs" / "1")) and note.share > 0, process)
     os.killpg(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -224,7 +224,7 @@ def test_with_fail_fast_a_sweep_ends_at_the_first_failure_and_can_be_gone_on_wit
     sweep = ["plugins=[oven.py]", "experiment=oven", "experiment.heat=1,2,3,4", "train.steps=2", "sweep.fail_fast=true"]
     done = command(tmp_path, "-m", *QUICK, *sweep, "hydra.sweep.dir=out")
     assert done.returncode == 1
-    assert "1 of 1 runs failed: RuntimeError: no oven (oven.py, line 13)" in done.stderr
+    assert "1 of 1 runs failed: RuntimeError: no oven (oven.py, line 14)" in done.stderr
     assert "to do again what failed:  python -m harness resume=out" in done.stderr
     runs = harness.load(tmp_path / "out").runs
     assert dict(zip(runs["experiment.heat"], runs.status, strict=True)) == {1: "ok", 2: "failed"}
