@@ -12,12 +12,15 @@ import pandas as pd
 import pytest
 import torch
 
+from harness.cells import Cell
 from harness.engine.scan import compiled, compiler
+from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiler import CannotCompile, cache_folder, load
 from harness.run.pack import run
 from harness.settings.members import members
+from harness.settings.settings import Engine
 from tests.conftest import Config
-from tests.engine.test_compiled import registry_cell
+from tests.engine.test_compiled import Sorting, registry_cell
 
 ANSWER = "int answer(void) { return 42; }"
 
@@ -26,10 +29,10 @@ ANSWER = "int answer(void) { return 42; }"
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Nothing compiled yet, in a cache of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for each in (compiled._kernel, compiled._parallel, compiler.say_once):
+    for each in (compiled._kernel, compiled._parallel, compiler.warn_once):
         each.cache_clear()
     yield cache_folder()
-    for each in (compiled._kernel, compiled._parallel, compiler.say_once):
+    for each in (compiled._kernel, compiled._parallel, compiler.warn_once):
         each.cache_clear()
 
 
@@ -55,23 +58,46 @@ def passing_on(condition: str = "") -> str:
 
 @pytest.mark.parametrize("wanted", ["no-such-compiler", "/bin/false", ""])
 def test_without_a_working_compiler_runs_are_the_same_and_one_line_says_why(
-    config: Config, wanted: str, no_compiler: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    config: Config, wanted: str, no_compiler: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CC", wanted)
     made = config(cell="gru", seed=[0, 1])
     plain = run(members(made))
-    assert capsys.readouterr().err == ""
+    assert not caplog.records
     made["engine"]["compile"] = True
     fallen_back = run(members(made))
     for cell in ("rnn", "lstm"):
         assert compiled.kernel(registry_cell(cell), torch.float32, torch.device("cpu")) is None
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = caplog.messages
     assert "no compiled kernels" in line
     assert "rnn-gradient-harness[compiler]" in line
     for name in ("curves", "gradients"):
         pd.testing.assert_frame_equal(
             plain[name].drop(columns="run_id"), fallen_back[name].drop(columns="run_id"), check_exact=True
         )
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [(Sorting(), "cell odd runs without a compiled kernel, several times slower: "),
+     (registry_cell("gru_reset_before"), "cell gru_reset_before runs without a compiled kernel: ")],
+)  # fmt: skip
+def test_a_cell_that_no_kernel_can_be_made_for_is_warned_of_once(
+    cell: Cell, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for compile in (False, True, True):
+        for dtype in (torch.float32, torch.float64):
+            assert not isinstance(scanner(cell, 2, dtype, torch.device("cpu"), compile), compiled.Kernel)
+        assert len(caplog.messages) == compile
+    assert caplog.messages[0].startswith(words)
+
+
+def test_a_cell_that_no_kernel_is_made_for_is_not_compiled_unless_it_is_asked_for(config: Config) -> None:
+    long = config(train={"steps": 100_000}, engine={"compile": "auto"})
+    (general,), (plain,) = members({**long, "cell": {"name": "gru_reset_before"}}), members(long)
+    assert plain.compiled
+    assert not general.compiled
+    assert general.model_copy(update={"engine": Engine(compile=True)}).compiled
 
 
 def test_what_cc_names_may_have_arguments_and_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

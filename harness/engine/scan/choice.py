@@ -12,6 +12,7 @@ import torch
 
 from harness.cells.base import Cell, PointwiseCell
 from harness.engine.scan.compiled import kernel
+from harness.engine.scan.compiler import warn_once
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.graphed import GraphedScanner
 from harness.engine.scan.interface import Scanner
@@ -26,6 +27,8 @@ def scanner(cell: Cell, input_size: int, dtype: torch.dtype, device: torch.devic
         compile: use a compiled kernel where one can be made, or CUDA graphs on a GPU.
     """
     if not isinstance(cell, PointwiseCell):
+        if compile:
+            warn_once(f"cell {cell.name} runs without a compiled kernel: these are made for a PointwiseCell alone")
         return GeneralScanner(cell, input_size)
     if compile and device.type == "cuda":
         return GraphedScanner(StepwiseScanner(cell))

@@ -2,7 +2,7 @@
 
 The kernel does what `stepwise` does, in one call: products whose right factors were laid out once for all steps, the
 pointwise step and its derivative as one loop that the compiler vectorises. Where anything is missing (a compiler, a
-step that is a formula), `kernel` returns None and says why, and everything works as before.
+step that is a formula), `kernel` returns None and warns, and everything works as before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import PointwiseCell, State, Weights
-from harness.engine.scan.compiler import CannotCompile, load, say_once
+from harness.engine.scan.compiler import CannotCompile, load, warn_once
 from harness.engine.scan.interface import BackwardPass, Buffers, is_tokens, states_buffers
 from harness.engine.scan.source import CHUNK, REALS, call_type, products_type, source
 from harness.engine.scan.symbolic import Untraceable
@@ -40,11 +40,10 @@ def _kernel(cell: PointwiseCell, dtype: torch.dtype) -> Kernel | None:
     try:
         return Kernel(cell, load(source(cell, dtype)), _parallel())
     except Untraceable as problem:
-        log.info("cell %s runs without a compiled kernel: %s", cell.name, problem)
+        warn_once(f"cell {cell.name} runs without a compiled kernel, several times slower: {problem}")
     except CannotCompile as problem:
-        log.info("cell %s runs without a compiled kernel: %s", cell.name, problem)
-        say_once(
-            f"harness: no compiled kernels, training is several times slower ({problem}); "
+        warn_once(
+            f"no compiled kernels, training is several times slower ({problem}); "
             "pip install 'rnn-gradient-harness[compiler]' brings a compiler"
         )
     return None
