@@ -6,7 +6,7 @@ Every sentence and number of the page comes from the experiments' code and from 
 from __future__ import annotations
 
 import inspect
-import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +20,7 @@ from harness.base.paths import shipped_folder
 from harness.figures import Figure
 from harness.plugins.registry import registry
 from harness.report.rendering import styled, svg_and_png
+from harness.sweep.provenance import commands_of, read_provenance
 from harness.tables import Tables
 
 DOCS = Path(__file__).parent
@@ -33,10 +34,10 @@ What each experiment asks, what it claims, and what came of it: its own sweep (`
 once, on seeds on which nobody had looked when the claims and settings were chosen (`weight_product` needs none). The
 report of such a sweep shows more. A study that looks into the networks with a probe (`gates`) has an entry of its own.
 
-Second pictures show how much gradient arrives at each step after the training, against the lag, the distance from the
-end of the sequence: read from left to right, the error travels back in time. Lines are medians over the runs, bands
-reach from the smallest to the largest; a dotted line marks the cue, where what has to be remembered stands. A task in
-several versions has such pictures in its report, one for each.
+Second pictures show how much gradient of the answer arrives at each step after the training, against the lag, the
+distance back from the answer: read from left to right, the error travels back in time. Lines are medians over the runs,
+bands reach from the smallest to the largest; a dotted line marks the cue, where what has to be remembered stands. A
+task in several versions has such pictures in its report, one for each.
 
 """
 
@@ -54,8 +55,8 @@ def main(directories: list[str]) -> None:
 
 def entries(directory: Path) -> Iterator[tuple[str, str]]:
     """Name and text of what a results directory shows: a study with a probe, or else each of its experiments."""
-    tables, provenance = harness.load(directory), json.loads((directory / "provenance.json").read_text("utf-8"))
-    command = " ".join(word for word in provenance["command"].split() if not word.startswith("hydra.sweep.dir="))
+    tables, provenance = harness.load(directory), read_provenance(directory)
+    command = "`, then `".join(map(_typed, commands_of(provenance)))
     figures = [plugin.target for plugin in registry().of_kind("figure")]
     probing = [figure for figure in figures if figure.probes and {*figure.probes} <= {*tables}]
     study = shipped_folder("conf") / "study" / f"{provenance.get('study')}.yaml"
@@ -82,6 +83,12 @@ def entries(directory: Path) -> Iterator[tuple[str, str]]:
             save(f"{name}-gradient", picture(name, [gradient], tables)[1])
             text += f"\n![{gradient.title}](gallery/{name}-gradient.png)\n"
         yield name, text
+
+
+def _typed(arguments: Sequence[str]) -> str:
+    """A command as one types it, wherever its results go."""
+    words = [word for word in arguments if not word.startswith("hydra.sweep.dir=")]
+    return f"python -m harness {shlex.join(words)}"
 
 
 def comments(study: Path) -> str:

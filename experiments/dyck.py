@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
+
+Steps: TypeAlias = NDArray[np.int64]
 
 OPEN, CLOSED = "([{<abcdefgh", ")]}>ABCDEFGH"
 
@@ -20,7 +25,8 @@ class Dyck(Experiment):
     The answer is the top of a stack of at most ``depth`` brackets. After an opening bracket it is that bracket. After
     a closing one it is the bracket around, which was read before all that lies between: these answers are judged,
     all others (but those where nothing is open) count in the loss only. From depth 0 a bracket opens, at ``depth``
-    one closes, between either happens with probability 1/2; the row is the beginning of such a word.
+    one closes, between either happens with probability 1/2; the row is the beginning of such a word. A row that would
+    ask nothing, because no bracket closes inside another one, is drawn again.
 
     The stack has 1 + k + … + k^m states for k kinds and depth m, however long the row: of the order of m log k units
     can hold it, which is what the source proves.
@@ -28,8 +34,13 @@ class Dyck(Experiment):
     The kind of a bracket is independent of that of the bracket around it, so without memory one in ``kinds``
     answers is right.
 
-    Source: Hewitt et al., "RNNs can generate bounded hierarchical languages with optimal memory", EMNLP 2020: the
-    language Dyck-(k, m), and what is known of closing brackets as what is judged (there by a language model).
+    Source: Hewitt et al., "RNNs can generate bounded hierarchical languages with optimal memory", EMNLP 2020, and the
+    authors' code: the language Dyck-(k, m), and these probabilities of opening and closing. There a word may also end
+    wherever nothing is open, with probability 1/2; words of at most 84 tokens (for m = 3) are learned and longer ones,
+    up to 168, judged; a language model is trained on the next token, ends included, and at every step with an open
+    bracket it is right if it gives the one that may be closed over 80 % of the probability of all closing brackets.
+    Here the kind of that bracket is the answer itself, rows of one length are cut off where they are, and those steps
+    are judged at which it was read long before, not just now.
     """
 
     name = "dyck"
@@ -60,11 +71,21 @@ class Dyck(Experiment):
         return 3
 
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        tokens, tops, heights = self._words(rng, batch_size, seq_len)
+        while (silent := ~self._judged(tokens, heights).any(axis=1)).any():
+            for kept, again in zip((tokens, tops, heights), self._words(rng, int(silent.sum()), seq_len), strict=True):
+                kept[silent] = again
+        return Batch(tokens, tops, mask=heights > 0, judged=self._judged(tokens, heights))
+
+    def _judged(self, tokens: Steps, heights: Steps) -> NDArray[np.bool_]:
+        return (tokens >= self.kinds) & (heights > 0)
+
+    def _words(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> tuple[Steps, Steps, Steps]:
+        """Beginnings of words: tokens, the kind of bracket on top of the stack, and its height; each (B, T)."""
         rows = np.arange(batch_size)
         stack = np.zeros((batch_size, self.depth + 1), dtype=np.int64)
         height = np.zeros(batch_size, dtype=np.int64)
-        tokens, tops = np.empty((2, batch_size, seq_len), dtype=np.int64)
-        heights = np.empty((batch_size, seq_len), dtype=np.int64)
+        tokens, tops, heights = np.empty((3, batch_size, seq_len), dtype=np.int64)
         kinds, coins = rng.integers(self.kinds, size=tokens.shape), rng.random(tokens.shape) < 0.5
         for step in range(seq_len):
             opens = (height == 0) | (coins[:, step] & (height < self.depth))
@@ -72,8 +93,7 @@ class Dyck(Experiment):
             height += np.where(opens, 1, -1)
             stack[rows, height] = np.where(opens, kinds[:, step], stack[rows, height])
             tops[:, step], heights[:, step] = stack[rows, height], height
-        inside = heights > 0
-        return Batch(tokens, tops, mask=inside, judged=inside & (tokens >= self.kinds))
+        return tokens, tops, heights
 
     def show(self, batch: Batch, index: int, output: np.ndarray) -> Sample:
         """The brackets, and the open one after each closing one, ``-`` elsewhere."""

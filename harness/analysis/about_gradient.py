@@ -61,6 +61,26 @@ def after_training(groups: pd.DataFrame) -> Iterator[str]:
         yield f"After training, the factor per step is ({known.seq_len.iloc[0]} steps{over}) {'; '.join(ranges)}."
 
 
+def without_factor(runs: pd.DataFrame, ending: str, when: str) -> Iterator[str]:
+    """What the gradient does on its way back where no line describes it, at the longest length.
+
+    Args:
+        runs: of cells with memory, with the column ``who``.
+        ending: of the columns in question: ``_init``, or none after the training.
+        when: ``Before training``.
+    """
+    longest = runs[runs.seq_len == runs.seq_len.max()]
+    for cell, own in longest.groupby("who", sort=False):
+        shapes = own[f"shape{ending}"][own[f"verdict{ending}"] == "undefined"].dropna().value_counts()
+        if len(shapes):
+            said = [f"“{shape}” in {count} of {len(own)} runs" for shape, count in shapes.items()]
+            steps = longest.seq_len.iloc[0]
+            yield (
+                f"{when} ({steps} steps) no single factor describes the gradient of {cell} on its way back; its shape"
+                f" is {listed(said)}."
+            )
+
+
 def correlation(runs: pd.DataFrame) -> Iterator[str]:
     """Whether the gradient before training goes with what is learned; only of runs that have trained."""
     known = runs[(runs.steps.astype(float) > 0) & runs.grad_ratio_init.notna() & runs.accuracy.notna()]

@@ -54,3 +54,8 @@ def threshold(freedom: pd.Series | float, tries: int = 1) -> np.ndarray:
 def not_above(measured: pd.DataFrame, chance: pd.Series) -> pd.Series:
     """Whether the accuracies of `accuracies` are not distinguishable from guessing, or below."""
     return measured.accuracy <= chance + threshold(measured.freedom) * measured.accuracy_se
+
+
+def below(measured: pd.DataFrame, chance: pd.Series) -> pd.Series:
+    """Whether the accuracies of `accuracies` are below guessing for certain: of a network that learned to say less."""
+    return measured.accuracy < chance - threshold(measured.freedom) * measured.accuracy_se

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.accuracy import accuracies, not_above, threshold
+from harness.analysis.accuracy import accuracies, below, not_above, threshold
 from harness.analysis.runs import CONDITION, finished, with_names
 from harness.analysis.words import percent
 
@@ -20,7 +20,7 @@ def by_condition(runs: pd.DataFrame) -> pd.DataFrame:
     Columns beside these: ``cell``, ``runs``, mean ``accuracy``, its standard error ``accuracy_se`` and degrees of
     freedom ``freedom`` (see `harness.analysis.accuracy`), ``chance``, ``solved`` (share of runs), median
     ``rate_init``, ``rate`` (decay rates, of the runs in which a line describes the way back) and ``ratio_init``,
-    ``memoryless`` (the cell has no memory), ``guessing`` (not above chance).
+    ``memoryless`` (the cell has no memory), ``guessing`` (not above chance), ``below`` (below it).
     """
     rates = {
         name: runs[f"decay_{name}"].where(runs[name.replace("rate", "verdict")] != "undefined")
@@ -39,8 +39,7 @@ def by_condition(runs: pd.DataFrame) -> pd.DataFrame:
         memoryless=("memoryless", "all"),
     )
     table = table.join(accuracies(runs, CONDITION)).reset_index()
-    table["guessing"] = not_above(table, table.chance)
-    return table
+    return table.assign(guessing=not_above(table, table.chance), below=below(table, table.chance))
 
 
 def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.analysis.about_accuracy import baseline, contrast_in_words, reach
-from harness.analysis.about_gradient import after_training, before_training, correlation
+from harness.analysis.about_gradient import after_training, before_training, correlation, without_factor
 from harness.analysis.about_trouble import trouble
 from harness.analysis.conditions import by_condition
 from harness.analysis.runs import finished, shown_versions
@@ -30,9 +30,12 @@ def _sentences(runs: pd.DataFrame) -> Iterator[str]:
         groups = by_condition(done)
         yield from contrast_in_words(groups)
         yield from reach(groups, "every run" if len(done) == len(runs) else "every run that did not fail")
+        able = done[done.has_memory.fillna(True).astype(bool)]
         yield from before_training(groups)
+        yield from without_factor(able, "_init", "Before training")
         if (done.steps.astype(float) > 0).any():
             yield from after_training(groups)
-        yield from correlation(done[done.has_memory.fillna(True).astype(bool)])
+            yield from without_factor(able, "", "After training")
+        yield from correlation(able)
         yield from baseline(groups)
     yield from trouble(runs)

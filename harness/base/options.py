@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from harness.base.errors import UserError, unknown_setting
@@ -42,6 +42,17 @@ Runs that differ in such an option of a cell train together in one pack.
 def init_only(model: type[Options]) -> list[str]:
     """The options of a model that are marked `INIT_ONLY`."""
     return [name for name, field in model.model_fields.items() if field.json_schema_extra == INIT_ONLY]
+
+
+def one_of(valid: Collection[str]) -> AfterValidator:
+    """What a text is annotated with that is one of these names: ``init: Annotated[str, one_of(INITS)]``."""
+
+    def known(value: str) -> str:
+        if value not in valid:
+            raise ValueError(f"valid: {', '.join(valid)}")
+        return value
+
+    return AfterValidator(known)
 
 
 Model = TypeVar("Model", bound=Options)

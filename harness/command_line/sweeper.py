@@ -30,7 +30,7 @@ from harness.command_line.command import Command
 from harness.command_line.launchers import check_installed
 from harness.plugins.registry import registry
 from harness.settings.conduct import SweepOptions, conduct, run_settings
-from harness.settings.members import members
+from harness.settings.members import members, packs_alike
 from harness.sweep.jobs import Job, numbered
 from harness.sweep.packing import batched, members_in_memory, most_members, pack
 from harness.trackers import tracker
@@ -143,19 +143,24 @@ class PackingSweeper(Sweeper):
         return self.loader.load_sweep_config(self.config, [f"{key}={values[0]}" for key, values in choices.values()])
 
     def _by_cell(self, choices: Choices) -> list[Choices]:
-        """Where options of one cell are given by its name, ``lstm.forget_bias=0,1``, each cell's choices apart.
+        """Each cell's choices apart, where cells differ in what they take; else all as they are.
+
+        They differ where an option is given by the name of its cell, ``lstm.forget_bias=0,1``, and where an option
+        packs in one cell and not in another.
 
         Raises:
-            UserError: no run has that cell.
+            UserError: no run has the cell that an option is given to.
         """
         own = {name for name in choices if name.partition(".")[0] in registry().names("cell") and "." in name}
-        if not own:
-            return [choices]
         shared = {name: each for name, each in choices.items() if name not in own}
+        if not own and "cell" not in shared:
+            return [choices]
         cells = shared["cell"][1] if "cell" in shared else [str(self._first(shared).cell.name)]
         for name in own:
             if (cell := name.partition(".")[0]) not in cells:
                 raise UserError(f"{name}: no run has cell={cell}; valid: options of {', '.join(cells)}")
+        if not own and all(packs_alike(name, cells) for name in shared):
+            return [choices]
         return [
             {
                 **shared,
@@ -203,7 +208,7 @@ class PackingSweeper(Sweeper):
 
 
 class ReportAtEnd(Callback):
-    """Gathers and reports at the end of a sweep whose sweeper knows nothing of tables: Hydra's own, Optuna's."""
+    """Warns, gathers and reports at the end of a sweep whose sweeper knows nothing of it: Hydra's own, Optuna's."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra."""
@@ -214,7 +219,13 @@ class ReportAtEnd(Callback):
         if ours or not finished_jobs(directory):
             return
         from harness.command_line.reporting import report
+        from harness.sweep.progress import read_note
+        from harness.sweep.watch import new_warnings
 
+        said = set[str]()
+        for folder in sorted(directory.glob("jobs/*")):
+            for line in new_warnings(read_note(folder), said):
+                print(line, file=sys.stderr)
         if report(directory, tracker(config.tracker)):
             raise SystemExit(1)
 

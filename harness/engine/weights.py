@@ -119,10 +119,20 @@ class WeightsInUse:
 
 
 def initial_row(shape: Architecture, member: MemberInit) -> np.ndarray:
-    """All weights of one member in a row of length P, float64."""
-    width, own = shape.hidden_size, replace(shape, cell=member.cell)
+    """All weights of one member in a row of length P, float64.
+
+    Raises:
+        UserError: the member's own cell has weights of other shapes than the others'.
+    """
+    width, own = shape.hidden_size, replace(shape, cell=member.cell).parameters()
+    sizes = {name: parameter.shape for name, parameter in own.items()}
+    if sizes != {name: parameter.shape for name, parameter in shape.parameters().items()}:
+        raise UserError(
+            f"cell {shape.cell.name}: an option marked INIT_ONLY changes the shapes of weights; valid: options that "
+            "change how weights start, and nothing else"
+        )
     parts = []
-    for name, parameter in own.parameters().items():
+    for name, parameter in own.items():
         value = initial(parameter, stream(member.seed, "weights", name), width, member)
         parts.append(value.ravel())
     return np.concatenate(parts)

@@ -18,6 +18,12 @@ from harness.tables.jobs import finished_jobs
 
 PLUGINS = "plugins="
 
+UNFIT = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
+"""What is raised over tables that have another form than those of a sweep."""
+
+LONGEST_LINE = 1000
+"""Characters that are said of what is left out."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``python -m harness.report``: rebuild reports; the last line printed is a report's path.
@@ -57,21 +63,25 @@ def rebuild(directory: Path) -> None:
     if not directory.is_dir():
         what = "a file" if directory.exists() else "not there"
         raise UserError(f"{directory}: {what}; valid: a results directory, with jobs/ or tables/ in it")
-    there = bool(finished_jobs(directory))
-    tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
-    for problem in tables.left_out:
-        print(f"left out: {problem}", file=sys.stderr)
-    for line in unknown_plugins(directory, tables):
-        print(f"left out: {line}", file=sys.stderr)
     try:
+        there = bool(finished_jobs(directory))
+        tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
+        for line in [*tables.left_out, *unknown_plugins(directory, tables)]:
+            print(f"left out: {_harmless(line)}", file=sys.stderr)
         path = build(directory, tables).path
-    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+    except UNFIT as error:
         raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error
     except OSError as error:
         raise UserError(f"{directory}: no report ({error.strerror}); the tables are as they were") from error
     if (left := missing(directory)) and left.runs:
         print(left)
     print(path)
+
+
+def _harmless(line: str) -> str:
+    """A line for the terminal: names from elsewhere may be long, and hold what terminals obey."""
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
 
 
 def _listed(word: str) -> list[str]:

@@ -12,6 +12,7 @@ from harness.report.claims import check_claims
 from harness.report.glossary import GLOSSARY
 from harness.report.overview import overview
 from harness.report.pages import write_pages
+from harness.report.parts import with_short_names
 from harness.report.pictures import draw_all
 from harness.report.run_table import SHOWN_RUNS, columns_of, row_of
 from harness.report.sections import section
@@ -47,7 +48,13 @@ def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
 
 
 def build(directory: Path, tables: Tables) -> Report:
-    """Write ``report.html``, ``report.md``, ``figures/`` and ``artefacts/`` of a results directory."""
+    """Write ``report.html``, ``report.md``, ``figures/`` and ``artefacts/`` of a results directory.
+
+    Raises:
+        UserError: a folder in it is a link that leads out of it.
+        OSError: the disk takes no more.
+    """
+    tables = with_short_names(tables)
     experiments = list(dict.fromkeys(tables.runs.experiment))
     claims = check_claims(tables)
     found = [*(each.sentence for each in claims.values() if each.sentence), *findings(tables)]

@@ -49,7 +49,8 @@ GLOSSARY = (
     ("solved", column("runs", "solved").meaning),
     (
         "chance, guessing",
-        "The chance level is the share of right answers that a predictor without memory can reach. A setting is called "
+        "The chance level is the share of right answers of the best predictor without memory, the one with the least "
+        "loss. A setting is called "
         "guessing where its accuracy is not above chance by more than three standard errors (more, where few samples "
         "were judged); errors are from sample to sample, since answers within one sample are not independent.",
     ),

@@ -12,6 +12,15 @@ from harness.base.files import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+MARKS = re.compile(
+    r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)"
+    r"|^[#+-](?=\s|$)|^[-=](?=[-=\s]*$)|^\d+(?=[.)](?:\s|$))"  # only where a line begins
+)
+"""What would be a mark of Markdown."""
+
+LONGEST = 20_000
+"""Characters of a text, from which on a page shows no more than its beginning."""
+
 
 def write_pages(directory: Path, view: dict[str, Any]) -> Path:
     """Write ``report.md`` and ``report.html``.
@@ -21,7 +30,7 @@ def write_pages(directory: Path, view: dict[str, Any]) -> Path:
     """
     for name, environment in (
         ("report.md", _templates(finalize=_without_markup)),
-        ("report.html", _templates(autoescape=True)),
+        ("report.html", _templates(finalize=_cut, autoescape=True)),
     ):
         write_text(directory / name, environment.get_template(f"{name}.j2").render(view))
     return directory / "report.html"
@@ -31,8 +40,15 @@ def _templates(**escaping: Any) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True, **escaping
     )
-    environment.filters.update(beginning=beginning, ending=ending)
+    environment.filters.update(beginning=beginning, ending=ending, line=line)
     return environment
+
+
+def _cut(value: Any) -> Any:
+    """A value, of a text no more than what a page is read for: a table from elsewhere may hold books."""
+    if not isinstance(value, str) or len(value) <= LONGEST or hasattr(value, "__html__"):
+        return value
+    return f"{value[:LONGEST]} … ({len(value):,} characters)"
 
 
 def _without_markup(value: Any) -> Any:
@@ -42,14 +58,24 @@ def _without_markup(value: Any) -> Any:
     """
     if hasattr(value, "__html__"):  # what the template calls safe
         return value
-    text = " ".join(str(value).split()) if isinstance(value, str) and "\n" in value else str(value)
-    text = re.sub(r"([\\`*\[\]|~]|(?<!\w)_|_(?!\w)|^[#+-](?=\s)|^\d+(?=[.)]\s))", _escaped, text)
+    value = _cut(value)
+    text = str(value)
+    if len(text.splitlines()) > 1:
+        text = " ".join(text.split())
+    if text.strip():
+        text = text.lstrip()  # four spaces begin a piece of code
+    text = MARKS.sub(_escaped, text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _escaped(mark: re.Match[str]) -> str:
     found = mark.group()
     return f"{found[:-1]}{found[-1]}\\" if found[-1].isdecimal() else f"\\{found}"
+
+
+def line(text: str) -> str:
+    """A command as a line of code: on one line, and no longer than anybody types."""
+    return " ".join(str(text)[:LONGEST].splitlines())
 
 
 def beginning(text: str, most: int) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import reason
-from harness.base.files import write_atomically, write_text
+from harness.base.files import within, write_atomically, write_text
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
 from harness.report.renderers import Renderers, Rendering
@@ -96,7 +96,12 @@ def _marks(versions: Sequence[str]) -> dict[str, str]:
 
 
 def draw_all(directory: Path, everything: Sequence[Wanted]) -> list[Picture]:
-    """Make the pictures that have something to show; what lies in ``figures/`` besides is removed."""
+    """Make the pictures that have something to show; what lies in ``figures/`` besides is removed.
+
+    Raises:
+        UserError: ``figures/`` is a link that leads out of the directory.
+    """
+    within(directory, "figures")
     with closing(Renderers(len(everything))) as pool:
         pictures = []
         under_way: deque[tuple[Wanted, Rendering | Exception]] = deque()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.runs import shown_versions
-from harness.base.errors import reason
-from harness.base.files import write_atomically
+from harness.base.errors import UserError, reason
+from harness.base.files import NO_ROOM, within, write_atomically
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
 from harness.report.claims import ClaimResult
@@ -77,17 +77,22 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
 
 
 def _artefacts(directory: Path, experiment: type[Experiment], tables: Tables) -> list[str]:
-    """Write an experiment's own files; their paths from the report on. One that cannot be made is a note."""
+    """Write an experiment's own files; their paths from the report on. What cannot be made is a note.
+
+    Raises:
+        OSError: the disk takes no more.
+    """
+    found = []
     try:
-        files = experiment.artefacts(tables)
+        home = within(directory, f"artefacts/{experiment.name}")
+        for name, content in experiment.artefacts(tables).items():
+            path = within(home, name)
+            if path.resolve() == home.resolve():
+                raise UserError(f"{name!r} is no name of a file")
+            write_atomically(path, lambda temporary, content=content: temporary.write_bytes(content))  # type: ignore[misc]
+            found.append(f"artefacts/{experiment.name}/{name}")
     except (Exception, SystemExit) as error:
-        return [f"could not be made: {reason(error, experiment)}"]
-    home = directory / "artefacts" / experiment.name
-    if outside := [name for name in files if not (home / name).resolve().is_relative_to(home.resolve())]:
-        return [f"could not be made: {outside[0]!r} lies outside of {home}; valid: names of files in it"]
-    for name, content in files.items():
-        write_atomically(
-            home / name,
-            lambda temporary, content=content: temporary.write_bytes(content),  # type: ignore[misc]
-        )
-    return [f"artefacts/{experiment.name}/{name}" for name in files]
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise
+        found.append(f"could not be made: {reason(error, experiment)}")
+    return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from harness.base.errors import UserError
-from harness.base.options import Options, build
+from harness.base.options import Options, build, one_of
 from harness.settings.settings import described
 from harness.tables.columns import FLOAT_OUTCOMES
 
@@ -22,7 +22,7 @@ class SweepOptions(Options):
         None, ge=1, description="most runs in one pack; null: as many as memory allows, up to 64"
     )
     timeout: float | None = Field(None, gt=0, description="seconds that a pack may take; null: no limit")
-    objective: str = Field(
+    objective: Annotated[str, one_of(sorted(FLOAT_OUTCOMES))] = Field(
         "loss", description="column of the table of runs that a searching sweeper (Optuna's) is told"
     )
     fail_fast: bool = Field(False, description="end the sweep at the first run that fails")
@@ -31,13 +31,6 @@ class SweepOptions(Options):
     )
     only: list[str] | None = None
     """Runs of a job that are to be done, by run_id; the sweeper sets it where others are done already."""
-
-    @field_validator("objective")
-    @classmethod
-    def _known_objective(cls, value: str) -> str:
-        if value not in FLOAT_OUTCOMES:
-            raise ValueError(f"valid: {', '.join(sorted(FLOAT_OUTCOMES))}")
-        return value
 
 
 class CheckpointOptions(Options):

@@ -25,10 +25,19 @@ Options of a cell that are marked `harness.base.options.INIT_ONLY` come after th
 
 def packs(key: str, cells: Sequence[str]) -> bool:
     """Whether runs that differ in this setting can train in one pack, whichever of these cells they have."""
+    return key in PACKED or _marks(key, cells) == {True}
+
+
+def packs_alike(key: str, cells: Sequence[str]) -> bool:
+    """Whether runs that differ in this setting can train in one pack with each of these cells, or with none."""
+    return len(_marks(key, cells)) < 2
+
+
+def _marks(key: str, cells: Sequence[str]) -> set[bool]:
+    """What those of the cells that have this option say of it: that it only changes how weights start, or not."""
     kind, _, option = key.rpartition(".")
-    found = [plugin.target for name in cells if (plugin := registry().find("cell", name))]
-    owners = [cell for cell in found if option in cell.model_fields]
-    return key in PACKED or (kind == "cell" and bool(owners) and all(option in init_only(cell) for cell in owners))
+    found = [plugin.target for name in cells if kind == "cell" and (plugin := registry().find("cell", name))]
+    return {option in init_only(cell) for cell in found if option in cell.model_fields}
 
 
 def _packed_keys(config: dict[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ plugins that come with the harness are told by its version there, and do not sto
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,9 @@ from harness.sweep.provenance import content, plugins_of, read_provenance
 from harness.tables.jobs import finished_jobs, renamed
 from harness.tables.storage import read_table
 from harness.tables.varied import settings_of
+
+KINDS = ("experiment", "cell", "probe")
+"""The kinds of plugins that a run's numbers depend on."""
 
 PLUGINS = ("cell.", "experiment.", "probes.")
 """What the keys of plugins' options begin with."""
@@ -57,7 +59,7 @@ def settle_changes(directory: Path, runs: Sequence[Settings], finished: set[str]
     Raises:
         UserError: plugins have changed, and nobody has said that what is done counts all the same.
     """
-    edited = _edited(directory, [each for each in runs if each.run_id in finished])
+    edited = _edited(directory)
     renewed = _renewed(directory, [each for each in runs if each.run_id not in finished])
     if (edited or renewed) and not take_over:
         added = {key: value for each in renewed for key, value in each.added.items()}
@@ -75,18 +77,31 @@ def settle_changes(directory: Path, runs: Sequence[Settings], finished: set[str]
     return finished | {each.new for each in renewed}
 
 
-def _edited(directory: Path, done: Iterable[Settings]) -> list[Path]:
-    """The plugin files of these runs whose content is not what it was at the last sitting."""
+def _edited(directory: Path) -> list[Path]:
+    """The plugin files that are not what they were at the last sitting, and that runs which are done here have used.
+
+    Asked for again or not: the results of two versions would stand side by side.
+    """
     noted = plugins_of(read_provenance(directory))
     changed = [path for path in registry().files if noted.get(str(path)) not in (None, "", content(path))]
     if not changed:
         return []
-    used = {
-        inspect.getsourcefile(type(plugin))
-        for each in done
-        for plugin in (each.experiment, each.cell, *each.probes.values())
-    }
+    plugins = [each for kind in KINDS for each in registry().of_kind(kind)]
+    names = _used(directory)
+    used = {each.origin for each in plugins if (each.kind, each.name) in names}
     return [path for path in changed if str(path) in used]
+
+
+def _used(directory: Path) -> set[tuple[str, str]]:
+    """Pairs of kind and name of all plugins that the runs which are done here have used."""
+    found = set[tuple[str, str]]()
+    for folder in finished_jobs(directory):
+        runs = read_table(folder / "runs.parquet")
+        runs = runs[runs.status != "failed"]
+        found |= {(kind, str(name)) for kind in ("experiment", "cell") for name in runs[kind]}
+        probes = [str(key) for key in runs if str(key).startswith("probes.") and runs[key].notna().any()]
+        found |= {("probe", key.split(".")[1]) for key in probes}
+    return found
 
 
 def _renewed(directory: Path, new: Sequence[Settings]) -> list[Renewed]:

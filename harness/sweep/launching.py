@@ -6,12 +6,12 @@ themselves: a worker that is killed, out of memory or by hand, takes the whole p
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import UserError, reason
+from harness.base.files import NO_ROOM
 from harness.run.rows import failed
 from harness.sweep.jobs import Job
 from harness.sweep.progress import forget, read_note
@@ -19,9 +19,6 @@ from harness.tables.jobs import publish
 
 Launch = Callable[[list[list[str]]], Sequence[BaseException | None]]
 """Runs the jobs whose configurations are composed from these overrides; returns the error of each, or None."""
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-"""The errors of a disk that takes no more."""
 
 FRUITLESS = 2
 """Launches in a row that start nothing, after which the launcher itself counts as broken."""

@@ -6,10 +6,11 @@ It works alike for jobs in this process, in others, and on other machines that s
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,7 @@ class JobProgress:
         self.runs, self.steps = runs, max(steps, 1)
         self.over = 0
         self.reasons: list[str] = []
+        self.warnings: list[str] = []
         self._note(0.0)
 
     def tick(self, step: int, runs: int) -> None:
@@ -56,20 +58,45 @@ class JobProgress:
 
     def _note(self, share: float) -> None:
         self._written = time.monotonic()
-        note = {"share": share, "over": self.over, "failed": len(self.reasons), "reason": (self.reasons or [""])[0]}
+        reason = (self.reasons or [""])[0]
+        note = Note(share, self.over, len(self.reasons), reason, self.warnings)
         # On a disk that is full, the progress is the least that is lost.
         with suppress(OSError):
-            write_text(self.path, json.dumps(note))
+            write_text(self.path, json.dumps(asdict(note)))
+
+
+class Warnings(logging.Handler):
+    """Adds what is logged as a warning to what a job tells, as a context."""
+
+    def __init__(self, progress: JobProgress):
+        super().__init__(logging.WARNING)
+        self.progress = progress
+
+    def __enter__(self) -> None:
+        logging.getLogger("harness").addHandler(self)
+
+    def __exit__(self, *exc: object) -> None:
+        logging.getLogger("harness").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`; errors are told as failures of runs."""
+        if record.levelno == logging.WARNING:
+            self.progress.warnings.append(record.getMessage())
 
 
 @dataclass(frozen=True)
 class Note:
-    """What a job has told last: its share that is done, runs that are over, runs that failed, the first's reason."""
+    """What a job has told last: its share that is done, runs that are over, runs that failed, the first's reason.
+
+    Attributes:
+        warnings: what concerns the user besides: kernels that cannot be compiled, a checkpoint that cannot be saved.
+    """
 
     share: float
     over: int
     failed: int
     reason: str
+    warnings: list[str] = field(default_factory=list)
 
 
 def read_note(folder: Path) -> Note | None:

@@ -60,6 +60,14 @@ class Standing:
         )
 
 
+def new_warnings(note: Note | None, said: set[str]) -> Iterator[str]:
+    """The lines for what a job warns of, but for those that were ``said``; they count as said from now on."""
+    for warning in note.warnings if note else []:
+        if warning not in said:
+            said.add(warning)
+            yield f"harness: {warning}"
+
+
 def clock(seconds: float | None) -> str:
     """Seconds as h:mm:ss or m:ss; a question mark where unknown."""
     if seconds is None:
@@ -72,7 +80,7 @@ def clock(seconds: float | None) -> str:
 class Watch:
     """Shows the progress of a sweep on stderr, as a context: a bar on a terminal, plain lines elsewhere.
 
-    Failures are shown at once.
+    Failures are shown at once, and each warning of a job, the first time that a job tells it.
 
     Args:
         directory: of the sweep.
@@ -86,6 +94,7 @@ class Watch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
         self._said: dict[Path, int] = {}
+        self._warned: set[str] = set()
         self._last: dict[Path, Note] = {}
 
     def __enter__(self) -> Watch:
@@ -109,9 +118,10 @@ class Watch:
                 self._last[folder] = note
         return [self._last.get(folder) for folder in self.jobs]
 
-    def _failures(self) -> Iterator[str]:
-        """A line for every job in which more runs have failed than was said."""
+    def _news(self) -> Iterator[str]:
+        """A line for every warning that was not said yet, and for every job in which more runs have failed."""
         for (folder, job), note in zip(self.jobs.items(), self._notes(), strict=True):
+            yield from new_warnings(note, self._warned)
             if note and note.failed > self._said.get(folder, 0):
                 self._said[folder] = note.failed
                 yield f"{job.label}: {note.failed} of {len(job.todo)} runs failed: {note.reason} ({folder})"
@@ -122,7 +132,7 @@ class Watch:
             task = bar.add_task("", total=1.0)
             while True:
                 over = self._over.wait(POLL_EVERY)
-                for line in self._failures():
+                for line in self._news():
                     bar.console.print(line, markup=False, highlight=False)
                 now = standing()
                 bar.update(task, completed=now.share, description=now.words())
@@ -133,7 +143,7 @@ class Watch:
         shown = time.monotonic()
         while True:
             over = self._over.wait(POLL_EVERY)
-            for line in self._failures():
+            for line in self._news():
                 print(line, file=sys.stderr, flush=True)
             if over or time.monotonic() - shown >= LINE_EVERY:
                 print(standing().words(), file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ from harness.run.stopping import Stopping
 from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.sweep.progress import JobProgress
+from harness.sweep.progress import JobProgress, Warnings
 from harness.tables.jobs import Frames, joined, publish
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,8 @@ def run_job(directory: Path, config: DictConfig) -> float:
 
             return run(runs, tick, checkpoint)
 
-    tables = joined(isolated(todo, attempt, progress.runs_over, how.sweep.fail_fast))
+    with Warnings(progress):
+        tables = joined(isolated(todo, attempt, progress.runs_over, how.sweep.fail_fast))
     if how.sweep.fail_fast and has_failed(tables):
         failing.touch()
     try:

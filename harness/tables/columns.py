@@ -93,8 +93,8 @@ OUTCOMES = (
         "accuracy_se", "float64",
         "Standard error of the accuracy, from sample to sample: answers within one sample are not independent.",
     ),
-    Column("chance", "float64", "Accuracy of the best predictor without memory."),
-    Column("chance_loss", "float64", "Loss of the best predictor without memory, where it is known."),
+    Column("chance", "float64", "Accuracy of the predictor without memory whose loss is the least."),
+    Column("chance_loss", "float64", "Its loss, where it is known."),
     Column(
         "solved", "boolean",
         "The accuracy on held-out samples reaches the task's own threshold at the end. The last evaluation counts: a "
@@ -118,6 +118,12 @@ OUTCOMES = (
 
 STEP = Column("step", "int64", "Training steps done before the measurement.")
 
+PLACE = (
+    Column("layer", "int64", "Layer, from 1; 0 for the inputs."),
+    Column("part", "str", "Part of the cell's state; x for the inputs."),
+)
+"""Where in the network a gradient is measured."""
+
 GRADIENT_NORMS = (
     Column("grad_norm", "float64", "Norm of the gradient of a sample's loss, as a mean over the batch."),
     Column("grad_q10", "float64", "Its 10 % quantile over the batch."),
@@ -139,8 +145,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "gradients": (
         RUN_ID,
         STEP,
-        Column("layer", "int64", "Layer, from 1; 0 for the inputs."),
-        Column("part", "str", "Part of the cell's state; x for the inputs."),
+        *PLACE,
         Column("t", "int64", "Time step, from 1."),
         Column("lag", "int64", "Distance from the end of the sequence in steps, T - t."),
         *GRADIENT_NORMS,
@@ -148,8 +153,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "transport": (
         RUN_ID,
         STEP,
-        Column("layer", "int64", "Layer, from 1; 0 for the inputs."),
-        Column("part", "str", "Part of the cell's state; x for the inputs."),
+        *PLACE,
         Column("lag", "int64", "Steps back from the sample's own answer, its last judged output."),
         *GRADIENT_NORMS,
         Column(

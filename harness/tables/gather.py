@@ -7,7 +7,6 @@ the columns of all jobs, and written, while the next pieces are being read.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
+from harness.base.files import scratch, within
 from harness.tables.jobs import finished_jobs
 from harness.tables.schemas import as_frame, of_schema
 from harness.tables.storage import encoding, opened
@@ -68,20 +68,21 @@ def gather(directory: Path, skip_damaged: bool = False, planned: Container[str] 
             they have another name by now, or nobody asks for them any more. None: all that there are.
 
     Raises:
-        UserError: there are no finished jobs (or none that is whole), or a table is damaged or of another format.
+        UserError: there are no finished jobs (or none that is whole), a table is damaged or of another format, or
+            ``DIR/tables`` is a link that leads out of DIR.
     """
-    merged = directory / "tables"
+    merged = within(directory, "tables")
     damaged: dict[Path, str] = {}
     while True:
         folders = finished_jobs(directory)
         if not folders:
             raise UserError(f"{directory}: no finished jobs here; expected jobs/*/tables/runs.parquet")
         kept = merged if merged not in damaged and _whole(merged) else None
-        with tempfile.TemporaryDirectory(prefix=".gather-", dir=directory) as stage:
+        with scratch(directory, ".gather-") as stage:
             whole = [folder for folder in folders if folder not in damaged]
-            found = _merge(whole, kept, planned, Path(stage))
+            found = _merge(whole, kept, planned, stage)
             if not found:
-                _publish(Path(stage), merged)
+                _publish(stage, merged)
                 return _merged(directory, list(damaged.values()))
         # What is damaged inside shows only when it is read: the others are merged once more, without it. A folder
         # that is gone was exchanged meanwhile by the sweep, which is at work.

@@ -66,8 +66,8 @@ class Experiment(Options, Pluggable):
         name: the experiment's name on the command line.
         claim: what this experiment is expected to show, in one sentence.
         solved_at: accuracy from which a run counts as having solved the task.
-        exact_chance: whether `chance` is what the best memoryless predictor reaches exactly; False where it can
-            only be bounded, as for real text: then no memoryless predictor may get above it.
+        exact_chance: whether `chance` is what a network without memory reaches exactly; False where that can only
+            be bounded, as for real text: then no network without memory may get above it.
         defaults: settings of the run that this experiment starts from instead of those of ``conf/config.yaml``,
             by dotted name: a published protocol's ``{"train.lr": 0.01}``. The command line replaces them.
         sweep: the sweep that shows the experiment best, as Hydra overrides by dotted name: ``{"cell": "rnn,lstm",
@@ -95,7 +95,11 @@ class Experiment(Options, Pluggable):
 
     @abstractmethod
     def chance(self, seq_len: int) -> float:
-        """Accuracy of the best predictor without memory: it sees the input of the scored step alone."""
+        """Accuracy of the best predictor without memory, which sees the input of the scored step alone.
+
+        Best is the one with the least loss, since that is what a network learns. With classes no other one is right
+        more often; with values, whose mean has the least squared error, a bet on the likeliest value may be.
+        """
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:

@@ -22,9 +22,9 @@ SMALL = 1e-5
 def check_cell(cell: Cell) -> None:
     """Check a cell against everything that the harness relies on.
 
-    Its name and documented options; states as it declares them; that the engine's outputs, gradients of all weights and
-    inputs, and the gradient at every step, compiled and not, equal those of float64 autograd through the plain step and
-    these finite differences; that members do not mix; that a run trains.
+    Its name and documented options; states as it declares them; whether it has a memory, as it says; that the engine's
+    outputs, gradients of all weights and inputs, and the gradient at every step, compiled and not, equal those of float64
+    autograd through the plain step, and these finite differences; that members do not mix; that a run trains.
 
     Raises:
         ContractError: one line per problem.
@@ -39,6 +39,8 @@ def check_cell(cell: Cell) -> None:
             with problems.during("a step"):
                 _check_step(problems, network, inputs)
             if not problems.found:
+                with problems.during("a run over time"):
+                    _check_memory(problems, network, inputs)
                 with problems.during("the gradient"):
                     _check_gradients(problems, network, inputs)
                     _check_differences(problems, network, inputs)
@@ -94,6 +96,18 @@ def _check_step(problems: Problems, network: Network, inputs: Tensor) -> None:
     problems.unless(
         all(torch.equal(before[part], value) for part, value in copies.items()),
         "a step changes the state that it was given",
+    )
+
+
+def _check_memory(problems: Problems, network: Network, inputs: Tensor) -> None:
+    """Whether earlier inputs reach an output, against what the cell says of itself."""
+    cell, other = network.shape.cell, inputs.clone()
+    other[:, : SCORED[0] - 1] += 1
+    found = not torch.equal(network.outputs(inputs, SCORED[:1]), network.outputs(other, SCORED[:1]))
+    problems.unless(
+        found == cell.has_memory,
+        f"has_memory = {cell.has_memory}, but outputs {'depend' if found else 'do not depend'} on earlier inputs;"
+        f" valid: {found}",
     )
 
 

@@ -141,6 +141,28 @@ def test_a_baseline_above_chance_is_called_out() -> None:
     assert "can be answered without memory" in sentence(leaking, "no memory")
 
 
+def test_what_is_below_the_chance_level_is_not_said_to_be_at_it() -> None:
+    low = made_tables(accuracy=lambda cell, length, scale: {"lstm": 1.0, "rnn": 0.03}.get(cell, 0.01))
+    assert "it stays below the chance level, 12.5 %" in sentence(low, "no memory")
+    assert "answers 3 % (2 runs): below guessing, 12.5 %" in sentence(low, "while")
+    mixed = made_tables(accuracy=lambda cell, length, scale: 0.01 if length < 20 else 0.125)
+    assert "it stays at or below the chance level" in sentence(mixed, "no memory")
+
+
+def test_where_no_line_describes_the_way_back_its_shape_is_named() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10, 40), scales=(0.9,), seeds=range(4))
+    assert not [each for each in findings(tables) if "no single factor" in each]
+    bent = (tables.runs.seq_len == 40) & (tables.runs.seed < 3)
+    runs = tables.runs.assign(
+        verdict=tables.runs.verdict.mask(bent, "undefined"), shape=tables.runs["shape"].mask(bent, "falls and rises")
+    )
+    runs.loc[bent & (runs.seed == 0), "shape"] = "wavers"
+    assert sentence(Tables({**tables, "runs": runs}), "no single factor") == (
+        "After training (40 steps) no single factor describes the gradient of rnn on its way back; its shape is"
+        " “falls and rises” in 2 of 4 runs and “wavers” in 1 of 4 runs."
+    )
+
+
 def test_failed_and_diverged_runs_are_counted_with_their_reasons() -> None:
     failed = made_tables(status="failed", cells=("rnn",), lengths=(10,), scales=(1.0,))
     assert findings(failed) == ["2 of 2 runs failed: RuntimeError: <script>alert(1)</script> | no oven."]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import harness.command_line.reporting
 from harness.command_line.main import main
+from harness.plugins.registry import registry
 from harness.tables.storage import read_table
 
 SMALL = ["train.steps=1", "hidden_size=3", "seq_len=7", "train.batch_size=2", "probe.batch_size=2"]
@@ -123,14 +124,40 @@ def test_an_option_of_one_of_several_cells_is_named_by_that_cell(
     assert {(cell, None if pd.isna(bias) else bias) for cell, bias in zip(found.cell, known, strict=True)} == biases
 
 
+GENTLE = """
+from harness.cells.lstm import LSTM
+class Gentle(LSTM):
+    "An LSTM whose option of the same name says more than how weights start."
+    name = "gentle"
+    forget_bias: float = 1.0
+"""
+
+
+@pytest.mark.parametrize("cells", ["lstm,gentle", "gentle,lstm"])
+def test_an_option_that_one_cell_packs_and_another_does_not_is_each_cells_own(tmp_path: Path, cells: str) -> None:
+    (tmp_path / "gentle.py").write_text(GENTLE)
+    words = [f"plugins=[{tmp_path / 'gentle.py'}]", "seed=0,1", f"cell={cells}", "cell.forget_bias=0,3"]
+    try:
+        code, err = outcome(words, tmp_path / "out")
+    finally:
+        registry.cache_clear()
+    assert code == 0, err
+    jobs = [read_table(path) for path in (tmp_path / "out").glob("jobs/*/tables/runs.parquet")]
+    packs = sorted((job.cell.iloc[0], sorted(zip(job["cell.forget_bias"], job.seed, strict=True))) for job in jobs)
+    assert packs == [
+        ("gentle", [(0, 0), (0, 1)]), ("gentle", [(3, 0), (3, 1)]), ("lstm", [(0, 0), (0, 1), (3, 0), (3, 1)]),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
+        ("cell.forget_bias=1", "it is one of cell=lstm; valid: lstm.forget_bias=…, for the runs of that cell alone"),
         ("gru.bias=1", "no run has cell=gru; valid: options of rnn, lstm"),
         ("lstm.forget_bis=1", "did you mean 'cell.forget_bias'"),
     ],
 )
-def test_an_option_of_a_cell_that_no_run_has_is_refused(tmp_path: Path, option: str, message: str) -> None:
+def test_an_option_of_a_cell_that_a_run_has_not_is_refused(tmp_path: Path, option: str, message: str) -> None:
     code, err = outcome(["cell=rnn,lstm", option], tmp_path / "out")
     assert code == 1
     assert message in err

@@ -13,12 +13,14 @@ import pytest
 import torch
 
 from harness.engine.scan import compiled, compiler
+from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiler import CannotCompile, cache_folder, load
 from harness.engine.scan.plan import plan
 from harness.run.pack import run
 from harness.settings.members import members
+from harness.settings.settings import Engine
 from tests.conftest import Config
-from tests.engine.test_compiled import registry_cell
+from tests.engine.test_compiled import Sorting, registry_cell
 
 ANSWER = "int answer(void) { return 42; }"
 
@@ -27,7 +29,7 @@ ANSWER = "int answer(void) { return 42; }"
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Nothing compiled yet, in a cache of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    caches = (compiled._kernel, compiled.products_of, compiled._parallel, compiler.say_once)
+    caches = (compiled._kernel, compiled.products_of, compiled._parallel, compiler.warn_once)
     for each in caches:
         each.cache_clear()
     yield cache_folder()
@@ -62,23 +64,39 @@ def passing_on(condition: str = "") -> str:
 
 @pytest.mark.parametrize("wanted", ["no-such-compiler", "/bin/false", ""])
 def test_without_a_working_compiler_runs_are_the_same_and_one_line_says_why(
-    config: Config, wanted: str, no_compiler: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    config: Config, wanted: str, no_compiler: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CC", wanted)
     made = config(cell="gru", seed=[0, 1])
     plain = run(members(made))
-    assert capsys.readouterr().err == ""
+    assert not caplog.records
     made["engine"]["compile"] = True
     fallen_back = run(members(made))
     for cell in ("rnn", "lstm"):
         assert kernel_of(cell) is None
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = caplog.messages
     assert "no compiled kernels" in line
     assert "rnn-gradient-harness[compiler]" in line
     for name in ("curves", "gradients"):
         pd.testing.assert_frame_equal(
             plain[name].drop(columns="run_id"), fallen_back[name].drop(columns="run_id"), check_exact=True
         )
+
+
+def test_a_cell_that_no_kernel_can_be_made_for_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    for compile in (False, True, True):
+        for dtype in (torch.float32, torch.float64):
+            assert not isinstance(scanner(Sorting(), 2, 3, dtype, torch.device("cpu"), compile), compiled.Kernel)
+        assert len(caplog.messages) == compile
+    assert caplog.messages[0].startswith("cell sorting runs without a compiled kernel, several times slower: ")
+
+
+def test_a_cell_that_no_kernel_is_made_for_is_not_compiled_unless_it_is_asked_for(config: Config) -> None:
+    long = config(train={"steps": 100_000}, engine={"compile": "auto"})
+    (general,), (plain,) = members({**long, "cell": Sorting()}), members(long)
+    assert plain.compiled
+    assert not general.compiled
+    assert general.model_copy(update={"engine": Engine(compile=True)}).compiled
 
 
 def test_what_cc_names_may_have_arguments_and_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

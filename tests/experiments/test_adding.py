@@ -22,6 +22,57 @@ def test_the_answer_is_the_sum_of_the_two_marked_numbers(seq_len: int) -> None:
         assert target.item() == marked[0][1] + marked[1][1]
 
 
+@pytest.mark.parametrize("seq_len", [24, 55, 110])
+def test_rows_as_first_published_are_read_by_hand(seq_len: int) -> None:
+    shortest = {24: 22, 55: 50, 110: 100}[seq_len]
+    batch = draw(Adding(protocol="hochreiter"), 2000, seq_len)
+    lengths, empty, first_ten = [], 0, np.zeros(10)
+    for row, targets, asked, cue in zip(batch.inputs, batch.targets, batch.mask, batch.cue, strict=True):
+        (end,) = np.flatnonzero(row[:, 1] == -1)[-1:]
+        assert not row[end + 1 :].any()
+        marked = np.flatnonzero(row[:, 1] == 1)
+        assert (marked + 1).tolist() == cue.tolist()
+        assert len(marked) == 2
+        assert marked.min() < 10
+        assert marked.max() < shortest // 2 - 1
+        assert row[0, 1] == (1 if 0 in marked else -1)
+        assert 0 not in marked or row[0, 0] == 0
+        assert (np.abs(row[:, 0]) <= 1).all()
+        (place,) = np.flatnonzero(asked)
+        assert batch.scored[place] == end + 1
+        assert targets[place] == pytest.approx(0.5 + row[marked, 0].sum() / 4)
+        lengths.append(end + 1)
+        empty += 0 in marked
+        first_ten[marked[marked < 10]] += 1
+    assert (min(lengths), max(lengths)) == (shortest, seq_len)
+    assert np.mean(lengths) == pytest.approx((shortest + seq_len) / 2, abs=0.3)
+    assert (first_ten > 0).all()
+    numbers = batch.inputs[:, 1:shortest, 0]
+    assert numbers.mean() == pytest.approx(0, abs=0.02)
+    assert numbers.std() == pytest.approx(1 / np.sqrt(3), abs=0.01)
+
+
+def test_one_half_has_the_stated_accuracy_and_loss_as_first_published() -> None:
+    task = Adding(protocol="hochreiter")
+    batch = draw(task, 100_000, 24)
+    accuracy, loss = scores(task, 0.5, batch.targets[batch.mask][:, None])
+    assert loss == pytest.approx(task.chance_loss(24), rel=0.02)
+    assert accuracy == pytest.approx(task.chance(24), abs=0.004)
+    # At T = 22 ten steps may be marked, and the first one is with probability 1/10 + 9/10 · 1/9.
+    assert (batch.inputs[:, 0, 1] == 1).mean() == pytest.approx(0.2, abs=0.005)
+
+
+def test_a_padded_row_is_shown_up_to_its_end() -> None:
+    task = Adding(protocol="hochreiter")
+    batch = draw(task, 5, 33)
+    for index in range(5):
+        shown = task.show(batch, index, batch.targets[index][:, None])
+        assert len(shown.text.split()) == batch.answer[index]
+        numbers = [float(word[1:-1]) for word in shown.text.split() if word.startswith("[")]
+        assert 0.5 + sum(numbers) / 4 == pytest.approx(float(shown.expected), abs=0.01)
+        assert float(shown.answered) == pytest.approx(float(shown.expected), abs=0.006)
+
+
 def test_answering_the_mean_gives_the_stated_chance_and_loss() -> None:
     task = Adding()
     accuracy, loss = scores(task, 1.0, draw(task, 200_000, 6).targets)

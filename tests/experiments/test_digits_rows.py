@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
@@ -16,7 +17,7 @@ from harness.experiments import digits_rows
 from harness.experiments.digits_rows import DigitsRows
 from harness.settings.members import members
 from tests.conftest import Config
-from tests.helpers.claims import trained
+from tests.helpers.claims import borne_out, trained
 from tests.helpers.tasks import draw
 
 DIGITS = load_digits()
@@ -94,6 +95,18 @@ def test_an_image_is_shown_in_shades() -> None:
     assert rows[0] == "".join("·░▒▓█"[round(value / 4)] for value in DIGITS.images[0, 0])
 
 
+def test_the_claim_needs_rows_read_as_well_by_a_plain_rnn_and_pixels_worse_by_every_cell() -> None:
+    runs = pd.DataFrame({"cell": ["rnn", "rnn", "lstm", "lstm"], "seq_len": [8, 64] * 2, "chance": 0.1, "status": "ok"})
+    for accuracy, holds in (
+        ([0.92, 0.4, 0.93, 0.7], True),
+        ([0.88, 0.4, 0.93, 0.7], False),  # rows read less well
+        ([0.92, 0.4, 0.93, 0.92], False),  # 0.01 comes up by luck
+    ):
+        assert borne_out(DigitsRows, runs.assign(accuracy=accuracy)) is holds
+    assert borne_out(DigitsRows, runs[runs.seq_len == 8].assign(accuracy=0.9)) is None
+    assert borne_out(DigitsRows, runs[runs.cell == "rnn"].assign(accuracy=0.9)) is None
+
+
 @pytest.mark.slow
 def test_a_plain_rnn_reads_rows_as_well_as_an_lstm() -> None:
     runs = trained(
@@ -101,4 +114,4 @@ def test_a_plain_rnn_reads_rows_as_well_as_an_lstm() -> None:
     )
     found = runs.groupby("cell").accuracy.mean()
     assert found["rnn"] > 0.85
-    assert found["rnn"] >= found["lstm"] - 0.02
+    assert found["rnn"] >= found["lstm"] - 0.04

@@ -37,11 +37,19 @@ def test_without_memory_one_in_kinds_is_right() -> None:
 
 
 def test_brackets_open_and_close_with_the_stated_probabilities() -> None:
-    rows = draw(Dyck(kinds=2, depth=3), 4000, 12).inputs
+    # In rows this long one that asks nothing, and would be drawn again, is rarer than one in a million.
+    rows = draw(Dyck(kinds=2, depth=3), 800, 60).inputs
     heights = np.where(rows < 2, 1, -1).cumsum(axis=1)
     for height, share in ((0, 1.0), (1, 0.5), (2, 0.5), (3, 0.0)):
         opens = (rows[:, 1:] < 2)[heights[:, :-1] == height]
         assert opens.mean() == pytest.approx(share, abs=0.02)
+
+
+def test_of_the_shortest_rows_those_that_ask_something_are_equally_likely() -> None:
+    rows = draw(Dyck(kinds=2, depth=3), 4000, 3).inputs
+    words, counts = np.unique(rows, axis=0, return_counts=True)
+    assert {tuple(word) for word in words} == {(a, b, 2 + b) for a in (0, 1) for b in (0, 1)}  # ( [ ] and the like
+    np.testing.assert_allclose(counts / 4000, 1 / 4, atol=0.03)
 
 
 def test_a_row_is_shown_as_brackets() -> None:

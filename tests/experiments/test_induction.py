@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.base.errors import UserError
+from harness.base.options import build
 from harness.experiments.induction import Induction
 from tests.helpers.claims import assert_borne_out, borne_out, trained
 from tests.helpers.tasks import draw, lookup
@@ -34,6 +36,34 @@ def test_the_answer_is_any_other_token_with_the_same_probability(any_token: bool
     assert (np.diag(found.counts) == 0).all()
     np.testing.assert_allclose(found.shares[found.shares > 0], task.chance(9), atol=0.02)
     assert found.loss == pytest.approx(task.chance_loss(9), abs=0.01)
+
+
+def test_safaris_rows_ask_for_every_next_token_and_judge_the_answer_alone() -> None:
+    batch = draw(Induction(tokens=6, protocol="safari"), 20_000, 9)
+    assert (batch.targets[:, :-1] == batch.inputs[:, 1:]).all()
+    assert batch.scored.tolist() == [*range(1, 10)]
+    assert batch.mask.all()
+    assert (batch.judged == (np.arange(9) == 8)).all()
+    assert set(np.unique(batch.inputs)) == {0, 1, 2, 3, 4}  # one of the six never occurs
+    assert ((batch.inputs == 0).sum(axis=1) == 2).all()
+    places = (batch.inputs[:, :-1] == 0).argmax(axis=1)
+    np.testing.assert_allclose(np.bincount(places) / 20_000, 1 / 6, atol=0.01)  # of the 8 but the last two
+    assert (batch.targets[:, -1] == batch.inputs[np.arange(20_000), places + 1]).all()
+    assert (batch.cue == np.stack([places + 1, places + 2], axis=1)).all()
+
+
+@pytest.mark.parametrize("seq_len", [4, 9, 31])
+def test_the_best_table_of_next_tokens_has_the_stated_loss_in_safari(seq_len: int) -> None:
+    task = Induction(tokens=6, protocol="safari")
+    batch = draw(task, 60_000, seq_len)
+    assert lookup(batch.inputs, batch.targets).loss == pytest.approx(task.chance_loss(seq_len), abs=0.002)
+    answers = np.bincount(batch.targets[:, -1], minlength=6) / 60_000
+    np.testing.assert_allclose(answers, [0, *[task.chance(seq_len)] * 4, 0], atol=0.01)
+
+
+def test_any_token_is_none_of_safaris() -> None:
+    with pytest.raises(UserError, match=r"experiment.any_token=true: there token 0 alone comes back; valid: false"):
+        build(Induction, {"protocol": "safari", "any_token": True}, "experiment.")
 
 
 def test_places_are_uniform_and_a_token_may_have_had_other_successors() -> None:

@@ -25,6 +25,33 @@ def test_what_is_left_without_blanks_is_asked_for(length: int, seq_len: int, sca
     assert batch.scored.tolist() == list(range(seq_len - length + 1, seq_len + 1))
 
 
+def mad(rng: np.random.Generator, seq_len: int) -> list[int]:
+    """A row as MAD's code draws it, with 3 out of 5 symbols, blank 5 and marker 6."""
+    blanks = seq_len - 2 * 3 - 1
+    laid = np.insert(rng.integers(5, size=3), rng.integers(0, 3, blanks), [5] * blanks)
+    return [*laid.tolist(), 6, 5, 5, 5]
+
+
+def test_rows_of_mad_have_one_marker_and_blanks_before_any_symbol_as_likely() -> None:
+    batch = draw(SelectiveCopy(symbols=5, length=3, protocol="mad"), 4000, 16)
+    for tokens, answers, cue in zip(batch.inputs.tolist(), batch.targets.tolist(), batch.cue.tolist(), strict=True):
+        assert [token for token in tokens if token < 5] == answers
+        assert [step for step, token in enumerate(tokens, start=1) if token < 5] == cue
+        assert tokens[-5] == answers[-1]  # nothing between the last symbol and the marker
+        assert tokens[-4:] == [6, 5, 5, 5]
+    assert batch.scored.tolist() == [14, 15, 16]
+    rng = np.random.default_rng(0)
+    published = np.array([np.flatnonzero(np.array(mad(rng, 16)) < 5) + 1 for _ in range(4000)])
+    np.testing.assert_allclose(batch.cue.mean(axis=0), published.mean(axis=0), atol=0.15)
+    np.testing.assert_allclose(batch.cue.std(axis=0), published.std(axis=0), atol=0.1)
+
+
+def test_fixed_places_come_first_in_mad_too() -> None:
+    batch = draw(SelectiveCopy(symbols=5, length=2, protocol="mad", scattered=False), 50, 6)
+    assert (batch.cue == [1, 2]).all()
+    assert (batch.inputs[:, 2:] == [5, 6, 5, 5]).all()
+
+
 def test_symbols_and_their_places_are_uniform() -> None:
     task = SelectiveCopy(symbols=4, length=3)
     batch = draw(task, 20_000, 11)

@@ -74,6 +74,35 @@ def test_accuracy_by_option_joins_the_means_of_each_cell_where_an_option_varies(
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
 
 
+def test_accuracy_by_option_joins_no_means_over_other_settings() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=range(8))
+    options = {"experiment.pairs": [1, 1, 2, 2] * 2, "experiment.keys": [8] * 4 + [16] * 4}
+    runs = tables.runs.assign(**options, accuracy=[1.0, 0.8, 0.4, 0.2, 0.5, 0.5, 0.3, 0.1])
+    drawn = draw("accuracy_by_option", Tables({**tables, "runs": runs}))
+    assert drawn is not None
+    by_keys, by_pairs = sorted(drawn.axes, key=lambda axis: axis.get_xlabel())
+    for axis, wanted, names in (
+        (by_pairs, [[0.9, 0.3], [0.5, 0.2]], ["keys=8", "keys=16"]),
+        (by_keys, [[0.9, 0.5], [0.3, 0.2]], ["pairs=1", "pairs=2"]),
+    ):
+        means = [line.get_ydata() for line in axis.lines if line.get_linestyle() == "-"]
+        np.testing.assert_allclose(means, wanted)
+        assert [text.get_text() for text in axis.get_legend().get_texts()] == names
+        marks = [line.get_marker() for line in axis.lines if line.get_linestyle() == "None"]
+        assert len(set(marks)) == 2
+    assert drawn.get_supxlabel() == "each over 2 runs that differ in seed"
+
+
+def test_accuracy_by_option_says_which_versions_it_leaves_out() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=tuple(np.arange(1, 9) / 8), seeds=(0, 1))
+    runs = tables.runs.assign(**{"experiment.pairs": [1, 2] * 8})
+    drawn = draw("accuracy_by_option", Tables({**tables, "runs": runs}))
+    assert drawn is not None
+    assert drawn.get_supxlabel() == "6 of 8 choices of weight_scale are shown beside experiment.pairs"
+    names = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
+    assert (names[0], names[-1], len(names)) == ("weight_scale=0.125", "weight_scale=1", 6)
+
+
 def test_accuracy_by_option_draws_the_chance_of_each_value() -> None:
     tables = made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=(0, 1, 2, 3))
     runs = tables.runs.assign(**{"experiment.pairs": [1, 1, 2, 3]}, chance=[0.25, 0.25, 0.0625, 0.031])

@@ -17,6 +17,9 @@ ROOT = Path(harness.__file__).parent.parent
 QUICK = ["hidden_size=4", "seq_len=8", "train.batch_size=4", "probe.batch_size=4"]
 """Settings of a small run."""
 
+SHORT = [*QUICK, "train.steps=4", "probe.every=2"]
+"""The same with a training that is over at once."""
+
 TIMES = ["seconds"]
 """Columns that no two sweeps share."""
 
@@ -48,6 +51,11 @@ def command(
         process.kill()
         raise
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def results(directory: Path) -> list[Path]:
+    """The results directories of sweeps that were given none."""
+    return sorted(directory.glob("results/*/*"))
 
 
 def with_code(directory: Path, code: str) -> dict[str, str]:

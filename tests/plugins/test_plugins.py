@@ -179,6 +179,22 @@ class Bare(Figure):
     assert [broken.reason for broken in found.broken] == ["Bare does not define caption"]
 
 
+@pytest.mark.parametrize("name", ["runs", "curves", "gradients", "transport", "samples"])
+def test_a_probe_named_like_a_table_is_refused_unless_it_adds_columns(with_files, name: str) -> None:
+    text = f"""
+from harness.probes import Probe
+class Own(Probe):
+    name = "{name}"
+    adds = "{{adds}}"
+    def measure(self, moment): return None
+"""
+    found = with_files(**{f"{name}_table": text.format(adds="table"), f"{name}_columns": text.format(adds="columns")})
+    ((origin, reason),) = [(Path(broken.origin).stem, broken.reason) for broken in found.broken]
+    assert origin == f"{name}_table"
+    assert reason == f"Own.name = '{name}': a table of that name is there in any case; valid: another name"
+    assert found.find("probe", name) is not None
+
+
 def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(EXPERIMENT.format(name="mine"))

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.base.errors import UserError
+from harness.plugins.registry import registry
+from harness.run.rows import failed
 from harness.settings.members import members
 from harness.settings.settings import Settings
 from harness.sweep.changed import settle_changes
 from harness.sweep.jobs import Job
 from harness.sweep.plan import done, extend_plan, forget_unasked, missing, read_plan
+from harness.sweep.provenance import content
 from harness.tables.gather import gather
 from harness.tables.jobs import publish
 from tests.conftest import Config
+from tests.plugins.test_plugins import CELL
 from tests.sweep.test_launching import ok
 
 
@@ -44,6 +51,40 @@ def test_what_is_taken_over_has_its_name_and_option_of_today_and_stands_there_on
     assert tables.runs.run_id.tolist() == [run.run_id]
     assert tables.runs["cell.forget_bias"].tolist() == [1.0]
     assert settle_changes(tmp_path, [run], done(tmp_path), take_over=False) == {run.run_id}
+
+
+@pytest.fixture
+def own_cell(tmp_path: Path, config: Config) -> Iterator[tuple[Path, Settings]]:
+    """A plugin file in use, and a run of it that is done."""
+    path = tmp_path / "mine.py"
+    path.write_text(CELL.format(name="sine"))
+    registry().add_files([path])
+    (found,) = members(config(cell="sine"))
+    publish(tmp_path / "jobs" / "0" / "tables", ok([found]), [found])
+    (tmp_path / "provenance.json").write_text(json.dumps({"plugin_files": {str(path): content(path)}}))
+    yield path, found
+    registry.cache_clear()
+
+
+def test_an_edited_plugin_is_named_whether_its_runs_are_asked_for_again_or_not(
+    own_cell: tuple[Path, Settings], config: Config, tmp_path: Path
+) -> None:
+    path, run = own_cell
+    others = members(config(cell="sine", seed=5))
+    assert settle_changes(tmp_path, [run], done(tmp_path), take_over=False) == {run.run_id}
+    path.write_text(path.read_text() + "\n# a word more\n")
+    for asked in ([run], others, [run, *others]):
+        with pytest.raises(UserError, match=rf"{path} has changed since runs were done here.*sweep\.take_over=true"):
+            settle_changes(tmp_path, asked, done(tmp_path), take_over=False)
+        assert settle_changes(tmp_path, asked, done(tmp_path), take_over=True) == {run.run_id}
+
+
+def test_a_plugin_of_which_every_run_has_failed_may_be_mended(own_cell: tuple[Path, Settings], tmp_path: Path) -> None:
+    path, run = own_cell
+    shutil.rmtree(tmp_path / "jobs")
+    publish(tmp_path / "jobs" / "0" / "tables", failed([run], "ZeroDivisionError"), [run])
+    path.write_text(path.read_text() + "\n# mended\n")
+    assert settle_changes(tmp_path, [run], done(tmp_path), take_over=False) == set()
 
 
 def test_an_option_with_another_value_is_another_run(run: Settings, config: Config, tmp_path: Path) -> None:

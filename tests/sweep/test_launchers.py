@@ -54,6 +54,9 @@ def test_launchers_give_the_same_tables(tmp_path: Path, basic: Path, launcher: s
     assert_same(basic, tmp_path / "out", tolerance=PACK_TOLERANCE)
 
 
+TWO_WORKERS = {"joblib": ["hydra.launcher.n_jobs=2"], "ray": []}
+"""On a single core joblib would start none, and run the jobs in the command's own process."""
+
 KILL_ONCE = """
 import os, pathlib, harness.run.pack
 plain = harness.run.pack.Streams
@@ -74,7 +77,8 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(tmp_path: Path, basic: P
     needs(f"hydra_{launcher}_launcher", launcher)
     code = KILL_ONCE.format(who=1, always=False, mark=str(tmp_path / "killed"))
     done = command(
-        tmp_path, *SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=out", **with_code(tmp_path, code)
+        tmp_path, *SWEEP, f"hydra/launcher={launcher}", *TWO_WORKERS[launcher], "hydra.sweep.dir=out",
+        **with_code(tmp_path, code),
     )  # fmt: skip
     assert (tmp_path / "killed").exists()
     assert done.returncode == 0, done.stderr
@@ -85,7 +89,8 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(tmp_path: Path, basic: P
 def test_a_run_that_kills_its_worker_every_time_is_isolated(tmp_path: Path, basic: Path) -> None:
     needs("hydra_joblib_launcher", "joblib")
     code = KILL_ONCE.format(who=1, always=True, mark=str(tmp_path / "killed"))
-    done = command(tmp_path, *SWEEP, "hydra/launcher=joblib", "hydra.sweep.dir=out", **with_code(tmp_path, code))
+    sweep = [*SWEEP, "hydra/launcher=joblib", *TWO_WORKERS["joblib"], "hydra.sweep.dir=out"]
+    done = command(tmp_path, *sweep, **with_code(tmp_path, code))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     runs = harness.load(tmp_path / "out").runs

@@ -125,6 +125,21 @@ def test_members_that_raise_end_up_alone(config: Config, culprits: set[int]) -> 
     assert set(found.reason.dropna()) <= {"ValueError: no oven"}
 
 
+def test_with_fail_fast_a_pack_ends_at_the_first_run_that_fails(config: Config) -> None:
+    runs, tried = members(config(seed=[0, 1, 2, 3, 4, 5, 6])), []
+
+    def attempt(pack: Sequence[Settings]) -> dict[str, pd.DataFrame]:
+        tried.append({each.seed for each in pack})
+        if {3, 5} & tried[-1]:
+            raise ValueError("no oven")
+        return ok(pack)
+
+    found = pd.concat([frames["runs"] for frames in isolated(runs, attempt, fail_fast=True)])
+    assert found.status.tolist() == ["ok", "ok", "ok", "failed"]
+    assert found.seed.tolist() == [0, 1, 2, 3]
+    assert tried[-1] == {3}
+
+
 def test_what_of_a_job_was_done_before_stays_in_its_place(config: Config, tmp_path: Path) -> None:
     runs, folder = members(config(seed=[0, 1, 2, 3])), tmp_path / "jobs" / "0" / "tables"
     publish(folder, {**ok(runs), "runs": runs_table(runs, [{"status": "failed", "reason": "x"}] * 4)}, runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import harness.sweep.watch
 from harness.run.rows import failed
 from harness.settings.members import members
 from harness.sweep.jobs import Job
-from harness.sweep.progress import JobProgress, read_note
+from harness.sweep.progress import JobProgress, Warnings, read_note
 from harness.sweep.watch import Standing, Watch, clock
 from tests.conftest import Config
 
@@ -81,6 +82,23 @@ def test_failures_are_said_at_once_and_once(
     assert sum("1 of 2 runs failed: RuntimeError: no oven" in line for line in lines) == 1
     assert lines[-1].startswith("5/5 runs")
     assert len(lines) > 3  # periodic lines, where there is no terminal
+
+
+def test_what_jobs_warn_of_is_said_once_a_sweep(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness.sweep.watch, "POLL_EVERY", 0.01)
+    jobs = [job(config, str(number), runs=1) for number in range(3)]
+    with Watch(tmp_path, jobs):
+        for each in jobs:
+            told = JobProgress(each.folder(tmp_path), runs=1, steps=10)
+            with Warnings(told):
+                logging.getLogger("harness.engine").warning("no compiled %s", "kernels")
+                logging.getLogger("harness.engine").info("nothing of note")
+            logging.getLogger("harness.engine").warning("after the job")
+            told.done()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("harness")] == ["harness: no compiled kernels"]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(None, "?"), (5, "0:05"), (65, "1:05"), (3700, "1:01:40")])

@@ -15,6 +15,7 @@ import pytest
 
 import harness
 from harness.sweep.plan import missing
+from harness.sweep.progress import read_note
 from tests.helpers.sweeps import QUICK, assert_same, command, start, with_code
 
 pytestmark = pytest.mark.slow
@@ -130,8 +131,7 @@ def test_ctrl_c_saves_and_reports_what_is_done_and_says_how_to_go_on(tmp_path: P
         "hydra.sweep.dir=out",
     ]  # fmt: skip
     process = start(tmp_path, *sweep)
-    wait_for(lambda: (tmp_path / "out" / "jobs" / "1" / "progress.json").exists(), process)
-    time.sleep(0.5)
+    wait_for(lambda: (note := read_note(tmp_path / "out" / "jobs" / "1")) and note.share > 0, process)
     os.killpg(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -173,6 +173,65 @@ def test_a_disk_without_any_room_ends_in_one_line_each(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full_when_figures_are_drawn_costs_the_report_and_no_run(tmp_path: Path) -> None:
+    full = with_code(
+        tmp_path,
+        "import errno, os\n"
+        "plain = os.replace\n"
+        "def replace(source, target, **named):\n"
+        "    if str(target).endswith('.png'):\n"
+        "        raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "    plain(source, target, **named)\n"
+        "os.replace = replace\n",
+    )
+    done = command(tmp_path, "-m", *QUICK, "seed=0,1", "train.steps=2", "hydra.sweep.dir=out", **full)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1] == (
+        "harness: out: no report (No space left on device); the runs are safe in out/jobs; "
+        "once that is mended: python -m harness.report out"
+    )
+    assert harness.load(tmp_path / "out").runs.status.tolist() == ["ok", "ok"]
+    assert not list((tmp_path / "out" / "figures").glob(".*"))
+    again = command(tmp_path, "out", module="harness.report")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+OVEN = """
+import os
+from harness.experiment import Batch, Classes, Experiment
+class Oven(Experiment):
+    "The token seen is asked for, from an oven that may be broken."
+    name = "oven"
+    claim = "It can be done."
+    heat: int = 0
+    input_size = property(lambda self: 3)
+    outputs = property(lambda self: Classes(3))
+    def chance(self, seq_len): return 1.0
+    def sample(self, rng, batch_size, seq_len):
+        if self.heat == 2 and "MENDED" not in os.environ:
+            raise RuntimeError("no oven")
+        row = rng.integers(3, size=(batch_size, seq_len))
+        return Batch(row, row)
+"""
+
+
+def test_with_fail_fast_a_sweep_ends_at_the_first_failure_and_can_be_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "oven.py").write_text(OVEN)
+    sweep = ["plugins=[oven.py]", "experiment=oven", "experiment.heat=1,2,3,4", "train.steps=2", "sweep.fail_fast=true"]
+    done = command(tmp_path, "-m", *QUICK, *sweep, "hydra.sweep.dir=out")
+    assert done.returncode == 1
+    assert "1 of 1 runs failed: RuntimeError: no oven (oven.py, line 14)" in done.stderr
+    assert "to do again what failed:  python -m harness resume=out" in done.stderr
+    runs = harness.load(tmp_path / "out").runs
+    assert dict(zip(runs["experiment.heat"], runs.status, strict=True)) == {1: "ok", 2: "failed"}
+    assert "2 of 4 runs are missing" in (tmp_path / "out" / "report.md").read_text("utf-8")
+    again = command(tmp_path, "resume=out", MENDED="1")
+    assert again.returncode == 0, again.stderr
+    assert harness.load(tmp_path / "out").runs.status.tolist() == ["ok"] * 4
 
 
 def test_a_changed_setting_is_a_different_run_and_the_old_ones_stay(tmp_path: Path) -> None:

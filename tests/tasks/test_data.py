@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 
+from harness.base.errors import UserError
+from harness.base.seeds import stream
 from harness.run.pack import streams
 from harness.tasks.batch import Batch, answer_phase
 from harness.tasks.outputs import Classes, Labels, Values, masked_mean
@@ -108,3 +110,31 @@ def test_members_that_stay_keep_their_place_within_a_long_sequence(config: Confi
     both.next(2, torch.float32)
     one.next(2, torch.float32)
     assert torch.equal(one.only([1]).next(2, torch.float32).inputs[0], both.next(2, torch.float32).inputs[1])
+
+
+class WhereItLikes(Counting):
+    """The step that is scored is drawn: for each batch, or, by a mask, for each sample."""
+
+    name: ClassVar[str] = "where_it_likes"
+    masks: bool = False
+
+    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        tape = np.arange(seq_len) % 5 + np.zeros((batch_size, 1), dtype=np.int64)
+        if not self.masks:
+            step = rng.integers(1, seq_len + 1)
+            return Batch(tape, tape[:, step - 1 : step], scored=[step])
+        steps = rng.integers(1, seq_len + 1, size=(batch_size, 1))
+        return Batch(tape, tape, mask=np.arange(1, seq_len + 1) == steps)
+
+
+def test_steps_that_are_scored_for_one_seed_are_not_read_for_another(config: Config) -> None:
+    words = r"sample \(test_data\.py, line \d+\) draws other scored steps for another seed.*valid: the same for all"
+    with pytest.raises(UserError, match=words):
+        streams(settings(config, WhereItLikes(), seed=[0, 1, 2]), "train").next(4, torch.float32)
+    alone = streams(settings(config, WhereItLikes(), seed=1), "train").next(4, torch.float32)
+    drawn = stream(1, "train", "where_it_likes", 8).integers(1, 9)
+    assert alone.scored == [drawn]
+    masked = streams(settings(config, WhereItLikes(masks=True), seed=[0, 1]), "train").next(4, torch.float32)
+    for member in (0, 1):
+        steps = stream(member, "train", "where_it_likes", 8).integers(1, 9, size=(4, 1))
+        assert (masked.mask[member].numpy() == (np.arange(1, 9) == steps)).all()

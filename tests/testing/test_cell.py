@@ -70,9 +70,27 @@ class Missing(Sine):
         return {"c": self.pre(w, x, s)}
 
 
+class Forgetful(Sine):
+    """A cell that says that it has no memory."""
+
+    name = "forgetful"
+    has_memory = False
+
+
+class Blank(Sine):
+    """A cell that says that it has a memory, and looks at its inputs alone."""
+
+    name = "blank"
+
+    def pre(self, w: Any, x: Any, s: Any) -> Any:
+        return x @ w.input + 0 * s.h
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
+        (Forgetful, "has_memory = False, but outputs depend on earlier inputs; valid: True"),
+        (Blank, "has_memory = True, but outputs do not depend on earlier inputs; valid: False"),
         (Mixing, "mixes members"),
         (Detached, "differs from finite differences"),
         (Missing, "a step returns the parts ['c'], declared are ['h']"),

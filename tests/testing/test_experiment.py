@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import yaml
 
+from harness.base.seeds import stream
 from harness.experiment import Batch, Classes, Experiment, Labels, Sample, Values
 from harness.plugins.registry import Plugin, registry
 from harness.testing import ContractError, check_experiment
 
 
 def versions() -> list[Any]:
-    """Every experiment in every version that its own sweep visits, and as it stands."""
+    """Every experiment as it stands, in every version that its own sweep visits, and in every published protocol."""
     found = []
     for plugin in registry().of_kind("experiment"):
         swept = {
@@ -25,7 +26,9 @@ def versions() -> list[Any]:
             if key.startswith("experiment.")
         }
         several = [dict(zip(swept, values, strict=True)) for values in itertools.product(*swept.values())]
-        for options in [{}, *(each for each in several if each)]:
+        protocol = plugin.target.model_fields.get("protocol")
+        published = [{"protocol": name} for name in (get_args(protocol.annotation) if protocol else ())]
+        for options in [{}, *(each for each in several if each), *published]:
             name = ", ".join([plugin.name, *(f"{key}={value}" for key, value in options.items())])
             found.append(pytest.param(plugin, options, id=name))
     return found
@@ -35,6 +38,17 @@ def versions() -> list[Any]:
 @pytest.mark.parametrize(("plugin", "options"), versions())
 def test_experiments_keep_the_contract(plugin: Plugin, options: dict[str, Any]) -> None:
     check_experiment(plugin.target(**options))
+
+
+@pytest.mark.parametrize(("plugin", "options"), versions())
+def test_every_sample_asks_something_at_the_shortest_length_too(plugin: Plugin, options: dict[str, Any]) -> None:
+    task = plugin.target(**options)
+    shortest = next(length for length in range(task.min_seq_len(), 2000) if not task.refuses(length))
+    for draw in (task.sample, task.held_out):
+        alone = [draw(stream(seed, "test"), 1, task.windows * shortest) for seed in range(20)]
+        together = draw(stream(0, "test"), 100, task.windows * shortest)
+        for batch in (*alone, together):
+            assert batch.judged.any(axis=1).all()
 
 
 class First(Experiment):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from harness.base.errors import UserError
@@ -98,6 +99,63 @@ def test_a_failed_run_is_logged_as_failed_and_again_when_it_is_done(
         logged = [run for run in client.search_runs([experiment.experiment_id]) if "run_id" in run.data.tags]
         statuses.append(sorted(run.info.status for run in logged))
     assert statuses == [["FAILED", "FINISHED", "FINISHED"], ["FINISHED"] * 3]
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Tables:
+    """Tables of two runs: options that are null or not, infinite outcomes."""
+    made = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,), seeds=(0, 1))
+    runs = made.runs.assign(
+        **{
+            "train.clip_norm": [float("nan"), 1.0], "experiment.sizes": [None, "[1, 2]"],
+            "experiment.most": pd.array([None, 3], dtype="Int64"), "horizon": [float("inf"), 4.0],
+            "decay_rate": [-float("inf"), -0.1],
+        }
+    )  # fmt: skip
+    found = Tables({**made, "runs": runs})
+    build(tmp_path, found)
+    return found
+
+
+def test_null_lists_and_infinity_can_be_told_from_numbers_in_tensorboard(tmp_path: Path, odd: Tables) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+    log("tensorboard", tmp_path, odd)
+    found = []
+    for folder in sorted((tmp_path / "tensorboard").glob("rnn-*")):
+        read = EventAccumulator(str(folder)).Reload()
+        content = read.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+        settings = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+        keys = ("train.clip_norm", "experiment.sizes", "experiment.most")
+        given = [settings[key].string_value or settings[key].number_value for key in keys]
+        found.append((given, read.Scalars("outcome/horizon")[0].value, read.Scalars("outcome/decay_rate")[0].value))
+    assert found == [
+        (["null", "null", "null"], float("inf"), -float("inf")),
+        ([1.0, "[1, 2]", 3.0], 4.0, pytest.approx(-0.1)),
+    ]
+
+
+def test_null_lists_and_infinity_can_be_told_from_numbers_in_mlflow(
+    tmp_path: Path, odd: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow")
+    from mlflow import MlflowClient
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    log("mlflow", tmp_path, odd)
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(f"{tmp_path.parent.name}/{tmp_path.name}")
+    logged = {run.data.tags.get("run_id"): run.data for run in client.search_runs([experiment.experiment_id])}
+    first, second = (logged[run_id] for run_id in odd.runs.run_id)
+    keys = ("train.clip_norm", "experiment.sizes", "experiment.most")
+    assert [first.params[key] for key in keys] == ["null"] * 3
+    assert [second.params[key] for key in keys] == ["1.0", "[1, 2]", "3"]
+    assert (first.tags["horizon"], first.tags["decay_rate"]) == ("inf", "-inf")
+    assert "horizon" not in first.metrics
+    assert (second.metrics["horizon"], second.metrics["decay_rate"]) == (4.0, -0.1)
+    assert "horizon" not in second.tags
 
 
 def test_none_logs_nothing_and_an_unknown_tracker_is_refused(tmp_path: Path) -> None:

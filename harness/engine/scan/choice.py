@@ -11,6 +11,7 @@ import torch
 
 from harness.cells.base import Cell
 from harness.engine.scan.compiled import kernel
+from harness.engine.scan.compiler import warn_once
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.graphed import GraphedScanner
 from harness.engine.scan.interface import Scanner
@@ -29,6 +30,8 @@ def scanner(
     """
     planned = planned_step(cell, input_size, hidden_size)
     if planned is None:
+        if compile:
+            warn_once(f"cell {cell.name} runs without a compiled kernel, several times slower: its step is no formula")
         return GeneralScanner(cell, input_size, cell.widths(hidden_size))
     if compile and device.type == "cuda":
         return GraphedScanner(StepwiseScanner(planned))

@@ -1,7 +1,7 @@
 """The scan as a compiled kernel: made on the fly from a cell's programs, for CPUs with a C compiler.
 
 The kernel does what `stepwise` does, in one call: products whose right factors were laid out once for all steps, and
-loops over the units that the compiler vectorises. Where there is no compiler, `kernel` returns None and says why, and
+loops over the units that the compiler vectorises. Where there is no compiler, `kernel` returns None and warns, and
 everything works as before.
 """
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import State, Weights
-from harness.engine.scan.compiler import CannotCompile, load, say_once
+from harness.engine.scan.compiler import CannotCompile, load, warn_once
 from harness.engine.scan.interface import BackwardPass, Buffers, is_tokens, one_hot, states_buffers
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.source import (
@@ -49,9 +49,8 @@ def _kernel(plan: Plan, dtype: torch.dtype) -> Kernel | None:
         written = Source.of(plan, dtype)
         return Kernel(plan, written, dtype, load(written.code), products_of(dtype))
     except CannotCompile as problem:
-        log.info("no compiled kernel: %s", problem)
-        say_once(
-            f"harness: no compiled kernels, training is several times slower ({problem}); "
+        warn_once(
+            f"no compiled kernels, training is several times slower ({problem}); "
             "pip install 'rnn-gradient-harness[compiler]' brings a compiler"
         )
     return None

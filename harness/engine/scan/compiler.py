@@ -118,9 +118,9 @@ def cache_folder() -> Path:
 
 
 @cache
-def say_once(line: str) -> None:
-    """One line on the terminal, in this process once."""
-    print(line, file=sys.stderr)
+def warn_once(line: str) -> None:
+    """A warning, in this process once; a sweep says those of all its jobs on the terminal, each once."""
+    log.warning("%s", line)
 
 
 @cache

@@ -1,0 +1,167 @@
+"""What a command does: runs, sweeps, their tables and reports, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import harness
+from tests.helpers.sweeps import ROOT, SHORT, command, results
+
+
+def test_one_run_ends_in_tables_a_report_and_its_path(tmp_path: Path) -> None:
+    done = command(tmp_path, *SHORT)
+    assert done.returncode == 0, done.stderr
+    (directory,) = results(tmp_path)
+    assert directory.parent.name == "recall_dish"
+    report = Path(done.stdout.splitlines()[-1])
+    assert (tmp_path / report).resolve() == (directory / "report.html").resolve()
+    for name in (
+        "report.html",
+        "report.md",
+        "tables/runs.csv",
+        "tables/gradients.parquet",
+        "jobs/0/.hydra/config.yaml",
+    ):
+        assert (directory / name).stat().st_size > 0, name
+    assert len(list((directory / "figures").glob("*.png"))) == len(list((directory / "figures").glob("*.svg"))) > 0
+    tables = harness.load(directory)
+    assert tables.runs.status.tolist() == ["ok"]
+    assert tables.runs.job.tolist() == ["0"]
+
+
+def test_a_multirun_packs_what_changes_no_shape_and_multiplies_out_the_rest(tmp_path: Path) -> None:
+    sweep = ["cell=rnn,lstm", "weight_scale=0.9,1.1", "seed=range(3)", "hydra.sweep.dir=out"]
+    done = command(tmp_path, "-m", *SHORT, *sweep)
+    assert done.returncode == 0, done.stderr
+    tables = harness.load(tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out" / "jobs").iterdir()) == ["0", "1"]
+    found = tables.runs.groupby("cell")[["weight_scale", "seed"]].agg(["nunique", "size"])
+    assert (found == [2, 6, 3, 6]).all(axis=None)
+    assert tables.runs.run_id.is_unique
+    assert "12/12 runs" in done.stderr
+
+
+def test_the_command_line_replaces_what_a_study_sweeps_over(tmp_path: Path) -> None:
+    done = command(tmp_path, "-m", "+study=dish", *SHORT, "cell=gru,rnn", "seed=5", "weight_scale=1.0")
+    assert done.returncode == 0, done.stderr
+    (directory,) = results(tmp_path)
+    assert directory.parent.name == "dish"
+    runs = harness.load(directory).runs
+    assert runs[["cell", "seed", "weight_scale", "seq_len"]].to_numpy().tolist() == [
+        ["gru", 5, 1.0, 8],
+        ["rnn", 5, 1.0, 8],
+    ]
+
+
+def test_the_report_is_rebuilt_from_results(tmp_path: Path) -> None:
+    assert command(tmp_path, *SHORT, "hydra.run.dir=out").returncode == 0
+    for name in ("report.html", "tables/runs.parquet"):
+        (tmp_path / "out" / name).unlink()
+    done = command(tmp_path, "out", module="harness.report")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "out/report.html"
+    assert (tmp_path / "out" / "report.html").stat().st_size > 0
+
+
+def test_a_directory_with_results_is_gone_on_with(tmp_path: Path) -> None:
+    assert command(tmp_path, *SHORT, "hydra.run.dir=out").returncode == 0
+    done = command(tmp_path, *SHORT, "hydra.run.dir=out")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 runs are done already" in done.stderr
+
+
+def test_a_sweep_goes_on_with_its_own_runs_only(tmp_path: Path) -> None:
+    assert command(tmp_path, *SHORT, "hydra.run.dir=out").returncode == 0
+    other = command(tmp_path, "resume=out", "cell=lstm")
+    assert other.returncode == 1
+    assert "cell=lstm: a sweep goes on with the runs that it began with" in other.stderr
+    assert "hydra.sweep.dir=out" in other.stderr
+    same = command(tmp_path, "resume=out", "sweep.pack=false")
+    assert same.returncode == 0, same.stderr
+    assert "1 of 1 runs are done already" in same.stderr
+    assert len(harness.load(tmp_path / "out").runs) == 1
+
+
+def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    # A cell whose step fails once the sequence is long, brought in by a start-up file as a package would be.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import harness.cells.rnn as rnn\n"
+        "plain = rnn.RNN.step\n"
+        "def fails(self, w, x, s):\n"
+        "    if s.h.shape[-1] == 5:\n"
+        "        raise RuntimeError('the <oven> is broken\\nsecond line')\n"
+        "    return plain(self, w, x, s)\n"
+        "rnn.RNN.step = fails\n"
+    )
+    done = command(
+        tmp_path, "-m", *SHORT, "hidden_size=4,5", "seed=0,1", "hydra.sweep.dir=out",
+        PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "2 of 4 runs failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    runs = harness.load(tmp_path / "out").runs.set_index("hidden_size")
+    assert runs.status.to_dict() == {4: "ok", 5: "failed"}
+    assert set(runs.loc[5, "reason"]) == {"RuntimeError: the <oven> is broken"}
+    assert "the &lt;oven&gt; is broken" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Traceback" in (tmp_path / "out" / "jobs" / "1" / "harness.log").read_text("utf-8")
+
+
+def test_what_cannot_be_compiled_is_said_on_the_terminal_once_a_sweep(tmp_path: Path) -> None:
+    (tmp_path / "sorting.py").write_text(
+        "from harness.cells.rnn import RNN\n"
+        "class Sorting(RNN):\n"
+        "    '''A step that is no formula.'''\n"
+        "    name = 'sorting'\n"
+        "    def step(self, w, x, s):\n"
+        "        return {'h': (x @ w.input + s.h @ w.recurrent).sort()[0]}\n"
+    )
+    sweep = ["plugins=[sorting.py]", "cell=sorting", "seq_len=8,9", "engine.compile=true", "hydra.sweep.dir=out"]
+    done = command(tmp_path, "-m", *SHORT, *sweep)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("harness: ")]
+    assert lines == [
+        "harness: cell sorting runs without a compiled kernel, several times slower: its step is no formula"
+    ]
+
+
+def test_two_sweeps_of_the_same_settings_give_bit_identical_tables(tmp_path: Path) -> None:
+    sweep = ["-m", *SHORT, "cell=gru,lstm", "seed=0,1"]
+    for name in ("one", "two"):
+        assert command(tmp_path, *sweep, f"hydra.sweep.dir={name}").returncode == 0
+    one, two = harness.load(tmp_path / "one"), harness.load(tmp_path / "two")
+    for name in one:
+        pd.testing.assert_frame_equal(
+            one[name].drop(columns="seconds", errors="ignore"), two[name].drop(columns="seconds", errors="ignore"),
+            check_exact=True,
+        )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_an_installed_package_runs_outside_of_its_source_tree(tmp_path: Path) -> None:
+    site, work = tmp_path / "site", tmp_path / "work"
+    work.mkdir()
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(site),
+        str(ROOT),
+    ]
+    subprocess.run(install, check=True, timeout=300, cwd=work)
+    listed = command(work, module="harness.plugins", PYTHONPATH=str(site)).stdout
+    assert "recall_dish" in listed
+    assert "dish" in listed
+    done = command(work, *SHORT, PYTHONPATH=str(site))
+    assert done.returncode == 0, done.stderr
+    assert len(results(work)) == 1
