@@ -23,8 +23,8 @@ def check_cell(cell: Cell) -> None:
     """Check a cell against everything that the harness relies on.
 
     Its name and documented options; states as it declares them; whether it has a memory, as it says; that the engine's
-    outputs, gradients of all weights and inputs, and the gradient at every step, compiled and not, equal those of float64
-    autograd through the plain step, and these finite differences; that members do not mix; that a run trains.
+    outputs, gradients of all weights and inputs, and the gradient at every step, compiled and not, equal those of
+    float64 autograd through the plain step, and these finite differences; that members do not mix; that a run trains.
 
     Raises:
         ContractError: one line per problem.
