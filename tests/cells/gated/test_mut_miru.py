@@ -82,20 +82,17 @@ def test_tau_gru(delay: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_rhn(depth: int) -> None:
-    package = pytest.importorskip("torchrecurrent")
-    module = package.RHNCell(3, SIZE, depth=depth).double()
-    unused = torch.zeros(SIZE, dtype=torch.float64)  # of the carry gate, which is coupled
+def test_rhn_is_its_equations(depth: int) -> None:
+    def equations(w: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        s = state if state is not None else torch.zeros(len(x), SIZE, dtype=x.dtype)
+        for layer in range(1, depth + 1):
+            r_h, r_t = w[f"recurrent_{layer}"].split(SIZE, dim=1)
+            b_h, b_t = w[f"bias_{layer}"].split(SIZE)
+            w_h, w_t = w.input.split(SIZE, dim=1)
+            first = 1.0 if layer == 1 else 0.0  # the indicator of the first layer
+            h = torch.tanh(first * (x @ w_h) + s @ r_h + b_h)
+            t = torch.sigmoid(first * (x @ w_t) + s @ r_t + b_t)
+            s = h * t + s * (1 - t)
+        return s, s
 
-    def step(w: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        given = {}
-        for layer in range(depth):
-            weight, bias = w[f"recurrent_{layer + 1}"].mT, w[f"bias_{layer + 1}"]
-            if layer == 0:
-                weight = torch.cat([w.input.mT, weight], dim=1)
-            given[f"units.{layer}.weight"] = torch.cat([weight, torch.zeros_like(weight[:SIZE])])
-            given[f"units.{layer}.bias"] = torch.cat([bias, unused])
-        h = torch.func.functional_call(module, given, (x, state))
-        return h, h
-
-    compare(RHN(depth=depth), step)
+    compare(RHN(depth=depth), equations)
