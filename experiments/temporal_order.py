@@ -32,8 +32,8 @@ class TemporalOrder(Experiment):
 
     name = "temporal_order"
     claim = "An LSTM tells the order of two symbols at a length at which a plain RNN has to guess."
-    sweep = {"cell": "rnn,gru,lstm", "seq_len": "30,60", "seed": "0,1", "train.steps": 1000, "train.lr": 0.01,
-             "probe.every": 100}  # fmt: skip
+    sweep = {"cell": "rnn,gru,lstm", "seq_len": "30,60", "seed": "0,1,2,3,4,5,6,7", "train.steps": 1000,
+             "train.lr": 0.01, "probe.every": 100}  # fmt: skip
 
     symbols: int = Field(2, ge=2, le=3, description="how many symbols' order is asked for, 2 or 3")
 
