@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+
+from harness.base.errors import UserError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -22,3 +25,22 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def new_directory(wanted: Path) -> Path:
+    """Make a directory that was not there, nor is made by anybody else: ``wanted``, else ``wanted-2`` and so on.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    others = (wanted.with_name(f"{wanted.name}-{number}") for number in itertools.count(2))
+    for directory in itertools.chain([wanted], others):
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            directory.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"{wanted}: {error.strerror}; valid: a directory that can be made") from None
+        return directory
+    raise AssertionError  # numbers do not end

@@ -23,11 +23,13 @@ from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, reason
+from harness.base.files import new_directory
 from harness.command_line.command import Command
 from harness.command_line.launchers import check_installed
+from harness.command_line.resuming import quoted
 from harness.plugins.registry import registry
 from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members
@@ -37,6 +39,9 @@ from harness.trackers import tracker
 
 Choices: TypeAlias = "dict[str, tuple[str, list[str]]]"
 """For every setting, its key as it was typed and its values."""
+
+MOMENT = "${now:"
+"""What stands in the name of a directory that is named after the moment."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -74,6 +79,7 @@ class PackingSweeper(Sweeper):
         """
         chosen = tracker(self.config.tracker)
         jobs, how = self.jobs(arguments)
+        directory = settle_directory(self.config)
         # All is valid: now what takes long to load.
         from harness.command_line.reporting import report
         from harness.sweep.lock import Lock
@@ -81,8 +87,6 @@ class PackingSweeper(Sweeper):
         from harness.sweep.provenance import note_provenance, resuming
         from harness.sweep.sitting import interruptible, launch_all, still_to_do
         from harness.tables.jobs import finished_jobs
-
-        directory = Path(self.config.hydra.sweep.dir)
 
         def note() -> None:
             note_provenance(directory, self.config, self.command.words, self.command.resumes)
@@ -202,21 +206,64 @@ class PackingSweeper(Sweeper):
         return values
 
 
-class ReportAtEnd(Callback):
-    """Gathers and reports at the end of a sweep whose sweeper knows nothing of tables: Hydra's own, Optuna's."""
+class OtherSweepers(Callback):
+    """Does for a sweep what a sweeper does not that knows nothing of tables, such as Hydra's own.
+
+    It notes what was asked for at its beginning, so that the sweep can be gone on with, and reports at its end.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called by Hydra."""
+        if _is_ours(config):
+            return
+        from harness.sweep.provenance import note_provenance
+
+        words = [word for word in config.hydra.overrides.hydra if not word.startswith("hydra.mode=")]
+        words = ["--multirun", *words, *config.hydra.overrides.task]
+        try:
+            note_provenance(settle_directory(config), config, words, resumes=False)
+        except (UserError, OSError) as error:
+            print(f"harness: {reason(error)}", file=sys.stderr)
+            raise SystemExit(1) from None  # Hydra makes a warning of anything else
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra."""
-        directory = Path(config.hydra.sweep.dir)
-        ours = str(config.hydra.sweeper._target_).endswith(f".{PackingSweeper.__name__}")
         from harness.tables.jobs import finished_jobs
 
-        if ours or not finished_jobs(directory):
+        directory = Path(config.hydra.sweep.dir)
+        if _is_ours(config) or not finished_jobs(directory):
             return
         from harness.command_line.reporting import report
 
         if report(directory, tracker(config.tracker)):
             raise SystemExit(1)
+
+
+def _is_ours(config: DictConfig) -> bool:
+    return str(config.hydra.sweeper._target_).startswith("hydra_plugins.harness.")
+
+
+def settle_directory(config: DictConfig) -> Path:
+    """Decide where a sweep's results go, before anything is written or launched.
+
+    Where nobody has named the directory, it is named after the moment: another sweep of the same second gets another
+    one. Jobs are told where it is from the root: they may run in other directories.
+
+    Returns:
+        The directory, as it was said; the configuration has it from now on, and hands it on to all jobs.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    directory = Path(config.hydra.sweep.dir)
+    named = (OmegaConf.to_container(each, resolve=False) for each in (config.hydra.sweep, config.hydra.run))
+    sweep, run = (str(each["dir"]) for each in named if isinstance(each, dict))
+    if MOMENT in (run if sweep == "${hydra.run.dir}" else sweep):
+        directory = new_directory(directory)
+    with read_write(config), open_dict(config):
+        config.hydra.sweep.dir = str(directory)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(directory.absolute()))}")
+    return directory
 
 
 def side_by_side(config: DictConfig) -> int:

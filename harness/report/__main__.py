@@ -58,12 +58,12 @@ def rebuild(directory: Path) -> None:
         what = "a file" if directory.exists() else "not there"
         raise UserError(f"{directory}: {what}; valid: a results directory, with jobs/ or tables/ in it")
     there = bool(finished_jobs(directory))
-    tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
-    for problem in tables.left_out:
-        print(f"left out: {problem}", file=sys.stderr)
-    for line in unknown_plugins(directory, tables):
-        print(f"left out: {line}", file=sys.stderr)
     try:
+        tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
+        for problem in tables.left_out:
+            print(f"left out: {problem}", file=sys.stderr)
+        for line in unknown_plugins(directory, tables):
+            print(f"left out: {line}", file=sys.stderr)
         path = build(directory, tables).path
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
         raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error

@@ -22,7 +22,7 @@ from harness.plugins.registry import registry
 
 FILE = "provenance.json"
 
-HOW = r"(hydra/launcher|hydra\.launcher\.\w+|sweep\.\w+|checkpoint\.\w+|tracker)="
+HOW = r"\+{0,2}(hydra/launcher|hydra\.launcher(\.\w+)+|sweep\.\w+|checkpoint\.\w+|tracker)="
 """Words that say how a sweep is conducted, and nothing of its runs."""
 
 VERSIONS_OF = ["torch", "numpy", "pandas", "hydra-core", "seaborn", "matplotlib", "pyarrow"]
@@ -49,10 +49,7 @@ def note_provenance(directory: Path, config: DictConfig, arguments: list[str], r
     else:
         write_text(directory / "multirun.yaml", OmegaConf.to_yaml(config))
         known = provenance(config.hydra.runtime.choices.get("study"), arguments)
-    commands = commands_of(known)
-    if not resumes and asking(arguments) not in map(asking, commands):
-        commands.append(arguments)
-    known["commands"] = commands
+    known["commands"] = commands_of(known) if resumes else with_command(commands_of(known), arguments)
     known["plugin_files"] = plugins_of(known) | {str(path): content(path) for path in registry().files}
     write_text(directory / FILE, json.dumps(known, indent=2))
 
@@ -79,6 +76,18 @@ def commands_of(known: dict[str, Any]) -> list[list[str]]:
     return found if valid else []
 
 
+def with_command(commands: Sequence[list[str]], arguments: list[str]) -> list[list[str]]:
+    """The commands of a sweep with one more, in the place of the one that has asked for the same.
+
+    >>> with_command([["-m", "seed=0", "hydra/launcher=slurm"], ["-m", "seed=1"]], ["-m", "seed=0"])
+    [['-m', 'seed=0'], ['-m', 'seed=1']]
+    """
+    asked = [asking(each) for each in commands]
+    if asking(arguments) not in asked:
+        return [*commands, arguments]
+    return [arguments if each == asking(arguments) else words for words, each in zip(commands, asked, strict=True)]
+
+
 def plugins_of(known: dict[str, Any]) -> dict[str, str]:
     """The plugin files that a sweep was made with, and a hash of what each held."""
     found = known.get("plugin_files")
@@ -89,7 +98,7 @@ def plugins_of(known: dict[str, Any]) -> dict[str, str]:
 
 def asking(arguments: Sequence[str]) -> list[str]:
     """The words of a command that say which runs are asked for, without those that say where and how."""
-    return [word for word in arguments if not re.match(f"{HOW}|hydra.(sweep|run).dir=", word)]
+    return [word for word in arguments if not re.match(rf"{HOW}|hydra\.(sweep|run)\.dir=", word)]
 
 
 def content(path: Path) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,15 @@ def command(
         process.kill()
         raise
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def wait_for(there: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 60) -> None:
+    """Wait until something is there that a process makes."""
+    end = time.monotonic() + seconds
+    while not there():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 def with_code(directory: Path, code: str) -> dict[str, str]:

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import harness
+from tests.helpers.clusters import needs, needs_slurm
 from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command, with_code
 
 SWEEP = ["-m", *QUICK, "cell=rnn,lstm", "weight_scale=0.9,1.1", "seed=0,1", "train.steps=10", "probe.every=5"]
-
-
-def needs(package: str, extra: str) -> None:
-    """Skip where the extra is not installed."""
-    try:
-        there = find_spec(f"hydra_plugins.{package}") is not None
-    except ModuleNotFoundError:
-        there = False
-    if not there:
-        pytest.skip(f"the extra {extra!r} is not installed: pip install '.[{extra}]'")
-
-
-def needs_slurm() -> None:
-    needs("hydra_submitit_launcher", "slurm")
-    try:
-        subprocess.run(["sinfo"], check=True, capture_output=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip("no Slurm runs here: tests/slurm.sh start")
 
 
 @pytest.fixture(scope="module")
