@@ -8,6 +8,8 @@ import os
 import platform
 import re
 import shlex
+import socket
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -63,6 +65,11 @@ def read_provenance(directory: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def sweep_id(directory: Path) -> str:
+    """What tells a sweep from all others, wherever its directory lies; of results without a provenance, their place."""
+    return str(read_provenance(directory).get("id") or digest(f"{socket.gethostname()}:{directory.resolve()}".encode()))
+
+
 def commands_of(known: dict[str, Any]) -> list[list[str]]:
     """The arguments of all commands that have asked for runs of a sweep, in their order; checked, as all from a file.
 
@@ -103,12 +110,18 @@ def asking(arguments: Sequence[str]) -> list[str]:
 
 def content(path: Path) -> str:
     """A short hash of a plugin's source."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return digest(path.read_bytes())
+
+
+def digest(data: bytes) -> str:
+    """A short hash."""
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
     """What reproduces a sweep: the command, the versions, and what machine it ran on."""
     return {
+        "id": uuid.uuid4().hex[:12],
         "command": shlex.join(["python", "-m", "harness", *arguments]),
         "arguments": arguments,
         "started": now(),

@@ -47,5 +47,7 @@ def _get(reference: Any) -> JobReturn:
 
     try:
         return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:  # the task could not even begin: what it lacks is said last
+        return lost(RuntimeError(str(error).strip().splitlines()[-1]))
     except ray.exceptions.RayError as error:
         return lost(error)

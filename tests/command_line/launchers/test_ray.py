@@ -14,7 +14,7 @@ import pytest
 
 import harness
 from tests.helpers.clusters import needs
-from tests.helpers.sweeps import QUICK, command, wait_for
+from tests.helpers.sweeps import QUICK, ROOT, command, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -34,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process = subprocess.Popen(
         [RAY, "start", "--head", "--block", *options],
         cwd=tmp_path_factory.mktemp("cluster"),
-        env={**os.environ, **OPEN},
+        env={**os.environ, **OPEN, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
