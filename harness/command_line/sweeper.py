@@ -12,6 +12,8 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -40,6 +42,9 @@ from harness.trackers import tracker
 Choices: TypeAlias = "dict[str, tuple[str, list[str]]]"
 """For every setting, its key as it was typed and its values."""
 
+Work: TypeAlias = "Callable[[Path], list[str]]"
+"""What is done in a results directory; returns a line for all that was lost on a disk without room."""
+
 MOMENT = "${now:"
 """What stands in the name of a directory that is named after the moment."""
 
@@ -57,6 +62,9 @@ class PackingSweeper(Sweeper):
     """
 
     config: DictConfig
+
+    does_failures_again = True
+    """Whether runs that have failed are done again when the sweep is gone on with."""
 
     def __init__(self, command: Command, params: dict[str, str] | None = None):
         self.command = command
@@ -78,26 +86,18 @@ class PackingSweeper(Sweeper):
             SystemExit: with 1 where a run has failed, with 130 after an interruption.
         """
         chosen = tracker(self.config.tracker)
-        jobs, how = self.jobs(arguments)
+        work = self.planned(arguments)
         directory = settle_directory(self.config)
         # All is valid: now what takes long to load.
         from harness.command_line.reporting import report
         from harness.sweep.lock import Lock
-        from harness.sweep.plan import forget_unasked
-        from harness.sweep.provenance import note_provenance, resuming
-        from harness.sweep.sitting import interruptible, launch_all, still_to_do
+        from harness.sweep.provenance import resuming
+        from harness.sweep.sitting import interruptible
         from harness.tables.jobs import finished_jobs
-
-        def note() -> None:
-            note_provenance(directory, self.config, self.command.words, self.command.resumes)
 
         with Lock(directory), interruptible():
             try:
-                left, before = still_to_do(directory, jobs, note, how.take_over)
-                lost = launch_all(directory, left, before, self._launch)
-                self.command.asked.update(run_id for job in jobs for run_id in job.ids)
-                if self.command.resumes and self.command.reports:
-                    forget_unasked(directory, self.command.asked)
+                lost = work(directory)
             except KeyboardInterrupt:
                 print(f"interrupted; to go on:  {resuming(directory)}", file=sys.stderr, flush=True)
                 if finished_jobs(directory):
@@ -106,8 +106,31 @@ class PackingSweeper(Sweeper):
             for line in lost:
                 print(f"not saved: {line}", file=sys.stderr)
             if self.command.reports and (report(directory, chosen) or lost or self._misses(directory)):
-                print(f"to do again what failed:  {resuming(directory)}", file=sys.stderr)
+                if self.does_failures_again:
+                    print(f"to do again what failed:  {resuming(directory)}", file=sys.stderr)
                 raise SystemExit(1)
+
+    def planned(self, arguments: list[str]) -> Work:
+        """What is to be done in the results directory, validated."""
+        jobs, how = self.jobs(arguments)
+        return partial(self._work, jobs, how.take_over)
+
+    def _work(self, jobs: list[Job], take_over: bool, directory: Path) -> list[str]:
+        from harness.sweep.plan import forget_unasked
+        from harness.sweep.sitting import launch_all, still_to_do
+
+        left, before = still_to_do(directory, jobs, partial(self.note, directory), take_over)
+        lost = launch_all(directory, left, before, self.launch)
+        self.command.asked.update(run_id for job in jobs for run_id in job.ids)
+        if self.command.resumes and self.command.reports:
+            forget_unasked(directory, self.command.asked)
+        return lost
+
+    def note(self, directory: Path) -> None:
+        """Write down what is asked for."""
+        from harness.sweep.provenance import note_provenance
+
+        note_provenance(directory, self.config, self.command.words, self.command.resumes)
 
     def _misses(self, directory: Path) -> bool:
         """Whether a sweep that went on with all of its commands has not come to its end."""
@@ -178,7 +201,7 @@ class PackingSweeper(Sweeper):
         found = [registry().find("experiment", name) for name in experiments]
         return [first, *(str(cell) for each in found if each and (cell := each.target.defaults.get("cell")))]
 
-    def _launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
+    def launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
         """Run jobs by the launcher; returns the error of each, or None."""
         returned = self.launcher.launch(overrides, initial_job_idx=0)
         return [None if each.status == JobStatus.COMPLETED else each._return_value for each in returned]

@@ -44,10 +44,12 @@ REPORT = "report"
 SWEEP = "harness.sweep"
 """The tag with the id of the sweep that has logged a run."""
 
-AT_FIRST = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+QUIETLY = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+
+AT_FIRST = {**QUIETLY, "MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 """A server that is not there is given up after seconds, and not after minutes, as by MLflow's defaults."""
 
-AFTERWARDS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+AFTERWARDS = {**QUIETLY, "MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 """A server that has answered once may be slow."""
 
 

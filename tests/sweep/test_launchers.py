@@ -85,21 +85,6 @@ def test_other_sweepers_end_in_tables_and_a_report(tmp_path: Path) -> None:
     assert len(harness.load(tmp_path / "out").runs) == 8
 
 
-@pytest.mark.slow
-def test_optuna_searches_by_the_objective(tmp_path: Path) -> None:
-    needs("hydra_optuna_sweeper", "optuna")
-    done = command(
-        tmp_path, "-m", *QUICK, "train.steps=3", "seed=[0,1]", "train.lr=interval(0.001,0.1)", "hydra/sweeper=optuna",
-        "hydra.sweeper.n_trials=3", "sweep.objective=accuracy", "hydra.sweeper.direction=maximize",
-        "hydra.sweep.dir=out",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    runs = harness.load(tmp_path / "out").runs
-    assert len(runs) == 6
-    best = runs.groupby("job").accuracy.mean().max()
-    assert f"best_value: {best}" in (tmp_path / "out" / "optimization_results.yaml").read_text("utf-8")
-
-
 @pytest.mark.parametrize("launcher", ["joblib", "ray", "slurm"])
 def test_a_launcher_that_is_not_installed_says_how_to_install_it(tmp_path: Path, launcher: str) -> None:
     code = (

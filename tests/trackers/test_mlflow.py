@@ -83,7 +83,7 @@ def free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server of its own."""
     if find_spec("flask") is None or find_spec("flask_cors") is None:
