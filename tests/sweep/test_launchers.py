@@ -32,6 +32,7 @@ def test_launchers_give_the_same_tables(tmp_path: Path, basic: Path, launcher: s
         needs(f"hydra_{launcher}_launcher", launcher)
     done = command(tmp_path, *SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=out")
     assert done.returncode == 0, done.stderr
+    assert "deprecated" not in done.stderr
     assert_same(basic, tmp_path / "out", tolerance=PACK_TOLERANCE)
 
 
