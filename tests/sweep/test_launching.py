@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.base.errors import UserError
+from harness.base.errors import TooLong, UserError
 from harness.run.rows import failed, runs_table
 from harness.settings.members import members
 from harness.settings.settings import Settings
@@ -100,6 +100,30 @@ def test_a_launcher_that_starts_nothing_is_told_as_such(tmp_path: Path, jobs: li
 
     with pytest.raises(UserError, match="hydra/launcher: no job could be started: RuntimeError: no sbatch here"):
         Launching(broken, tmp_path).all(jobs)
+
+
+def test_a_job_over_its_time_limit_goes_on_from_its_checkpoint_or_is_halved(
+    tmp_path: Path, jobs: list[Job], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pool's limit lets no more than two runs of gru be done; lstm has saved its state when it comes to its own."""
+    saved = tmp_path / "jobs" / "2" / "checkpoint-1.pt"
+
+    def too_long(run: Settings) -> bool:
+        if run.cell.name == "lstm" and not saved.exists():
+            saved.touch()
+            return True
+        return run.cell.name == "gru" and run.seed == 0 and len(pool.launched) < 4
+
+    pool = Pool(tmp_path, jobs, too_long, TooLong("took longer than 5 minutes"))
+    for job in jobs:  # one by one: here a job over its limit ends the whole launch
+        Launching(pool.launch, tmp_path).all([job])
+    assert set(statuses(tmp_path).values()) == {"ok"}
+    assert pool.launched == [["0"], *[["1"]] * 5, ["2"], ["2"]]
+    assert capsys.readouterr().err.splitlines() == [
+        "recall_dish gru seq_len=8: took longer than 5 minutes; it is halved",
+        "recall_dish gru seq_len=8: took longer than 5 minutes; it is halved",
+        "recall_dish lstm seq_len=8: took longer than 5 minutes; it goes on from its checkpoint",
+    ]
 
 
 def test_a_full_disk_is_not_tried_again_and_again(tmp_path: Path, jobs: list[Job]) -> None:

@@ -10,7 +10,15 @@ from harness.base.errors import UserError
 from harness.settings.members import members
 from harness.sweep.jobs import Job
 from harness.sweep.lock import Lock
-from harness.sweep.plan import assign_directories, done, extend_plan, missing, read_plan, set_damaged_aside
+from harness.sweep.plan import (
+    assign_directories,
+    done,
+    extend_plan,
+    forget_checkpoints,
+    missing,
+    read_plan,
+    set_damaged_aside,
+)
 from harness.tables.jobs import publish
 from tests.conftest import Config
 from tests.sweep.test_launching import ok
@@ -44,6 +52,26 @@ def test_other_jobs_get_directories_of_their_own_without_what_is_done(config: Co
     assert [(each.name, [run.seed for run in each.runs]) for each in found] == [("2", [0, 1, 2]), ("1", [0, 1, 2])]
     extend_plan(tmp_path, found)
     assert len(read_plan(tmp_path) or {}) == 6
+
+
+def test_runs_that_nobody_has_begun_are_divided_anew_from_the_first_number_on(config: Config, tmp_path: Path) -> None:
+    extend_plan(tmp_path, [job(config, "0", 0, 1, 2, 3), job(config, "1", 0, 1, cell="gru")])
+    checkpoint = tmp_path / "jobs" / "1" / "checkpoint-1.pt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    new = [
+        job(config, "0", 0, 1),
+        job(config, "1", 2, 3),
+        job(config, "2", 0, cell="gru"),
+        job(config, "3", 1, cell="gru"),
+    ]
+    found = assign_directories(tmp_path, new, done(tmp_path))
+    assert [each.name for each in found] == ["0", "1", "2", "3"]
+    extend_plan(tmp_path, found)
+    forget_checkpoints(tmp_path, set())
+    assert checkpoint.exists()  # its job has the name of one that waits
+    forget_checkpoints(tmp_path, {run.run_id for each in new for run in each.runs})
+    assert not checkpoint.exists()
 
 
 def test_runs_that_failed_are_not_done(config: Config, tmp_path: Path) -> None:
