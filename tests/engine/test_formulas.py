@@ -39,7 +39,7 @@ from harness.cells.functions import (
     where,
 )
 from harness.engine.network import Network
-from harness.engine.scan.formula import Untraceable
+from harness.engine.scan.nodes import Untraceable
 from harness.engine.scan.plan import plan
 from harness.engine.weights import Architecture, MemberInit
 from harness.testing import check_cell

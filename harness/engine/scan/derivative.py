@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.engine.scan.formula import (
+from harness.engine.scan.formula import Formula
+from harness.engine.scan.nodes import (
     Block,
-    Formula,
     Node,
     binary,
     choose,

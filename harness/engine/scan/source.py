@@ -17,7 +17,7 @@ import jinja2
 import torch
 
 from harness.engine.scan.derivative import OUTPUT
-from harness.engine.scan.formula import BINARY, Block, Node
+from harness.engine.scan.nodes import BINARY, Block, Node
 from harness.engine.scan.plan import MatrixGradient, Plan
 from harness.engine.scan.schedule import Loop, Pass, Place, Product, Program
 

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from harness.cells.base import State, Weights, as_in_a_step
 from harness.engine.scan.derivative import OUTPUT
-from harness.engine.scan.formula import Block, Node
 from harness.engine.scan.interface import (
     BackwardPass,
     Buffers,
@@ -20,6 +19,7 @@ from harness.engine.scan.interface import (
     one_hot,
     states_buffers,
 )
+from harness.engine.scan.nodes import Block, Node
 from harness.engine.scan.plan import MatrixGradient, Plan
 from harness.engine.scan.schedule import Loop, Place, Product, Program, Reduction
 
