@@ -3,48 +3,47 @@
 from __future__ import annotations
 
 import argparse
-import fnmatch
-import json
 import time
 from collections import deque
 from pathlib import Path
 
+from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.faults import Fault, sampled
-from tests.mutants.modules import MODULES
-from tests.mutants.trial import Reached, Trial, reached, warm
+from tests.mutants.modules import chosen
+from tests.mutants.trial import Reached, Trial, reached, warm_up
 
 
 def main() -> None:
     """Try the faults of modules, print what was not noticed, and the score of each module."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("modules", nargs="*", help="paths or patterns; all that are listed in tests/mutants/modules.py")
-    parser.add_argument("--share", type=float, default=1.0, help="try so many of the faults of a module, from 0 to 1")
+    parser.add_argument("modules", nargs="*", help="words of their paths; not given: all of tests/mutants/modules.py")
+    parser.add_argument("--share", type=float, default=1.0, help="try so many of a module's faults, from 0 to 1")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of the faults")
     parser.add_argument("--workers", type=int, default=2, help="trials at a time")
     arguments = parser.parse_args()
-    total = [0, 0]
-    with warm():
-        for names, tests in MODULES.items():
-            paths = [Path("harness") / name for name in names.split()]
-            wanted = arguments.modules or ["*"]
-            paths = [path for path in paths if any(fnmatch.fnmatch(str(path), f"*{name}*") for name in wanted)]
-            if not paths:
-                continue
-            found = reached(paths, tests.split())
-            for path in paths:
-                started = time.perf_counter()
-                every = sampled(path, arguments.share, arguments.seed)
-                missed = unnoticed(every, found[path], arguments.workers)
-                for fault in missed:
-                    print(fault)
-                total[0] += len(every) - len(missed)
-                total[1] += len(every)
-                print(
-                    f"{path}: {len(every) - len(missed)} of {len(every)} noticed"
-                    f" ({1 - len(missed) / len(every):.0%}, {time.perf_counter() - started:.0f} s)", flush=True,
-                )  # fmt: skip
-    if total[1]:
-        print(f"all: {total[0]} of {total[1]} noticed ({total[0] / total[1]:.0%})")
+    warm_up()
+    tried = missed = 0
+    for paths, tests in chosen(arguments.modules):
+        found = reached(paths, tests)
+        for path in paths:
+            started = time.perf_counter()
+            every = [each for each in sampled(path, arguments.share, arguments.seed) if not is_equivalent(each)]
+            left = unnoticed(every, found[path], arguments.workers)
+            tried, missed = tried + len(every), missed + len(left)
+            print(*left, score(path, len(every), len(left)), sep="\n", end="")
+            print(f" in {time.perf_counter() - started:.0f} s", flush=True)
+    print(score("all", tried, missed))
+
+
+def score(name: str | Path, tried: int, missed: int) -> str:
+    """How many of so many faults were noticed, in words."""
+    share = f"{1 - missed / tried:.0%}" if tried else "none to try"
+    return f"{name}: {tried - missed} of {tried} noticed ({share})"
+
+
+def is_equivalent(fault: Fault) -> bool:
+    """Whether a fault is known to change nothing."""
+    return fault.change[1] in EQUIVALENT.get(str(fault.path), {})
 
 
 def unnoticed(every: list[Fault], found: Reached, workers: int) -> list[Fault]:

@@ -20,7 +20,8 @@ from cosmic_ray.operators.operator import Operator
 
 SWAPPED_OPERATORS = {
     "ReplaceBinaryOperator": (
-        "Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "FloorDiv_Div", "Mod_Mul", "Pow_Mul", "BitOr_BitAnd", "BitAnd_BitOr",
+        "Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "FloorDiv_Div", "Mod_Mul", "Pow_Mul", "BitOr_BitAnd",
+        "BitAnd_BitOr",
     ),
     "ReplaceComparisonOperator": (
         "Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt", "Eq_NotEq", "NotEq_Eq",
@@ -28,7 +29,7 @@ SWAPPED_OPERATORS = {
     ),
     "ReplaceUnaryOperator": ("Delete_USub", "Delete_Not", "Delete_Invert"),
 }  # fmt: skip
-"""Of the dozens of replacements of one operator those that still make sense: the others fail at once and say nothing."""
+"""Of the dozens of replacements of one operator those that still make sense: the others fail at once."""
 
 SWAPPED_NAMES = {
     "max": "min", "min": "max", "amax": "amin", "mean": "max", "sum": "max", "median": "mean", "all": "any",
@@ -101,7 +102,9 @@ class DropKeyword(Operator):  # type: ignore[misc]
     def mutate(self, node: Any, index: int) -> Any:
         """See `Operator`."""
         place = list(self._places(node))[index]
-        comma = place + 1 < len(node.children) and node.children[place + 1].type == "operator" and node.type == "arglist"
+        comma = (
+            place + 1 < len(node.children) and node.children[place + 1].type == "operator" and node.type == "arglist"
+        )
         before = 1 if not comma and node.type == "arglist" else 0  # of the last argument, the comma before it goes
         node.children[place - before : place + 1 + bool(comma)] = []
         return node

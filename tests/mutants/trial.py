@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -200,13 +199,12 @@ def _forked(work: Callable[[], object]) -> int:
         os._exit(code)
 
 
-@contextmanager
-def warm() -> Iterator[None]:
+def warm_up() -> None:
     """Load what is heavy and is no part of the project, for all forks."""
     import hydra  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import pandas  # noqa: F401
-    import pyarrow.dataset  # noqa: F401
+    import pyarrow.dataset
     import pyarrow.parquet  # noqa: F401
     import pydantic  # noqa: F401
     import scipy.stats  # noqa: F401
@@ -214,4 +212,3 @@ def warm() -> Iterator[None]:
 
     assert not any(name.split(".")[0] == "harness" for name in sys.modules), "forks import it with the fault"
     torch.set_num_threads(1)
-    yield
