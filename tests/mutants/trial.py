@@ -102,7 +102,12 @@ def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
         return found
 
     with tempfile.TemporaryFile() as file:
-        child = _forked(lambda: pickle.dump(look(), file))
+
+        def tell() -> None:
+            file.write(pickle.dumps(look()))
+            file.flush()
+
+        child = _forked(tell)
         _, status = os.waitpid(child, 0)
         file.seek(0)
         if status or not (content := file.read()):

@@ -101,11 +101,11 @@ def test_a_run_learns_what_a_training_with_torch_learns(config: Config, optimize
 
 def test_the_share_of_clipped_steps_is_that_since_the_measurement_before(config: Config) -> None:
     made = config(cell="lstm", seed=[0, 1], dtype="float64", train={"steps": 7, "clip_norm": 0.35}, probe={"every": 1})
-    each = run(members(made))["curves"]
+    each = run(members(made))["curves"].groupby("run_id", sort=False)
     made["probe"]["every"] = 3
-    some = run(members(made))["curves"]
-    for run_id, rows in some.groupby("run_id", sort=False):
-        own = each[each.run_id == run_id].clipped.to_numpy()
+    some = run(members(made))["curves"].groupby("run_id", sort=False)
+    for (_, all_rows), (_, rows) in zip(each, some, strict=True):
+        own = all_rows.clipped.to_numpy()
         assert 0 < own.mean() < 1
         np.testing.assert_allclose(rows.clipped, [0, own[1:4].mean(), own[4:7].mean(), own[7]])
 
