@@ -157,10 +157,11 @@ class DerivedByAutograd(HandDerivative):
             after = self.cell.step(pre, before)
             # Asking for the gradient of the results themselves gives the totals: what reaches c through h too.
             sources = {"pre": pre, **{f"before {part}": value for part, value in before.items()}, **after}
+            # Of clones: a sum hands its gradient on as the very same tensor, and `grad` is overwritten part by part.
             found = torch.autograd.grad(
                 list(after.values()),
                 list(sources.values()),
-                [grad[part] for part in after],
+                [grad[part].clone() for part in after],
                 allow_unused=True,
             )
         self.pending = {
