@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from tests.mutants.equivalent import EQUIVALENT
-from tests.mutants.faults import Fault, sampled
+from tests.mutants.faults import Fault, faults
 from tests.mutants.modules import chosen
 from tests.mutants.trial import Reached, Trial, reached, warm_up
 
@@ -21,13 +21,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the choice of the faults")
     parser.add_argument("--workers", type=int, default=2, help="trials at a time")
     arguments = parser.parse_args()
-    warm_up()
     tried = missed = 0
     for paths, tests in chosen(arguments.modules):
+        warm_up(tests)
         found = reached(paths, tests)
         for path in paths:
             started = time.perf_counter()
-            every = [each for each in sampled(path, arguments.share, arguments.seed) if not is_equivalent(each)]
+            every = [each for each in faults(path, arguments.share, arguments.seed) if not is_equivalent(each)]
             left = unnoticed(every, found[path], arguments.workers)
             tried, missed = tried + len(every), missed + len(left)
             print(*left, score(path, len(every), len(left)), sep="\n", end="")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import difflib
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,29 +37,31 @@ class Fault:
         return f"{self.path}:{self.line} {self.operator}\n  - {before}\n  + {after}"
 
 
-def faults(path: Path) -> Iterator[Fault]:
-    """All faults of a module, but those that change nothing: in types and under ``TYPE_CHECKING``."""
+def faults(path: Path, share: float = 1.0, seed: int = 0) -> list[Fault]:
+    """The faults of a module, but those that change nothing: in types and under ``TYPE_CHECKING``.
+
+    Args:
+        share: of all places; a smaller one than 1 is drawn at random, the same for the same seed.
+
+    Returns:
+        In the order of their lines.
+    """
     source = path.read_text("utf-8")
-    meaning = _meaning(source)
-    seen = {meaning}
+    nodes = list(ast_nodes(get_ast(source)))
+    places = []
     for name, operator in OPERATORS.items():
-        nodes = ast_nodes(get_ast(source))
-        positions = (start for node in nodes for start, _ in operator.mutation_positions(node))
-        for occurrence, (line, _) in enumerate(positions):
-            changed = mutate_code(source, operator, occurrence)
-            assert changed is not None
-            meaning = _meaning(changed)
-            if meaning is not None and meaning not in seen:
-                seen.add(meaning)
-                yield Fault(path, name, line, changed, _change(source, changed))
-
-
-def sampled(path: Path, share: float, seed: int) -> list[Fault]:
-    """A share of the faults of a module, drawn at random: the same for the same seed, in the order of the lines."""
-    every = list(faults(path))
-    count = max(1, round(share * len(every)))
-    drawn = random.Random(f"{seed} {path}").sample(every, min(count, len(every)))
-    return sorted(drawn, key=lambda fault: (fault.line, fault.operator))
+        starts = [start for node in nodes for start, _ in operator.mutation_positions(node)]
+        places += [(line, name, occurrence) for occurrence, (line, _) in enumerate(starts)]
+    drawn = random.Random(f"{seed} {path}").sample(places, round(share * len(places)))
+    found = {_meaning(source), None}
+    made = []
+    for line, name, occurrence in sorted(drawn):
+        changed = mutate_code(source, OPERATORS[name], occurrence)
+        assert changed is not None
+        if (meaning := _meaning(changed)) not in found:
+            found.add(meaning)
+            made.append(Fault(path, name, line, changed, _change(source, changed)))
+    return made
 
 
 def _change(before: str, after: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.equivalent import EQUIVALENT
-from tests.mutants.faults import faults, sampled
+from tests.mutants.faults import faults
 from tests.mutants.modules import MODULES, chosen
 
 
@@ -55,10 +55,11 @@ def test_what_does_nothing_when_a_program_runs_is_left_as_it_is(tmp_path: Path) 
 def test_a_share_of_the_faults_is_the_same_every_time(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text("".join(f"x{n} = y + {n}\n" for n in range(20)))
-    every, some = list(faults(path)), sampled(path, 0.25, seed=0)
-    assert len(some) == len(every) // 4
-    assert some == sampled(path, 0.25, seed=0)
-    assert some != sampled(path, 0.25, seed=1)
+    every, some = faults(path), faults(path, 0.25, seed=0)
+    assert (len(every), len(some)) == (60, 15)  # a sign, one more, one less
+    assert set(some) < set(every)
+    assert some == faults(path, 0.25, seed=0)
+    assert some != faults(path, 0.25, seed=1)
     assert [fault.line for fault in some] == sorted(fault.line for fault in some)
 
 
@@ -116,7 +117,7 @@ def test_noticed_faults_are_told_from_others(tmp_path: Path) -> None:
         "trial.LEAST_SECONDS = 3\n"
         "path = Path('harness/module.py')\n"
         "found = trial.reached([path], ['test_module.py'])[path]\n"
-        "every = list(faults(path))\n"
+        "every = faults(path)\n"
         "missed = mutants.unnoticed(every, found, 2)\n"
         "print(len(every), [fault.line for fault in missed], mutants.score('m', len(every), len(missed)))\n"
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import gc
 import importlib.abc
 import importlib.util
+import inspect
 import os
 import pickle
 import signal
@@ -15,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import coverage
@@ -88,6 +92,7 @@ def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
     """
 
     def look() -> dict[Path, Reached]:
+        forget_project()  # what runs at import is to be seen, too
         measured = coverage.Coverage(data_file=None, include=[str(path) for path in paths])
         watch = _Watch(measured)
         measured.start()
@@ -130,7 +135,9 @@ class Trial:
 
         def attempt() -> None:
             os.setpgid(0, 0)
-            sys.meta_path.insert(0, _Changed(fault))
+            if not put_in(fault):
+                forget_project()
+                sys.meta_path.insert(0, _Changed(fault))
             code = _pytest(["-x", f"--basetemp={folder.name}/tests", *tests], [])
             os._exit(int(code))
 
@@ -158,8 +165,52 @@ def with_children(process: int, number: int) -> None:
         return
 
 
+def put_in(fault: Fault) -> bool:
+    """Put a fault into functions that are loaded already; False where it is outside of functions."""
+    path = str(fault.path.resolve())
+    pair = (compile(source, path, "exec") for source in (fault.path.read_text("utf-8"), fault.source))
+    changed = _changed_function(*pair)
+    if changed is None:
+        return False
+    functions = [each for each in gc.get_objects() if isinstance(each, FunctionType)]
+    found = [each for each in functions if _place(each.__code__) == _place(changed)]
+    if any(each.__code__.co_freevars != changed.co_freevars for each in found):
+        return False
+    for each in found:
+        each.__code__ = changed
+    return bool(found)
+
+
+def _place(code: CodeType) -> tuple[str, str, int]:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
+
+
+def _changed_function(before: CodeType, after: CodeType) -> CodeType | None:
+    """The outermost function in which two versions of a code differ; None where it is not in functions alone."""
+    inner = [[each for each in code.co_consts if isinstance(each, CodeType)] for code in (before, after)]
+    own = [
+        (code.co_code, code.co_names, [repr(each) for each in code.co_consts if not isinstance(each, CodeType)])
+        for code in (before, after)
+    ]
+    if own[0] != own[1] or len(inner[0]) != len(inner[1]):
+        return after if after.co_flags & inspect.CO_OPTIMIZED else None
+    pairs = [(one, other) for one, other in zip(*inner, strict=True) if one != other]
+    if len(pairs) != 1:
+        return None
+    if after.co_flags & inspect.CO_OPTIMIZED:
+        return after
+    return _changed_function(*pairs[0])
+
+
+def forget_project() -> None:
+    """Unload the project, so that it is imported anew; but for what is at work here."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("harness", "tests", "experiments") and not name.startswith("tests.mutants"):
+            del sys.modules[name]
+
+
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Imports one module with a fault in it; the file stays as it is."""
+    """Imports one module with a fault in it, for faults outside of functions; the file stays as it is."""
 
     def __init__(self, fault: Fault):
         self.fault = fault
@@ -204,8 +255,8 @@ def _forked(work: Callable[[], object]) -> int:
         os._exit(code)
 
 
-def warm_up() -> None:
-    """Load what is heavy and is no part of the project, for all forks."""
+def warm_up(tests: Sequence[str]) -> None:
+    """Load what is heavy for all forks: libraries, and these tests with what they import."""
     import hydra  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import pandas  # noqa: F401
@@ -215,5 +266,6 @@ def warm_up() -> None:
     import scipy.stats  # noqa: F401
     import torch
 
-    assert not any(name.split(".")[0] == "harness" for name in sys.modules), "forks import it with the fault"
     torch.set_num_threads(1)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        _pytest(["--collect-only", *tests], [])
