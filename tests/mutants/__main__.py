@@ -43,7 +43,7 @@ def score(name: str | Path, tried: int, missed: int) -> str:
 
 def is_equivalent(fault: Fault) -> bool:
     """Whether a fault is known to change nothing."""
-    return fault.change[1] in EQUIVALENT.get(str(fault.path), {})
+    return fault.change in EQUIVALENT.get(str(fault.path), {})
 
 
 def unnoticed(every: list[Fault], found: Reached, workers: int) -> list[Fault]:

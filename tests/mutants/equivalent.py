@@ -2,5 +2,31 @@
 
 from __future__ import annotations
 
-EQUIVALENT: dict[str, dict[str, str]] = {}
-"""For each module the line with the fault in it, without its indentation, and the reason."""
+NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
+
+EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
+    "harness/measure/flow.py": {
+        (
+            "NOTHING = 1e-18",
+            "NOTHING = 1.04e-18",
+        ): "any number between what rounding makes and what a profile has would do",
+        ("if rate < np.log(VANISHING_BELOW):", "if rate <= np.log(VANISHING_BELOW):"): NEVER_EQUAL,
+        (
+            'return "exploding" if rate > np.log(EXPLODING_ABOVE) else "stable"',
+            'return "exploding" if rate >= np.log(EXPLODING_ABOVE) else "stable"',
+        ): NEVER_EQUAL,
+        (
+            "line = r2 >= LINE_R2 or residual <= LINE_RESIDUAL or np.isneginf(rate)",
+            "line = r2 > LINE_R2 or residual <= LINE_RESIDUAL or np.isneginf(rate)",
+        ): NEVER_EQUAL,
+        (
+            "line = r2 >= LINE_R2 or residual <= LINE_RESIDUAL or np.isneginf(rate)",
+            "line = r2 >= LINE_R2 or residual < LINE_RESIDUAL or np.isneginf(rate)",
+        ): NEVER_EQUAL,
+        (
+            "return float(slope), 1 - off / varies if varies > NOTHING else 1.0, float(np.sqrt(off))",
+            "return float(slope), 1 - off / varies if varies >= NOTHING else 1.0, float(np.sqrt(off))",
+        ): NEVER_EQUAL,
+    },
+}
+"""For each module the line before and with the fault, without indentation, and the reason."""

@@ -11,7 +11,6 @@ import torch
 
 from harness.run.pack import streams
 from harness.tasks.batch import Batch, answer_phase
-from harness.tasks.outputs import Classes, Labels, Values, masked_mean
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 
@@ -54,31 +53,6 @@ def test_the_answer_phase_is_a_marker_and_then_blanks_or_answers() -> None:
     assert answer_phase(answers, marker=9, feedback=10).tolist() == [[9, 14, 15]]
     with pytest.raises(ValueError, match="either"):
         answer_phase(answers, marker=9)
-
-
-def test_what_is_masked_counts_neither_in_the_loss_nor_in_its_gradient() -> None:
-    values = torch.tensor([[1.0, torch.nan, 3.0], [torch.nan, torch.nan, torch.inf]], requires_grad=True)
-    mean = masked_mean(values, torch.tensor([[True, False, True], [False, False, False]]))
-    assert mean.tolist() == [2.0, 0.0]
-    mean.sum().backward()
-    assert values.grad is not None
-    assert values.grad.tolist() == [[0.5, 0.0, 0.5], [0.0, 0.0, 0.0]]
-
-
-def test_losses_are_those_of_their_definitions() -> None:
-    logits = torch.tensor([[0.3, -1.0, 2.0]], dtype=torch.float64)
-    share = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum()
-    assert Classes(3).loss(logits, torch.tensor([2])).item() == pytest.approx(-np.log(share[0, 2]))
-    sigmoid = 1 / (1 + np.exp(-logits.numpy()[0]))
-    expected = -np.log([sigmoid[0], 1 - sigmoid[1], 1 - sigmoid[2]]).mean()
-    assert Labels(3).loss(logits, torch.tensor([[1, 0, 0]])).item() == pytest.approx(expected)
-    assert Values(0.1, n=3).loss(logits, torch.tensor([[0.3, 0.0, 0.0]])).item() == pytest.approx(5 / 3)
-
-
-def test_labels_are_right_when_all_are() -> None:
-    outputs = torch.tensor([[1.0, -1.0], [1.0, 1.0], [torch.nan, -1.0]])
-    assert Labels(2).right(outputs, torch.tensor([[1, 0]] * 3)).tolist() == [True, False, False]
-    assert Labels(3).say(Labels(3).decide(np.array([1.0, -1.0, 2.0]))) == "{0, 2}"
 
 
 def test_a_loss_in_which_all_outputs_count_is_that_of_the_mask_to_the_bit(config: Config) -> None:
