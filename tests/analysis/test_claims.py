@@ -154,6 +154,7 @@ def test_one_kind_beats_another_by_more_than_luck_and_not_by_less(
     assert better.beats(worse, by=difference - 1.01 * luck)
     assert not better.beats(worse, by=difference - 0.99 * luck)
     assert not worse.beats(better)
+    assert Kind(better.runs).beats(worse, by=difference - 1.01 * own_luck(one, two, samples, tries=1))
 
 
 def test_kinds_are_chosen_by_queries_and_none_where_one_has_too_few_runs() -> None:
