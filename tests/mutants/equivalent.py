@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+PACE = "when members are left out decides on the pace alone: their neighbours' numbers are the same to the bit"
 NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
 
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
+    "harness/run/pack.py": {
+        (
+            "self._moves = 0",
+            "self._moves = -1",
+        ): "no move comes before the first measurement, and that one sets it to 0",
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 4 * len(unfinished) < 3 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 3 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 5 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 4 * len(unfinished) <= 2 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 4 * len(unfinished) <= 4 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+    },
     "harness/measure/flow.py": {
         (
             "NOTHING = 1e-18",

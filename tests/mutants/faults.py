@@ -84,6 +84,10 @@ class _WithoutTypes(ast.NodeTransformer):
         node.annotation = ast.Name("a type")
         return self.generic_visit(node)
 
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        node.keywords = [each for each in node.keywords if each.arg != "strict"]  # of zip: it asserts what holds anyhow
+        return self.generic_visit(node)
+
     def visit_If(self, node: ast.If) -> ast.AST:
         if any(isinstance(each, ast.Name) and each.id == "TYPE_CHECKING" for each in ast.walk(node.test)):
             return ast.Pass()

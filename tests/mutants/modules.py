@@ -14,7 +14,8 @@ MODULES: dict[str, str] = {
     "engine/scan/*.py": "tests/engine",
     "cells/[gflr]*.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
     "run/pack.py": (
-        "tests/run/test_training.py tests/run/test_run.py tests/run/test_windows.py tests/tasks/test_streams.py"
+        "tests/run/test_training.py tests/run/test_windows.py tests/run/test_checkpoint.py tests/tasks/test_streams.py "
+        "tests/run/test_run.py"
     ),
     "run/rec*.py run/rows.py": "tests/run/test_record.py",
     "run/checkpoint.py": "tests/run/test_checkpoint.py",

@@ -49,6 +49,7 @@ def test_faults_are_those_that_a_person_might_make(tmp_path: Path, line: str, ki
 
 def test_what_does_nothing_when_a_program_runs_is_left_as_it_is(tmp_path: Path) -> None:
     source = '"""Text: 3 + 4."""\nif TYPE_CHECKING:\n    x = 3\ndef f(a: int | None) -> Literal[3]:\n    b: list[3]\n'
+    source += "z = zip(x, y, strict=True)\n"
     assert changes(tmp_path, source) == {}
 
 

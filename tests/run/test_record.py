@@ -173,6 +173,13 @@ def test_before_any_training_a_gradient_that_grows_explodes_however_right_the_an
     assert made.tables(7, 512, 1.0)["runs"].verdict.tolist() == ["exploding"]
 
 
+def test_after_one_step_that_reaches_the_threshold_exactly_it_rises(config: Config) -> None:
+    made = record(config)
+    made.measured([0], measurement(1, [1.1], [0.95]), [])
+    found = made.tables(7, 512, 1.0)["runs"].iloc[0]
+    assert (found.verdict, found.solved, found.solved_step) == ("rising", True, 1)
+
+
 def test_a_member_whose_loss_is_not_finite_is_measured_once_more_and_then_left_alone(config: Config) -> None:
     made = record(config, seed=[0, 1, 2])
     everyone = [0, 1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,19 @@ def test_the_spectral_radius_is_that_of_the_largest_block(config: Config) -> Non
     assert without.spectral_radius.tolist() == [0.0]
     network.flat[:] = torch.nan
     assert np.isnan(network.spectral_radius()).all()
+
+
+def test_the_time_of_a_pack_is_shared_by_its_runs(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 16.0])
+    monkeypatch.setattr("harness.run.pack.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    found = run(members(config(seed=[0, 1, 2], train={"steps": 0})))["runs"]
+    assert found.seconds.tolist() == [2.0] * 3
+
+
+def test_after_every_training_step_and_only_then_somebody_is_told(config: Config) -> None:
+    told: list[int] = []
+    run(members(config(train={"steps": 4})), told.append)
+    assert told == [1, 2, 3, 4]
 
 
 def test_the_number_of_parameters_is_that_of_torchs_modules(config: Config) -> None:
