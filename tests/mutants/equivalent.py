@@ -8,10 +8,6 @@ NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/run/pack.py": {
         (
-            "self._moves = 0",
-            "self._moves = -1",
-        ): "no move comes before the first measurement, and that one sets it to 0",
-        (
             "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
             "if 4 * len(unfinished) < 3 * len(self.members) and len(unfinished) >= fewest:",
         ): PACE,

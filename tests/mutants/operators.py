@@ -96,8 +96,8 @@ class DropKeyword(Operator):  # type: ignore[misc]
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
         """See `Operator`."""
-        for place in self._places(node):
-            yield node.children[place].start_pos, node.children[place].end_pos
+        # A list, since Cosmic Ray changes the node while it asks.
+        yield from [(node.children[place].start_pos, node.children[place].end_pos) for place in self._places(node)]
 
     def mutate(self, node: Any, index: int) -> Any:
         """See `Operator`."""
