@@ -78,6 +78,9 @@ class _WithoutTypes(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
+        names = [each.id for each in node.decorator_list if isinstance(each, ast.Name)]
+        if "abstractmethod" in names or all(map(_is_text, node.body)):
+            node.decorator_list = []  # of what nobody runs
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
@@ -85,13 +88,18 @@ class _WithoutTypes(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        node.keywords = [each for each in node.keywords if each.arg != "strict"]  # of zip: it asserts what holds anyhow
+        # Guards, of zip and of dataclasses: they forbid what nobody does.
+        node.keywords = [each for each in node.keywords if each.arg not in ("strict", "frozen")]
         return self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> ast.AST:
         if any(isinstance(each, ast.Name) and each.id == "TYPE_CHECKING" for each in ast.walk(node.test)):
             return ast.Pass()
         return self.generic_visit(node)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _meaning(source: str) -> str | None:

@@ -35,6 +35,8 @@ def test_by_default_the_last_outputs_are_scored_and_judged_and_the_first_step_is
         ({"targets": np.zeros((3, 5))}, "S from 1 to 4"),
         ({"scored": [1]}, "scored"),
         ({"scored": [2, 1, 3, 4]}, "increasing"),
+        ({"scored": [1, 2, 2, 3]}, "increasing"),
+        ({"scored": [1, 2, 3, 5]}, "steps from 1 to 4"),
         ({"scored": [0, 1, 2, 3]}, "steps from 1 to 4"),
         ({"mask": np.ones((3, 4))}, "of bool"),
         ({"mask": np.zeros((3, 4), bool), "judged": np.ones((3, 4), bool)}, "judged"),

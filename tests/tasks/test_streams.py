@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
-from harness.experiment import Batch, Classes, Experiment, Labels, Values
+from harness.experiment import Batch, Classes, Continuation, Experiment, Labels, Sample, Values
 from harness.plugins.registry import registry
 from harness.run.pack import Pack
 from harness.settings.members import members
@@ -197,6 +198,8 @@ def test_data_have_the_types_that_networks_and_losses_read() -> None:
     [
         ({"inputs": np.zeros((4, 7), dtype=np.int64)}, "inputs of shape (4, 7); asked for (4, 6, …)"),
         ({"inputs": np.full((4, 6), 5)}, "tokens from 5 to 5; valid: 0 to 4"),
+        ({"inputs": np.tile(np.arange(6), (4, 1))}, "tokens from 0 to 5; valid: 0 to 4"),
+        ({"targets": np.tile(np.arange(6), (4, 1))}, "targets of int64 from 0 to 5; valid for Classes(n=5)"),
         ({"inputs": np.full((4, 6), -1)}, "tokens from -1 to -1; valid: 0 to 4"),
         ({"inputs": np.zeros((4, 6))}, "tokens of float64; valid: whole numbers, or vectors (B, T, F)"),
         ({"inputs": np.zeros((4, 6, 3))}, "vectors of length 3, but input_size is 5"),
@@ -246,7 +249,7 @@ def test_seeds_that_score_other_steps_are_refused() -> None:
             return Batch(plain.inputs, plain.targets[:, step - 1 : step], scored=[step])
 
     with pytest.raises(UserError, match="draws other scored steps for another seed, as"):
-        Streams(Shifting(), 50, list(range(8)), "train").next(4, torch.float64)
+        Streams(Shifting(), 50, [0, 1], "train").next(4, torch.float64)
 
 
 def test_as_many_targets_as_labels_are_accepted() -> None:
@@ -264,3 +267,77 @@ def test_as_many_targets_as_labels_are_accepted() -> None:
             return Batch(plain.inputs, rng.integers(2, size=(batch_size, 1, 2)))
 
     assert Streams(Fits(), 6, [0], "train").next(4, torch.float64).targets.shape == (1, 4, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("steps", "scored", "count", "fits"),
+    [(8, 8, 2, True), (8, 8, 3, False), (8, 7, 2, False), (9, 8, 3, False), (8, 4, 1, True)],
+)
+def test_windows_need_targets_at_every_step_and_a_length_that_divides(
+    steps: int, scored: int, count: int, fits: bool
+) -> None:
+    batch = Batch(np.zeros((2, steps), dtype=np.int64), np.zeros((2, scored), dtype=np.int64))
+    if fits:
+        assert len(batch.windows(count)) == count
+    else:
+        with pytest.raises(
+            ValueError, match=f"sequences of {steps} steps, {scored} of them scored, cannot be cut into"
+        ):
+            batch.windows(count)
+
+
+def test_some_samples_of_some_members_keep_all_that_belongs_to_them() -> None:
+    whole = Streams(Hiding(n_windows=3), 4, [0, 1], "probe").answering(7, torch.float64)
+    assert whole.window is not None
+    pieces = [each.only([1]) for each in whole.chunks(3)]
+    assert [piece.targets.shape for piece in pieces] == [(1, 3, 4), (1, 3, 4), (1, 1, 4)]
+    for place, piece in enumerate(pieces):
+        cut = slice(3 * place, 3 * place + 3)
+        assert torch.equal(piece.inputs[0], whole.inputs[1][:, cut])
+        for name in ("targets", "mask", "judged", "window"):
+            assert torch.equal(getattr(piece, name)[0], getattr(whole, name)[1, cut]), name
+        for name in ("cue", "answer"):
+            np.testing.assert_array_equal(getattr(piece, name)[0], getattr(whole, name)[1, cut])
+        for one, other in zip(piece.earlier, whole.earlier, strict=True):
+            assert torch.equal(one[0], other[1][:, cut])
+        assert piece.batches == [whole.batches[1]]
+    plain = Streams(Counting(), 4, [0], "train").next(5, torch.float64).samples(1, 3)
+    assert plain.window is None
+    assert plain.only([0]).earlier == ()
+
+
+def test_losses_are_means_over_what_counts_and_of_the_last_judged_answer() -> None:
+    data = Streams(Counting(), 6, [0], "train").next(4, torch.float64)
+    logits = torch.randn(1, 4, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    each = -torch.log_softmax(logits, -1).gather(-1, data.targets[..., None])[..., 0]
+    data = dataclasses.replace(data, mask=torch.tensor([[[True, True, False, True, True, False]] * 4]),
+                               judged=torch.tensor([[[False, True, False, True, False, False]] * 4]),
+                               answer=np.array([[4, 4, 4, 0]]))  # fmt: skip
+    torch.testing.assert_close(data.loss(logits)[0], each[0][:, [0, 1, 3, 4]].mean(1))
+    expected = each[0][:, 3].clone()
+    expected[3] = 0
+    torch.testing.assert_close(data.answer_loss(logits)[0], expected)
+    assert not data.one_answer
+    right = (logits.argmax(-1) == data.targets)[0][:, [1, 3]].sum(1)
+    assert torch.equal(data.right(logits)[0], right)
+    once = Batch(np.zeros((3, 4), dtype=np.int64), np.zeros((3, 1), dtype=np.int64))
+    assert once.answer.tolist() == [4, 4, 4]
+
+
+def test_a_task_says_of_itself_what_is_usual() -> None:
+    task = Counting()
+    assert (task.solved_at, task.exact_chance, task.feedback, task.windows, task.chance_loss(8)) == (
+        0.95, True, None, 1, None,
+    )  # fmt: skip
+    assert Continuation(length=3) == Continuation(3, 1.0, 20)
+    assert (task.min_seq_len(), task.refuses(1), task.refuses(0)) == (1, None, "1 or more")
+    batch = Batch(np.array([[1, 2, 3]]), np.array([[2, 3, 4]]), judged=np.array([[False, True, True]]))
+    outputs = np.eye(5)[[0, 3, 1]]
+    assert Experiment.show(task, batch, 0, outputs) == Sample("1 2 3", "3 4", "3 1")
+    outputs[2, 0] = np.nan
+    assert Experiment.show(task, batch, 0, outputs) == Sample("1 2 3", "3 4", "3 ?")
+    assert Experiment.show(task, Batch(np.ones((1, 3, 5)), np.array([[2]])), 0, outputs) is None
+    shown = Experiment.show_continued(task, np.array([1, 2]), np.array([3]))
+    assert (shown.text, shown.answered, shown.expected) == ("1 2", "3", "")
+    assert Counting.bears_out(None) is None  # type: ignore[arg-type]
+    assert Counting.artefacts(None) == {}  # type: ignore[arg-type]
