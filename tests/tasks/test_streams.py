@@ -310,7 +310,7 @@ def test_losses_are_means_over_what_counts_and_of_the_last_judged_answer() -> No
     data = Streams(Counting(), 6, [0], "train").next(4, torch.float64)
     logits = torch.randn(1, 4, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     each = -torch.log_softmax(logits, -1).gather(-1, data.targets[..., None])[..., 0]
-    data = dataclasses.replace(data, mask=torch.tensor([[[True, True, False, True, True, False]] * 4]),
+    data = dataclasses.replace(data, all_count=False, mask=torch.tensor([[[True, True, False, True, True, False]] * 4]),
                                judged=torch.tensor([[[False, True, False, True, False, False]] * 4]),
                                answer=np.array([[4, 4, 4, 0]]))  # fmt: skip
     torch.testing.assert_close(data.loss(logits)[0], each[0][:, [0, 1, 3, 4]].mean(1))
