@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PACE = "when members are left out decides on the pace alone: their neighbours' numbers are the same to the bit"
+TWO_AXES = "of two axes the last one is the second"
 NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
 
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
@@ -27,6 +28,19 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
             "if 4 * len(unfinished) <= 4 * len(self.members) and len(unfinished) >= fewest:",
         ): PACE,
+    },
+    "harness/run/rows.py": {
+        (
+            'lower = np.quantile(norms, list(QUANTILES.values()), axis=-1, method="lower")',
+            'lower = np.quantile(norms, list(QUANTILES.values()), axis=1, method="lower")',
+        ): TWO_AXES,
+        ("counts = known[place].sum(axis=-1)", "counts = known[place].sum(axis=1)"): TWO_AXES,
+    },
+    "harness/engine/scan/stepwise.py": {
+        (
+            'grad["input"] += found.view(members, -1, found.shape[-1])',
+            'grad["input"] += found.view(members, -1, found.shape[1])',
+        ): TWO_AXES,
     },
     "harness/measure/flow.py": {
         (

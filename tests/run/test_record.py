@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,9 @@ def test_between_a_finite_and_an_infinite_norm_stands_the_smaller_one(config: Co
     norms[0, 2] = torch.nan
     found = measurement(0, [1.0])
     profiles = [Profile(1, "h", norms), Profile(0, "x", norms)]
-    made.measured([0], measurement(0, [1.0], gradients=Gradients(profiles, profiles, found.gradients.weights)), [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made.measured([0], measurement(0, [1.0], gradients=Gradients(profiles, profiles, found.gradients.weights)), [])
     rows = made.tables(7, 512, 1.0)["gradients"].query("part == 'h'").set_index("t")
     names = ["grad_norm", "grad_q10", "grad_q50", "grad_q90"]
     assert rows.loc[1, names].tolist() == [np.inf, 1, np.inf, np.inf]

@@ -197,3 +197,11 @@ def test_tables_that_are_damaged_again_stand_beside_the_first_ones(config: Confi
     (tmp_path / "jobs/0/tables/runs.parquet").unlink()
     (line,) = set_damaged_aside(tmp_path)
     assert "jobs/0/tables: tables without a table of runs; its runs" in line
+
+
+def test_a_plan_that_is_empty_has_the_types_of_any_other(config: Config, tmp_path: Path) -> None:
+    extend_plan(tmp_path, [job(config, "0", 0)])
+    before = pq.read_schema(tmp_path / "plan.parquet").types
+    forget_unasked(tmp_path, set())
+    assert read_plan(tmp_path) == {}
+    assert pq.read_schema(tmp_path / "plan.parquet").types == before
