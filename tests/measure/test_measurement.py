@@ -242,3 +242,11 @@ def test_a_jacobian_is_that_of_finite_differences(config: Config) -> None:
                     trace = network.forward(data.inputs[:, 3:4, sample : sample + 1], [start])[0]
                     ends.append(torch.cat([trace.states[part][:, 1, 0].clone() for part in ("h", "c")], dim=-1))
                 torch.testing.assert_close(found[:, place, :, unit], (ends[0] - ends[1]) / 2e-6, rtol=1e-6, atol=1e-8)
+
+
+def test_a_cell_without_recurrence_has_a_jacobian_of_zeros(config: Config) -> None:
+    made = settings(config, Counting(), cell="feedforward", seed=[0, 1], dtype="float64", hidden_size=3)
+    network, data = build(made, torch.float64), streams(made, "probe").answering(5, torch.float64)
+    found = Moment(network, data, made[0].experiment, 0).jacobian(1, 4)
+    assert found.shape == (2, 5, 3, 3)
+    assert not found.any()
