@@ -198,6 +198,29 @@ def test_weights_that_fit_are_not_refused() -> None:
         assert parameter.flaw(4) is None
 
 
-@pytest.mark.parametrize(("cell", "stored"), [("rnn", 1 + 1), ("gru", 4 + 1), ("lstm", 4 + 2), ("linear", 1 + 1)])
+@pytest.mark.parametrize(
+    ("cell", "stored"),
+    [("rnn", 1 + 1), ("gru", 4 + 1), ("lstm", 4 + 2), ("linear", 1 + 1), ("gru_reset_before", 1)],  # the last: h alone
+)
 def test_a_step_stores_its_gates_and_its_state(cell: str, stored: int) -> None:
     assert registry().get("cell", cell)().stored_per_step(10) == 10 * stored
+
+
+def test_weights_are_looked_at_as_for_one_input_where_nobody_says_how_many() -> None:
+    class Shared(PointwiseCell):
+        """A cell whose gates share what enters."""
+
+        name = "shared"
+        gates = ("a",)
+
+        def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+            return {
+                **super().parameters(input_size, hidden_size),
+                "per_input": Parameter((1, 6 // input_size), "dense"),
+            }
+
+        def step(self, pre, state):  # type: ignore[no-untyped-def]
+            return {"h": pre}
+
+    assert Shared().flaw_of_weights(4) is None
+    assert "ZeroDivisionError" in str(Shared().flaw_of_weights(4, 0))
