@@ -200,7 +200,7 @@ def test_weights_that_fit_are_not_refused() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "stored"),
-    [("rnn", 1 + 1), ("gru", 4 + 1), ("lstm", 4 + 2), ("linear", 1 + 1), ("gru_reset_before", 1)],  # the last: h alone
+    [("rnn", 1 + 1), ("gru", 4 + 1), ("lstm", 4 + 2), ("linear", 1 + 1)],
 )
 def test_a_step_stores_its_gates_and_its_state(cell: str, stored: int) -> None:
     assert registry().get("cell", cell)().stored_per_step(10) == 10 * stored
