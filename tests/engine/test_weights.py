@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.base.errors import UserError
-from harness.cells import Cell, Parameter, PointwiseCell
+from harness.cells import Cell, GeneralCell, Parameter, PointwiseCell
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 from harness.plugins.registry import registry
@@ -206,6 +206,22 @@ def test_a_step_stores_its_gates_and_its_state(cell: str, stored: int) -> None:
     assert registry().get("cell", cell)().stored_per_step(10) == 10 * stored
 
 
+def test_a_step_of_any_other_cell_stores_its_state() -> None:
+    class TwoParts(GeneralCell):
+        """A cell that keeps two things."""
+
+        name = "two_parts"
+        parts = ("h", "c")
+
+        def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+            return {}
+
+        def apply(self, weights, x, state):  # type: ignore[no-untyped-def]
+            return state
+
+    assert TwoParts().stored_per_step(10) == 20
+
+
 def test_weights_are_looked_at_as_for_one_input_where_nobody_says_how_many() -> None:
     class Shared(PointwiseCell):
         """A cell whose gates share what enters."""
@@ -214,10 +230,8 @@ def test_weights_are_looked_at_as_for_one_input_where_nobody_says_how_many() -> 
         gates = ("a",)
 
         def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-            return {
-                **super().parameters(input_size, hidden_size),
-                "per_input": Parameter((1, 6 // input_size), "dense"),
-            }
+            own = Parameter((1, 6 // input_size), "dense")
+            return {**super().parameters(input_size, hidden_size), "per_input": own}
 
         def step(self, pre, state):  # type: ignore[no-untyped-def]
             return {"h": pre}

@@ -52,6 +52,7 @@ def test_what_does_not_fit_together_is_named(changes: dict[str, Any], words: str
 def test_the_answer_phase_is_a_marker_and_then_blanks_or_answers() -> None:
     answers = np.array([[4, 5, 6]])
     assert answer_phase(answers, marker=9, blank=8).tolist() == [[9, 8, 8]]
+    assert answer_phase(answers, marker=9, blank=0).tolist() == [[9, 0, 0]]
     assert answer_phase(answers, marker=9, feedback=10).tolist() == [[9, 14, 15]]
     with pytest.raises(ValueError, match="either"):
         answer_phase(answers, marker=9)

@@ -318,6 +318,9 @@ def test_losses_are_means_over_what_counts_and_of_the_last_judged_answer() -> No
     expected[3] = 0
     torch.testing.assert_close(data.answer_loss(logits)[0], expected)
     assert not data.one_answer
+    last = torch.tensor([[[False, False, False, True, False, False]] * 4])
+    assert not dataclasses.replace(data, mask=last, judged=last).one_answer  # the fourth sample has none
+    assert dataclasses.replace(data, mask=last, judged=last, answer=np.array([[4, 4, 4, 4]])).one_answer
     right = (logits.argmax(-1) == data.targets)[0][:, [1, 3]].sum(1)
     assert torch.equal(data.right(logits)[0], right)
     once = Batch(np.zeros((3, 4), dtype=np.int64), np.zeros((3, 1), dtype=np.int64))
