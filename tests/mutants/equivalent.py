@@ -29,6 +29,9 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "if 4 * len(unfinished) <= 4 * len(self.members) and len(unfinished) >= fewest:",
         ): PACE,
     },
+    "harness/tables/gather.py": {
+        ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
+    },
     "harness/run/rows.py": {
         (
             'lower = np.quantile(norms, list(QUANTILES.values()), axis=-1, method="lower")',

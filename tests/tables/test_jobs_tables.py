@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.base.errors import UserError
+from harness.tables.gather import gather, load
 from harness.tables.jobs import complete, current, finished_jobs, joined, natural, publish, renamed
 from harness.tables.schemas import as_frame, common, of_schema, union
 from harness.tables.storage import encoding, opened, read_table, write_table, write_tables
@@ -216,3 +217,12 @@ def test_variants_are_named_within_each_cell_of_each_experiment() -> None:
     assert variants(table.assign(**{"cell.bias": [np.nan, 3.0, 1.0, 1.0]})).tolist()[:2] == [
         "bias null, kind a", "bias 3, kind b",
     ]  # fmt: skip
+
+
+def test_merged_tables_have_the_columns_of_runs_as_csv_and_are_looked_at_before_they_are_given(tmp_path: Path) -> None:
+    write_tables(tmp_path / "jobs" / "0" / "tables", frames(a="ok", b="ok"))
+    tables = gather(tmp_path)
+    assert pd.read_csv(tmp_path / "tables" / "runs.csv").columns.tolist() == list(tables.runs)
+    (tmp_path / "tables" / "curves.parquet").write_bytes(b"nothing")
+    with pytest.raises(UserError, match=r"tables/curves\.parquet: damaged table"):
+        load(tmp_path)
