@@ -32,6 +32,9 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/tables/gather.py": {
         ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
     },
+    "harness/run/record.py": {
+        ("steps: int = 0", "steps: int = 1"): "the first measurement says how many they are, and there always is one",
+    },
     "harness/run/rows.py": {
         (
             'lower = np.quantile(norms, list(QUANTILES.values()), axis=-1, method="lower")',
