@@ -29,6 +29,9 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "if 4 * len(unfinished) <= 4 * len(self.members) and len(unfinished) >= fewest:",
         ): PACE,
     },
+    "harness/tables/survey.py": {
+        ("runs = file.read(use_threads=False)", "runs = file.read()"): "by how many threads it is read changes nothing",
+    },
     "harness/tables/gather.py": {
         ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
     },

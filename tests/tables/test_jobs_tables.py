@@ -226,3 +226,9 @@ def test_merged_tables_have_the_columns_of_runs_as_csv_and_are_looked_at_before_
     (tmp_path / "tables" / "curves.parquet").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"tables/curves\.parquet: damaged table"):
         load(tmp_path)
+
+
+def test_merged_tables_in_which_nothing_is_finished_add_nothing(tmp_path: Path) -> None:
+    write_tables(tmp_path / "jobs" / "0" / "tables", frames(a="failed", b="failed"))
+    gather(tmp_path)
+    assert gather(tmp_path, planned={"a"}).runs.run_id.tolist() == ["a"]
