@@ -64,7 +64,7 @@ def floor(x: Tensor) -> Tensor:
 
 def where(condition: Tensor, x: Any, y: Any) -> Tensor:
     """x where the condition (a comparison, such as ``s.t < 3``) holds, y elsewhere; numbers or vectors."""
-    found: Tensor = condition.where(x, y) if hasattr(condition, "nodes") else _torch_where(condition, x, y)
+    found: Tensor = condition.chosen(x, y) if hasattr(condition, "nodes") else _torch_where(condition, x, y)
     return found
 
 

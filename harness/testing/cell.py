@@ -24,7 +24,8 @@ def check_cell(cell: Cell) -> None:
 
     Its name and documented options; states as it declares them; whether it has a memory, as it says; that the engine's
     outputs, gradients of all weights and inputs, and the gradient at every step, compiled and not, equal those of
-    float64 autograd through the plain step, and these finite differences; that members do not mix; that a run trains.
+    float64 autograd through the plain step, and these finite differences; that members and samples do not mix; that a
+    run trains.
 
     Raises:
         ContractError: one line per problem.
@@ -180,7 +181,7 @@ def _compare(problems: Problems, what: str, found: Tensor | None, wanted: Tensor
 
 def _check_isolation(problems: Problems, network: Network, inputs: Tensor) -> None:
     """What one member is and does must not reach its neighbours."""
-    together = network.outputs(inputs, SCORED)
+    together = network.outputs(inputs, SCORED).clone()
     alone = Network(network.shape, network.flat[:1].clone(), compiled=False).outputs(inputs[:1], SCORED)
     wild = network.flat.clone()
     wild[1:] = torch.inf
@@ -188,4 +189,9 @@ def _check_isolation(problems: Problems, network: Network, inputs: Tensor) -> No
     problems.unless(
         torch.allclose(together[:1], alone, rtol=1e-9) and torch.allclose(together[0], beside[0], rtol=1e-9),
         "mixes members: what a member answers depends on the others",
+    )
+    one = Network(network.shape, network.flat, compiled=False).outputs(inputs[:, :, :1], SCORED)
+    problems.unless(
+        torch.allclose(together[:, :1], one, rtol=1e-9),
+        "mixes samples: what is answered to one depends on the others of its batch",
     )

@@ -222,6 +222,7 @@ _PASSED: dict[str, Callable[[Node, Node], list[Node | None]]] = {
     "<": lambda node, grad: [None, None],
     "<=": lambda node, grad: [None, None],
     "floor": lambda node, grad: [None],
+    "detach": lambda node, grad: [None],
     "amax": lambda node, grad: [None],
     "x": lambda node, grad: [],
     "state": lambda node, grad: [],

@@ -26,6 +26,12 @@ from harness.engine.scan.nodes import (
     product,
 )
 
+METHODS = {
+    "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "matmul": "__matmul__",
+    "where": "chosen",
+}  # fmt: skip
+"""What functions of torch are of a `Vector`, where they are not of its own name."""
+
 
 @dataclass(frozen=True, eq=False)
 class Vector:
@@ -130,13 +136,9 @@ class Vector:
         """This vector and others side by side."""
         return Vector(tuple(node for vector in (self, *others) for node in vector.nodes))
 
-    def where(self, left: Any, right: Any) -> Vector:
+    def chosen(self, left: Any, right: Any) -> Vector:
         """As `torch.where`, of this condition."""
         return self._each(choose, left, right)
-
-    def detach(self) -> Vector:
-        """What carries no gradient: only ever the largest unit, which has none."""
-        return self
 
     def sum(self, dim: int = -1, keepdim: bool = False) -> Vector:
         """The sum over the units, of width 1."""
@@ -170,10 +172,9 @@ class Vector:
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Vector:
         name = getattr(function, "__name__", str(function))
-        operators = {"add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "matmul": "__matmul__"}
         if kwargs or not isinstance(args[0], Vector):
             raise Untraceable(f"torch.{name} with these arguments")
-        found: Vector = getattr(args[0], operators.get(name, name))(*args[1:])
+        found: Vector = getattr(args[0], METHODS.get(name, name))(*args[1:])
         return found
 
 
@@ -288,6 +289,4 @@ def _computed(node: Node) -> Node:
 def _wide(vector: Vector, width: int) -> Vector:
     if vector.width == width:
         return vector
-    if vector.width == 1:
-        return Vector((Node("copy", width, vector.nodes),))
     raise Untraceable(f"a part of {vector.width} units; declared are {width}")

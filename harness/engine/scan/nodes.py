@@ -17,7 +17,7 @@ class Untraceable(Exception):
 
 
 LEAVES = ("x", "state", "weight", "number")
-FUNCTIONS = {"sigmoid", "tanh", "relu", "exp", "log", "log1p", "sqrt", "sin", "cos", "abs", "floor"}
+FUNCTIONS = {"sigmoid", "tanh", "relu", "exp", "log", "log1p", "sqrt", "sin", "cos", "abs", "floor", "detach"}
 BINARY = {"+", "-", "*", "/", "<", "<="}
 REDUCTIONS = {"sum", "amax"}
 

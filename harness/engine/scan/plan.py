@@ -14,7 +14,7 @@ from harness.engine.scan.schedule import Place, Program, Scheduler, Store, leaf_
 
 log = logging.getLogger(__name__)
 
-CHEAP = BINARY | {"relu", "abs", "floor", "where", "copy"}
+CHEAP = BINARY | {"relu", "abs", "floor", "where", "copy", "detach"}
 """Operations that are as quickly done again as their result is read."""
 
 

@@ -319,7 +319,7 @@ class _LoopWriter:
             else self._value(argument)
             for place, argument in enumerate(node.args)
         ]
-        if node.op == "copy":
+        if node.op in ("copy", "detach"):
             self.names[node] = values[0]
             return
         if node.op == "where":

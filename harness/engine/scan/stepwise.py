@@ -32,6 +32,7 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "<=": lambda a, b: a <= b,
     "where": torch.where,
     "copy": lambda a: a,
+    "detach": lambda a: a,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "relu": torch.relu,
