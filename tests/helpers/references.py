@@ -93,7 +93,7 @@ def torchrecurrent(
 
 
 def rows(w: Weights, *names: str) -> Tensor:
-    """Our matrices (inputs, units) as one of torch's (units, inputs), one below the other; vectors one after another."""
+    """Our matrices (inputs, units) as one of torch's (units, inputs), one below the other; vectors joined."""
     return torch.cat([w[name].mT if w[name].dim() == 2 else w[name] for name in names])
 
 

@@ -19,8 +19,8 @@ class FastRNN(Cell):
         h_t = sigmoid(alpha) * n + sigmoid(beta) * h_{t-1}
 
     Source: Kusupati, Singh, Bhatia, Kumar, Jain, Varma, "FastGRNN: a fast, accurate, stable and tiny kilobyte sized
-    gated recurrent neural network", NeurIPS 2018, section 3.1. alpha starts at -3 and beta at 3 as in the authors' code;
-    torchrecurrent starts them the other way round.
+    gated recurrent neural network", NeurIPS 2018, section 3.1. alpha starts at -3 and beta at 3 as in the authors'
+    code; torchrecurrent starts them the other way round.
     """
 
     name = "fast_rnn"

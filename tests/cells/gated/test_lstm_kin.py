@@ -11,10 +11,12 @@ from harness.cells import Cell, Weights
 from harness.cells.gated.lem import LEM
 from harness.cells.gated.lstm_1997 import LSTM1997
 from harness.cells.gated.lstm_peephole import PeepholeLSTM
+from harness.cells.gated.mc_lstm import MCLSTM
+from harness.cells.gated.ran import RAN
 from harness.testing import check_cell
 from tests.helpers.references import SIZE, compare, gate_by_gate, rows, torchrecurrent
 
-CELLS = [PeepholeLSTM(), LSTM1997(), LEM()]
+CELLS = [PeepholeLSTM(), LSTM1997(), MCLSTM(), RAN(), LEM()]
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
@@ -35,6 +37,18 @@ def test_lstm_1997_is_squashed_by_scaled_sigmoids() -> None:
         return gate_by_gate("i", "g", "o")(type(w)(halved))
 
     compare(LSTM1997(), torchrecurrent("OriginalLSTMCell", given))
+
+
+def test_mc_lstm() -> None:
+    reference = torchrecurrent("MCLSTMCell", gate_by_gate("f", "i", "o", "m", "g"), state=lambda result: result[1])
+    compare(MCLSTM(), reference)
+
+
+def test_ran() -> None:
+    def given(w: Weights) -> dict[str, torch.Tensor]:
+        return {**gate_by_gate("i", "f")(w), "weight_ih": rows(w, "x_c", "x_i", "x_f")}
+
+    compare(RAN(), torchrecurrent("RANCell", given))
 
 
 @pytest.mark.parametrize("time_step", [1.0, 0.5])
