@@ -83,6 +83,9 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
     "powers and quotients": lambda a, b, w, x, s: {
         "h": a**3 / (2.0 + b**2) - 1 / (3.0 + a**4), "c": 0.5 * s.c + (1.0 - a) / (1.5 + b * b),
     },
+    "quotients by a number": lambda a, b, w, x, s: (
+        lambda c: {"h": sigmoid(b) * tanh(c / 2), "c": c}
+    )(s.c + 2 * tanh(a / 2)),
     "functions": lambda a, b, w, x, s: {
         "h": sin(a) + cos(b) + log(1.5 + a * a) + sqrt(1.0 + b * b), "c": exp(-absolute(a)) * s.c + softplus(b),
     },

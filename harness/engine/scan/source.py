@@ -30,8 +30,8 @@ CHUNK = 16
 BLOCK = 8
 """Steps whose deltas go into the weights' gradients together."""
 
-LITERALS = {0.0: "0", 1.0: "1", -1.0: "-1", 0.5: "(real)0.5", 2.0: "2"}
-"""Constants that are written into the code; all others are handed over."""
+LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}
+"""Constants that are written into the code, never as whole numbers, whose quotients C cuts; others are handed over."""
 
 CONDITIONS = {"<", "<="}
 
