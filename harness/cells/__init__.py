@@ -4,6 +4,6 @@ In come weights, inputs and the state of a step; out comes the next state. Runni
 is the engine's (`harness.engine`).
 """
 
-from harness.cells.base import Cell, Named, Parameter, State, Weights, gates
+from harness.cells.base import Cell, Gated, Named, Parameter, State, Weights, biases, gates
 
-__all__ = ["Cell", "Named", "Parameter", "State", "Weights", "gates"]
+__all__ = ["Cell", "Gated", "Named", "Parameter", "State", "Weights", "biases", "gates"]
