@@ -1,0 +1,1 @@
+"""Cells whose recurrent matrix is kept orthogonal, unitary, within singular values, or stable."""
