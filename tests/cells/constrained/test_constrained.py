@@ -33,11 +33,23 @@ def test_the_cell_keeps_the_contract(cell: Any) -> None:
     check_cell(cell)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_weights_in_use_are_the_same_to_the_bit_alone_and_in_company(cell: Any) -> None:
-    together, alone = network_of(cell, members=5, size=32), network_of(cell, size=32)
-    for name, value in alone.layer(1).items():
-        assert together.layer(1)[name][:1].equal(value), name
+def test_numbers_are_the_same_to_the_bit_alone_and_in_company(cell: Any, dtype: torch.dtype) -> None:
+    together = network_of(cell, members=5, size=32).to(dtype)
+    x = torch.randn(5, 9, 7, 2, generator=torch.Generator().manual_seed(0)).to(dtype)
+
+    def gradients(network: Network, x: Tensor) -> Tensor:
+        grad = torch.empty_like(network.flat)
+        network.gradients(x, [9], lambda outputs: outputs.square().sum((2, 3)), grad)
+        return grad
+
+    found = gradients(together, x)
+    for members in ([0], [3], [1, 4]):
+        alone = together.only(members)
+        for name, value in alone.layer(1).items():
+            assert together.layer(1)[name][members].equal(value), name
+        assert found[members].equal(gradients(alone, x[members]))
 
 
 def modrelu(z: Tensor, bias: Tensor) -> Tensor:
