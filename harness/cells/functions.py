@@ -109,6 +109,11 @@ def silu(x: Tensor) -> Tensor:
     return x * sigmoid(x)
 
 
+def mod_relu(x: Tensor, bias: Tensor) -> Tensor:
+    """sign(x) · max(0, |x| + bias): moves x from or towards 0, never across it."""
+    return where(x > 0, relu(x + bias), where(x < 0, -relu(bias - x), 0.0))
+
+
 def total(x: Tensor) -> Tensor:
     """The sum over the units of a vector, of width 1."""
     return x.sum(dim=-1, keepdim=True)

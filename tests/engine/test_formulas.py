@@ -93,6 +93,9 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
         "h": leaky_relu(a, 0.2) - relu(b) + hard_sigmoid(a), "c": clamp(b, -0.3, 0.3) + maximum(a, s.c) - minimum(b, a),
     },
     "decisions": lambda a, b, w, x, s: {"h": where(a > b, tanh(a), s.c), "c": where(b < 0.1, 0.5, b) + floor(3 * a)},
+    "a decision that waits for a product": lambda a, b, w, x, s: {
+        "h": where(w.peephole * s.c < 0.1, tanh(a), s.h), "c": where(s.c > 0.2, s.c, tanh(b)) + 0.3,
+    },
     "sums over units": lambda a, b, w, x, s: {
         "h": normalised(tanh(a)) * 0.5 + mean(b), "c": softmax(a + s.c) + total(s.c * b) * 0.1 - largest(b),
     },
