@@ -5,5 +5,6 @@ is the engine's (`harness.engine`).
 """
 
 from harness.cells.base import Cell, Named, Parameter, State, Weights, gates
+from harness.cells.module import TorchCell
 
-__all__ = ["Cell", "Named", "Parameter", "State", "Weights", "gates"]
+__all__ = ["Cell", "Named", "Parameter", "State", "TorchCell", "Weights", "gates"]

@@ -55,12 +55,15 @@ class Parameter:
             ``dense``: uniform in ±1/√H; ``constant``: ``start``, each value repeated over an equal share;
             ``drawn``: what ``draw`` gives.
         draw: from a random generator to the values, for a weight that starts in a way of its own.
+        stream: weights of a layer with the same word here are given generators that start alike, and can so be drawn
+            from the same numbers.
     """
 
     shape: tuple[int, ...]
     kind: Literal["recurrent", "dense", "constant", "drawn"]
     start: tuple[float, ...] = (0.0,)
     draw: Callable[[np.random.Generator], NDArray[np.float64]] | None = None
+    stream: str | None = None
 
     def flaw(self, hidden_size: int) -> str | None:
         """Why a weight cannot start so; None where it can."""

@@ -133,7 +133,8 @@ def initial_row(shape: Architecture, member: MemberInit) -> np.ndarray:
         )
     parts = []
     for name, parameter in own.items():
-        value = initial(parameter, stream(member.seed, "weights", name), width, member)
+        source = f"{name.partition('.')[0]}.{parameter.stream}" if parameter.stream else name
+        value = initial(parameter, stream(member.seed, "weights", source), width, member)
         parts.append(value.ravel())
     return np.concatenate(parts)
 
