@@ -1,0 +1,111 @@
+"""Linear cells against their papers' parallel forms."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, softplus
+
+from harness.cells import Cell, Weights
+from harness.cells.linear.lru import LRU
+from harness.cells.linear.min_gru import MinGRU
+from harness.cells.linear.min_lstm import MinLSTM
+from harness.cells.linear.rg_lru import RGLRU
+from harness.cells.linear.s4d import S4D
+from harness.cells.linear.sru import SRU
+from harness.testing import check_cell
+from tests.cells.linear.helpers import SIZE, STEPS, compare, decayed
+
+CELLS = [MinGRU(), MinLSTM(), SRU(), LRU(), S4D(states=2), RGLRU()]
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_contract(cell: Cell) -> None:
+    check_cell(cell)
+
+
+def test_min_gru_in_log_space_as_in_its_package() -> None:
+    package = pytest.importorskip("minGRU_pytorch.minGRU")
+
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        gate, hidden = (x @ p.x_z + p.b_z).transpose(0, 1), (x @ p.x_n + p.b_n).transpose(0, 1)
+        made = package.heinsen_associative_scan_log(-softplus(gate), -softplus(-gate) + package.log_g(hidden))
+        return made.transpose(0, 1)
+
+    compare(MinGRU(), reference)
+
+
+def test_min_lstm_in_log_space_as_in_its_package() -> None:
+    package = pytest.importorskip("minGRU_pytorch.minGRU")
+
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        f, i, hidden = ((x @ p[f"x_{gate}"] + p[f"b_{gate}"]).transpose(0, 1) for gate in "fin")
+        diff = softplus(-f) - softplus(-i)
+        made = package.heinsen_associative_scan_log(-softplus(diff), -softplus(-diff) + package.log_g(hidden))
+        return made.transpose(0, 1)
+
+    compare(MinLSTM(), reference)
+
+
+@pytest.mark.parametrize("features", [3, SIZE])
+def test_sru(features: int) -> None:
+    """No parallel form: the gates see the state. The paper's equations, one after another."""
+
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        c, seen = torch.zeros(x.shape[1], SIZE, dtype=x.dtype), []
+        for u in x:
+            forget = 1 / (1 + torch.exp(-(u @ p.x_f + p.v_f * c + p.b_f)))
+            reset = 1 / (1 + torch.exp(-(u @ p.x_r + p.v_r * c + p.b_r)))
+            c = forget * c + (1 - forget) * (u @ p.x_c)
+            seen.append(reset * c + (1 - reset) * (u @ p.x_p if features != SIZE else u) * 3**0.5)
+        return torch.stack(seen)
+
+    compare(SRU(), reference, features)
+
+
+def test_lru_as_a_sum_over_powers() -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        a = torch.exp(torch.complex(-torch.exp(p.nu), torch.exp(p.theta)))
+        u = torch.exp(p.gamma) * ((x + 0j) @ torch.complex(p.b_re, p.b_im))
+        powers = a ** torch.arange(STEPS, dtype=torch.float64)[:, None]
+        states = torch.stack([(powers[: t + 1].flip(0)[:, None] * u[: t + 1]).sum(0) for t in range(STEPS)])
+        return (states @ torch.complex(p.c_re, p.c_im)).real + x @ p.d
+
+    compare(LRU(), reference)
+
+
+def test_lru_starts_in_its_ring_and_keeps_the_size_of_its_input() -> None:
+    import numpy as np
+
+    found = LRU(r_min=0.5, r_max=0.9).parameters(3, 2000)
+    nu, gamma = (found[name].draw(np.random.default_rng(0)) for name in ("nu", "gamma"))
+    size = np.exp(-np.exp(nu))
+    assert 0.5 <= size.min() < 0.51
+    assert 0.89 < size.max() <= 0.9
+    np.testing.assert_allclose(np.mean(size**2), (0.5**2 + 0.9**2) / 2, rtol=0.02)
+    np.testing.assert_allclose(np.exp(gamma), np.sqrt(1 - size**2))
+
+
+def test_s4d_as_a_convolution() -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        u = x @ p.input + p.bias
+        a = torch.complex(-torch.exp(p.alpha), p.omega).view(SIZE, 2)
+        c, dt = torch.complex(p.c_re, p.c_im).view(SIZE, 2), torch.exp(p.dt)[:, None]
+        # Listing 1 of the paper: K_t = 2 Re(Σ C · (exp(dt A) - 1) / A · exp(t dt A)).
+        times = torch.arange(STEPS, dtype=torch.float64)[:, None, None]
+        kernel = 2 * (c * (torch.exp(dt * a) - 1) / a * torch.exp(times * dt * a)).sum(-1).real
+        made = [sum(kernel[t - j] * u[j] for j in range(t + 1)) for t in range(STEPS)]
+        return torch.stack(made) + p.d * u
+
+    compare(S4D(states=2), reference)
+
+
+def test_rg_lru_as_a_sum_over_pairs_of_steps() -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        u = x @ p.input + p.bias
+        r, i = torch.sigmoid(u @ p.u_r + p.b_r), torch.sigmoid(u @ p.u_i + p.b_i)
+        log_a = 8 * r * logsigmoid(p.lam)
+        return decayed(log_a, torch.sqrt(-torch.expm1(2 * log_a)) * i * u)
+
+    compare(RGLRU(), reference)
