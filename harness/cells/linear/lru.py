@@ -26,8 +26,8 @@ class LRU(Cell):
     `init` and `weight_scale` have nothing to act on.
 
     Source: Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu, De, "Resurrecting recurrent neural networks for long
-    sequences", ICML 2023, equations 5 to 8 and appendix A. D is a matrix here, since there need not be as many inputs as
-    units; nonlinear layers around it are not the cell's.
+    sequences", ICML 2023, sections 3.3 and 3.4, appendix A. D is a matrix here, since there need not be as many inputs
+    as units; nonlinear layers around it are not the cell's.
     """
 
     name = "lru"

@@ -21,7 +21,9 @@ class MinLSTM(Cell):
         n = g(x_t · W_n + b_n)                g(x) = x + 0.5 where x ≥ 0, else sigmoid(x)
         h_t = f / (f + i) * h_{t-1} + i / (f + i) * n
 
-    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on.
+    What is kept is the forget gate's share of both gates: an open forget gate alone keeps little more than a half, so
+    ``forget_bias`` closes the input gate as well. There are no recurrent weights, so `init` and `weight_scale` have
+    nothing to act on.
 
     Source: Feng, Tung, Hassani, Bengio, Ahmed, "Were RNNs all we needed?", arXiv:2410.01201, 2024, section 3.2 with the
     candidate of appendix B.2.2, which keeps the state positive: the form that is trained there, in log space.
@@ -32,11 +34,13 @@ class MinLSTM(Cell):
     gate_roles = {"f": "forget gate: keeps", "i": "input gate: writes"}
 
     forget_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
+        0.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the forget gate starts, the input gate with its negative; larger remembers longer",
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        starts = {"f": self.forget_bias, "i": 0.0, "n": 0.0}
+        starts = {"f": self.forget_bias, "i": -self.forget_bias, "n": 0.0}
         dense = {f"x_{gate}": Parameter((input_size, hidden_size), "dense") for gate in starts}
         return dense | {f"b_{gate}": Parameter((hidden_size,), "constant", (start,)) for gate, start in starts.items()}
 

@@ -27,7 +27,7 @@ class SRU(Cell):
     `weight_scale` act on.
 
     Source: Lei, Zhang, Wang, Dai, Artzi, "Simple recurrent units for highly parallelizable recurrence", EMNLP 2018,
-    equations 1 to 4, scaled as in section 3.2 with a reset bias of 0. W_p: the authors' implementation.
+    section 3, scaled as there for a reset bias of 0. W_p: the authors' implementation.
     """
 
     name = "sru"

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import conv1d, logsigmoid, pad, silu, softplus
 
-from harness.cells import Cell, Weights
+from harness.cells import Cell, Named, Weights
+from harness.cells.base import as_in_a_step
+from harness.cells.linear.hgrn import HGRN
+from harness.cells.linear.lmu import LMU
 from harness.cells.linear.lru import LRU
 from harness.cells.linear.min_gru import MinGRU
 from harness.cells.linear.min_lstm import MinLSTM
+from harness.cells.linear.qrnn import QRNN
 from harness.cells.linear.rg_lru import RGLRU
 from harness.cells.linear.s4d import S4D
 from harness.cells.linear.sru import SRU
 from harness.testing import check_cell
 from tests.cells.linear.helpers import SIZE, STEPS, compare, decayed
 
-CELLS = [MinGRU(), MinLSTM(), SRU(), LRU(), S4D(states=2), RGLRU()]
+CELLS = [MinGRU(), MinLSTM(), SRU(), LRU(), S4D(states=2), RGLRU(), QRNN(), HGRN(), LMU(order=3, window=5.0)]
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
@@ -76,8 +81,6 @@ def test_lru_as_a_sum_over_powers() -> None:
 
 
 def test_lru_starts_in_its_ring_and_keeps_the_size_of_its_input() -> None:
-    import numpy as np
-
     found = LRU(r_min=0.5, r_max=0.9).parameters(3, 2000)
     nu, gamma = (found[name].draw(np.random.default_rng(0)) for name in ("nu", "gamma"))
     size = np.exp(-np.exp(nu))
@@ -109,3 +112,59 @@ def test_rg_lru_as_a_sum_over_pairs_of_steps() -> None:
         return decayed(log_a, torch.sqrt(-torch.expm1(2 * log_a)) * i * u)
 
     compare(RGLRU(), reference)
+
+
+def test_qrnn_as_a_convolution_and_a_sum_over_pairs_of_steps() -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        kernel = torch.stack([p.last.mT, p.input.mT], dim=-1)  # (3H, F, 2), the last input first
+        read = conv1d(pad(x.permute(1, 2, 0), (1, 0)), kernel, p.bias).permute(2, 0, 1)
+        z, f, o = read.chunk(3, dim=-1)
+        return torch.sigmoid(o) * decayed(logsigmoid(f), torch.sigmoid(-f) * torch.tanh(z))
+
+    compare(QRNN(), reference)
+
+
+def test_hgrn_as_a_sum_over_pairs_of_steps() -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        least = torch.sigmoid(p.g)
+        kept = least + (1 - least) * torch.sigmoid(x @ p.x_mu + p.b_mu)
+        c = torch.complex(silu(x @ p.x_re + p.b_re), silu(x @ p.x_im + p.b_im))
+        states = decayed(torch.complex(kept.log(), p.theta.expand_as(kept)), (1 - kept) * c)
+        told = torch.sigmoid(x @ p.x_tau + p.b_tau)
+        return torch.cat([told * states.real, told * states.imag], dim=-1)
+
+    compare(HGRN(), reference)
+
+
+def test_lmu_with_the_window_that_scipy_discretises() -> None:
+    """The system of the paper entry by entry, its derivative at a step by scipy."""
+    signal = pytest.importorskip("scipy.signal")
+    order, window = 3, 5.0
+    a = np.array([[(2 * i + 1) * (-1 if i < j else (-1) ** (i - j + 1)) for j in range(order)] for i in range(order)])
+    b = np.array([[(2 * i + 1) * (-1) ** i] for i in range(order)])
+    held = signal.cont2discrete((a / window, b / window, np.eye(order), np.zeros((order, 1))), 1.0, "zoh")
+    a, b = (torch.from_numpy(each) for each in held[:2])
+
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        h, m = torch.zeros(x.shape[1], SIZE, dtype=x.dtype), torch.zeros(x.shape[1], order, dtype=x.dtype)
+        seen = []
+        for now in x:
+            u = torch.cat([now, h, m], dim=1) @ torch.cat([p.e_x, p.e_h, p.e_m])
+            m = (a @ m.mT + b @ u.mT).mT
+            h = torch.tanh(torch.cat([now, h, m], dim=1) @ torch.cat([p.input, p.recurrent, p.memory]))
+            seen.append(h)
+        return torch.stack(seen)
+
+    compare(LMU(order=order, window=window), reference)
+
+
+def test_lmu_remembers_what_came_a_window_ago() -> None:
+    """The memory of a constant input is the constant polynomial: 1, 0, 0, … once the window is full."""
+    cell = LMU(order=4, window=20.0)
+    p = Named({name: torch.zeros(1, *each.shape, dtype=torch.float64) for name, each in cell.parameters(1, 2).items()})
+    p["e_x"] += 1
+    w = as_in_a_step(cell.weights(p))
+    s = Named(h=torch.zeros(1, 1, 2, dtype=torch.float64), m=torch.zeros(1, 1, 4, dtype=torch.float64))
+    for _ in range(400):
+        s = Named(cell.step(w, torch.full((1, 1, 1), 0.7, dtype=torch.float64), s))
+    torch.testing.assert_close(s.m[0, 0], torch.tensor([0.7, 0, 0, 0]).double(), atol=1e-6, rtol=0)
