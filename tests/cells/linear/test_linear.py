@@ -18,11 +18,12 @@ from harness.cells.linear.min_lstm import MinLSTM
 from harness.cells.linear.qrnn import QRNN
 from harness.cells.linear.rg_lru import RGLRU
 from harness.cells.linear.s4d import S4D
+from harness.cells.linear.s5 import S5, hippo
 from harness.cells.linear.sru import SRU
 from harness.testing import check_cell
 from tests.cells.linear.helpers import SIZE, STEPS, compare, decayed
 
-CELLS = [MinGRU(), MinLSTM(), SRU(), LRU(), S4D(states=2), RGLRU(), QRNN(), HGRN(), LMU(order=3, window=5.0)]
+CELLS = [MinGRU(), MinLSTM(), SRU(), LRU(), S4D(states=2), RGLRU(), S5(), QRNN(), HGRN(), LMU(order=3, window=5.0)]
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
@@ -168,3 +169,26 @@ def test_lmu_remembers_what_came_a_window_ago() -> None:
     for _ in range(400):
         s = Named(cell.step(w, torch.full((1, 1, 1), 0.7, dtype=torch.float64), s))
     torch.testing.assert_close(s.m[0, 0], torch.tensor([0.7, 0, 0, 0]).double(), atol=1e-6, rtol=0)
+
+
+def test_s5_as_a_sum_over_powers() -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        rate, dt = torch.complex(-torch.exp(p.alpha), p.omega), torch.exp(p.dt)
+        u = (x + 0j) @ torch.complex(p.b_re, p.b_im) * torch.expm1(rate * dt) / rate
+        states = decayed((rate * dt).expand_as(u), u)
+        return 2 * (states @ torch.complex(p.c_re, p.c_im)).real + x @ p.d
+
+    compare(S5(), reference)
+
+
+def test_s5_starts_with_the_eigenvalues_of_hippos_normal_part() -> None:
+    states = 8
+    n = np.arange(states)
+    root = np.sqrt(1 + 2 * n)
+    whole = -(np.tril(np.outer(root, root)) - np.diag(n))  # HiPPO-LegS, as in the paper's appendix
+    low = np.sqrt(n + 0.5)
+    normal = whole + np.outer(low, low)
+    omega, vectors = hippo(states // 2)
+    np.testing.assert_allclose(normal @ vectors, vectors * (-0.5 + 1j * omega), atol=1e-12)
+    found = np.linalg.eigvals(normal).imag
+    np.testing.assert_allclose(np.sort(found[found > 0]), omega)

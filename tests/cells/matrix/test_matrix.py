@@ -14,11 +14,15 @@ from harness.cells.matrix.gla import GLA
 from harness.cells.matrix.linear_attention import LinearAttention
 from harness.cells.matrix.mamba import Mamba
 from harness.cells.matrix.retnet import RetNet
+from harness.cells.matrix.rwkv import RWKV
+from harness.cells.matrix.xlstm_m import MatrixXLSTM
+from harness.cells.matrix.xlstm_s import ScalarXLSTM
 from harness.testing import check_cell
 from tests.cells.linear.helpers import SIZE, compare, decayed
 
 KEY = 3
-CELLS = [cell(key_size=KEY) for cell in (LinearAttention, GLA, DeltaNet, GatedDeltaNet, Mamba, RetNet)]
+WITH_KEYS = [LinearAttention, GLA, DeltaNet, GatedDeltaNet, Mamba, RetNet, MatrixXLSTM]
+CELLS: list[Cell] = [*(cell(key_size=KEY) for cell in WITH_KEYS), ScalarXLSTM(), RWKV()]
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
@@ -125,3 +129,46 @@ def test_retnet_with_turned_queries_and_keys(heads: int) -> None:
         return together(scores @ by_head(x @ p.x_v, heads))
 
     compare(RetNet(heads=heads, key_size=KEY), reference)
+
+
+def test_xlstm_s_without_what_keeps_exponents_small() -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        h = c = n = torch.zeros(x.shape[1], SIZE, dtype=x.dtype)
+        seen = []
+        for now in x:
+            z, i, f, o = (now @ p[f"x_{gate}"] + h @ p[f"h_{gate}"] + p[f"b_{gate}"] for gate in "zifo")
+            c = torch.sigmoid(f) * c + torch.exp(i) * torch.tanh(z)
+            n = torch.sigmoid(f) * n + torch.exp(i)
+            h = torch.sigmoid(o) * c / n
+            seen.append(h)
+        return torch.stack(seen)
+
+    compare(ScalarXLSTM(), reference)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_xlstm_m_as_attention(heads: int) -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        q, k, v, i, f = (by_head(x @ p[f"x_{name}"] + p[f"b_{name}"], heads) for name in "qkvif")
+        kept = logsigmoid(f).cumsum(2)
+        exponent = kept - kept.mT + i.mT
+        scores = ((q @ k.mT) * KEY**-0.5 * exponent.exp()).tril()
+        told = together(scores @ v / scores.sum(-1, keepdim=True).abs().clamp(min=1))
+        return torch.sigmoid(x @ p.x_o + p.b_o) * told
+
+    compare(MatrixXLSTM(heads=heads, key_size=KEY), reference)
+
+
+def test_rwkv_as_attention() -> None:
+    def reference(p: Weights, x: Tensor) -> Tensor:
+        u = x @ p.input
+        last = torch.cat([torch.zeros_like(u[:1]), u[:-1]])
+        k, v, r = ((u * p[f"mix_{n}"] + last * (1 - p[f"mix_{n}"])) @ p[f"u_{n}"] for n in "kvr")
+        seen = []
+        for t in range(len(x)):
+            ages = torch.arange(t - 1, -1, -1, dtype=x.dtype)[:, None, None]
+            exponents = torch.cat([k[:t] - ages * torch.exp(p.w), (k[t] + p.bonus)[None]])
+            seen.append(torch.sigmoid(r[t]) * (torch.softmax(exponents, dim=0) * v[: t + 1]).sum(0))
+        return torch.stack(seen)
+
+    compare(RWKV(), reference)
