@@ -62,13 +62,11 @@ def floor(x: Tensor) -> Tensor:
     return x.floor()
 
 
-def where(condition: Tensor, x: Any, y: Any) -> Tensor:
+def where(condition: Any, x: Any, y: Any) -> Tensor:
     """x where the condition (a comparison, such as ``s.t < 3``) holds, y elsewhere; numbers or vectors."""
-    found: Tensor = condition.chosen(x, y) if hasattr(condition, "nodes") else _torch_where(condition, x, y)
-    return found
-
-
-def _torch_where(condition: Tensor, x: Any, y: Any) -> Tensor:
+    if hasattr(condition, "nodes"):
+        found: Tensor = condition.chosen(x, y)
+        return found
     import torch
 
     return torch.where(condition, x, y)
