@@ -5,5 +5,6 @@ is the engine's (`harness.engine`).
 """
 
 from harness.cells.base import Cell, Gated, Named, Parameter, State, Weights, biases, gates
+from harness.cells.module import TorchCell
 
-__all__ = ["Cell", "Gated", "Named", "Parameter", "State", "Weights", "biases", "gates"]
+__all__ = ["Cell", "Gated", "Named", "Parameter", "State", "TorchCell", "Weights", "biases", "gates"]

@@ -59,6 +59,7 @@ class Parameter:
         draw: from a random generator to the values, for a weight that starts in a way of its own.
         stream: weights of a layer with the same word here are given generators that start alike, and can so be drawn
             from the same numbers.
+        trained: whether it learns; if not, its gradient is 0 and it stays as it starts.
     """
 
     shape: tuple[int, ...]
@@ -66,6 +67,7 @@ class Parameter:
     start: tuple[float, ...] = (0.0,)
     draw: Callable[[np.random.Generator], NDArray[np.float64]] | None = None
     stream: str | None = None
+    trained: bool = True
 
     def flaw(self, hidden_size: int) -> str | None:
         """Why a weight cannot start so; None where it can."""
@@ -144,8 +146,8 @@ class Cell(Options, Pluggable):
 
     Attributes:
         name: the cell's name on the command line.
-        family: what it is grouped with: ``classic``, ``gated``, ``oscillators``, ``constrained``, ``linear``,
-            ``matrix``, ``controls``, or another word.
+        family: what it is grouped with: ``classic``, ``gated``, ``oscillators``, ``constrained``, ``continuous``,
+            ``linear``, ``matrix``, ``controls``, or another word.
         parts: names of the state's parts.
         memory: the part that carries information over time; per-run figures are read from it.
         has_memory: whether anything is carried over time at all.

@@ -99,7 +99,7 @@ class Settings(Options):
                 f"weight_scale={self.weight_scale}: a negative scale means nothing with init={self.init}, whose "
                 "matrices have no sign; valid: 0 or more (any number with init=identity)"
             )
-        if flaw := self.cell.flaw_of_weights(self.hidden_size):
+        if flaw := self.cell.flaw_of_weights(self.hidden_size, self.experiment.input_size):
             raise UserError(f"cell={self.cell.name}: {flaw}")
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")

@@ -8,12 +8,13 @@ from functools import lru_cache
 
 from harness.cells.base import Cell
 from harness.engine.scan.derivative import Derivative, derivative
-from harness.engine.scan.formula import BINARY, REDUCTIONS, Block, Node, Untraceable, formula, in_order
+from harness.engine.scan.formula import formula
+from harness.engine.scan.nodes import BINARY, REDUCTIONS, Block, Node, Untraceable, in_order
 from harness.engine.scan.schedule import Place, Program, Scheduler, Store, leaf_place
 
 log = logging.getLogger(__name__)
 
-CHEAP = BINARY | {"relu", "abs", "floor", "where", "copy"}
+CHEAP = BINARY | {"relu", "abs", "floor", "where", "copy", "detach"}
 """Operations that are as quickly done again as their result is read."""
 
 
@@ -103,11 +104,11 @@ def planned_step(cell: Cell, input_size: int, hidden_size: int) -> Plan | None:
 
 def stored_per_step(cell: Cell, hidden_size: int) -> int:
     """Numbers that a step of one sample stores for the backward pass, a measure of memory and of work."""
-    planned = planned_step(cell, 1, hidden_size)
+    planned = planned_step(cell, hidden_size, hidden_size)
     state = sum(cell.widths(hidden_size).values())
     if planned is not None:
         return planned.products + state
-    return state + 2 * sum(shape[-1] for shape in cell.shapes(1, hidden_size).values() if len(shape) > 1)
+    return state + 2 * sum(shape[-1] for shape in cell.shapes(hidden_size, hidden_size).values() if len(shape) > 1)
 
 
 def _placed(nodes: tuple[Node, ...]) -> list[tuple[Node, int]]:

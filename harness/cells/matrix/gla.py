@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Parameter, State, Weights
+from harness.cells.functions import exp, sigmoid, softplus
+from harness.cells.matrix._memory import MatrixCell
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SLOWNESS = 16.0
+"""The τ of the paper: the root that is taken of a gate."""
+
+
+class GLA(MatrixCell):
+    """Gated linear attention: the input says of every number of a key how much of what it holds is kept.
+
+        q, k, v = x_t · W_q / √key_size, x_t · W_k, x_t · W_v
+        α = sigmoid(x_t · W_1 · W_2 + b)^(1/16)         of each number of a key
+        S_t = αᵀ * S_{t-1} + kᵀ v                       of each head, (key_size, H / heads)
+        y_t = q S_t                                     what the next layer sees
+
+    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on.
+
+    Source: Yang, Wang, Shen, Panda, Kim, "Gated linear attention transformers with hardware-efficient training", ICML
+    2024, section 4. Normalisation and output gate after it are not the cell's.
+    """
+
+    name = "gla"
+    gate_roles = {"a": "forget gate: keeps"}
+
+    forget_bias: float = Field(
+        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
+    )
+    rank: int = Field(16, ge=1, description="rank of the weights of the forget gate")
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        keys = self.heads * self.key_size
+        found = self.dense(input_size, hidden_size, x_q=keys, x_k=keys, x_v=hidden_size, x_a=self.rank)
+        return found | {
+            "a_a": Parameter((self.rank, keys), "dense"),
+            "b_a": Parameter((keys,), "constant", (self.forget_bias,)),
+        }
+
+    def weights(self, p: Weights) -> dict[str, Tensor]:
+        size = p.x_v.shape[-1]
+        return {
+            "q": self.keyed(p.x_q, size) * self.key_size**-0.5,
+            "k": self.keyed(p.x_k, size),
+            "v": self.valued(p.x_v),
+            "a": self.keyed(p.x_a @ p.a_a, size),
+            "b": self.keyed(p.b_a, size),
+            "sums": self.sums(p.x_v, size),
+        }
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"a": sigmoid(x @ w.a + w.b)}
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        kept = exp(softplus(-(x @ w.a + w.b)) * (-1 / SLOWNESS))
+        return {"S": kept * s.S + (x @ w.k) * (x @ w.v)}
+
+    def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
+        return ((x @ w.q) * s.S) @ w.sums

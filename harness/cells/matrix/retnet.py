@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cells.base import Parameter, State, Weights
+from harness.cells.matrix._memory import MatrixCell
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class RetNet(MatrixCell):
+    """Retention, the recurrence of RetNet in its diagonal form: what a key holds decays and turns, by fixed amounts.
+
+        q, k, v = x_t · W_q / √(2 key_size), x_t · W_k, x_t · W_v       q and k complex, ``key_size`` pairs
+        S_t = γ exp(iθ) * S_{t-1} + k̄ᵀ v                of each head: the parts ``re`` and ``im``
+        y_t = Re(q S_t)                                 what the next layer sees
+
+    γ is 1 - 2^(-5-n) for the head n, θ of a head's pairs 10000^(-j/key_size), j = 0, 1, …; neither is learned. There
+    are no recurrent weights, so `init` and `weight_scale` have nothing to act on.
+
+    Source: Sun, Dong, Huang et al., "Retentive network: a successor to transformer for large language models",
+    arXiv:2307.08621, 2023, section 2. Queries and keys are turned by nθ there, here the state is, by θ
+    at each step: the same. Normalisation and gate after it are not the cell's.
+    """
+
+    name = "retnet"
+    parts = ("re", "im")
+    memory = "re"
+
+    def widths(self, hidden_size: int) -> dict[str, int]:
+        return dict.fromkeys(self.parts, self.key_size * hidden_size)
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        keys = self.heads * self.key_size
+        return self.dense(input_size, hidden_size, q_re=keys, q_im=keys, k_re=keys, k_im=keys, x_v=hidden_size)
+
+    def weights(self, p: Weights) -> dict[str, Tensor]:
+        import torch
+
+        size, like = p.x_v.shape[-1], p.x_v
+        pair, head = (torch.arange(each, dtype=like.dtype, device=like.device) for each in (self.key_size, self.heads))
+        decay = (1 - 2.0 ** (-5 - head)).repeat_interleave(self.key_size).expand(len(like), -1)
+        angle = (10000 ** (-pair / self.key_size)).repeat(self.heads)
+        keys = {name: self.keyed(p[name], size) for name in ("q_re", "q_im", "k_re", "k_im")}
+        scale = (2 * self.key_size) ** -0.5
+        return {
+            "q_re": keys["q_re"] * scale,
+            "q_im": keys["q_im"] * scale,
+            "k_re": keys["k_re"],
+            "k_im": keys["k_im"],
+            "v": self.valued(p.x_v),
+            "a_re": self.keyed(decay * angle.cos(), size),
+            "a_im": self.keyed(decay * angle.sin(), size),
+            "sums": self.sums(like, size),
+        }
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        v = x @ w.v
+        return {
+            "re": w.a_re * s.re - w.a_im * s.im + (x @ w.k_re) * v,
+            "im": w.a_re * s.im + w.a_im * s.re - (x @ w.k_im) * v,
+        }
+
+    def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
+        return ((x @ w.q_re) * s.re - (x @ w.q_im) * s.im) @ w.sums

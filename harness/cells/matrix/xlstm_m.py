@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Parameter, State, Weights
+from harness.cells.functions import absolute, exp, maximum, sigmoid, softplus
+from harness.cells.matrix._memory import MatrixCell
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class MatrixXLSTM(MatrixCell):
+    """mLSTM of xLSTM: a matrix memory with an exponential input gate and a forget gate for each head.
+
+        q, k, v = x_t · W_q + b_q, (x_t · W_k + b_k) / √key_size, x_t · W_v + b_v
+        i, f = x_t · W_i + b_i, x_t · W_f + b_f         a number of each head
+        m_t = max(ln sigmoid(f) + m_{t-1}, i)           keeps exponents small, and changes nothing else
+        S_t = exp(ln sigmoid(f) + m_{t-1} - m_t) S_{t-1} + exp(i - m_t) kᵀ v        (key_size, H / heads)
+        n_t = exp(ln sigmoid(f) + m_{t-1} - m_t) n_{t-1} + exp(i - m_t) k
+        y_t = sigmoid(x_t · W_o + b_o) * (q S_t) / max(|q n_tᵀ|, exp(-m_t))         what the next layer sees
+
+    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on. The forget bias starts at 3,
+    the first of the values from 3 to 6 that the authors' implementation gives its heads.
+
+    Source: Beck, Pöppel, Spanring et al., "xLSTM: extended long short-term memory", NeurIPS 2024, section 2.3, with the
+    sigmoid of the two forget gates offered there. Normalisation, convolution and projections of the block are not the
+    cell's.
+    """
+
+    name = "xlstm_m"
+    parts = ("S", "n", "m")
+    gate_roles = {"f": "forget gate: keeps", "o": "output gate: tells"}
+
+    forget_bias: float = Field(
+        3.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
+    )
+
+    def widths(self, hidden_size: int) -> dict[str, int]:
+        return {"S": self.key_size * hidden_size, "n": self.heads * self.key_size, "m": self.heads}
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        keys = self.heads * self.key_size
+        widths = {"q": keys, "k": keys, "v": hidden_size, "o": hidden_size, "i": self.heads, "f": self.heads}
+        found = self.dense(input_size, hidden_size, **{f"x_{name}": width for name, width in widths.items()})
+        starts = dict.fromkeys(widths, 0.0) | {"f": self.forget_bias}
+        return found | {f"b_{name}": Parameter((width,), "constant", (starts[name],)) for name, width in widths.items()}
+
+    def weights(self, p: Weights) -> dict[str, Tensor]:
+        import torch
+
+        size, scale = p.x_v.shape[-1], self.key_size**-0.5
+        heads = torch.eye(self.heads, dtype=p.x_v.dtype, device=p.x_v.device).expand(len(p.x_v), -1, -1)
+        made = {name: p[name] for name in ("x_q", "b_q", "x_o", "b_o", "x_i", "b_i", "x_f", "b_f")}
+        made |= {"x_k": p.x_k * scale, "b_k": p.b_k * scale}
+        for kind in ("x", "b"):
+            made[f"{kind}_q_all"] = self.keyed(p[f"{kind}_q"], size)
+            made[f"{kind}_k_all"] = self.keyed(made[f"{kind}_k"], size)
+            made[f"{kind}_v_all"] = self.valued(p[f"{kind}_v"])
+        of_units = self.of_heads(heads, size)
+        return made | {
+            "of_units": of_units,
+            "of_all": self.valued(of_units),
+            "of_keys": heads.repeat_interleave(self.key_size, dim=-1),
+            "sums": self.sums(p.x_v, size),
+            "sums_n": self.sums_of_keys(p.x_v, size // self.heads),
+        }
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"f": sigmoid(x @ w.x_f + w.b_f), "o": sigmoid(x @ w.x_o + w.b_o)}
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        i, kept = x @ w.x_i + w.b_i, s.m - softplus(-(x @ w.x_f + w.b_f))
+        m = maximum(kept, i)
+        keep, write = exp(kept - m), exp(i - m)
+        new = (x @ w.x_k_all + w.b_k_all) * (x @ w.x_v_all + w.b_v_all)
+        return {
+            "S": (keep @ w.of_all) * s.S + (write @ w.of_all) * new,
+            "n": (keep @ w.of_keys) * s.n + (write @ w.of_keys) * (x @ w.x_k + w.b_k),
+            "m": m,
+        }
+
+    def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
+        read = ((x @ w.x_q_all + w.b_q_all) * s.S) @ w.sums
+        share = absolute(((x @ w.x_q + w.b_q) * s.n) @ w.sums_n)
+        return sigmoid(x @ w.x_o + w.b_o) * read / maximum(share, exp(-s.m) @ w.of_units)
