@@ -66,7 +66,7 @@ def test_a_gate_that_keeps_starts_at_the_forget_bias() -> None:
 
 
 @pytest.mark.parametrize("name", [each.name for each in registry().of_kind("cell") if issubclass(each.target, Gated)])
-def test_every_gated_cell_starts_from_a_constant_or_from_chrono_and_trains_with_both_in_one_pack(name: str) -> None:
+def test_every_gated_cell_starts_its_remembering_gate_at_its_option_or_draws_it(name: str) -> None:
     cell = registry().get("cell", name)
     plain, drawn = started_small(cell()), started_small(cell(gate_init="chrono", longest_lag=30))
     changed = {key for key, value in plain.items() if not value.equal(drawn[key])}
