@@ -30,7 +30,8 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "/": lambda a, b: a / b,
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
-    "where": torch.where,
+    # A condition that was kept for a later loop is a number.
+    "where": lambda condition, a, b: torch.where(condition.bool(), a, b),
     "copy": lambda a: a,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
