@@ -18,6 +18,9 @@ SCORED = [3, 7]
 SMALL = 1e-5
 """Step of the finite differences; their error is about its square."""
 
+NEGLIGIBLE = 1e-5
+"""Share of the largest gradient from which on smaller ones are compared as if they were as large."""
+
 
 def check_cell(cell: Cell) -> None:
     """Check a cell against everything that the harness relies on.
@@ -121,6 +124,8 @@ def _check_gradients(problems: Problems, network: Network, inputs: Tensor) -> No
         loss = _loss(outputs)
         wanted = torch.autograd.grad(loss.sum(), [flat, x, *states.values()], allow_unused=True)
     trained = _trained(network)
+    # A part that changes nothing (what keeps exponents small) has a gradient of nothing but rounding.
+    negligible = NEGLIGIBLE * max(value.abs().max().item() for value in wanted if value is not None)
     for way in (network, Network(network.shape, network.flat)):
         keep, grad_flat = way.step_gradients(inputs, totals=True), torch.empty_like(network.flat)
         found, grad_x = way.gradients(inputs, SCORED, _loss, grad_flat, keep, need_input_grad=True)
@@ -129,7 +134,8 @@ def _check_gradients(problems: Problems, network: Network, inputs: Tensor) -> No
         _compare(problems, "gradient of the inputs", grad_x, wanted[1])
         for (layer, part, step), value in zip(states, wanted[2:], strict=True):
             got = keep[layer].totals[part][:, step - 1]
-            _compare(problems, f"per-step gradient of {part}", got, torch.zeros_like(got) if value is None else value)
+            value = torch.zeros_like(got) if value is None else value
+            _compare(problems, f"per-step gradient of {part}", got, value, least=negligible)
 
 
 def _check_differences(problems: Problems, network: Network, inputs: Tensor) -> None:
@@ -179,12 +185,13 @@ def _weights_of(network: Network) -> list[Weights]:
     return [Named(cell.weights(each)) for each in layers(network.shape, network.weights)]
 
 
-def _compare(problems: Problems, what: str, found: Tensor | None, wanted: Tensor | None) -> None:
+def _compare(problems: Problems, what: str, found: Tensor | None, wanted: Tensor | None, least: float = 1e-300) -> None:
+    """Note a difference, relative to the largest wanted number, or to ``least`` where that is larger."""
     if not problems.unless(found is not None and wanted is not None, f"there is no {what}"):
         return
     assert found is not None
     assert wanted is not None
-    far = (found - wanted).abs().max().item() / max(wanted.abs().max().item(), 1e-300)
+    far = (found - wanted).abs().max().item() / max(wanted.abs().max().item(), least)
     problems.unless(far < 1e-8, f"{what} differs from float64 autograd through the plain step, by {far:.1g} relative")
 
 

@@ -103,7 +103,7 @@ def test_hydras_ways_to_sweep(tmp_path: Path, arguments: list[str], runs: int) -
     assert code == 0, err
     tables = [read_table(path) for path in (tmp_path / "out").glob("jobs/*/tables/runs.parquet")]
     assert sum(map(len, tables)) == runs
-    assert len(tables) == (2 if "cell=glob(r*)" in arguments else 1)  # packed, but for what changes the program
+    assert len(tables) == (2 if "cell=glob(rnn*)" in arguments else 1)  # packed, but for what changes the program
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,9 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
     "products in a row": lambda a, b, w, x, s: (
         lambda one: {"h": tanh(one @ w.h_b + (sigmoid(b) * one) @ w.h_a + x @ w.x_b), "c": 0.5 * one + 0.1 * s.c}
     )(tanh(a)),
+    "a kink before a product": lambda a, b, w, x, s: (
+        lambda one: {"h": tanh(one @ w.h_b + x @ w.x_b), "c": 0.5 * s.c + 0.1 * one}
+    )(leaky_relu(a, 0.2)),
     "a transposed weight": lambda a, b, w, x, s: {"h": tanh(s.h @ w.h_a.mT + x @ w.x_a - s.c @ w.h_a), "c": tanh(b)},
     "a sum of products that is read twice": lambda a, b, w, x, s: (
         lambda sums: {"h": tanh(sums) * sums, "c": 0.3 * s.c + sums @ w.h_b}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -194,15 +194,15 @@ def test_samples_are_shown_as_the_task_shows_them(config: Config) -> None:
         assert all(len(shown.answered) == 7 for shown in found[k] if shown)
 
 
-def values(moment: Moment) -> dict[str, Any]:
-    """What a moment computes, by hand: pre-activations of an LSTM's second layer."""
-    layer, states = moment.network.layer(2), moment.states
-    below, before = states[0]["h"][:, 1:], states[1]["h"][:, :-1]
-    pre = below @ layer["input"][:, None] + before @ layer["recurrent"][:, None] + layer["bias"][:, None, None]
-    return dict(zip(moment.network.shape.cell.gates, pre.split(6, dim=-1), strict=True))  # type: ignore[attr-defined]
+def gates_by_hand(moment: Moment, layer: int) -> dict[str, torch.Tensor]:
+    """The gates of an LSTM's layer at all steps, from its inputs, states and weights."""
+    weights, before = moment.network.layer(layer), moment.states[layer - 1]["h"][:, :-1]
+    pre = moment.inputs(layer) @ weights["input"][:, None] + before @ weights["recurrent"][:, None]
+    i, f, o, _ = (pre + weights["bias"][:, None, None]).sigmoid().split(6, dim=-1)
+    return {"i": i, "f": f, "o": o}
 
 
-def test_a_moment_gives_probes_states_inputs_and_pre_activations(config: Config) -> None:
+def test_a_moment_gives_probes_states_inputs_and_gates(config: Config) -> None:
     made = settings(config, Counting(), cell="lstm", num_layers=2, seed=[0, 1], dtype="float64")
     network, data = build(made, torch.float64), streams(made, "probe").answering(5, torch.float64)
     network.flat += 0.1
@@ -210,15 +210,13 @@ def test_a_moment_gives_probes_states_inputs_and_pre_activations(config: Config)
         moment = Moment(network, data, made[0].experiment, 0)
         assert moment.states[0]["h"].shape == (2, 9, 5, 6)
         assert not moment.states[0]["c"][:, 0].any()
-        for gate, pre in values(moment).items():
-            torch.testing.assert_close(moment.pre_activations(2)[gate], pre)
-        one_hot = torch.nn.functional.one_hot(data.inputs, 5).double()
-        assert torch.equal(moment.inputs(1), one_hot)
+        assert torch.equal(moment.inputs(1), torch.nn.functional.one_hot(data.inputs, 5).double())
         assert torch.equal(moment.inputs(2), moment.states[0]["h"][:, 1:])
-        first = moment.pre_activations(1)
-        layer = network.layer(1)
-        pre = one_hot @ layer["input"][:, None] + moment.states[0]["h"][:, :-1] @ layer["recurrent"][:, None]
-        torch.testing.assert_close(torch.cat(list(first.values()), -1), pre + layer["bias"][:, None, None])
+        for layer in (1, 2):
+            found, truth = moment.gates(layer), gates_by_hand(moment, layer)
+            assert found.keys() == truth.keys()
+            for gate, value in truth.items():
+                torch.testing.assert_close(found[gate], value)
 
 
 def test_a_jacobian_is_that_of_finite_differences(config: Config) -> None:

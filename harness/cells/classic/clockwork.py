@@ -21,8 +21,8 @@ class Clockwork(Cell):
     ones: the other blocks of W_h are 0. Steps count from t = 0, so that every module hears the first input. The
     gradient passes a unit that sleeps unchanged. Of H < `modules` units each is a module.
 
-    Source: Koutník, Greff, Gomez, Schmidhuber, "A clockwork RNN", ICML 2014, equations 1 and 2 and section 3. The
-    paper does not say at which t it begins to count.
+    Source: Koutník, Greff, Gomez, Schmidhuber, "A clockwork RNN", ICML 2014, section 3. The paper does not say at which
+    t it begins to count.
     """
 
     name = "clockwork"

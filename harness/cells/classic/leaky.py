@@ -20,10 +20,9 @@ class Leaky(Cell):
     of length 1; with τ = 1 it is the plain RNN. With W_h = 0 the gradient's factor per step is 1 - 1/τ.
 
     Source: Jaeger, Lukosevicius, Popovici, Siewert, "Optimization and applications of echo state networks with
-    leaky-integrator neurons", Neural Networks 20(3), 2007, equation 2, with 1/τ for its leaking rate a; the equation
-    in continuous time: Wilson, Cowan, Biophysical Journal 12, 1972; as a trained network: Song, Yang, Wang, "Training
-    excitatory-inhibitory recurrent neural networks for cognitive tasks", PLOS Computational Biology 12(2), 2016, whose
-    nonlinearity acts on the state before the product instead of after it.
+    leaky-integrator neurons", Neural Networks 20(3), 2007, equations 1 and 2, with a = 1 and δ/c = 1/τ. Other
+    continuous-time RNNs apply the function before the product: Song, Yang, Wang, "Training excitatory-inhibitory
+    recurrent neural networks for cognitive tasks", PLOS Computational Biology 12(2), 2016.
     """
 
     name = "leaky"

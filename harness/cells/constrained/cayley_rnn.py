@@ -22,7 +22,7 @@ class CayleyRNN(Cell):
     step turns the state, not how much it stretches it.
 
     Source: Helfrich, Willmott, Ye, "Orthogonal recurrent neural networks with scaled Cayley transform", ICML 2018,
-    equations 4 to 7. Difference: the parameter starts from `init`, where the paper draws planes of rotation.
+    section 3. Difference: the parameter starts from `init`, where the paper draws planes of rotation.
     """
 
     name = "cayley_rnn"

@@ -20,8 +20,8 @@ class ExpRNN(Cell):
     state (0: not at all), not how much it stretches it.
 
     Source: Lezcano-Casado, Martínez-Rubio, "Cheap orthogonal constraints in neural networks: a simple parametrization
-    of the orthogonal and unitary group", ICML 2019, equation 5 and section 4; modrelu: Arjovsky, Shah, Bengio, ICML
-    2016, equation 8. Difference: the parameter starts from `init`, where the paper draws planes of rotation.
+    of the orthogonal and unitary group", ICML 2019; modrelu: Arjovsky, Shah, Bengio, ICML 2016. Difference: the
+    parameter starts from `init`, where the paper draws planes of rotation.
     """
 
     name = "exp_rnn"

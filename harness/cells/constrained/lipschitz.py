@@ -21,7 +21,7 @@ class Lipschitz(Cell):
     shrink it; γ damps.
 
     Source: Erichson, Azencot, Queiruga, Hodgkinson, Mahoney, "Lipschitz recurrent neural networks", ICLR 2021,
-    equations 3, 5 and 6; Euler's method; one β and one γ for both matrices, and defaults, as in the authors' code.
+    with Euler's method; one β and one γ for both matrices, and defaults, as in the authors' code.
     Difference: M starts from `init` and `weight_scale`; the paper draws it smaller, with a deviation of about 0.1 / H.
     """
 

@@ -24,7 +24,7 @@ class SpectralRNN(Cell):
     1 ± margin.
 
     Source: Zhang, Lei, Dhillon, "Stabilizing gradients for deep neural networks via efficient SVD parameterization",
-    ICML 2018, equations 4 to 7.
+    ICML 2018, section 3.
     """
 
     name = "spectral_rnn"

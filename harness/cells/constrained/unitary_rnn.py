@@ -22,19 +22,20 @@ class UnitaryRNN(Cell):
         h_t = modrelu(z, b) = z * max(0, |z| + b) / |z|
 
     D are diagonals of e^{iθ}, R reflections I - 2 v v* / |v|², F the Fourier transform, Π a permutation that is drawn
-    once. The state's real and imaginary part are two parts of it, of H units each; the readout and the next layer see
-    both side by side. W is a matrix with 7 H numbers to learn; neither `init` nor `weight_scale` changes it.
+    once. The state h has 2 H numbers, the real parts of H complex ones and then the imaginary parts; W is then an
+    orthogonal matrix of 2 H × 2 H. With b = 0 the gradient keeps its norm exactly. Neither `init` nor `weight_scale`
+    changes W.
 
-    Source: Arjovsky, Shah, Bengio, "Unitary evolution recurrent neural networks", ICML 2016, equations 6 to 9.
+    Source: Arjovsky, Shah, Bengio, "Unitary evolution recurrent neural networks", ICML 2016, sections 3 and 4.
     Differences: |z| is √(|z|² + 1e-10); the state starts at 0, in the paper at a learned vector.
     """
 
     name = "unitary_rnn"
     family = "constrained"
-    parts = ("re", "im")
-    memory = "re"
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        """``angles`` of D_1, D_2, D_3; ``mirrors``: v of R_1 and of R_2; ``order``: Π sorts it."""
+
         def angles(rng: np.random.Generator) -> np.ndarray:
             return rng.uniform(-np.pi, np.pi, 3 * hidden_size)
 
@@ -45,16 +46,20 @@ class UnitaryRNN(Cell):
             return rng.uniform(0, 1, hidden_size)
 
         return {
-            "x_re": Parameter((input_size, hidden_size), "dense"),
-            "x_im": Parameter((input_size, hidden_size), "dense"),
+            "input": Parameter((input_size, 2 * hidden_size), "dense"),
             "angles": Parameter((3 * hidden_size,), "drawn", draw=angles),
             "mirrors": Parameter((4 * hidden_size,), "drawn", draw=mirrors),
             "order": Parameter((hidden_size,), "drawn", draw=order, trained=False),
             "bias": Parameter((hidden_size,), "constant"),
         }
 
+    def widths(self, hidden_size: int) -> dict[str, int]:
+        return {"h": 2 * hidden_size}
+
+    def output_size(self, hidden_size: int) -> int:
+        return 2 * hidden_size
+
     def weights(self, p: Weights) -> dict[str, Tensor]:
-        """W as the real matrices ``h_re`` and ``h_im``: h · W with h and W complex, and h a row."""
         import torch
 
         first, second, third = torch.exp(1j * p.angles)[:, None].chunk(3, dim=-1)
@@ -65,20 +70,15 @@ class UnitaryRNN(Cell):
         rows = torch.diag_embed(first[:, 0])
         rows = _reflected(torch.fft.fft(rows, norm="ortho"), one).gather(-1, order) * second
         rows = _reflected(torch.fft.ifft(rows, norm="ortho"), two) * third
-        return {"x_re": p.x_re, "x_im": p.x_im, "h_re": rows.real, "h_im": rows.imag, "bias": p.bias}
-
-    def output_size(self, hidden_size: int) -> int:
-        return 2 * hidden_size
+        upper, lower = torch.cat([rows.real, rows.imag], -1), torch.cat([-rows.imag, rows.real], -1)
+        return {"input": p.input, "recurrent": torch.cat([upper, lower], 1), "bias": p.bias}
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        real = s.re @ w.h_re - s.im @ w.h_im + x @ w.x_re
-        imaginary = s.re @ w.h_im + s.im @ w.h_re + x @ w.x_im
+        z = x @ w.input + s.h @ w.recurrent
+        real, imaginary = z.chunk(2, dim=-1)
         modulus = sqrt(real * real + imaginary * imaginary + FLOOR)
         scale = relu(modulus + w.bias) / modulus
-        return {"re": scale * real, "im": scale * imaginary}
-
-    def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
-        return join(s.re, s.im)
+        return {"h": z * join(scale, scale)}
 
 
 def _reflected(rows: Tensor, vector: Tensor) -> Tensor:

@@ -22,9 +22,9 @@ class CfC(Cell):
     and `weight_scale`: in the authors' code, too, they start alike.
 
     Source: Hasani, Lechner, Amini, Liebenwein, Ray, Tschaikowski, Teschl, Rus, "Closed-form continuous-time neural
-    networks", Nature Machine Intelligence 4, 2022, equation 3 with the shared backbone of figure 3, the sign of f
-    taken into its weights. Difference from the authors' code: it reads f * Δ as (z · W_a + b_a) * Δ + z · W_b + b_b;
-    with steps of equal length these are one sum.
+    networks", Nature Machine Intelligence 4, 2022: the closed form with a backbone that its three heads share, the
+    sign of f taken into its weights. Difference from the authors' code, which has (z · W_a + b_a) * Δ + z · W_b + b_b
+    for f * Δ: with steps of equal length these are one sum.
     """
 
     name = "cfc"

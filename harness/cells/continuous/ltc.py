@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
@@ -21,11 +21,13 @@ class LTC(Cell):
         of which a step goes through `unfolds` pieces of length d = 1 / unfolds, each
         h ← (h + d * f * A) / (1 + d * (1/τ + f))
 
-    f is the gate of the last piece's start, 1/τ and A are learned for each unit; 1/τ stays positive as e^p.
+    1/τ and A are learned for each unit; 1/τ stays positive as e^p. The gate that is shown is f at the start of a step.
 
     Source: Hasani, Lechner, Amini, Rus, Grosu, "Liquid time-constant networks", AAAI 2021, equations 1 to 3 and
-    algorithm 1. Differences: f is the logistic function, that τ's bounds (theorem 1) hold, where algorithm 1 has tanh;
-    the later package ncps gives every synapse a sigmoid of its own ("neural circuit policies"), which is another cell.
+    algorithm 1. Differences: f is the logistic function, which theorem 1 about the bounds of the time constant needs;
+    algorithm 1 has tanh. Where weights start the paper does not say: A at -1 or 1, as the reversal potentials of the
+    package ncps, whose cell of this name has a sigmoid for every synapse and is another one. With an `update_bias` of 0
+    half of the state would be gone after one step.
     """
 
     name = "ltc"
@@ -34,17 +36,17 @@ class LTC(Cell):
 
     unfolds: int = Field(6, ge=1, description="pieces of the solver in a step")
     time_constant: float = Field(
-        10.0, gt=0, json_schema_extra=INIT_ONLY, description="τ at the start, in steps: how slowly units leak"
+        100.0, gt=0, json_schema_extra=INIT_ONLY, description="τ at the start, in steps: how slowly units leak"
     )
     update_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the gate starts; smaller remembers longer"
+        -2.0, json_schema_extra=INIT_ONLY, description="bias at which the gate starts; smaller remembers longer"
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         bias = {"f": self.update_bias}
         return gates("f", input_size=input_size, hidden_size=hidden_size, bias=bias) | {
-            "log_rate": Parameter((hidden_size,), "constant", (-float(np.log(self.time_constant)),)),
-            "target": Parameter((hidden_size,), "drawn", draw=lambda rng: rng.uniform(-1, 1, hidden_size)),
+            "log_rate": Parameter((hidden_size,), "constant", (-math.log(self.time_constant),)),
+            "target": Parameter((hidden_size,), "drawn", draw=lambda rng: rng.choice([-1.0, 1.0], hidden_size)),
         }
 
     def weights(self, p: Weights) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ class EchoState(Cell):
     `weight_scale` is about its spectral radius (with init=gaussian or orthogonal).
 
     Source: Jaeger, "The 'echo state' approach to analysing and training recurrent neural networks", GMD report 148,
-    2001; leaking: Jaeger, Lukosevicius, Popovici, Siewert, Neural Networks 20(3), 2007, equation 2. Differences: the
+    2001; leaking: Jaeger, Lukosevicius, Popovici, Siewert, Neural Networks 20(3), 2007. Differences: the
     readout learns by gradient descent with everything else of a run, not by linear regression; it does not see the
     input, and is not fed back; matrices are dense.
     """

@@ -52,8 +52,9 @@ class GLA(MatrixCell):
             "q": self.keyed(p.x_q, size) * self.key_size**-0.5,
             "k": self.keyed(p.x_k, size),
             "v": self.valued(p.x_v),
-            "a": self.keyed(p.x_a @ p.a_a, size),
-            "b": self.keyed(p.b_a, size),
+            "a": p.x_a @ p.a_a,
+            "b": p.b_a,
+            "spreads": self.spreads(p.x_v, size),
             "sums": self.sums(p.x_v, size),
         }
 
@@ -62,7 +63,7 @@ class GLA(MatrixCell):
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         kept = exp(softplus(-(x @ w.a + w.b)) * (-1 / SLOWNESS))
-        return {"S": kept * s.S + (x @ w.k) * (x @ w.v)}
+        return {"S": (kept @ w.spreads) * s.S + (x @ w.k) * (x @ w.v)}
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
         return ((x @ w.q) * s.S) @ w.sums

@@ -41,16 +41,16 @@ class LinearAttention(MatrixCell):
         return {
             "q": p.x_q,
             "k": p.x_k,
-            "q_all": self.keyed(p.x_q, size),
-            "k_all": self.keyed(p.x_k, size),
-            "v_all": self.valued(p.x_v),
+            "v": self.valued(p.x_v),
+            "spreads": self.spreads(p.x_v, size),
             "sums": self.sums(p.x_v, size),
             "sums_z": self.sums_of_keys(p.x_v, size // self.heads),
         }
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        return {"S": s.S + feature(x @ w.k_all) * (x @ w.v_all), "z": s.z + feature(x @ w.k)}
+        k = feature(x @ w.k)
+        return {"S": s.S + (k @ w.spreads) * (x @ w.v), "z": s.z + k}
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
-        read = (feature(x @ w.q_all) * s.S) @ w.sums
-        return read / ((feature(x @ w.q) * s.z) @ w.sums_z + EPSILON)
+        q = feature(x @ w.q)
+        return (((q @ w.spreads) * s.S) @ w.sums) / ((q * s.z) @ w.sums_z + EPSILON)

@@ -30,7 +30,7 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "/": lambda a, b: a / b,
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
-    # A condition that was kept for a later phase is a number.
+    # A condition that was kept for a later loop is a number.
     "where": lambda condition, a, b: torch.where(condition.bool(), a, b),
     "copy": lambda a: a,
     "detach": lambda a: a,

@@ -88,7 +88,7 @@ def test_cayley_rnn_is_the_cayley_map_of_geotorch(negative: float) -> None:
     compare(CayleyRNN(negative=negative), sequence)
 
 
-@pytest.mark.parametrize("cell", [ExpRNN(), CayleyRNN()], ids=lambda cell: cell.name)
+@pytest.mark.parametrize("cell", [ExpRNN(), CayleyRNN(), UnitaryRNN()], ids=lambda cell: cell.name)
 @pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
 def test_the_gradient_keeps_its_norm_while_all_units_are_on(cell: Any, scale: float) -> None:
     network = network_of(cell, scale)
@@ -163,7 +163,7 @@ def test_unitary_rnn_is_the_papers_product_of_complex_matrices() -> None:
         torch.testing.assert_close(matrix @ matrix.conj().T, torch.eye(SIZE, dtype=matrix.dtype))
         h, found = torch.zeros(x.shape[1], SIZE, dtype=torch.complex128), []
         for each in x:
-            z = h @ matrix.T + each.to(h.dtype) @ torch.complex(w.x_re, w.x_im)
+            z = h @ matrix.T + each.to(h.dtype) @ torch.complex(*w.input.chunk(2, dim=1))
             modulus = (z.real**2 + z.imag**2 + 1e-10).sqrt()
             h = z * (torch.relu(modulus + w.bias) / modulus)
             found.append(torch.cat([h.real, h.imag], 1))
