@@ -18,9 +18,23 @@ class TooLong(Exception):
     """A job has taken longer than its launcher lets it."""
 
 
+MOST_NAMES, NEAREST = 30, 5
+"""As many valid names are listed; of more than these only the nearest."""
+
+
 def unknown(key: str, value: object, valid: Iterable[str]) -> UserError:
-    """An error for a value that is none of the valid names; suggests the nearest."""
-    return UserError(f"{key}={value}: unknown {key}{_hint(value, valid := sorted(valid))}; valid: {', '.join(valid)}")
+    """An error for a value that is none of the valid names; suggests the nearest, and names the nearest of many."""
+    return UserError(
+        f"{key}={value}: unknown {key}{_hint(value, valid := sorted(valid))}; valid: {_named(value, valid)}"
+    )
+
+
+def _named(value: object, valid: list[str]) -> str:
+    """All valid names, or of many those that are most like a value."""
+    if len(valid) <= MOST_NAMES:
+        return ", ".join(valid)
+    near = get_close_matches(str(value), valid, n=NEAREST, cutoff=0.0)
+    return f"{', '.join(sorted(near))} and {len(valid) - len(near)} others (python -m harness.plugins lists them)"
 
 
 def unknown_setting(key: str, valid: Iterable[str]) -> UserError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from omegaconf import DictConfig, OmegaConf
 
 from harness.command_line.command import KINDS, Command
@@ -36,6 +38,13 @@ Compare recurrent networks by what they learn and by how much gradient arrives a
 {config}"""
 
 
+WIDTH = 110
+"""Characters of a line of names."""
+
+APART = 3
+"""As many plugins with an option of one name are listed one by one; more are counted."""
+
+
 def help_text(command: Command, config: DictConfig) -> str:
     """The text of ``--help``: what can be chosen, every setting, the options of the plugins in question.
 
@@ -46,14 +55,24 @@ def help_text(command: Command, config: DictConfig) -> str:
     for key, section in CONDUCT.items():
         lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):
+        owners: dict[str, list[tuple[str, str]]] = {}
         for plugin in _in_question(kind, command):
-            lines += [(key, f"({plugin.name}) {text}") for key, text in described(plugin.target, f"{kind}.")]
+            for key, text in described(plugin.target, f"{kind}."):
+                owners.setdefault(key, []).append((plugin.name, text))
+        for key, found in owners.items():
+            if len(found) <= APART:
+                lines += [(key, f"({name}) {text}") for name, text in found]
+            else:
+                lines.append((key, f"({len(found)} {kind}s, as {found[0][0]}) {found[0][1]}"))
     for plugin in registry().of_kind("probe"):
         lines += described(plugin.target, f"probes.{plugin.name}.")
     width = max(len(key) for key, _ in lines)
     choices = {group: registry().names(kind) for group, kind in KINDS.items()} | {"study": sorted(studies())}
     return HELP.format(
-        groups="\n".join(f"{group}: {', '.join(names)}" for group, names in sorted(choices.items())),
+        groups="\n".join(
+            fill(f"{group}: {', '.join(names)}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+            for group, names in sorted(choices.items())
+        ),
         settings="\n".join(f"  {key.ljust(width)}  {text}" for key, text in lines),
         config=OmegaConf.to_yaml(config, resolve=command.flags.resolve),
     )

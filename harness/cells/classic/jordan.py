@@ -29,7 +29,7 @@ class Jordan(Cell):
     name = "jordan"
     family = "classic"
     parts = ("y", "s")
-    memory = "s"
+    memory = "y"  # s_t is read by later steps alone: at the step of an answer its gradient is 0
 
     decay: float = Field(0.5, ge=0, lt=1, description="share of the trace of earlier outputs that a step keeps")
 

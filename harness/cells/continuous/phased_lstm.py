@@ -36,7 +36,7 @@ class PhasedLSTM(Cell):
     name = "phased_lstm"
     family = "continuous"
     parts = ("h", "c", "t")
-    memory = "c"
+    memory = "h"  # held by k like c, whose gradient at the step of an answer is 0: h_t reads c' and not c_t
     gate_roles = {
         "i": "input gate: writes",
         "f": "forget gate: keeps",

@@ -21,6 +21,7 @@ class Intersection(Cell):
         y_t = d * x_t + (1 - d) * relu(x_t · W_xy + h_{t-1} · W_hy + b_y)
 
     The layer above and the readout see y. Where inputs are not as wide as the state, x_t · P + b_p takes their place.
+    y_t reads the state before: an error at y_t reaches h from the step before on.
 
     Source: Collins, Sohl-Dickstein, Sussillo, "Capacity and trainability in recurrent neural networks", ICLR 2017,
     section 1.1; a and d are its g^h and g^y. Both biases start at 1 and inputs are projected as in TensorFlow's
