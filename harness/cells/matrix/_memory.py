@@ -7,7 +7,7 @@ of its head and the value repeated for every key; where both come from the input
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ class MatrixCell(Cell):
     """What cells with a matrix for a state derive from."""
 
     family = "matrix"
-    parts = ("S",)
+    parts: ClassVar[tuple[str, ...]] = ("S",)
     memory = "S"
 
     heads: int = Field(1, ge=1, description="heads: groups of units with keys of their own; a divisor of hidden_size")
