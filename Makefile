@@ -1,12 +1,16 @@
 # make demo    set up, run the main job, end in a report
 # make test    set up, run the fast tests
+# make mutants how many small faults in the code the fast tests notice; see CONTRIBUTING.md
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 # What is installed besides the package itself: see pyproject.toml; `make test EXTRAS=dev,joblib,ray,slurm,optuna`
 EXTRAS ?= dev
 
-.PHONY: demo test test-slow lint types check install clean
+# Of the faults of every module, the share that is tried: 1 is all of them.
+SHARE ?= 0.4
+
+.PHONY: demo test test-slow mutants lint types check install clean
 
 demo: install
 	$(BIN)/python -m harness -m +study=dish
@@ -16,6 +20,9 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow -n auto
+
+mutants: install
+	$(BIN)/python -m tests.mutants --share $(SHARE)
 
 lint: install
 	$(BIN)/ruff check .

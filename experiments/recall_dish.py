@@ -59,8 +59,8 @@ class RecallDish(Experiment):
 
     name = "recall_dish"
     claim = (
-        "Most LSTMs whose recurrent weights start at full scale or above still know the dish at a length at which no "
-        "plain RNN does whose recurrent weights shrink (weight scale below 1)."
+        "Most LSTMs whose recurrent weights start above full scale still know the dish at a length at which no plain "
+        "RNN does whose recurrent weights shrink (weight scale below 1)."
     )
 
     n_dishes: int = Field(8, ge=2, le=len(DISHES), description=f"number of dishes to tell apart, 2 to {len(DISHES)}")
@@ -132,7 +132,7 @@ class RecallDish(Experiment):
     def bears_out(cls, tables: Tables) -> Verdict | None:
         """See `harness.experiment.Experiment.bears_out`."""
         return compare(
-            tables, "cell == 'lstm' and weight_scale >= 1", "cell == 'rnn' and weight_scale < 1",
+            tables, "cell == 'lstm' and weight_scale > 1", "cell == 'rnn' and weight_scale < 1",
             lambda gated, shrinking: gated.solved > 0.5 and shrinking.solved == 0 and gated.beats(shrinking),
         )  # fmt: skip
 

@@ -15,6 +15,7 @@ ClusterName=harness-test
 SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmUser=root
 AuthType=auth/munge
+AuthInfo=cred_expire=5
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
@@ -37,6 +38,7 @@ CONF
         chown -R munge: /etc/munge /run/munge /var/lib/munge /var/log/munge 2>/dev/null || true
         chmod 0755 /run/munge
         su -s /bin/sh munge -c munged 2>/dev/null || munged --force
+        touch "$state/munged"
     fi
     pid "$state/slurmctld.pid" || slurmctld
     pid "$state/slurmd.pid" || slurmd
@@ -54,6 +56,10 @@ stop() {
     for name in slurmd slurmctld; do
         if pid "$state/$name.pid"; then kill "$(cat "$state/$name.pid")"; fi
     done
+    if [ -e "$state/munged" ]; then # it was started here
+        munged --stop 2>/dev/null || kill "$(cat /run/munge/munged.pid)"
+        rm "$state/munged"
+    fi
     if grep -q '^ClusterName=harness-test$' "$conf" 2>/dev/null; then rm -f "$conf"; fi
 }
 

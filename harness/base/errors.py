@@ -14,6 +14,10 @@ class UserError(Exception):
     """Something the user asked for cannot be done; the message is one line that says what would be valid."""
 
 
+class TooLong(Exception):
+    """A job has taken longer than its launcher lets it."""
+
+
 def unknown(key: str, value: object, valid: Iterable[str]) -> UserError:
     """An error for a value that is none of the valid names; suggests the nearest."""
     return UserError(f"{key}={value}: unknown {key}{_hint(value, valid := sorted(valid))}; valid: {', '.join(valid)}")
@@ -46,7 +50,7 @@ def reason(error: BaseException, *sources: object) -> str:
     Args:
         sources: whose code may be at fault, paths or plugins: the last line of theirs that was being run is named.
     """
-    if isinstance(error, UserError):
+    if isinstance(error, UserError | TooLong):
         return first_line(error)
     files = {file for each in sources for file in _files(each)}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import tempfile
@@ -97,3 +98,22 @@ def _lock(handle: int) -> Literal["free", "held", "unknown"]:
     except OSError:
         return "unknown"
     return "free"
+
+
+def new_directory(wanted: Path) -> Path:
+    """Make a directory that was not there, nor is made by anybody else: ``wanted``, else ``wanted-2`` and so on.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    others = (wanted.with_name(f"{wanted.name}-{number}") for number in itertools.count(2))
+    for directory in itertools.chain([wanted], others):
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            directory.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"{wanted}: {error.strerror}; valid: a directory that can be made") from None
+        return directory
+    raise AssertionError  # numbers do not end

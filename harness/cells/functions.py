@@ -62,13 +62,11 @@ def floor(x: Tensor) -> Tensor:
     return x.floor()
 
 
-def where(condition: Tensor, x: Any, y: Any) -> Tensor:
+def where(condition: Any, x: Any, y: Any) -> Tensor:
     """x where the condition (a comparison, such as ``s.t < 3``) holds, y elsewhere; numbers or vectors."""
-    found: Tensor = condition.where(x, y) if hasattr(condition, "nodes") else _torch_where(condition, x, y)
-    return found
-
-
-def _torch_where(condition: Tensor, x: Any, y: Any) -> Tensor:
+    if hasattr(condition, "nodes"):
+        found: Tensor = condition.chosen(x, y)
+        return found
     import torch
 
     return torch.where(condition, x, y)
@@ -107,6 +105,11 @@ def minimum(x: Tensor, y: Tensor) -> Tensor:
 def silu(x: Tensor) -> Tensor:
     """x · sigmoid(x)."""
     return x * sigmoid(x)
+
+
+def mod_relu(x: Tensor, bias: Tensor) -> Tensor:
+    """sign(x) · max(0, |x| + bias): moves x from or towards 0, never across it."""
+    return where(x > 0, relu(x + bias), where(x < 0, -relu(bias - x), 0.0))
 
 
 def total(x: Tensor) -> Tensor:

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cells.base import Cell, Parameter, State, Weights
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Gated, Parameter, State, Weights, biases
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ResetBeforeGRU(Cell):
+class ResetBeforeGRU(Gated):
     """Gated recurrent unit as first published: the reset gate is applied before the candidate's product.
 
         r = sigmoid(x_t · W_xr + h_{t-1} · W_hr + b_r)
@@ -25,12 +28,18 @@ class ResetBeforeGRU(Cell):
     family = "gated"
     gate_roles = {"r": "reset gate: uses the past", "z": "update gate: keeps"}
 
+    forget_bias: float = Field(
+        0.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the update gate starts, which keeps where it is 1; larger remembers longer",
+    )
+
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """``input``, ``recurrent`` and ``bias``, each with the blocks r, z, n."""
         return {
             "input": Parameter((input_size, 3 * hidden_size), "dense"),
             "recurrent": Parameter((hidden_size, 3 * hidden_size), "recurrent"),
-            "bias": Parameter((3 * hidden_size,), "constant"),
+            "bias": biases(hidden_size, 0.0, self.keeping(self.forget_bias), 0.0),
         }
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

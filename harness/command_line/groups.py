@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from harness.command_line import launchers
 from harness.command_line.command import Command
+from harness.command_line.search import SearchSweeper
 from harness.command_line.sweeper import PackingSweeper
 from harness.plugins.registry import registry
 from harness.settings.conduct import run_settings
@@ -20,6 +21,7 @@ GROUPS = ["cell"]
 """Config groups that an experiment may choose from in its `defaults`."""
 
 SWEEPER = "hydra_plugins.harness.PackingSweeper"
+SEARCHER = "hydra_plugins.harness.SearchSweeper"
 """Hydra takes sweepers by names below ``hydra_plugins`` only."""
 
 
@@ -28,8 +30,10 @@ def register(command: Command) -> None:
     # Hydra makes the sweeper itself; the command line, which it does not pass on, is bound to it here.
     known: dict[str, Any] = Plugins.instance().class_name_to_class
     known[SWEEPER] = partial(PackingSweeper, command=command)
+    known[SEARCHER] = partial(SearchSweeper, command=command)
     launchers.register()
     store = ConfigStore.instance()
+    store.repo["hydra"].get("sweeper", {}).pop("optuna.yaml", None)  # Hydra's own, where it is installed
     store.store("pack", {"_target_": SWEEPER, "params": None}, group="hydra/sweeper")
     for plugin in registry().of_kind("cell"):
         store.store(plugin.name, {"name": plugin.name, **plugin.target.defaults_of_options()}, group="cell")

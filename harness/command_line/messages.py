@@ -12,6 +12,9 @@ from harness.command_line.command import KINDS, Command
 from harness.command_line.help import setting_names
 from harness.plugins.registry import registry
 
+SHOWN = 5
+"""Owners of an option that are named."""
+
 
 def explain(error: Exception, command: Command | None) -> str:
     """One line for any error.
@@ -40,9 +43,12 @@ def _no_setting(key: str, command: Command | None) -> str:
     kind, _, option = key.partition(".")
     options = {plugin.name: getattr(plugin.target, "model_fields", {}) for plugin in registry().of_kind(kind)}
     if owners := [name for name, known in options.items() if option in known]:
-        where = f"{key}: no option of this {kind}; it is one of {', '.join(f'{kind}={name}' for name in owners)}"
-        asked = [name for each, name in command.plugins if each == kind] if command else []
-        own = [f"{name}.{option}=…" for name in owners if name in asked and kind == "cell"]
+        asked = [name for name in owners if command and (kind, name) in command.plugins]
+        shown = (asked or owners)[:SHOWN]
+        others = len(asked or owners) - len(shown)
+        where = f"{key}: no option of this {kind}; it is one of {', '.join(f'{kind}={name}' for name in shown)}"
+        where += f" and {others} more" if others else ""
+        own = [f"{name}.{option}=…" for name in asked if kind == "cell"]
         return where + (f"; valid: {', '.join(own)}, for the runs of that cell alone" if own else "")
     return str(unknown_setting(key, setting_names(command)))
 

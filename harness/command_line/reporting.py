@@ -15,7 +15,7 @@ from harness.trackers import Tracker, track
 
 
 def report(directory: Path, chosen: Tracker | None = None) -> int:
-    """Gather the results, build the report, print the findings and, last, the report's path.
+    """Gather the results, build the report, print the findings and the report's path, and give all to a tracker.
 
     Returns:
         The number of failed runs, and of jobs whose tables are damaged.
@@ -33,7 +33,6 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
             f"{directory}: no report ({error.strerror}); the runs are safe in {directory / 'jobs'}; "
             f"once that is mended: python -m harness.report {shlex.quote(str(directory))}"
         ) from None
-    track(chosen, directory, tables)
     print_summary(tables, built.findings)
     failed = tables.runs[tables.runs.status == "failed"]
     if len(failed):
@@ -42,4 +41,5 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
             file=sys.stderr,
         )
     print(built.path, flush=True)
+    track(chosen, directory, tables)  # last: what can be far away may take its time
     return len(failed) + len(tables.left_out)

@@ -11,6 +11,8 @@ from harness.sweep.provenance import HOW, commands_of, read_provenance
 
 RESUME = "resume="
 
+LAUNCHER = "hydra/launcher"
+
 
 def resumed(words: Sequence[str]) -> list[list[str]]:
     """A command line with ``resume=DIR`` in Hydra's words: the old commands, and what is said anew; others as they are.
@@ -32,15 +34,26 @@ def resumed(words: Sequence[str]) -> list[list[str]]:
     commands = commands_of(read_provenance(directory))
     if not commands:
         raise UserError(f"{given[-1]}: no sweep to go on with here; valid: a results directory of a sweep")
-    replaced = (
-        "hydra.sweep.dir=",
-        "hydra.run.dir=",
-        "-m",
-        "--multirun",
-        *(word.partition("=")[0] + "=" for word in new),
-    )
     where = f"hydra.sweep.dir={quoted(str(directory))}"
-    return [["--multirun", *(word for word in old if not word.startswith(replaced)), *new, where] for old in commands]
+    return [["--multirun", *_kept(old, new), *new, where] for old in commands]
+
+
+def _kept(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """The words of an earlier command that stand beside new ones.
+
+    Of Hydra's own sweeper, which would do all again, ours takes the place. A launcher that is replaced takes its
+    settings with it.
+    """
+    replaced = {_key(word) for word in new} | {"hydra.sweep.dir", "hydra.run.dir", "-m", "--multirun"}
+    kept = [word for word in old if _key(word) not in replaced and word != "hydra/sweeper=basic"]
+    launcher, before = ([word for word in words if _key(word) == LAUNCHER] for words in (new, old))
+    if launcher and launcher[-1:] != before[-1:]:
+        kept = [word for word in kept if not _key(word).startswith("hydra.launcher.")]
+    return kept
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
 
 
 def quoted(text: str) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,11 +25,13 @@ from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, reason
+from harness.base.files import new_directory
 from harness.command_line.command import Command
 from harness.command_line.launchers import check_installed
+from harness.command_line.resuming import quoted
 from harness.plugins.registry import registry
 from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members, packs_alike
@@ -37,6 +41,12 @@ from harness.trackers import tracker
 
 Choices: TypeAlias = "dict[str, tuple[str, list[str]]]"
 """For every setting, its key as it was typed and its values."""
+
+Work: TypeAlias = "Callable[[Path], list[str]]"
+"""What is done in a results directory; returns a line for all that was lost on a disk without room."""
+
+MOMENT = "${now:"
+"""What stands in the name of a directory that is named after the moment."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -52,6 +62,9 @@ class PackingSweeper(Sweeper):
     """
 
     config: DictConfig
+
+    does_failures_again = True
+    """Whether runs that have failed are done again when the sweep is gone on with."""
 
     def __init__(self, command: Command, params: dict[str, str] | None = None):
         self.command = command
@@ -73,27 +86,18 @@ class PackingSweeper(Sweeper):
             SystemExit: with 1 where a run has failed, with 130 after an interruption.
         """
         chosen = tracker(self.config.tracker)
-        jobs, how = self.jobs(arguments)
+        work = self.planned(arguments)
+        directory = settle_directory(self.config)
         # All is valid: now what takes long to load.
         from harness.command_line.reporting import report
         from harness.sweep.lock import Lock
-        from harness.sweep.plan import forget_unasked
-        from harness.sweep.provenance import note_provenance, resuming
-        from harness.sweep.sitting import interruptible, launch_all, still_to_do
+        from harness.sweep.provenance import resuming
+        from harness.sweep.sitting import interruptible
         from harness.tables.jobs import finished_jobs
-
-        directory = Path(self.config.hydra.sweep.dir)
-
-        def note() -> None:
-            note_provenance(directory, self.config, self.command.words, self.command.resumes)
 
         with Lock(directory), interruptible():
             try:
-                left, before = still_to_do(directory, jobs, note, how.take_over)
-                lost = launch_all(directory, left, before, self._launch)
-                self.command.asked.update(run_id for job in jobs for run_id in job.ids)
-                if self.command.resumes and self.command.reports:
-                    forget_unasked(directory, self.command.asked)
+                lost = work(directory)
             except KeyboardInterrupt:
                 print(f"interrupted; to go on:  {resuming(directory)}", file=sys.stderr, flush=True)
                 if finished_jobs(directory):
@@ -102,8 +106,31 @@ class PackingSweeper(Sweeper):
             for line in lost:
                 print(f"not saved: {line}", file=sys.stderr)
             if self.command.reports and (report(directory, chosen) or lost or self._misses(directory)):
-                print(f"to do again what failed:  {resuming(directory)}", file=sys.stderr)
+                if self.does_failures_again:
+                    print(f"to do again what failed:  {resuming(directory)}", file=sys.stderr)
                 raise SystemExit(1)
+
+    def planned(self, arguments: list[str]) -> Work:
+        """What is to be done in the results directory, validated."""
+        jobs, how = self.jobs(arguments)
+        return partial(self._work, jobs, how.take_over)
+
+    def _work(self, jobs: list[Job], take_over: bool, directory: Path) -> list[str]:
+        from harness.sweep.plan import forget_unasked
+        from harness.sweep.sitting import launch_all, still_to_do
+
+        left, before = still_to_do(directory, jobs, partial(self.note, directory), take_over)
+        lost = launch_all(directory, left, before, self.launch)
+        self.command.asked.update(run_id for job in jobs for run_id in job.ids)
+        if self.command.resumes and self.command.reports:
+            forget_unasked(directory, self.command.asked)
+        return lost
+
+    def note(self, directory: Path) -> None:
+        """Write down what is asked for."""
+        from harness.sweep.provenance import note_provenance
+
+        note_provenance(directory, self.config, self.command.words, self.command.resumes)
 
     def _misses(self, directory: Path) -> bool:
         """Whether a sweep that went on with all of its commands has not come to its end."""
@@ -179,7 +206,7 @@ class PackingSweeper(Sweeper):
         found = [registry().find("experiment", name) for name in experiments]
         return [first, *(str(cell) for each in found if each and (cell := each.target.defaults.get("cell")))]
 
-    def _launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
+    def launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
         """Run jobs by the launcher; returns the error of each, or None."""
         returned = self.launcher.launch(overrides, initial_job_idx=0)
         return [None if each.status == JobStatus.COMPLETED else each._return_value for each in returned]
@@ -207,16 +234,33 @@ class PackingSweeper(Sweeper):
         return values
 
 
-class ReportAtEnd(Callback):
-    """Warns, gathers and reports at the end of a sweep whose sweeper knows nothing of it: Hydra's own, Optuna's."""
+class OtherSweepers(Callback):
+    """Does for a sweep what a sweeper does not that knows nothing of tables, such as Hydra's own.
+
+    It notes what was asked for at its beginning, so that the sweep can be gone on with; it warns and reports at its
+    end.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called by Hydra."""
+        if _is_ours(config):
+            return
+        from harness.sweep.provenance import note_provenance
+
+        words = [word for word in config.hydra.overrides.hydra if not word.startswith("hydra.mode=")]
+        words = ["--multirun", *words, *config.hydra.overrides.task]
+        try:
+            note_provenance(settle_directory(config), config, words, resumes=False)
+        except (UserError, OSError) as error:
+            print(f"harness: {reason(error)}", file=sys.stderr)
+            raise SystemExit(1) from None  # Hydra makes a warning of anything else
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra."""
-        directory = Path(config.hydra.sweep.dir)
-        ours = str(config.hydra.sweeper._target_).endswith(f".{PackingSweeper.__name__}")
         from harness.tables.jobs import finished_jobs
 
-        if ours or not finished_jobs(directory):
+        directory = Path(config.hydra.sweep.dir)
+        if _is_ours(config) or not finished_jobs(directory):
             return
         from harness.command_line.reporting import report
         from harness.sweep.progress import read_note
@@ -228,6 +272,33 @@ class ReportAtEnd(Callback):
                 print(line, file=sys.stderr)
         if report(directory, tracker(config.tracker)):
             raise SystemExit(1)
+
+
+def _is_ours(config: DictConfig) -> bool:
+    return str(config.hydra.sweeper._target_).startswith("hydra_plugins.harness.")
+
+
+def settle_directory(config: DictConfig) -> Path:
+    """Decide where a sweep's results go, before anything is written or launched.
+
+    Where nobody has named the directory, it is named after the moment: another sweep of the same second gets another
+    one. Jobs are told where it is from the root: they may run in other directories.
+
+    Returns:
+        The directory, as it was said; the configuration has it from now on, and hands it on to all jobs.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    directory = Path(config.hydra.sweep.dir)
+    named = (OmegaConf.to_container(each, resolve=False) for each in (config.hydra.sweep, config.hydra.run))
+    sweep, run = (str(each["dir"]) for each in named if isinstance(each, dict))
+    if MOMENT in (run if sweep == "${hydra.run.dir}" else sweep):
+        directory = new_directory(directory)
+    with read_write(config), open_dict(config):
+        config.hydra.sweep.dir = str(directory)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(directory.absolute()))}")
+    return directory
 
 
 def side_by_side(config: DictConfig) -> int:

@@ -55,6 +55,7 @@ class Network:
         self.recompute = recompute
         self.weights = views(shape, flat)
         self._layers = layers(shape, self.weights)
+        self._fixed = [name for name, parameter in shape.parameters().items() if not parameter.trained]
         self._grad: tuple[Tensor, dict[str, Tensor], list[Weights]] | None = None
         sizes = [shape.layer_input_size(layer) for layer in range(1, shape.num_layers + 1)]
         self.scanners = [
@@ -245,6 +246,8 @@ class Network:
             pieces.append(self.backward(traces, above.between(begin, end), carry, grad_layers, kept, need_input_grad))
         for used, given, into in zip(in_use, grad_layers, grad_parameters, strict=True):
             used.pass_on(given, into)
+        for name in self._fixed:
+            grad[name].zero_()
         found = [piece for piece in reversed(pieces) if piece is not None]
         return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
 

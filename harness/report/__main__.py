@@ -1,4 +1,4 @@
-"""``python -m harness.report DIR [DIR ...] [plugins=[FILE,…]]``: builds reports anew, from their tables."""
+"""``python -m harness.report DIR [DIR ...] [plugins=[FILE,…]] [tracker=NAME]``: reports anew, from their tables."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from harness.report.build import build, unknown_plugins
 from harness.sweep.plan import missing, read_plan
 from harness.tables.gather import gather, load
 from harness.tables.jobs import finished_jobs
+from harness.trackers import Tracker, track, tracker
 
 PLUGINS = "plugins="
+TRACKER = "tracker="
 
 UNFIT = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
 """What is raised over tables that have another form than those of a sweep."""
@@ -37,25 +39,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "directories",
         nargs="+",
         metavar="DIR",
-        help="a results directory; plugins=[FILE,…] names plugin files to use, as no directory can",
+        help="a results directory; plugins=[FILE,…] names plugin files to use, as no directory can; tracker=NAME logs "
+        "the results there, too",
     )
     words = parser.parse_args(arguments).directories
     try:
         files = [path for word in words if word.startswith(PLUGINS) for path in _listed(word)]
-        directories = [Path(word) for word in words if not word.startswith(PLUGINS)]
+        directories = [Path(word) for word in words if not word.startswith((PLUGINS, TRACKER))]
+        names = [word.removeprefix(TRACKER) for word in words if word.startswith(TRACKER)]
+        chosen = tracker(names[-1]) if names else None
         registry().add_files(files)
         if not directories:
             raise UserError("DIR is missing; valid: results directories, and plugins=[FILE,…] besides")
         for directory in directories:
-            rebuild(directory)
+            rebuild(directory, chosen)
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def rebuild(directory: Path) -> None:
-    """Build the report of one directory anew, and print its path.
+def rebuild(directory: Path, chosen: Tracker | None = None) -> None:
+    """Build the report of one directory anew, print its path, and give the results to a tracker.
 
     Raises:
         UserError: there are no results in it.
@@ -63,8 +68,8 @@ def rebuild(directory: Path) -> None:
     if not directory.is_dir():
         what = "a file" if directory.exists() else "not there"
         raise UserError(f"{directory}: {what}; valid: a results directory, with jobs/ or tables/ in it")
+    there = bool(finished_jobs(directory))
     try:
-        there = bool(finished_jobs(directory))
         tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
         for line in [*tables.left_out, *unknown_plugins(directory, tables)]:
             print(f"left out: {_harmless(line)}", file=sys.stderr)
@@ -75,7 +80,8 @@ def rebuild(directory: Path) -> None:
         raise UserError(f"{directory}: no report ({error.strerror}); the tables are as they were") from error
     if (left := missing(directory)) and left.runs:
         print(left)
-    print(path)
+    print(path, flush=True)
+    track(chosen, directory, tables)
 
 
 def _harmless(line: str) -> str:

@@ -44,5 +44,10 @@ def of_experiment(tables: Tables, experiment: str) -> Tables:
 def of_runs(tables: Tables, runs: pd.DataFrame) -> Tables:
     """The rows of some runs."""
     own = pc.field("run_id").isin(runs.run_id.tolist())
-    others = {name: tables.scan(name).filter(own) for name in tables if name != "runs"}
+    # Columns of a table without rows have no type that a filter could be held against.
+    others = {
+        name: tables.scan(name).filter(own) if tables.rows(name) else tables.scan(name)
+        for name in tables
+        if name != "runs"
+    }
     return Tables({"runs": runs, **others}, most_rows=MOST_ROWS)

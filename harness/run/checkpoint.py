@@ -25,6 +25,9 @@ from harness.base.files import write_atomically
 
 log = logging.getLogger(__name__)
 
+CHECKPOINTS = "checkpoint-*.pt"
+"""The files of a job's checkpoints in its directory."""
+
 State = dict[str, Any]
 """What is saved, by name: tensors, arrays, tables, numbers, texts; dataclasses, lists and dictionaries of them."""
 

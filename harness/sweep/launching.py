@@ -6,15 +6,18 @@ themselves: a worker that is killed, out of memory or by hand, takes the whole p
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.base.errors import UserError, reason
+from harness.base.errors import TooLong, UserError, reason
 from harness.base.files import NO_ROOM
+from harness.run.checkpoint import CHECKPOINTS
 from harness.run.rows import failed
 from harness.sweep.jobs import Job
 from harness.sweep.progress import forget, read_note
+from harness.sweep.provenance import resuming
 from harness.tables.jobs import publish
 
 Launch = Callable[[list[list[str]]], Sequence[BaseException | None]]
@@ -36,13 +39,19 @@ class Outcome:
         """Whether the disk is to blame."""
         return isinstance(self.error, OSError) and self.error.errno in NO_ROOM
 
+    @property
+    def too_long(self) -> bool:
+        """Whether the launcher's time limit is to blame."""
+        return isinstance(self.error, TooLong)
+
 
 class Launching:
     """Launches jobs until every run of theirs is done or recorded as failed.
 
     Jobs that a broken pool of workers has lost before they had begun are launched again. Those that had begun
     are suspects: each is launched alone. A suspect that is lost when alone is halved, and its halves are
-    launched, until the culprit stands alone; it is recorded as failed, with what the launcher said.
+    launched, until the culprit stands alone; it is recorded as failed, with what the launcher said. A job that has
+    taken longer than its launcher lets it is launched again where it has a checkpoint to go on from, else halved.
 
     Args:
         launch: the launcher.
@@ -72,25 +81,51 @@ class Launching:
             for job, outcome in left:
                 if outcome.unsaved and outcome.begun:
                     self._record_failure(job, outcome)
+                elif outcome.begun and self._goes_on(job, outcome):
+                    waiting.append(job)
                 elif outcome.unsaved or outcome.begun:
-                    suspects.append(job)
+                    suspects.append((job, outcome))
                 else:
                     waiting.append(job)
-            fruitless = fruitless + 1 if waiting and len(waiting) == len(outcomes) else 0
+            fruitless = 0 if any(each.begun for each in outcomes) or len(left) < len(outcomes) else fruitless + 1
             if fruitless == FRUITLESS and (error := left[0][1].error):
-                raise UserError(f"hydra/launcher: no job could be started: {reason(error)}") from error
-        for job in suspects:
-            self._alone(job)
+                raise UserError(
+                    f"hydra/launcher: no job could be started: {reason(error)}; "
+                    f"once that is mended:  {resuming(self.directory)}"
+                ) from error
+        for job, outcome in suspects:
+            if outcome.too_long:
+                self._shorter(job, outcome)
+            else:
+                self._say(job, outcome, "runs once more, alone")
+                self._alone(job)
 
     def _alone(self, job: Job) -> None:
         (outcome,) = self._launch([job])
-        if outcome.error is None:
-            return
+        while self._goes_on(job, outcome):
+            (outcome,) = self._launch([job])
+        if outcome.error:
+            self._shorter(job, outcome)
+
+    def _shorter(self, job: Job, outcome: Outcome) -> None:
+        """Launch what a job has to do in halves, or record that it has failed where there are none."""
         if len(job.todo) > 1 and not outcome.unsaved:
+            self._say(job, outcome, "is halved")
             for half in job.halves():
                 self._alone(half)
         else:
             self._record_failure(job, outcome)
+
+    def _goes_on(self, job: Job, outcome: Outcome) -> bool:
+        """Whether a job that has taken too long has saved its state, and comes to its end when it is launched again."""
+        goes_on = outcome.too_long and any(job.folder(self.directory).glob(CHECKPOINTS))
+        if goes_on:
+            self._say(job, outcome, "goes on from its checkpoint")
+        return goes_on
+
+    def _say(self, job: Job, outcome: Outcome, what: str) -> None:
+        assert outcome.error is not None
+        print(f"{job.label}: {reason(outcome.error)}; it {what}", file=sys.stderr, flush=True)
 
     def _launch(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Launch jobs together."""

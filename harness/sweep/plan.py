@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
+from harness.run.checkpoint import CHECKPOINTS
 from harness.sweep.jobs import Job
 from harness.tables.jobs import complete, finished_jobs
 from harness.tables.storage import read_table, write_table
@@ -96,15 +97,19 @@ def _write(directory: Path, plan: dict[str, str]) -> None:
 def assign_directories(directory: Path, jobs: Sequence[Job], finished: set[str]) -> list[Job]:
     """These jobs with the directories that they take when a sweep is resumed, and with what of them is to be done.
 
-    A job that the directory knows keeps its name, so that an interrupted sweep ends as one that was not interrupted.
-    A job whose number stands for other runs there leaves out what is done elsewhere, and gets the name under which the
-    rest was planned before, else a new one.
+    A job that the directory knows keeps its name, so that an interrupted sweep ends as one that was not interrupted;
+    so does one whose number is free again, because the runs that it stood for are divided into other jobs now. A job
+    whose number stands for other runs there leaves out what is done elsewhere, and gets the name under which the rest
+    was planned before, else a new one.
     """
     old = read_plan(directory) or {}
     known: dict[str, set[str]] = {}
     for run_id, name in old.items():
         known.setdefault(name, set()).add(run_id)
-    taken = {path.name for path in directory.glob("jobs/*")} | set(known)
+    asked = {run_id for job in jobs for run_id in job.ids}
+    has_results = {folder.parent.name for folder in finished_jobs(directory)}
+    free = {name for name, runs in known.items() if runs <= asked and name not in has_results}
+    taken = ({path.name for path in directory.glob("jobs/*")} | set(known)) - free
     names = map(str, itertools.count(len(jobs)))
     planned = {frozenset(runs): name for name, runs in known.items()}
     found = []
@@ -121,6 +126,14 @@ def assign_directories(directory: Path, jobs: Sequence[Job], finished: set[str])
             taken.add(name)
             found.append(dataclasses.replace(job, runs=left, name=name))
     return [job.doing([each for each in job.runs if each.run_id not in finished]) for job in found if job.runs]
+
+
+def forget_checkpoints(directory: Path, finished: set[str]) -> None:
+    """Remove checkpoints that no job goes on from: their runs are done, or planned in other jobs."""
+    waiting = {job for run_id, job in (read_plan(directory) or {}).items() if run_id not in finished}
+    for path in directory.glob(f"jobs/*/{CHECKPOINTS}"):
+        if path.parent.name not in waiting:
+            path.unlink(missing_ok=True)
 
 
 def set_damaged_aside(directory: Path) -> list[str]:

@@ -8,6 +8,8 @@ import os
 import platform
 import re
 import shlex
+import socket
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -22,7 +24,7 @@ from harness.plugins.registry import registry
 
 FILE = "provenance.json"
 
-HOW = r"(hydra/launcher|hydra\.launcher\.\w+|sweep\.\w+|checkpoint\.\w+|tracker)="
+HOW = r"\+{0,2}(hydra/launcher|hydra\.launcher(\.\w+)+|sweep\.\w+|checkpoint\.\w+|tracker)="
 """Words that say how a sweep is conducted, and nothing of its runs."""
 
 VERSIONS_OF = ["torch", "numpy", "pandas", "hydra-core", "seaborn", "matplotlib", "pyarrow"]
@@ -49,10 +51,7 @@ def note_provenance(directory: Path, config: DictConfig, arguments: list[str], r
     else:
         write_text(directory / "multirun.yaml", OmegaConf.to_yaml(config))
         known = provenance(config.hydra.runtime.choices.get("study"), arguments)
-    commands = commands_of(known)
-    if not resumes and asking(arguments) not in map(asking, commands):
-        commands.append(arguments)
-    known["commands"] = commands
+    known["commands"] = commands_of(known) if resumes else with_command(commands_of(known), arguments)
     known["plugin_files"] = plugins_of(known) | {str(path): content(path) for path in registry().files}
     write_text(directory / FILE, json.dumps(known, indent=2))
 
@@ -64,6 +63,11 @@ def read_provenance(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def sweep_id(directory: Path) -> str:
+    """What tells a sweep from all others, wherever its directory lies; of results without a provenance, their place."""
+    return str(read_provenance(directory).get("id") or digest(f"{socket.gethostname()}:{directory.resolve()}".encode()))
 
 
 def commands_of(known: dict[str, Any]) -> list[list[str]]:
@@ -79,6 +83,18 @@ def commands_of(known: dict[str, Any]) -> list[list[str]]:
     return found if valid else []
 
 
+def with_command(commands: Sequence[list[str]], arguments: list[str]) -> list[list[str]]:
+    """The commands of a sweep with one more, in the place of the one that has asked for the same.
+
+    >>> with_command([["-m", "seed=0", "hydra/launcher=slurm"], ["-m", "seed=1"]], ["-m", "seed=0"])
+    [['-m', 'seed=0'], ['-m', 'seed=1']]
+    """
+    asked = [asking(each) for each in commands]
+    if asking(arguments) not in asked:
+        return [*commands, arguments]
+    return [arguments if each == asking(arguments) else words for words, each in zip(commands, asked, strict=True)]
+
+
 def plugins_of(known: dict[str, Any]) -> dict[str, str]:
     """The plugin files that a sweep was made with, and a hash of what each held."""
     found = known.get("plugin_files")
@@ -89,17 +105,23 @@ def plugins_of(known: dict[str, Any]) -> dict[str, str]:
 
 def asking(arguments: Sequence[str]) -> list[str]:
     """The words of a command that say which runs are asked for, without those that say where and how."""
-    return [word for word in arguments if not re.match(f"{HOW}|hydra.(sweep|run).dir=", word)]
+    return [word for word in arguments if not re.match(rf"{HOW}|hydra\.(sweep|run)\.dir=", word)]
 
 
 def content(path: Path) -> str:
     """A short hash of a plugin's source."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return digest(path.read_bytes())
+
+
+def digest(data: bytes) -> str:
+    """A short hash."""
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
     """What reproduces a sweep: the command, the versions, and what machine it ran on."""
     return {
+        "id": uuid.uuid4().hex[:12],
         "command": shlex.join(["python", "-m", "harness", *arguments]),
         "arguments": arguments,
         "started": now(),

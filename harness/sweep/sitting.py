@@ -12,7 +12,7 @@ from types import FrameType
 from harness.sweep.changed import settle_changes
 from harness.sweep.jobs import Job
 from harness.sweep.launching import Launch, Launching
-from harness.sweep.plan import assign_directories, done, extend_plan, set_damaged_aside
+from harness.sweep.plan import assign_directories, done, extend_plan, forget_checkpoints, set_damaged_aside
 from harness.sweep.watch import Watch
 from harness.sweep.worker import FAILED_FAST
 
@@ -42,6 +42,7 @@ def still_to_do(
     if before:
         print(f"{before} of {len(runs)} runs are done already", file=sys.stderr)
     extend_plan(directory, jobs)
+    forget_checkpoints(directory, finished)
     return [job for job in jobs if job.todo], before
 
 

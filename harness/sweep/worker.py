@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig
 
 from harness.base.errors import reason
-from harness.run.checkpoint import Checkpoint
+from harness.run.checkpoint import CHECKPOINTS, Checkpoint
 from harness.run.pack import run
 from harness.run.rows import failed
 from harness.run.stopping import Stopping
@@ -77,7 +77,7 @@ def run_job(directory: Path, config: DictConfig) -> float:
         tables = failed(todo, reason(error))
         progress.runs_over([], tables)
         publish(directory / "tables", tables, everyone)
-    for path in directory.glob("checkpoint-*.pt"):
+    for path in directory.glob(CHECKPOINTS):
         path.unlink(missing_ok=True)
     progress.done()
     return float(tables["runs"][how.sweep.objective].mean(skipna=False))

@@ -112,7 +112,8 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         wanted = None if columns is None else list(columns)
         chosen = pq.filters_to_expression(filters) if isinstance(filters, list) else filters
         try:
-            return as_frame(dataset.to_table(columns=wanted, filter=chosen))
+            # Columns of a table without rows have no type that a filter could be held against.
+            return as_frame(dataset.to_table(columns=wanted, filter=chosen if dataset.count_rows() else None))
         except OSError as error:
             raise damaged(getattr(dataset, "files", [name])[0], error) from None
 

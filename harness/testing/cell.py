@@ -8,7 +8,7 @@ from torch import Tensor
 from harness.cells.base import Cell, Named, Weights, as_in_a_step
 from harness.engine.network import Network
 from harness.engine.scan.general import new_state
-from harness.engine.weights import Architecture, MemberInit, layers
+from harness.engine.weights import Architecture, MemberInit, layers, views
 from harness.run.pack import run
 from harness.testing._problems import Problems, check_registration, small_runs
 
@@ -27,7 +27,8 @@ def check_cell(cell: Cell) -> None:
 
     Its name and documented options; states as it declares them; whether it has a memory, as it says; that the engine's
     outputs, gradients of all weights and inputs, and the gradient at every step, compiled and not, equal those of
-    float64 autograd through the plain step, and these finite differences; that members do not mix; that a run trains.
+    float64 autograd through the plain step, and these finite differences; that members and samples do not mix; that a
+    run trains.
 
     Raises:
         ContractError: one line per problem.
@@ -122,13 +123,14 @@ def _check_gradients(problems: Problems, network: Network, inputs: Tensor) -> No
         outputs, states = _plain_loop(plain, x)
         loss = _loss(outputs)
         wanted = torch.autograd.grad(loss.sum(), [flat, x, *states.values()], allow_unused=True)
+    trained = _trained(network)
     # A part that changes nothing (what keeps exponents small) has a gradient of nothing but rounding.
     negligible = NEGLIGIBLE * max(value.abs().max().item() for value in wanted if value is not None)
     for way in (network, Network(network.shape, network.flat)):
         keep, grad_flat = way.step_gradients(inputs, totals=True), torch.empty_like(network.flat)
         found, grad_x = way.gradients(inputs, SCORED, _loss, grad_flat, keep, need_input_grad=True)
         _compare(problems, "outputs (loss)", found, loss.detach())
-        _compare(problems, "gradient of the weights", grad_flat, wanted[0])
+        _compare(problems, "gradient of the weights", grad_flat, None if wanted[0] is None else wanted[0] * trained)
         _compare(problems, "gradient of the inputs", grad_x, wanted[1])
         for (layer, part, step), value in zip(states, wanted[2:], strict=True):
             got = keep[layer].totals[part][:, step - 1]
@@ -142,7 +144,7 @@ def _check_differences(problems: Problems, network: Network, inputs: Tensor) -> 
     network.gradients(inputs, SCORED, _loss, grad_flat, {})
     generator = torch.Generator().manual_seed(2)
     for _ in range(3):
-        along = torch.randn(network.flat.shape, generator=generator, dtype=torch.float64)
+        along = torch.randn(network.flat.shape, generator=generator, dtype=torch.float64) * _trained(network)
         up, down = (
             _loss(Network(network.shape, network.flat + sign * SMALL * along, compiled=False).outputs(inputs, SCORED))
             for sign in (1, -1)
@@ -150,6 +152,14 @@ def _check_differences(problems: Problems, network: Network, inputs: Tensor) -> 
         found, wanted = (grad_flat * along).sum(), ((up - down) / (2 * SMALL)).sum()
         far = (found - wanted).abs().item() / max(wanted.abs().item(), 1e-9)
         problems.unless(far < 1e-4, f"gradient of the weights differs from finite differences, by {far:.1g} relative")
+
+
+def _trained(network: Network) -> Tensor:
+    """1 for each weight that learns and 0 for the others, (1, P)."""
+    found = torch.ones_like(network.flat[:1])
+    for name, values in views(network.shape, found).items():
+        values.fill_(network.shape.parameters()[name].trained)
+    return found
 
 
 def _plain_loop(network: Network, x: Tensor) -> tuple[Tensor, dict[tuple[int, str, int], Tensor]]:
@@ -187,7 +197,7 @@ def _compare(problems: Problems, what: str, found: Tensor | None, wanted: Tensor
 
 def _check_isolation(problems: Problems, network: Network, inputs: Tensor) -> None:
     """What one member is and does must not reach its neighbours."""
-    together = network.outputs(inputs, SCORED)
+    together = network.outputs(inputs, SCORED).clone()
     alone = Network(network.shape, network.flat[:1].clone(), compiled=False).outputs(inputs[:1], SCORED)
     wild = network.flat.clone()
     wild[1:] = torch.inf
@@ -195,4 +205,9 @@ def _check_isolation(problems: Problems, network: Network, inputs: Tensor) -> No
     problems.unless(
         torch.allclose(together[:1], alone, rtol=1e-9) and torch.allclose(together[0], beside[0], rtol=1e-9),
         "mixes members: what a member answers depends on the others",
+    )
+    one = Network(network.shape, network.flat, compiled=False).outputs(inputs[:, :, :1], SCORED)
+    problems.unless(
+        torch.allclose(together[:, :1], one, rtol=1e-9),
+        "mixes samples: what is answered to one depends on the others of its batch",
     )

@@ -17,6 +17,8 @@ from harness.tables.tables import Tables
 from harness.tasks.batch import Batch
 from harness.tasks.experiment import Experiment, Sample, Verdict
 from harness.tasks.faults import faults
+from harness.testing._claims import worlds
+from harness.testing._counting import counted_chance
 from harness.testing._problems import Problems, check_registration, possible_length, small_runs
 from harness.testing.figure import small_tables
 
@@ -31,14 +33,17 @@ LEAST_MARGIN = 0.02
 LOSS_MARGIN = 0.1
 """Likewise of losses, relative to the loss."""
 
+COUNTED_ERRORS = 4
+"""So many standard errors may lie between a stated chance level and one that was counted."""
+
 
 def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: int = MEMORYLESS_STEPS) -> None:
     """Check an experiment against everything that the harness relies on.
 
     Its name, claim and documented options; shapes, dtypes and ranges of what it draws, at two lengths and at the
-    shortest; that it draws from the given generator alone; that what is fed back is what was answered; that a network
-    without memory gets to the stated chance level (and loss), and not above it; that samples, claim and artefacts can
-    be made.
+    shortest; that it draws from the given generator alone; that what is fed back is what was answered; that the best
+    table from a token to an answer, and a network without memory, get to the stated chance level (and loss), and not
+    above it; that samples, claim and artefacts can be made; that some results refute the claim.
 
     Args:
         experiment: an instance, with the options to check it at.
@@ -56,6 +61,9 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
     for length in lengths:
         with problems.during(f"at seq_len={length}, drawing a batch"):
             _check_batches(problems, experiment, length)
+    if not problems.found:
+        with problems.during(f"at seq_len={lengths[0]}, counting what single tokens say of the answer"):
+            _check_counted(problems, experiment, lengths[0])
     if not problems.found:
         _check_show(problems, experiment, lengths[0])
     if not problems.found:
@@ -141,7 +149,9 @@ def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps:
             _check_chance(problems, experiment, seq_len, found)
     with problems.during("a small sweep"):
         # Of the cells that it sweeps over: its claim must cope with any results of theirs.
-        _check_words(problems, experiment, small_tables(experiment, cells=_cells(experiment) or ("rnn", "gru")))
+        tables = small_tables(experiment, cells=_cells(experiment) or ("rnn", "gru"))
+        _check_words(problems, experiment, tables)
+        _check_claim(problems, experiment, tables)
 
 
 def _check_chance(problems: Problems, experiment: Experiment, seq_len: int, tables: Tables) -> None:
@@ -164,6 +174,24 @@ def _check_chance(problems: Problems, experiment: Experiment, seq_len: int, tabl
         problems.unless(reached >= loss - allowed, f"{seen}: it is too high, or the answer leaks")
         if experiment.exact_chance:
             problems.unless(reached <= loss + allowed, f"{seen}: it is too low (or only a bound: exact_chance = False)")
+
+
+def _check_counted(problems: Problems, experiment: Experiment, seq_len: int) -> None:
+    """The stated chance level against one that is counted, where that can be done: surer than any training."""
+    if (found := counted_chance(experiment, seq_len)) is None:
+        return
+    got, chance = found[0], experiment.chance(seq_len)
+    margin = COUNTED_ERRORS * found[1] + 1e-6
+    seen = f"the best table from a token to an answer is right in {got:.4f} at seq_len={seq_len}"
+    problems.unless(
+        got <= chance + margin,
+        f"{seen}, chance is stated as {chance:.4f}: the answer leaks through single inputs, or chance is too low",
+    )
+    if experiment.exact_chance:
+        problems.unless(
+            got >= chance - margin,
+            f"{seen}, chance is stated as {chance:.4f}: it is too high (or only a bound: exact_chance = False)",
+        )
 
 
 def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> None:
@@ -200,6 +228,16 @@ def _check_words(problems: Problems, experiment: Experiment, tables: Tables) -> 
                 all(isinstance(key, str) and isinstance(value, bytes) for key, value in files.items()),
                 "artefacts returns something else than a dictionary from names to bytes",
             )
+
+
+def _check_claim(problems: Problems, experiment: Experiment, tables: Tables) -> None:
+    """That there are results that refute the claim."""
+    with problems.during("bears_out of runs that all end alike"):
+        verdicts = [type(experiment).bears_out(each) for _, each in worlds(tables)]
+        problems.unless(
+            not all(verdict and verdict.holds for verdict in verdicts),
+            "bears_out holds of anything: where all runs guess, where all solve the task, whatever their gradient does",
+        )
 
 
 def _equal(one: Batch, other: Batch) -> bool:

@@ -7,6 +7,7 @@ named like the tracker.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.tables.tables import Tables
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TRACKERS = ["mlflow", "tensorboard"]
 
@@ -71,7 +69,9 @@ def track(chosen: Tracker | None, directory: Path, tables: Tables) -> None:
     try:
         command = chosen.log(directory, tables)
     except Exception as error:
-        print(f"tracker={chosen.name}: not logged ({reason(error, chosen)}); the results are complete", file=sys.stderr)
+        later = shlex.join(["python", "-m", "harness.report", str(directory), f"tracker={chosen.name}"])
+        why = f"tracker={chosen.name}: not logged ({reason(error, chosen)})"
+        print(f"{why}; the results are complete; to log them later:  {later}", file=sys.stderr)
     else:
         print(f"logged to {chosen.name}: {command}", file=sys.stderr)
 

@@ -1,5 +1,8 @@
 """MLflow: runs with parameters and metrics in ``DIR/mlflow.db``, or wherever ``MLFLOW_TRACKING_URI`` says.
 
+A sweep is an experiment of MLflow, named after its directory and an id of its own: folders of equal names may lie on
+many machines. Every run that is logged carries the id, and nothing without it is touched.
+
 The local store is an SQLite file: MLflow has put its store of plain files into maintenance mode and refuses to open it
 unless told otherwise.
 """
@@ -23,6 +26,7 @@ with patch.dict(os.environ, {"MLFLOW_DISABLE_TELEMETRY": os.environ.get("MLFLOW_
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
 
+from harness.sweep.provenance import sweep_id
 from harness.tables.columns import CURVES
 from harness.tables.tables import Tables
 from harness.trackers import Run, Tracker, runs
@@ -37,6 +41,17 @@ MOST_OF_A_TAG = 5000
 
 REPORT = "report"
 
+SWEEP = "harness.sweep"
+"""The tag with the id of the sweep that has logged a run."""
+
+QUIETLY = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+
+AT_FIRST = {**QUIETLY, "MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+"""A server that is not there is given up after seconds, and not after minutes, as by MLflow's defaults."""
+
+AFTERWARDS = {**QUIETLY, "MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+"""A server that has answered once may be slow."""
+
 
 class MLflow(Tracker):
     """Runs in an MLflow store."""
@@ -48,32 +63,40 @@ class MLflow(Tracker):
         local = f"sqlite:///{directory.resolve() / 'mlflow.db'}"
         uri = os.environ.get("MLFLOW_TRACKING_URI") or local
         client = MlflowClient(tracking_uri=uri)
-        experiment = _experiment(client, directory.resolve(), is_local=uri == local)
-        there = _logged(client, experiment)
+        sweep = sweep_id(directory)
+        with patch.dict(os.environ, AT_FIRST | os.environ):
+            experiment = _experiment(client, directory.resolve(), sweep, is_local=uri == local)
+        with patch.dict(os.environ, AFTERWARDS | os.environ):
+            self._log(client, experiment, directory, tables, sweep)
+        return f"mlflow ui --backend-store-uri {uri}"
+
+    def _log(self, client: MlflowClient, experiment: str, directory: Path, tables: Tables, sweep: str) -> None:
+        there = _logged(client, experiment, sweep)
         for run in runs(tables):
             if run.run_id not in there:
-                _log(client, experiment, run)
-        report = client.create_run(experiment, run_name=REPORT).info.run_id
+                _log(client, experiment, run, sweep)
+        report = client.create_run(experiment, run_name=REPORT, tags={SWEEP: sweep}).info.run_id
         for name in ("report.html", "report.md"):
             client.log_artifact(report, str(directory / name))
         client.log_artifacts(report, str(directory / "figures"), "figures")
         client.set_terminated(report)
-        return f"mlflow ui --backend-store-uri {uri}"
 
 
-def _experiment(client: MlflowClient, directory: Path, is_local: bool) -> str:
-    """MLflow's experiment for a results directory, of the same name."""
-    name = f"{directory.parent.name}/{directory.name}"
+def _experiment(client: MlflowClient, directory: Path, sweep: str, is_local: bool) -> str:
+    """MLflow's experiment for a results directory."""
+    name = f"{directory.parent.name}/{directory.name} {sweep}"
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
     return str(client.create_experiment(name, (directory / "mlflow").as_uri() if is_local else None))
 
 
-def _logged(client: MlflowClient, experiment: str) -> set[str]:
-    """The ids of the runs that need not be logged again; what is in the way of the others is deleted."""
+def _logged(client: MlflowClient, experiment: str, sweep: str) -> set[str]:
+    """The ids of the runs that need not be logged again; what this sweep has logged of the others is deleted."""
     there: set[str] = set()
     for run in _all(client, experiment):
+        if run.data.tags.get(SWEEP) != sweep:
+            continue  # somebody else's
         run_id = run.data.tags.get("run_id")
         if run_id is None or run.info.status != "FINISHED":
             client.delete_run(run.info.run_id)
@@ -93,8 +116,9 @@ def _all(client: MlflowClient, experiment: str) -> list[Any]:
             return found
 
 
-def _log(client: MlflowClient, experiment: str, run: Run) -> None:
-    own = client.create_run(experiment, run_name=run.label, tags={"run_id": run.run_id}).info.run_id
+def _log(client: MlflowClient, experiment: str, run: Run, sweep: str) -> None:
+    tags = {"run_id": run.run_id, SWEEP: sweep}
+    own = client.create_run(experiment, run_name=run.label, tags=tags).info.run_id
     now = int(1000 * time.time())
     # MLflow's store would make the largest number of infinity.
     texts = {

@@ -1,0 +1,1 @@
+"""Cells against second implementations, by family."""

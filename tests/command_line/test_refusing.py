@@ -12,7 +12,7 @@ from tests.helpers.sweeps import command
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["cell=lstmm"], ["cell=lstmm", "did you mean 'lstm'", "feedforward, gru"]),
+        (["cell=lstmm"], ["cell=lstmm", "did you mean 'lstm'", "feedforward, "]),
         (["experiment=recal"], ["experiment=recal", "recall_dish"]),
         (["-m", "cell=rnn,lstmm"], ["cell=lstmm", "did you mean 'lstm'"]),
         (["-m", "seq_len=20,3"], ["seq_len=3", "5 or more"]),

@@ -14,7 +14,7 @@ from harness.cells import Cell, Parameter, State, Weights
 from harness.cells.rnn import RNN
 from harness.engine.network import Network
 from harness.engine.scan import compiled
-from harness.engine.scan.formula import Untraceable
+from harness.engine.scan.nodes import Untraceable
 from harness.engine.scan.plan import plan
 from harness.engine.weights import Architecture, MemberInit
 from harness.run.pack import run

@@ -23,7 +23,9 @@ from harness.engine.weights import Architecture, MemberInit, views
 from harness.plugins.registry import registry
 from tests.helpers.reference import reference
 
-CELLS = registry().names("cell")
+CELLS = ["feedforward", "gru", "gru_reset_before", "linear", "lstm", "rnn", "rnn_relu"]
+"""Cells that try the engine; of every other its own tests say that it is run right (`check_cell`)."""
+
 FORMULAS = [name for name in CELLS if planned_step(registry().get("cell", name)(), 2, 3) is not None]
 WAYS = [(cell, way) for cell in FORMULAS for way in ("compiled", "stepwise", "general")]
 WAYS += [(cell, "general") for cell in CELLS if cell not in FORMULAS]

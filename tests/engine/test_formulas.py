@@ -39,7 +39,7 @@ from harness.cells.functions import (
     where,
 )
 from harness.engine.network import Network
-from harness.engine.scan.formula import Untraceable
+from harness.engine.scan.nodes import Untraceable
 from harness.engine.scan.plan import plan
 from harness.engine.weights import Architecture, MemberInit
 from harness.testing import check_cell
@@ -83,6 +83,9 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
     "powers and quotients": lambda a, b, w, x, s: {
         "h": a**3 / (2.0 + b**2) - 1 / (3.0 + a**4), "c": 0.5 * s.c + (1.0 - a) / (1.5 + b * b),
     },
+    "quotients by a number": lambda a, b, w, x, s: (
+        lambda c: {"h": sigmoid(b) * tanh(c / 2), "c": c}
+    )(s.c + 2 * tanh(a / 2)),
     "functions": lambda a, b, w, x, s: {
         "h": sin(a) + cos(b) + log(1.5 + a * a) + sqrt(1.0 + b * b), "c": exp(-absolute(a)) * s.c + softplus(b),
     },
@@ -90,6 +93,9 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
         "h": leaky_relu(a, 0.2) - relu(b) + hard_sigmoid(a), "c": clamp(b, -0.3, 0.3) + maximum(a, s.c) - minimum(b, a),
     },
     "decisions": lambda a, b, w, x, s: {"h": where(a > b, tanh(a), s.c), "c": where(b < 0.1, 0.5, b) + floor(3 * a)},
+    "a decision that waits for a product": lambda a, b, w, x, s: {
+        "h": where(w.peephole * s.c < 0.1, tanh(a), s.h), "c": where(s.c > 0.2, s.c, tanh(b)) + 0.3,
+    },
     "sums over units": lambda a, b, w, x, s: {
         "h": normalised(tanh(a)) * 0.5 + mean(b), "c": softmax(a + s.c) + total(s.c * b) * 0.1 - largest(b),
     },

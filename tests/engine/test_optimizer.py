@@ -67,3 +67,82 @@ def test_an_optimiser_does_not_load_the_compiler_of_torch() -> None:
         "M(torch.zeros(1, 2), 'adam', [0.1], [1.0]).step([True]); sys.exit('torch._dynamo' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_members_with_rates_of_their_own_go_where_torch_takes_each_alone(name: str) -> None:
+    """From weights that are not zero, over many steps: decay of weights, say, would show."""
+    rates, start = [0.1, 0.003, 0.02], torch.linspace(-2, 2, 3 * 77, dtype=torch.float64).view(3, 77)
+    ours = MemberOptimizer(start.clone(), name, rates, [None] * 3)
+    alone = [torch.nn.Parameter(row.clone()) for row in start]
+    theirs = [TORCHS[name]([weight], lr=lr) for weight, lr in zip(alone, rates, strict=True)]
+    for grad in gradients(torch.float64):
+        ours.grad.copy_(grad)
+        clipped = ours.step([True] * 3)
+        assert clipped.tolist() == [False] * 3
+        for weight, optimizer, own in zip(alone, theirs, grad, strict=True):
+            weight.grad = own.clone()
+            optimizer.step()
+        torch.testing.assert_close(ours.flat, torch.stack([weight.data for weight in alone]), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_after_the_first_member_has_left_the_others_keep_their_rates_limits_and_averages(name: str) -> None:
+    rates, limits = [0.3, 0.01, 0.05], [0.1, None, 5.0]
+
+    def made(members: list[int]) -> MemberOptimizer:
+        flat = torch.arange(3.0, dtype=torch.float64)[members, None].repeat(1, 77)
+        return MemberOptimizer(flat, name, [rates[k] for k in members], [limits[k] for k in members])
+
+    packed, alone = made([0, 1, 2]), {1: made([1]), 2: made([2])}
+    for step, grad in enumerate(gradients(torch.float64)):
+        if step == 4:
+            packed.keep([1, 2], packed.flat[[1, 2]])
+        if step == 8:
+            packed.keep([1], packed.flat[[1]])
+        rows = [0, 1, 2] if step < 4 else [1, 2] if step < 8 else [2]
+        packed.grad.copy_(grad[rows])
+        clipped = packed.step([True] * len(rows)).tolist()
+        for k, own in alone.items():
+            own.grad.copy_(grad[[k]])
+            (limited,) = own.step([True]).tolist()
+            if k in rows:
+                assert clipped[rows.index(k)] == limited
+                assert torch.equal(packed.flat[rows.index(k)], own.flat[0])
+
+
+def test_a_member_that_is_at_rest_does_not_move_and_the_others_do() -> None:
+    for name in OPTIMIZERS:
+        optimizer = MemberOptimizer(torch.ones(3, 4), name, [0.1] * 3, [None] * 3)
+        optimizer.grad.copy_(torch.tensor([[1.0], [torch.nan], [torch.inf]]).expand(3, 4))
+        optimizer.step([True, False, False])
+        assert (optimizer.flat[0] < 1).all()
+        assert (optimizer.flat[1:] == 1).all()
+
+
+def test_a_gradient_beyond_its_limit_is_scaled_to_it_and_others_are_left_as_they_are() -> None:
+    """As `torch.nn.utils.clip_grad_norm_` does, but for the 1e-6 that it adds to the norm."""
+    limits = [1.0, 5.0, 5.0 + 1e-9, None, 2.5]
+    optimizer = MemberOptimizer(torch.zeros(5, 2, dtype=torch.float64), "sgd", [1.0] * 5, limits)
+    optimizer.grad.copy_(torch.tensor([3.0, 4.0], dtype=torch.float64).expand(5, 2))  # of norm 5
+    assert optimizer.step([True] * 5).tolist() == [True, False, False, False, True]
+    torch.testing.assert_close(
+        optimizer.flat,
+        -torch.tensor([[0.6, 0.8], [3, 4], [3, 4], [3, 4], [1.5, 2]], dtype=torch.float64), rtol=1e-15, atol=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimiser_goes_on_from_its_state(name: str) -> None:
+    one = MemberOptimizer(torch.ones(3, 77), name, [0.1] * 3, [None] * 3)
+    two = MemberOptimizer(torch.ones(3, 77), name, [0.1] * 3, [None] * 3)
+    for step, grad in enumerate(gradients(torch.float32)):
+        if step == 5:
+            two.flat.copy_(one.flat)
+            two.restore(one.state)
+            averages = {key: value.clone() for key, value in one.state["averages"].items()}
+            two.restore({"steps": one.state["steps"], "averages": averages})
+        for optimizer in (one, two) if step >= 5 else (one,):
+            optimizer.grad.copy_(grad)
+            optimizer.step([True] * 3)
+    assert torch.equal(one.flat, two.flat)

@@ -49,7 +49,10 @@ def network(cells: list[Shaped], scale: float = 0.9) -> Network:
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (Parameter((SIZE - 1, 2 * SIZE), "recurrent"), r"weight second of shape \(3, 8\); .* \(H, k · H\) or \(k · H,\), here H = 4"),
+        (
+            Parameter((SIZE - 1, 2 * SIZE), "recurrent"),
+            r"weight second of shape \(3, 8\); .* \(H, k · H\) or \(k · H,\), here H = 4",
+        ),
         (Parameter((SIZE, SIZE + 1), "recurrent"), r"weight second of shape \(4, 5\)"),
         (Parameter((2 * SIZE, SIZE), "recurrent"), r"weight second of shape \(8, 4\)"),
         (Parameter((SIZE, SIZE, 2), "recurrent"), r"weight second of shape \(4, 4, 2\)"),

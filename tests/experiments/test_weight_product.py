@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from harness.experiment import Tables
 from harness.experiments.weight_product import WeightProduct, WeightProductFigure
@@ -54,15 +53,6 @@ def test_the_gradient_is_the_exact_power(config: Config, hidden_size: int, init:
 def test_of_several_layers_the_top_one_is_the_exact_power(config: Config) -> None:
     found = measured(config, seq_len=60, hidden_size=1, init="identity", num_layers=3, weight_scale=0.9)
     assert borne_out(WeightProduct, found) is True
-
-
-def test_the_power_is_what_autograd_finds_in_a_plain_loop() -> None:
-    first = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
-    h = first
-    for _ in range(30):
-        h = 0.9 * h
-    (grad,) = torch.autograd.grad((h - 0.3) ** 2, first)
-    assert grad.item() / (2 * (h.item() - 0.3)) == pytest.approx(0.9**30, rel=1e-13)
 
 
 def test_a_gradient_that_is_off_refutes_the_claim(config: Config) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,15 @@ def command(
 def results(directory: Path) -> list[Path]:
     """The results directories of sweeps that were given none."""
     return sorted(directory.glob("results/*/*"))
+
+
+def wait_for(there: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 60) -> None:
+    """Wait until something is there that a process makes."""
+    end = time.monotonic() + seconds
+    while not there():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 def with_code(directory: Path, code: str) -> dict[str, str]:

@@ -108,3 +108,110 @@ def test_without_a_slope_there_is_no_factor(norms: list[float]) -> None:
 def test_a_solved_task_whose_gradient_rises_towards_the_cue_does_not_explode() -> None:
     assert flow_of(1.1**lag, solved=True).verdict == "rising"
     assert flow_of(0.9**lag, solved=True).verdict == "vanishing"
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict", "shape"),
+    [
+        (0.979, "vanishing", "falls"), (0.981, "stable", "flat"), (1.019, "stable", "flat"),
+        (1.021, "exploding", "rises"),
+    ],
+)  # fmt: skip
+def test_verdicts_change_at_the_documented_factors(factor: float, verdict: str, shape: str) -> None:
+    flow = flow_of(factor ** np.arange(60))
+    assert (flow.verdict, flow.shape) == (verdict, shape)
+
+
+@pytest.mark.parametrize(("r2", "verdict"), [(0.88, "undefined"), (0.92, "vanishing")])
+def test_a_line_that_explains_nine_tenths_of_the_variance_describes_a_profile(r2: float, verdict: str) -> None:
+    noise = np.tile([1.0, -1, -1, 1], 25)  # of no slope, and of a mean of zero
+    lags = np.arange(100)
+    slope = -0.1
+    logs = slope * lags + noise * np.sqrt(slope**2 * lags.var() * (1 - r2) / r2)
+    flow = gradient_flow(logs - logs[0], 1.0)
+    assert flow.decay_r2 == pytest.approx(r2, abs=1e-3)
+    assert flow.verdict == verdict
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0.098, "stable"), (0.102, "undefined")])
+def test_a_line_that_is_off_by_a_tenth_describes_a_flat_profile(off: float, verdict: str) -> None:
+    flow = gradient_flow(off * np.tile([1.0, -1, -1, 1], 25), 1.0)
+    assert flow.decay_r2 < 0.1
+    assert flow.verdict == verdict
+
+
+def test_what_varies_by_rounding_alone_is_described_by_its_line() -> None:
+    assert gradient_flow(1e-12 * np.tile([1.0, -1, -1, 1], 5), 1.0).decay_r2 == 1
+    assert gradient_flow(1e-6 * np.tile([1.0, -1, -1, 1], 5), 1.0).decay_r2 < 0.1
+
+
+@pytest.mark.parametrize(
+    ("logs", "shape"),
+    [
+        # A range of 4, of which a quarter, 1, is no clear turn, and a little more is.
+        ([0, -4, -3, -3.5], "falls"),
+        ([0, -4, -2.99, -3.5], "falls and rises"),
+        ([0, 4, 3, 3.2], "rises"),
+        ([0, 4, 2.99, 3.2], "rises and falls"),
+        ([0, -4, -2.9, -3.99], "wavers"),
+        ([0, -1.2, 2.8, 2.8, 2.7, 2.75], "falls and rises"),
+        ([0, 1.2, -2.8, -2.8, -2.7, -2.75], "rises and falls"),
+        # What counts is the farthest point since the last turn, not the one before.
+        ([0, -2, -4, -3.5, -2.9, -2.9], "falls and rises"),
+        ([0, 2, 4, 3.5, 2.9, 2.9], "rises and falls"),
+        ([0, -1, 3, 2.5, 2.2, 1.9], "rises and falls"),  # a range of 4: back by 1 at first is no clear turn
+        ([0, 1, -3, -2.5, -2.2, -1.9], "falls and rises"),
+        ([0, -1.1, 3, 2.5, 2.2, 1.9], "wavers"),
+        ([0, 1.1, -3, -2.5, -2.2, -1.9], "wavers"),
+        ([0, -5, 0, -INF, -INF, -INF], "breaks off"),
+        ([0, -5, -5, -5, -INF, -INF], "falls"),
+        ([0, 4, 3.9, 4, INF, INF], "rises"),
+        ([0, 4, 3.9, 4, -INF, INF], "not finite"),
+        ([0, 4, 3.9, 4, INF, -INF], "rises"),
+        ([0, -5, -5, -5, -INF, NAN], "not finite"),
+        ([0, -5, -5, -5, NAN, -INF], "not finite"),
+        ([0, -5, -5, -5, INF, -INF], "not finite"),
+        ([0, NAN, -INF, -INF], "not finite"),
+        ([-INF, 0, 0, 0], "no error"),
+    ],
+)
+def test_shapes_of_profiles_that_turn_or_end(logs: list[float], shape: str) -> None:
+    flow = gradient_flow(np.array(logs, dtype=np.float64), 1.0)
+    assert (flow.shape, flow.verdict) == (shape, "undefined")
+
+
+def test_two_lags_make_a_line_and_one_says_nothing() -> None:
+    flow = gradient_flow(np.array([0.0, np.log(0.5)]), 1.0)
+    assert (np.exp(flow.decay_rate), flow.decay_r2, flow.verdict) == (pytest.approx(0.5), pytest.approx(1), "vanishing")
+    flow = gradient_flow(np.array([0.0, -INF]), 1.0)
+    assert (flow.decay_rate, flow.shape, flow.verdict) == (-INF, "nothing arrives", "vanishing")
+    flow = gradient_flow(np.array([0.0, NAN, -INF]), 1.0)
+    assert np.isnan(flow.decay_rate)
+    flow = gradient_flow(np.array([-INF, -INF, -INF]), 1.0)
+    assert np.isnan(flow.decay_rate)
+    assert (flow.shape, flow.verdict) == ("no error", "undefined")
+
+
+@pytest.mark.parametrize(
+    ("logs", "horizon"),
+    [
+        ([0, -0.9, -1.0, -2.0], 2),  # exactly 1/e is left: that is no more than it
+        ([0, -0.9, -0.99, -0.999], INF),
+        ([0, -0.5, NAN, -2.0], NAN),
+        ([0, -2.0, NAN, NAN], 1),
+        ([0, INF, -3.0], 2),
+        ([NAN, -2.0], NAN),
+        ([-INF, -INF], NAN),
+        ([0, -1.04], 1),
+    ],
+)
+def test_the_horizon_is_the_first_lag_at_which_a_third_is_left(logs: list[float], horizon: float) -> None:
+    found = gradient_flow(np.array(logs, dtype=np.float64), 1.0).horizon
+    assert found == horizon or (np.isnan(found) and np.isnan(horizon))
+
+
+def test_a_falling_line_that_ends_in_an_overflow_has_no_verdict() -> None:
+    logs = np.append(np.log(0.5) * np.arange(10), INF)
+    flow = gradient_flow(logs, 1.0)
+    assert (flow.shape, flow.verdict) == ("not finite", "undefined")
+    assert flow.grad_ratio == 1.0

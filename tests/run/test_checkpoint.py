@@ -105,3 +105,92 @@ def test_arrays_and_frames_come_back_as_they_were() -> None:
 def test_a_checkpoint_cannot_name_any_class_it_likes() -> None:
     with pytest.raises(TypeError, match="no record"):
         decoded(["object", "subprocess", "Popen", ["dict", [["args", "true"]]]])
+
+
+class Counted:
+    """A state that counts how often it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self) -> dict[str, Any]:
+        self.asked += 1
+        return {"number": self.asked}
+
+
+def saved(path: Path) -> tuple[int, int] | None:
+    """The step and the state of a checkpoint on disk."""
+    if not path.exists():
+        return None
+    found = torch.load(path, weights_only=True)
+    return found["step"], decoded(found["state"])["number"]
+
+
+def test_a_state_is_saved_after_every_so_many_steps_and_not_between(tmp_path: Path) -> None:
+    path, state = tmp_path / "checkpoint.pt", Counted()
+    checkpoint = Checkpoint(path, ["a"], 3)
+    found = []
+    for step in range(1, 8):
+        checkpoint.after(step, state)
+        found.append(saved(path))
+    assert found == [None, None, (3, 1), (3, 1), (3, 1), (6, 2), (6, 2)]
+    assert state.asked == 2  # a state is made only to be saved
+
+
+def test_one_who_goes_on_saves_as_often_from_there(tmp_path: Path) -> None:
+    path, state = tmp_path / "checkpoint.pt", Counted()
+    Checkpoint(path, ["a"], 3).after(4, state)
+    later = Checkpoint(path, ["a"], 3)
+    assert later.load() == {"number": 1}
+    for step in (5, 6):
+        later.after(step, state)
+    assert saved(path) == (4, 1)
+    later.after(7, state)
+    assert saved(path) == (7, 2)
+
+
+def test_nothing_is_saved_or_taken_where_nobody_wants_it(tmp_path: Path) -> None:
+    path, state = tmp_path / "checkpoint.pt", Counted()
+    Checkpoint(path, ["a"], 0, wanted=lambda: True).after(100, state)
+    assert not path.exists()
+    Checkpoint(path, ["a"], 1).after(1, state)
+    assert Checkpoint(path, ["a"], 0).load() is None
+    assert Checkpoint(path, ["a", "b"], 1).load() is None
+    assert Checkpoint(path, ["a"], 1).load() == {"number": 1}
+    assert Checkpoint(tmp_path / "other.pt", ["a"], 1).load() is None
+
+
+def test_a_job_that_is_being_stopped_saves_at_once(tmp_path: Path) -> None:
+    path, state, wishes = tmp_path / "checkpoint.pt", Counted(), iter([False, True])
+    checkpoint = Checkpoint(path, ["a"], 1000, wanted=lambda: next(wishes))
+    checkpoint.after(1, state)
+    assert saved(path) is None
+    checkpoint.after(2, state)
+    assert saved(path) == (2, 1)
+
+
+def test_the_time_of_all_sittings_is_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 107.0, 1000.0, 1030.0])
+    monkeypatch.setattr("harness.run.checkpoint.time.perf_counter", lambda: next(clock))
+    path, state = tmp_path / "checkpoint.pt", Counted()
+    Checkpoint(path, ["a"], 1).after(1, state)
+    second = Checkpoint(path, ["a"], 1)
+    second.load()
+    assert second.seconds == 7
+    second.after(2, state)
+    assert torch.load(path, weights_only=True)["seconds"] == 37
+
+
+def test_a_disk_that_is_full_does_not_end_the_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("no folder")
+    Checkpoint(tmp_path / "file" / "checkpoint.pt", ["a"], 1).after(1, Counted())
+    assert "checkpoint.pt: not saved (" in caplog.text
+
+
+def test_what_cannot_stand_in_a_checkpoint_is_refused() -> None:
+    with pytest.raises(TypeError, match="Counted cannot stand in a checkpoint"):
+        encoded({"a": [Counted()]})
+    assert decoded(encoded((1 << 62) - 1)) == (1 << 62) - 1
+    assert torch.equal(decoded(encoded([torch.ones(2)]))[0], torch.ones(2))
+    assert decoded(encoded(np.float64(0.5))) == 0.5
+    assert decoded(encoded({True: 1 << 62})) == {True: 1 << 62}

@@ -52,8 +52,6 @@ def test_every_part_of_every_layer_and_the_inputs_have_a_row_per_time_step(confi
     for _, rows in found.groupby(["layer", "part"]):
         assert rows.t.tolist() == list(range(1, 10))
         assert (rows.lag == 9 - rows.t).all()
-    assert (found.grad_q10 <= found.grad_q50).all()
-    assert (found.grad_q50 <= found.grad_q90).all()
 
 
 @pytest.mark.parametrize("weight", [0.9, 1.1])
@@ -149,13 +147,13 @@ def test_lstm_recalls_the_dish_where_a_shrinking_rnn_cannot(config: Config) -> N
     rnn = tables(config(cell="rnn", weight_scale=0.5, **made))["runs"]
     assert lstm.solved.all()
     # 1024 answers: three standard errors above one in eight
-    assert rnn.accuracy.mean() < 0.125 + 3 * np.sqrt(0.125 * 0.875 / 1024)
+    assert abs(rnn.accuracy.mean() - 0.125) < 3 * np.sqrt(0.125 * 0.875 / 1024)
 
 
 def test_a_network_without_memory_stays_at_chance(config: Config) -> None:
     made = config(cell="feedforward", hidden_size=32, seed=[0, 1], train={"steps": 150, "batch_size": 32, "lr": 0.003})
     runs = tables(made)["runs"]
-    assert runs.accuracy.mean() < 0.125 + 3 * np.sqrt(0.125 * 0.875 / 1024)
+    assert abs(runs.accuracy.mean() - 0.125) < 3 * np.sqrt(0.125 * 0.875 / 1024)
     assert (runs.chance == 0.125).all()
     assert (runs.grad_ratio == 0).all()
 

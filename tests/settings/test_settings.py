@@ -22,7 +22,7 @@ from tests.conftest import Config
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"cell": "lstmm"}, ["cell=lstmm", "did you mean 'lstm'", "feedforward, gru,"]),
+        ({"cell": "lstmm"}, ["cell=lstmm", "did you mean 'lstm'", "feedforward, "]),
         ({"experiment": "recal_dish"}, ["experiment=recal_dish", "did you mean 'recall_dish'"]),
         ({"seq_len": 4}, ["seq_len=4", "recall_dish", "5 or more"]),
         ({"seq_len": "long"}, ["seq_len=long", "integer"]),

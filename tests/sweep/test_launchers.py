@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import harness
+from tests.helpers.clusters import needs, needs_slurm
 from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command, with_code
 
 SWEEP = ["-m", *QUICK, "cell=rnn,lstm", "weight_scale=0.9,1.1", "seed=0,1", "train.steps=10", "probe.every=5"]
-
-
-def needs(package: str, extra: str) -> None:
-    """Skip where the extra is not installed."""
-    try:
-        there = find_spec(f"hydra_plugins.{package}") is not None
-    except ModuleNotFoundError:
-        there = False
-    if not there:
-        pytest.skip(f"the extra {extra!r} is not installed: pip install '.[{extra}]'")
-
-
-def needs_slurm() -> None:
-    needs("hydra_submitit_launcher", "slurm")
-    try:
-        subprocess.run(["sinfo"], check=True, capture_output=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip("no Slurm runs here: tests/slurm.sh start")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +32,7 @@ def test_launchers_give_the_same_tables(tmp_path: Path, basic: Path, launcher: s
         needs(f"hydra_{launcher}_launcher", launcher)
     done = command(tmp_path, *SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=out")
     assert done.returncode == 0, done.stderr
+    assert "deprecated" not in done.stderr
     assert_same(basic, tmp_path / "out", tolerance=PACK_TOLERANCE)
 
 
@@ -107,21 +89,6 @@ def test_other_sweepers_end_in_tables_and_a_report(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "out/report.html"
     assert len(harness.load(tmp_path / "out").runs) == 8
-
-
-@pytest.mark.slow
-def test_optuna_searches_by_the_objective(tmp_path: Path) -> None:
-    needs("hydra_optuna_sweeper", "optuna")
-    done = command(
-        tmp_path, "-m", *QUICK, "train.steps=3", "seed=[0,1]", "train.lr=interval(0.001,0.1)", "hydra/sweeper=optuna",
-        "hydra.sweeper.n_trials=3", "sweep.objective=accuracy", "hydra.sweeper.direction=maximize",
-        "hydra.sweep.dir=out",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    runs = harness.load(tmp_path / "out").runs
-    assert len(runs) == 6
-    best = runs.groupby("job").accuracy.mean().max()
-    assert f"best_value: {best}" in (tmp_path / "out" / "optimization_results.yaml").read_text("utf-8")
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "ray", "slurm"])

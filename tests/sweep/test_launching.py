@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.base.errors import UserError
+from harness.base.errors import TooLong, UserError
 from harness.run.rows import failed, runs_table
 from harness.settings.members import members
 from harness.settings.settings import Settings
@@ -102,6 +102,30 @@ def test_a_launcher_that_starts_nothing_is_told_as_such(tmp_path: Path, jobs: li
         Launching(broken, tmp_path).all(jobs)
 
 
+def test_a_job_over_its_time_limit_goes_on_from_its_checkpoint_or_is_halved(
+    tmp_path: Path, jobs: list[Job], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pool's limit lets no more than two runs of gru be done; lstm has saved its state when it comes to its own."""
+    saved = tmp_path / "jobs" / "2" / "checkpoint-1.pt"
+
+    def too_long(run: Settings) -> bool:
+        if run.cell.name == "lstm" and not saved.exists():
+            saved.touch()
+            return True
+        return run.cell.name == "gru" and run.seed == 0 and len(pool.launched) < 4
+
+    pool = Pool(tmp_path, jobs, too_long, TooLong("took longer than 5 minutes"))
+    for job in jobs:  # one by one: here a job over its limit ends the whole launch
+        Launching(pool.launch, tmp_path).all([job])
+    assert set(statuses(tmp_path).values()) == {"ok"}
+    assert pool.launched == [["0"], *[["1"]] * 5, ["2"], ["2"]]
+    assert capsys.readouterr().err.splitlines() == [
+        "recall_dish gru seq_len=8: took longer than 5 minutes; it is halved",
+        "recall_dish gru seq_len=8: took longer than 5 minutes; it is halved",
+        "recall_dish lstm seq_len=8: took longer than 5 minutes; it goes on from its checkpoint",
+    ]
+
+
 def test_a_full_disk_is_not_tried_again_and_again(tmp_path: Path, jobs: list[Job]) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     pool = Pool(tmp_path, jobs, lambda run: run.cell.name == "gru", full)
@@ -148,3 +172,154 @@ def test_what_of_a_job_was_done_before_stays_in_its_place(config: Config, tmp_pa
     assert table.seed.tolist() == [0, 1, 2, 3]
     assert table.status.tolist() == ["failed", "ok", "failed", "ok"]
     assert table.job.tolist() == ["0"] * 4
+
+
+class Scripted:
+    """A launcher that follows a script: of each launch, by job, how far it gets (None: nowhere) and its error."""
+
+    def __init__(self, directory: Path, *script: dict[str, tuple[float | None, BaseException | None]]):
+        self.directory, self.script = directory, list(script)
+        self.launched: list[list[str]] = []
+
+    def launch(self, overrides: Sequence[Sequence[str]]) -> list[BaseException | None]:
+        names = [each[-1].rpartition("/")[2] for each in overrides]
+        self.launched.append(names)
+        acts = self.script.pop(0)
+        errors = []
+        for name in names:
+            share, error = acts[name]
+            errors.append(error)
+            folder = self.directory / "jobs" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            assert not (folder / "progress.json").exists()  # what an earlier launch told is forgotten
+            if share is not None:
+                note = {"share": share, "over": 0, "failed": 0, "reason": ""}
+                (folder / "progress.json").write_text(json.dumps(note))
+        return errors
+
+
+LOST, FULL = RuntimeError("lost"), OSError(errno.ENOSPC, "No space left on device")
+OK = (1.0, None)
+
+
+def one_run_each(jobs: list[Job]) -> list[Job]:
+    return [Job([], job.runs[:1], job.runs[:1], job.name, 1) for job in jobs]
+
+
+def follow(tmp_path: Path, jobs: list[Job], *script: dict[str, tuple[float | None, BaseException | None]]) -> Launching:
+    scripted = Scripted(tmp_path, *script)
+    launching = Launching(scripted.launch, tmp_path)
+    launching.all(jobs)
+    assert not scripted.script
+    launching.lost.append(str(scripted.launched))
+    return launching
+
+
+def test_a_job_whose_launcher_reports_a_failure_is_launched_alone_and_then_recorded(
+    tmp_path: Path, jobs: list[Job]
+) -> None:
+    found = follow(
+        tmp_path, one_run_each(jobs), {"0": OK, "1": (0.5, LOST), "2": OK}, {"1": (0.0, RuntimeError("again"))}
+    )
+    assert found.lost == ["[['0', '1', '2'], ['1']]"]
+    assert statuses(tmp_path) == {("gru", 0): "failed"}
+    assert read_table(tmp_path / "jobs/1/tables/runs.parquet").reason.tolist() == ["RuntimeError: again"]
+
+
+def test_a_job_that_had_written_its_tables_when_it_was_lost_is_done(tmp_path: Path, jobs: list[Job]) -> None:
+    found = follow(tmp_path, one_run_each(jobs), {"0": (1.0, LOST), "1": (0.99, LOST), "2": OK}, {"1": (1.0, LOST)})
+    assert found.lost == ["[['0', '1', '2'], ['1']]"]
+    assert not list(tmp_path.glob("jobs/*/tables"))
+
+
+def test_jobs_that_never_began_are_launched_again_together(tmp_path: Path, jobs: list[Job]) -> None:
+    found = follow(tmp_path, one_run_each(jobs), {"0": (None, LOST), "1": OK, "2": (None, LOST)}, {"0": OK, "2": OK})
+    assert found.lost == ["[['0', '1', '2'], ['0', '2']]"]
+
+
+def test_one_launch_that_starts_nothing_is_tried_again_and_two_in_a_row_are_an_error(
+    tmp_path: Path, jobs: list[Job]
+) -> None:
+    two, nothing = one_run_each(jobs)[:2], {"0": (None, LOST), "1": (None, LOST)}
+    follow(tmp_path / "a", two, nothing, {"0": (None, LOST), "1": OK}, {"0": (None, LOST)}, {"0": OK})
+    with pytest.raises(UserError, match="no job could be started: RuntimeError: lost"):
+        follow(tmp_path / "b", two, nothing, nothing)
+    # One that began and was lost is a start, too.
+    follow(tmp_path / "c", two, nothing, {"0": (None, LOST), "1": (0.1, LOST)}, {"0": OK}, {"1": OK})
+
+
+def test_what_a_full_disk_has_ended_is_recorded_where_it_began_and_tried_once_more_where_not(
+    tmp_path: Path, jobs: list[Job]
+) -> None:
+    found = follow(
+        tmp_path, jobs, {"0": (0.5, FULL), "1": (None, FULL), "2": (0.5, OSError(errno.ENOENT, "gone"))},
+        {"1": (None, FULL)}, {"2": (1.0, None)},
+    )  # fmt: skip
+    assert found.lost == ["[['0', '1', '2'], ['1'], ['2']]"]
+    assert set(statuses(tmp_path)) == {(cell, seed) for cell in ("rnn", "gru") for seed in range(5)}
+    assert set(statuses(tmp_path).values()) == {"failed"}
+
+
+def test_a_failure_that_cannot_even_be_written_is_told(
+    tmp_path: Path, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*arguments: object) -> None:
+        raise FULL
+
+    monkeypatch.setattr("harness.sweep.launching.publish", no_room)
+    found = follow(tmp_path, jobs[:1], {"0": (0.5, FULL)})
+    assert found.lost[0] == ("recall_dish rnn seq_len=8: 5 runs: OSError: [Errno 28] No space left on device")
+
+
+def test_halves_of_a_culprit_are_launched_until_it_stands_alone(tmp_path: Path, jobs: list[Job]) -> None:
+    pool = Pool(tmp_path, jobs[:1], lambda run: run.seed == 3, RuntimeError("killed"))
+    Launching(pool.launch, tmp_path).all(jobs[:1])
+    assert len(pool.launched) == 1 + 1 + 2 + 2 + 2  # together, alone, 2 + 3, 1 + 2, 1 + 1
+    assert statuses(tmp_path) == {("rnn", seed): "failed" if seed == 3 else "ok" for seed in range(5)}
+
+
+def test_who_asks_to_stop_is_not_taken_for_a_failure(tmp_path: Path, jobs: list[Job]) -> None:
+    def stopped(overrides: object) -> list[BaseException | None]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Launching(stopped, tmp_path).all(jobs)
+
+
+def test_after_the_first_failure_the_rest_is_left_where_that_is_wanted(config: Config) -> None:
+    runs = members(config(seed=[0, 1, 2, 3]))
+    attempted: list[list[int]] = []
+
+    def attempt(pack: Sequence[Settings]) -> dict[str, pd.DataFrame]:
+        attempted.append([each.seed for each in pack])
+        if any(each.seed == 1 for each in pack):
+            raise ValueError("no oven")
+        return ok(pack)
+
+    over: list[tuple[list[int], list[str]]] = []
+
+    def note(pack: Sequence[Settings], frames: dict[str, pd.DataFrame]) -> None:
+        over.append(([each.seed for each in pack], frames["runs"].status.tolist()))
+
+    found = isolated(runs, attempt, note, fail_fast=True)
+    assert attempted == [[0, 1, 2, 3], [0, 1], [0], [1]]
+    assert over == [([0], ["ok"]), ([1], ["failed"])]
+    assert pd.concat([frames["runs"] for frames in found]).seed.tolist() == [0, 1]
+    attempted.clear()
+    over.clear()
+    isolated(runs, attempt, note)
+    assert attempted == [[0, 1, 2, 3], [0, 1], [0], [1], [2, 3]]
+    assert over == [([0], ["ok"]), ([1], ["failed"]), ([2, 3], ["ok", "ok"])]
+
+
+def test_ctrl_c_within_a_pack_ends_it_and_a_plugin_that_exits_does_not(config: Config) -> None:
+    def interrupts(pack: Sequence[Settings]) -> dict[str, pd.DataFrame]:
+        raise KeyboardInterrupt
+
+    def exits(pack: Sequence[Settings]) -> dict[str, pd.DataFrame]:
+        raise SystemExit(3)
+
+    runs = members(config(seed=[0, 1]))
+    with pytest.raises(KeyboardInterrupt):
+        isolated(runs, interrupts)
+    assert pd.concat([frames["runs"] for frames in isolated(runs, exits)]).status.tolist() == ["failed", "failed"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
 
 from harness.plugins.registry import registry
 from harness.settings.members import members, packs
-from harness.sweep.packing import bytes_per_member, members_in_memory, pack
+from harness.sweep import packing
+from harness.sweep.packing import bytes_per_member, members_in_memory, most_members, pack
 from tests.conftest import Config
 from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command
 
@@ -62,3 +64,57 @@ def test_a_packed_sweep_equals_one_that_is_not(tmp_path: Path) -> None:
     assert (jobs["packed"], jobs["alone"]) == (2, 16)
     for name in ("alone", "threes"):
         assert_same(tmp_path / "packed", tmp_path / name, tolerance=PACK_TOLERANCE, in_order=False)
+
+
+def test_the_memory_of_a_member_by_hand(config: Config) -> None:
+    """float64: an LSTM's step stores 4 gates and 2 parts, and as much again as 2 parts; inputs and their gradients."""
+    changes = {"seq_len": 10, "hidden_size": 3, "dtype": "float64", "num_layers": 2}
+    (made,) = members(config(cell="lstm", train={"batch_size": 200}, **changes))
+    size = made.experiment.input_size
+    per_step = 2 * ((4 + 2) * 3 + 2 * 3) + 2 * size
+    assert bytes_per_member(made) == 8 * 10 * (4 * 200 * per_step + 512 * size)
+    (small,) = members(config(cell="lstm", train={"batch_size": 2}, probe={"batch_size": 3}, **changes))
+    assert bytes_per_member(small) == 8 * 10 * (4 * 128 * per_step + 512 * size)  # evaluated 128 at a time
+    (probed,) = members(config(cell="lstm", train={"batch_size": 2}, probe={"batch_size": 300}, **changes))
+    assert bytes_per_member(probed) == 8 * 10 * (4 * 300 * per_step + 512 * size)
+
+
+def test_single_precision_takes_half_where_the_probes_are_single_too(config: Config) -> None:
+    single, double = (members(config(probe={"dtype": kind}))[0] for kind in ("float32", "float64"))
+    assert 2 * bytes_per_member(single) == bytes_per_member(double)
+
+
+def test_a_quarter_of_the_memory_is_for_the_packs_of_a_job(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    (made,) = members(config())
+    monkeypatch.setattr(packing, "memory", lambda device: 40 * bytes_per_member(made))
+    assert members_in_memory(made) == 10
+    assert members_in_memory(made, side_by_side=3) == 3
+    assert members_in_memory(made, side_by_side=30) == 1
+
+
+def test_a_container_has_what_its_limit_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for text, expected in (("1000000\n", 1e6), ("max\n", whole), (f"{int(2 * whole)}\n", whole)):
+        (tmp_path / "limit").write_text(text)
+        monkeypatch.setattr(packing, "Path", lambda name: tmp_path / "limit")
+        assert packing.memory("cpu") == expected
+    assert (most_members("cpu"), most_members("cuda")) == (64, 1024)
+
+
+@pytest.mark.parametrize(
+    ("choices", "most", "packed"),
+    [
+        ({"seed": list("012")}, 64, {"seed": ["[0,1,2]"]}),
+        ({"seed": list("01234")}, 4, {"seed": ["[0,1,2]", "[3,4]"]}),  # halved, rounded up
+        ({"seed": ["0"]}, 64, {"seed": ["0"]}),
+        ({"seed": list("0123"), "weight_scale": list("12")}, 8, {"seed": ["[0,1,2,3]"], "weight_scale": ["[1,2]"]}),
+        ({"seed": list("0123"), "weight_scale": list("12")}, 7,
+         {"seed": ["[0,1]", "[2,3]"], "weight_scale": ["[1,2]"]}),
+        ({"seed": list("0123"), "weight_scale": list("12")}, 1, {"seed": list("0123"), "weight_scale": list("12")}),
+        ({"seq_len": list("34"), "cell": ["rnn"]}, 64, {"seq_len": list("34"), "cell": ["rnn"]}),
+    ],
+)  # fmt: skip
+def test_the_longest_list_is_halved_until_a_job_is_small_enough(
+    choices: dict[str, list[str]], most: int, packed: dict[str, list[str]]
+) -> None:
+    assert pack(choices, most, ["rnn"]) == packed

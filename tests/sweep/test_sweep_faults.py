@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,7 @@ import pytest
 import harness
 from harness.sweep.plan import missing
 from harness.sweep.progress import read_note
-from tests.helpers.sweeps import QUICK, assert_same, command, start, with_code
+from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, with_code
 
 pytestmark = pytest.mark.slow
 
@@ -24,14 +23,6 @@ SWEEP = ["-m", *QUICK, "cell=rnn,gru", "seq_len=8,10", "weight_scale=0.9,1.1", "
 
 
 KILLS = 6
-
-
-def wait_for(there: object, process: subprocess.Popen[str], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not there():  # type: ignore[operator]
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:

@@ -101,6 +101,14 @@ def test_some_columns_and_rows_are_read_from_files_and_from_frames(tmp_path: Pat
         assert repr(tables) == "Tables(curves: 2 rows, runs: 2 rows)"
 
 
+def test_of_a_table_without_rows_none_are_read_whatever_is_asked_for(tmp_path: Path) -> None:
+    write_tables(
+        tmp_path / "tables", {"runs": pd.DataFrame({"run_id": ["a"]}), "samples": pd.DataFrame({"run_id": []})}
+    )
+    tables = harness.load(tmp_path)
+    assert tables.read("samples", filters=[("run_id", "in", ["a"])]).empty
+
+
 def test_a_table_that_is_too_large_as_a_whole_is_refused_and_comes_in_parts(tmp_path: Path) -> None:
     job(tmp_path, 0, ["a", "b"])
     tables = gather(tmp_path).limited(1)

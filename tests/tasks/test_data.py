@@ -13,7 +13,6 @@ from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.run.pack import streams
 from harness.tasks.batch import Batch, answer_phase
-from harness.tasks.outputs import Classes, Labels, Values, masked_mean
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 
@@ -38,6 +37,8 @@ def test_by_default_the_last_outputs_are_scored_and_judged_and_the_first_step_is
         ({"targets": np.zeros((3, 5))}, "S from 1 to 4"),
         ({"scored": [1]}, "scored"),
         ({"scored": [2, 1, 3, 4]}, "increasing"),
+        ({"scored": [1, 2, 2, 3]}, "increasing"),
+        ({"scored": [1, 2, 3, 5]}, "steps from 1 to 4"),
         ({"scored": [0, 1, 2, 3]}, "steps from 1 to 4"),
         ({"mask": np.ones((3, 4))}, "of bool"),
         ({"mask": np.zeros((3, 4), bool), "judged": np.ones((3, 4), bool)}, "judged"),
@@ -53,34 +54,10 @@ def test_what_does_not_fit_together_is_named(changes: dict[str, Any], words: str
 def test_the_answer_phase_is_a_marker_and_then_blanks_or_answers() -> None:
     answers = np.array([[4, 5, 6]])
     assert answer_phase(answers, marker=9, blank=8).tolist() == [[9, 8, 8]]
+    assert answer_phase(answers, marker=9, blank=0).tolist() == [[9, 0, 0]]
     assert answer_phase(answers, marker=9, feedback=10).tolist() == [[9, 14, 15]]
     with pytest.raises(ValueError, match="either"):
         answer_phase(answers, marker=9)
-
-
-def test_what_is_masked_counts_neither_in_the_loss_nor_in_its_gradient() -> None:
-    values = torch.tensor([[1.0, torch.nan, 3.0], [torch.nan, torch.nan, torch.inf]], requires_grad=True)
-    mean = masked_mean(values, torch.tensor([[True, False, True], [False, False, False]]))
-    assert mean.tolist() == [2.0, 0.0]
-    mean.sum().backward()
-    assert values.grad is not None
-    assert values.grad.tolist() == [[0.5, 0.0, 0.5], [0.0, 0.0, 0.0]]
-
-
-def test_losses_are_those_of_their_definitions() -> None:
-    logits = torch.tensor([[0.3, -1.0, 2.0]], dtype=torch.float64)
-    share = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum()
-    assert Classes(3).loss(logits, torch.tensor([2])).item() == pytest.approx(-np.log(share[0, 2]))
-    sigmoid = 1 / (1 + np.exp(-logits.numpy()[0]))
-    expected = -np.log([sigmoid[0], 1 - sigmoid[1], 1 - sigmoid[2]]).mean()
-    assert Labels(3).loss(logits, torch.tensor([[1, 0, 0]])).item() == pytest.approx(expected)
-    assert Values(0.1, n=3).loss(logits, torch.tensor([[0.3, 0.0, 0.0]])).item() == pytest.approx(5 / 3)
-
-
-def test_labels_are_right_when_all_are() -> None:
-    outputs = torch.tensor([[1.0, -1.0], [1.0, 1.0], [torch.nan, -1.0]])
-    assert Labels(2).right(outputs, torch.tensor([[1, 0]] * 3)).tolist() == [True, False, False]
-    assert Labels(3).say(Labels(3).decide(np.array([1.0, -1.0, 2.0]))) == "{0, 2}"
 
 
 def test_a_loss_in_which_all_outputs_count_is_that_of_the_mask_to_the_bit(config: Config) -> None:

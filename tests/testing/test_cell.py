@@ -51,6 +51,41 @@ class Mixing(Sine):
         return {"h": (pre + pre.mean(0)).tanh()}
 
 
+class MixingSamples(Sine):
+    """A cell in which the samples of a batch see each other."""
+
+    name = "mixing_samples"
+
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        pre = self.pre(w, x, s)
+        return {"h": (pre + pre.mean(1, keepdim=True)).tanh()}
+
+
+class Changing(Sine):
+    """A cell that writes into the state that it was given."""
+
+    name = "changing"
+
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        return {"h": s.h.add_(1) * 0.1 + self.pre(w, x, s).tanh()}
+
+
+class WrongShape(Sine):
+    """A cell whose state shrinks."""
+
+    name = "wrong_shape"
+
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        return {"h": self.pre(w, x, s).sum(-1, keepdim=True)}
+
+
+class NoMemoryPart(Sine):
+    """A cell whose memory is no part of its state."""
+
+    name = "no_memory_part"
+    memory = "c"
+
+
 class Detached(Sine):
     """A cell that hides a part of its step from autograd."""
 
@@ -92,6 +127,10 @@ class Blank(Sine):
         (Forgetful, "has_memory = False, but outputs depend on earlier inputs; valid: True"),
         (Blank, "has_memory = True, but outputs do not depend on earlier inputs; valid: False"),
         (Mixing, "mixes members"),
+        (MixingSamples, "mixes samples: what is answered to one depends on the others of its batch"),
+        (Changing, "a step changes the state that it was given"),
+        (WrongShape, "a step returns h of shape (3, 4, 1); valid: (K, B, 5)"),
+        (NoMemoryPart, "memory = 'c' is none of the parts ['h']"),
         (Detached, "differs from finite differences"),
         (Missing, "a step returns the parts ['c'], declared are ['h']"),
     ],

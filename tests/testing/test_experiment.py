@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness.base.seeds import stream
-from harness.experiment import Batch, Classes, Experiment, Labels, Sample, Values
+from harness.experiment import Batch, Classes, Experiment, Labels, Sample, Values, Verdict
 from harness.plugins.registry import Plugin, registry
 from harness.testing import ContractError, check_experiment
 
@@ -76,6 +76,21 @@ class First(Experiment):
         return Batch(row, row[:, :1])
 
 
+@pytest.mark.parametrize("claim", ["guess", "solve", "vanish", "differ"])
+def test_a_claim_that_some_results_refute_passes(claim: str) -> None:
+    def bears_out(cls: type[Experiment], tables: Any) -> Verdict:
+        runs = tables.runs
+        holds = {
+            "guess": (runs.accuracy <= runs.chance).all(),
+            "solve": runs.solved.fillna(False).all(),
+            "vanish": (runs.verdict_init == "vanishing").all(),
+            "differ": runs.accuracy.nunique() > 1,
+        }
+        return Verdict(bool(holds[claim]), "So it is.")
+
+    check_experiment(faulty(bears_out=classmethod(bears_out))(), steps=0)
+
+
 STEPS = 100
 """Training steps in which a network without memory learns what single tokens tell of a task as small as this one."""
 
@@ -128,6 +143,14 @@ def global_random(batch: Batch, rng: np.random.Generator) -> Batch:
 def sampling_the_third(self: Experiment, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
     row = rng.integers(4, size=(batch_size, seq_len))
     return Batch(row, row[:, [2]])
+
+
+def leaking_now_and_then(batch: Batch, rng: np.random.Generator) -> Batch:
+    """In one sample of twenty the last token is the answer."""
+    row = batch.inputs.copy()
+    leaks = rng.random(len(row)) < 1 / 20
+    row[leaks, -1] = row[leaks, 0]
+    return Batch(row, row[:, :1])
 
 
 class Undocumented(First):
@@ -188,6 +211,27 @@ FOUND_BY_LOOKING = {
             bears_out=classmethod(lambda cls, tables: tables.runs.query("cell == 'lstm'").nonsense),
         ),
         "bears_out of these tables raises AttributeError",
+    ),
+    "chance one per cent too high": (
+        faulty(chance=lambda self, seq_len: 0.26),
+        "chance is stated as 0.2600: it is too high (or only a bound: exact_chance = False)",
+    ),
+    "chance one per cent too low": (
+        faulty(chance=lambda self, seq_len: 0.24),
+        "chance is stated as 0.2400: the answer leaks through single inputs, or chance is too low",
+    ),
+    "bound that is no bound": (
+        faulty(chance=lambda self, seq_len: 0.24, exact_chance=False),
+        "the answer leaks through single inputs, or chance is too low",
+    ),
+    "leak in one sample of twenty": (drawing(leaking_now_and_then), "the answer leaks through single inputs"),
+    "claim of anything": (
+        faulty(bears_out=classmethod(lambda cls, tables: Verdict(True, "It is so."))),
+        "bears_out holds of anything: where all runs guess, where all solve the task",
+    ),
+    "claim of anything with runs": (
+        faulty(bears_out=classmethod(lambda cls, tables: Verdict(bool(tables.runs.accuracy.max() >= 0), "It is so."))),
+        "bears_out holds of anything",
     ),
     "cell of no name": (faulty(sweep={"cell": "rnn,lstmm"}), "sweep has the cell 'lstmm'"),
     "unknown setting": (faulty(sweep={"cells": "rnn"}), "sweep has 'cells', which is no setting"),

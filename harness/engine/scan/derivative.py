@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.engine.scan.formula import (
+from harness.engine.scan.formula import Formula
+from harness.engine.scan.nodes import (
     Block,
-    Formula,
     Node,
     binary,
     choose,
@@ -222,6 +222,7 @@ _PASSED: dict[str, Callable[[Node, Node], list[Node | None]]] = {
     "<": lambda node, grad: [None, None],
     "<=": lambda node, grad: [None, None],
     "floor": lambda node, grad: [None],
+    "detach": lambda node, grad: [None],
     "amax": lambda node, grad: [None],
     "x": lambda node, grad: [],
     "state": lambda node, grad: [],

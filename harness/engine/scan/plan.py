@@ -8,12 +8,13 @@ from functools import lru_cache
 
 from harness.cells.base import Cell
 from harness.engine.scan.derivative import Derivative, derivative
-from harness.engine.scan.formula import BINARY, REDUCTIONS, Block, Node, Untraceable, formula, in_order
+from harness.engine.scan.formula import formula
+from harness.engine.scan.nodes import BINARY, REDUCTIONS, Block, Node, Untraceable, in_order
 from harness.engine.scan.schedule import Place, Program, Scheduler, Store, leaf_place
 
 log = logging.getLogger(__name__)
 
-CHEAP = BINARY | {"relu", "abs", "floor", "where", "copy"}
+CHEAP = BINARY | {"relu", "abs", "floor", "where", "copy", "detach"}
 """Operations that are as quickly done again as their result is read."""
 
 

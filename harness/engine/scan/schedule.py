@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.engine.scan.formula import REDUCTIONS, Block, Node, binary, in_order
+from harness.engine.scan.nodes import REDUCTIONS, Block, Node, binary, in_order
 
 
 @dataclass(frozen=True, order=True)

@@ -17,7 +17,7 @@ import jinja2
 import torch
 
 from harness.engine.scan.derivative import OUTPUT
-from harness.engine.scan.formula import BINARY, Block, Node
+from harness.engine.scan.nodes import BINARY, Block, Node
 from harness.engine.scan.plan import MatrixGradient, Plan
 from harness.engine.scan.schedule import Loop, Pass, Place, Product, Program
 
@@ -30,8 +30,8 @@ CHUNK = 16
 BLOCK = 8
 """Steps whose deltas go into the weights' gradients together."""
 
-LITERALS = {0.0: "0", 1.0: "1", -1.0: "-1", 0.5: "(real)0.5", 2.0: "2"}
-"""Constants that are written into the code; all others are handed over."""
+LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}
+"""Constants that are written into the code, never as whole numbers, whose quotients C cuts; others are handed over."""
 
 CONDITIONS = {"<", "<="}
 
@@ -319,7 +319,7 @@ class _LoopWriter:
             else self._value(argument)
             for place, argument in enumerate(node.args)
         ]
-        if node.op == "copy":
+        if node.op in ("copy", "detach"):
             self.names[node] = values[0]
             return
         if node.op == "where":

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from harness.cells.base import State, Weights, as_in_a_step
 from harness.engine.scan.derivative import OUTPUT
-from harness.engine.scan.formula import Block, Node
 from harness.engine.scan.interface import (
     BackwardPass,
     Buffers,
@@ -20,6 +19,7 @@ from harness.engine.scan.interface import (
     one_hot,
     states_buffers,
 )
+from harness.engine.scan.nodes import Block, Node
 from harness.engine.scan.plan import MatrixGradient, Plan
 from harness.engine.scan.schedule import Loop, Place, Product, Program, Reduction
 
@@ -33,6 +33,7 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     # A condition that was kept for a later loop is a number.
     "where": lambda condition, a, b: torch.where(condition.bool(), a, b),
     "copy": lambda a: a,
+    "detach": lambda a: a,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "relu": torch.relu,

@@ -1,8 +1,8 @@
 """The contract of each plugin, in one line."""
 
+from rnn_extras.damped import Damped
 from rnn_extras.echo import Echo
 from rnn_extras.last_loss import LastLoss
-from rnn_extras.leaky import Leaky
 from rnn_extras.saturation import Saturation
 
 from harness.testing import check_cell, check_experiment, check_figure, check_probe
@@ -13,7 +13,7 @@ def test_experiment() -> None:
 
 
 def test_cell() -> None:
-    check_cell(Leaky())
+    check_cell(Damped())
 
 
 def test_probe() -> None:

@@ -1,4 +1,4 @@
-"""A network whose units leak."""
+"""A network whose units are damped."""
 
 from __future__ import annotations
 
@@ -13,18 +13,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Leaky(Cell):
-    """Leaky integrator: each step replaces a share of the state.
+class Damped(Cell):
+    """A plain RNN that loses a share of its state at every step, and the same share of its gradient on the way back.
 
-        h_t = (1 - a) * h_{t-1} + a * tanh(x_t · W_x + h_{t-1} · W_h + b)
-
-    Source: Jaeger, Lukosevicius, Popovici, Siewert, "Optimization and applications of echo state networks with
-    leaky-integrator neurons", Neural Networks 20(3), 2007.
+    h_t = (1 - d) * tanh(x_t · W_x + h_{t-1} · W_h + b)
     """
 
-    name = "leaky"
+    name = "damped"
 
-    leak: float = Field(0.1, gt=0, le=1, description="share of the state that a step replaces; 1 is a plain RNN")
+    damping: float = Field(0.1, ge=0, lt=1, description="share of the state that a step loses; 0 is a plain RNN")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {
@@ -34,4 +31,4 @@ class Leaky(Cell):
         }
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        return {"h": (1 - self.leak) * s.h + self.leak * tanh(x @ w.input + s.h @ w.recurrent + w.bias)}
+        return {"h": (1 - self.damping) * tanh(x @ w.input + s.h @ w.recurrent + w.bias)}

@@ -1,0 +1,1 @@
+"""Cells that follow a differential equation, or that know what time it is."""

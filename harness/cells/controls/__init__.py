@@ -1,0 +1,1 @@
+"""Cells that show what remains when something is taken away: memory, or training."""

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.functions import sigmoid, tanh
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class CFN(Cell):
+    """Chaos free network: without inputs the state of every unit dies away, so that there is no chaos.
+
+        f   = sigmoid(x_t · W_xf + h_{t-1} · W_hf + b_f)
+        i   = sigmoid(x_t · W_xi + h_{t-1} · W_hi + b_i)
+        h_t = f * tanh(h_{t-1}) + i * tanh(x_t · W_xn)
+
+    Source: Laurent, von Brecht, "A recurrent neural network without chaos", ICLR 2017, equations 1 to 3; f and i are
+    its theta and eta, whose biases start at 1 and -1 as there. torchrecurrent adds a bias to x_t · W_xn.
+    """
+
+    name = "cfn"
+    family = "gated"
+    gate_roles = {"f": "forget gate: keeps", "i": "input gate: writes"}
+
+    forget_bias: float = Field(
+        1.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the forget gate starts; larger remembers longer",
+    )
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        bias = {"f": self.forget_bias, "i": -1.0}
+        return gates("f", "i", input_size=input_size, hidden_size=hidden_size, bias=bias) | {
+            "x_n": Parameter((input_size, hidden_size), "dense"),
+        }
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {
+            "f": sigmoid(x @ w.x_f + s.h @ w.h_f + w.b_f),
+            "i": sigmoid(x @ w.x_i + s.h @ w.h_i + w.b_i),
+        }
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        f, i = self.gates(w, x, s).values()
+        return {"h": f * tanh(s.h) + i * tanh(x @ w.x_n)}

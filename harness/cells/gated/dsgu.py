@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.functions import hard_sigmoid, sigmoid, tanh
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DSGU(Cell):
+    """Deep simple gated unit: a simple gated unit with one more product before its output.
+
+        g   = tanh(((x_t · W_xg + b_g) * h_{t-1}) · W_hg)
+        n   = sigmoid((g * h_{t-1}) · W_o)
+        z   = hard_sigmoid(x_t · W_xz + h_{t-1} · W_hz + b_z)
+        h_t = (1 - z) * h_{t-1} + z * n
+
+    Source: Gao, Glowacka, "Deep gate recurrent neural network", ACML 2016, section 3. The hard sigmoid is that of
+    Theano, max(0, min(1, 0.2 x + 0.5)); torchrecurrent takes PyTorch's, x / 6 + 0.5, and adds a bias within g's tanh.
+    """
+
+    name = "dsgu"
+    family = "gated"
+    gate_roles = {"z": "update gate: overwrites"}
+
+    update_bias: float = Field(
+        0.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the update gate starts; smaller remembers longer",
+    )
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return gates("g", "z", input_size=input_size, hidden_size=hidden_size, bias={"z": self.update_bias}) | {
+            "h_o": Parameter((hidden_size, hidden_size), "recurrent"),
+        }
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"z": hard_sigmoid(x @ w.x_z + s.h @ w.h_z + w.b_z)}
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        g = tanh(((x @ w.x_g + w.b_g) * s.h) @ w.h_g)
+        n = sigmoid((g * s.h) @ w.h_o)
+        return {"h": s.h + self.gates(w, x, s)["z"] * (n - s.h)}

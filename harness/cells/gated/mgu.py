@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.functions import sigmoid, tanh
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class MGU(Cell):
+    """Minimal gated unit: a GRU whose one gate both resets and updates.
+
+        f   = sigmoid(x_t · W_xf + h_{t-1} · W_hf + b_f)
+        n   = tanh(x_t · W_xn + (f * h_{t-1}) · W_hn + b_n)
+        h_t = (1 - f) * h_{t-1} + f * n
+
+    Source: Zhou, Wu, Zhang, Zhou, "Minimal gated unit for recurrent neural networks", International Journal of
+    Automation and Computing 13(3), 2016, equations 7a to 7c. The paper calls f the forget gate, although 1 overwrites.
+    """
+
+    name = "mgu"
+    family = "gated"
+    gate_roles = {"f": "forget gate: overwrites"}
+
+    update_bias: float = Field(
+        0.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the forget gate starts; smaller remembers longer",
+    )
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return gates("f", "n", input_size=input_size, hidden_size=hidden_size, bias={"f": self.update_bias})
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"f": sigmoid(x @ w.x_f + s.h @ w.h_f + w.b_f)}
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        f = self.gates(w, x, s)["f"]
+        n = tanh(x @ w.x_n + (f * s.h) @ w.h_n + w.b_n)
+        return {"h": s.h + f * (n - s.h)}

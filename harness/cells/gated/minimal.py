@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.functions import sigmoid, tanh
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Minimal(Cell):
+    """MinimalRNN: inputs are mapped into the space of the state first, then a gate mixes both.
+
+        z   = tanh(x_t · W_x + b_z)
+        u   = sigmoid(h_{t-1} · W_h + z · W_z + b_u)
+        h_t = u * h_{t-1} + (1 - u) * z
+
+    Source: Chen, "MinimalRNN: toward more interpretable and trainable recurrent neural networks", arXiv:1711.06788,
+    2017, section 3; the map of the inputs is the one layer with tanh that the paper uses.
+    """
+
+    name = "minimal"
+    family = "gated"
+    gate_roles = {"u": "update gate: keeps"}
+
+    forget_bias: float = Field(
+        0.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the update gate starts; larger remembers longer",
+    )
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return {
+            "input": Parameter((input_size, hidden_size), "dense"),
+            "b_z": Parameter((hidden_size,), "constant"),
+            "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
+            "latent": Parameter((hidden_size, hidden_size), "dense"),
+            "b_u": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+        }
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"u": sigmoid(s.h @ w.recurrent + self._latent(w, x) @ w.latent + w.b_u)}
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        z = self._latent(w, x)
+        return {"h": z + self.gates(w, x, s)["u"] * (s.h - z)}
+
+    def _latent(self, w: Weights, x: Tensor) -> Tensor:
+        return tanh(x @ w.input + w.b_z)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.functions import sigmoid, tanh
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class NBR(Cell):
+    """Neuromodulated bistable recurrent cell (nBRC): a bistable cell whose gates see all units.
+
+        a   = 1 + tanh(x_t · W_xa + h_{t-1} · W_ha + b_a)      up to 1 the unit forgets, above 1 it latches
+        c   = sigmoid(x_t · W_xc + h_{t-1} · W_hc + b_c)
+        h_t = c * h_{t-1} + (1 - c) * tanh(x_t · W_xn + a * h_{t-1} + b_n)
+
+    Source: Vecoven, Ernst, Drion, "A bio-inspired bistable recurrent cell allows for long-lasting memory", PLOS ONE
+    16(6), 2021, section "Neuromodulation". The paper has no biases; as in torchrecurrent each gate has one here.
+    """
+
+    name = "nbr"
+    family = "gated"
+    gate_roles = {"c": "update gate: keeps"}
+
+    forget_bias: float = Field(
+        0.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the update gate starts; larger remembers longer",
+    )
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return gates("a", "c", input_size=input_size, hidden_size=hidden_size, bias={"c": self.forget_bias}) | {
+            "x_n": Parameter((input_size, hidden_size), "dense"),
+            "b_n": Parameter((hidden_size,), "constant"),
+        }
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"c": sigmoid(x @ w.x_c + s.h @ w.h_c + w.b_c)}
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        a = 1 + tanh(x @ w.x_a + s.h @ w.h_a + w.b_a)
+        n = tanh(x @ w.x_n + a * s.h + w.b_n)
+        return {"h": n + self.gates(w, x, s)["c"] * (s.h - n)}

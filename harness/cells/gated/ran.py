@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.functions import sigmoid, tanh
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class RAN(Cell):
+    """Recurrent additive network: an LSTM whose cell state only adds up weighted inputs, without a tanh in between.
+
+        i   = sigmoid(x_t · W_xi + h_{t-1} · W_hi + b_i)
+        f   = sigmoid(x_t · W_xf + h_{t-1} · W_hf + b_f)
+        c_t = i * (x_t · W_xc) + f * c_{t-1}
+        h_t = tanh(c_t)
+
+    Source: Lee, Levy, Zettlemoyer, "Recurrent additive networks", arXiv:1705.07393, 2017, equation 2.
+    """
+
+    name = "ran"
+    family = "gated"
+    parts = ("h", "c")
+    memory = "c"
+    gate_roles = {"i": "input gate: writes", "f": "forget gate: keeps"}
+
+    forget_bias: float = Field(
+        0.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the forget gate starts; larger remembers longer",
+    )
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return gates("i", "f", input_size=input_size, hidden_size=hidden_size, bias={"f": self.forget_bias}) | {
+            "x_c": Parameter((input_size, hidden_size), "dense"),
+        }
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {
+            "i": sigmoid(x @ w.x_i + s.h @ w.h_i + w.b_i),
+            "f": sigmoid(x @ w.x_f + s.h @ w.h_f + w.b_f),
+        }
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        i, f = self.gates(w, x, s).values()
+        c = i * (x @ w.x_c) + f * s.c
+        return {"h": tanh(c), "c": c}

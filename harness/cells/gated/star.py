@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.base.options import INIT_ONLY
+from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.functions import sigmoid, tanh
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class STAR(Cell):
+    """Stackable recurrent cell: one gate, and a tanh around the state, so that gradients pass many layers evenly.
+
+        k   = sigmoid(x_t · W_xk + h_{t-1} · W_hk + b_k)
+        z   = tanh(x_t · W_xz + b_z)
+        h_t = tanh((1 - k) * h_{t-1} + k * z)
+
+    Source: Turkoglu, D'Aronco, Wegner, Schindler, "Gating revisited: deep multi-layer RNNs that can be trained", IEEE
+    Transactions on Pattern Analysis and Machine Intelligence 44(8), 2022 (arXiv:1911.11033), section 4.
+    """
+
+    name = "star"
+    family = "gated"
+    gate_roles = {"k": "update gate: overwrites"}
+
+    update_bias: float = Field(
+        0.0,
+        json_schema_extra=INIT_ONLY,
+        description="bias at which the update gate starts; smaller remembers longer",
+    )
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return gates("k", input_size=input_size, hidden_size=hidden_size, bias={"k": self.update_bias}) | {
+            "x_z": Parameter((input_size, hidden_size), "dense"),
+            "b_z": Parameter((hidden_size,), "constant"),
+        }
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"k": sigmoid(x @ w.x_k + s.h @ w.h_k + w.b_k)}
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        z = tanh(x @ w.x_z + w.b_z)
+        return {"h": tanh(s.h + self.gates(w, x, s)["k"] * (z - s.h))}

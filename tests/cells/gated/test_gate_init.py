@@ -1,0 +1,101 @@
+"""Where the biases of remembering gates start: the same for all units, or drawn (Tallec, Ollivier 2018)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from harness.base.errors import UserError
+from harness.base.options import build
+from harness.cells import Cell, Gated
+from harness.cells.gru import GRU
+from harness.cells.gru_reset_before import ResetBeforeGRU
+from harness.cells.lstm import LSTM
+from harness.engine.network import Network
+from harness.engine.weights import Architecture, MemberInit
+from harness.plugins.registry import registry
+from harness.run.pack import run
+from harness.testing._problems import small_runs
+
+UNITS = 2000
+
+
+def started(cell: Cell, seed: int = 0, layer: int = 1) -> dict[str, torch.Tensor]:
+    """The initial weights of a layer of one member."""
+    network = Network.create(
+        Architecture(cell, 1, UNITS, 2, 1), [MemberInit(cell, seed, "identity", 1.0)], torch.float64, "cpu"
+    )
+    return {name: value[0] for name, value in network.layer(layer).items()}
+
+
+def assert_remembers_up_to(bias: torch.Tensor, longest_lag: int) -> None:
+    """e^bias is uniform between 1 and longest_lag - 1: its range, mean and spread."""
+    lags, width = bias.exp().numpy(), longest_lag - 2
+    assert 1 <= lags.min() < 1 + width / 100 < longest_lag - 1 - width / 100 < lags.max() <= longest_lag - 1
+    assert abs(lags.mean() - longest_lag / 2) < 4 * width / np.sqrt(12 * UNITS)
+    assert lags.std() == pytest.approx(width / np.sqrt(12), rel=0.05)
+
+
+def test_chrono_draws_how_long_an_lstm_remembers_and_mirrors_it_in_the_input_gate() -> None:
+    i, f, o, g = started(LSTM(gate_init="chrono", longest_lag=60))["bias"].split(UNITS)
+    assert_remembers_up_to(f, 60)
+    torch.testing.assert_close(i, -f, rtol=0, atol=0)
+    assert o.abs().max() == g.abs().max() == 0
+
+
+@pytest.mark.parametrize(("cell", "place"), [(GRU, 2), (ResetBeforeGRU, 1)])
+def test_chrono_draws_the_update_gate_of_a_gru(cell: type[Gated], place: int) -> None:
+    biases = started(cell(gate_init="chrono", longest_lag=200))["bias"].split(UNITS)
+    assert_remembers_up_to(biases[place], 200)
+    assert all(each.abs().max() == 0 for at, each in enumerate(biases) if at != place)
+
+
+def test_chrono_draws_anew_for_every_layer_and_seed() -> None:
+    cell = LSTM(gate_init="chrono", longest_lag=60)
+    found = [started(cell, seed, layer)["bias"] for seed, layer in ((0, 1), (0, 2), (1, 1))]
+    assert not any(a.equal(b) for a, b in ((found[0], found[1]), (found[0], found[2]), (found[1], found[2])))
+    assert started(cell)["bias"].equal(found[0])
+
+
+def test_a_gate_that_keeps_starts_at_the_forget_bias() -> None:
+    for cell, place in ((LSTM(forget_bias=3.0), 1), (GRU(forget_bias=3.0), 2), (ResetBeforeGRU(forget_bias=3.0), 1)):
+        biases = started(cell)["bias"].split(UNITS)
+        assert biases[place].unique().tolist() == [3.0]
+        assert all(each.abs().max() == 0 for at, each in enumerate(biases) if at != place)
+
+
+@pytest.mark.parametrize("name", [each.name for each in registry().of_kind("cell") if issubclass(each.target, Gated)])
+def test_every_gated_cell_starts_from_a_constant_or_from_chrono_and_trains_with_both_in_one_pack(name: str) -> None:
+    cell = registry().get("cell", name)
+    plain, drawn = started_small(cell()), started_small(cell(gate_init="chrono", longest_lag=30))
+    changed = {key for key, value in plain.items() if not value.equal(drawn[key])}
+    assert changed
+    assert all(plain[key].ndim == 1 for key in changed)
+    key = "forget_bias" if "forget_bias" in cell.model_fields else "update_bias"
+    moved = {each for each, value in plain.items() if not value.equal(started_small(cell(**{key: 0.123}))[each])}
+    assert moved
+    assert moved <= changed
+
+
+def started_small(cell: Cell) -> dict[str, torch.Tensor]:
+    """The initial weights of a small layer."""
+    network = Network.create(
+        Architecture(cell, 1, 5, 1, 1), [MemberInit(cell, 0, "identity", 1.0)], torch.float64, "cpu"
+    )
+    return {name: value[0] for name, value in network.layer(1).items()}
+
+
+def test_runs_that_differ_in_gate_init_train_in_one_pack() -> None:
+    made = small_runs(cell=GRU(), seed=[0])
+    tables = run([*made, *small_runs(cell=GRU(gate_init="chrono", longest_lag=9), seed=[0])])
+    assert (tables["runs"].status == "ok").all()
+    assert tables["runs"]["cell.gate_init"].tolist() == ["constant", "chrono"]
+    assert tables["runs"].loss.nunique() == 2
+
+
+def test_chrono_without_a_longest_lag_is_refused() -> None:
+    with pytest.raises(UserError, match=r"cell\.longest_lag=null: .*chrono.*valid: a number of steps"):
+        build(GRU, {"gate_init": "chrono"}, prefix="cell.")
+    with pytest.raises(UserError, match=r"cell\.longest_lag=2"):
+        build(GRU, {"gate_init": "chrono", "longest_lag": 2}, prefix="cell.")

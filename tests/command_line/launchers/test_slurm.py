@@ -1,0 +1,132 @@
+"""Slurm's jobs at their time limits, cancelled, refused: on a cluster of one node, or with programs that play it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.command_line.launchers import queue
+from tests.helpers.clusters import needs_slurm
+from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, with_code
+
+SLOW = """
+import pathlib, time, harness.run.pack
+import harness.command_line.launchers.queue as queue, harness.command_line.launchers.slurm as slurm
+queue.POLL_EVERY = slurm.PATIENCE = 1.0
+plain = harness.run.pack.Streams
+class Streams(plain):
+    def next(self, *args):
+        if not pathlib.Path({fast!r}).exists():
+            time.sleep(0.5)
+        return super().next(*args)
+harness.run.pack.Streams = Streams
+"""
+"""Every training step takes half a second until a file is there; Slurm is asked often."""
+
+
+def queued() -> list[str]:
+    """The ids of the jobs that wait or run."""
+    asked = ["squeue", "--noheader", "--array", "--format=%i", "--states=RUNNING"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+
+
+def under_way(directory: Path) -> Callable[[], bool]:
+    """Whether training has begun in the only job of a sweep."""
+    return lambda: queued() != [] and (directory / "out" / "jobs" / "0" / "progress.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_path: Path) -> None:
+    """Slurm announces the limit by a signal; first the job may come back by itself, then the command brings it back."""
+    needs_slurm()
+    sweep = [*QUICK, "seq_len=8", "train.steps=60", "probe.every=20"]
+    assert command(tmp_path, *sweep, "hydra.run.dir=whole").returncode == 0
+    limits = ["hydra/launcher=slurm", "hydra.launcher.timeout_min=5", "hydra.launcher.max_num_timeout=1"]
+    slow = with_code(tmp_path, SLOW.format(fast=str(tmp_path / "fast")))
+    process = start(tmp_path, *sweep, *limits, "checkpoint.every=1000", "hydra.run.dir=out", **slow)
+    progress = tmp_path / "out" / "jobs" / "0" / "progress.json"
+    for _ in range(2):
+        wait_for(under_way(tmp_path), process)
+        time.sleep(2)
+        progress.unlink(missing_ok=True)
+        subprocess.run(["scancel", "--signal=USR2", *queued()], check=True)
+        wait_for(lambda: queued() == [], process)
+        progress.unlink(missing_ok=True)
+    (tmp_path / "fast").touch()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "again, after its time limit or a preemption; it goes on from its checkpoint" in err
+    assert "took longer than hydra.launcher.timeout_min=5 minutes; it goes on from its checkpoint" in err
+    assert_same(tmp_path / "whole", tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_a_job_that_somebody_cancels_is_noticed_without_accounting_and_runs_again(tmp_path: Path) -> None:
+    needs_slurm()
+    slow = with_code(tmp_path, SLOW.format(fast=str(tmp_path / "fast")))
+    process = start(
+        tmp_path, *QUICK, "seq_len=8", "train.steps=60", "hydra/launcher=slurm", "hydra.run.dir=out", **slow
+    )
+    wait_for(under_way(tmp_path), process)
+    subprocess.run(["scancel", *queued()], check=True)
+    (tmp_path / "fast").touch()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "CANCELLED; it runs once more, alone" in err
+    assert "sacct" not in err
+
+
+@pytest.mark.cluster
+def test_what_sbatch_would_refuse_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    needs_slurm()
+    done = command(tmp_path, *QUICK, "hydra/launcher=slurm", "hydra.launcher.partition=nowhere")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "hydra.launcher: sbatch takes no such job (invalid partition specified: nowhere" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_sbatch_nothing_is_written(tmp_path: Path) -> None:
+    done = command(tmp_path, *QUICK, "hydra/launcher=slurm", PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("harness: hydra/launcher=slurm: no sbatch here; valid: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_submission_that_fails_says_how_to_go_on(tmp_path: Path) -> None:
+    """An `sbatch` that tests jobs and then takes none, as where a user has too many."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sbatch", "srun"):
+        program = programs / name
+        program.write_text(
+            '#!/bin/sh\n[ "$1" = --test-only ] || { echo "sbatch: error: too many jobs" >&2; exit 1; }\n'
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    done = command(tmp_path, *QUICK, "hydra/launcher=slurm", "hydra.run.dir=out", PATH=path)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "no job could be started" in last
+    assert "too many jobs" in last
+    assert last.endswith("once that is mended: python -m harness resume=out")
+
+
+def test_jobs_that_left_the_queue_have_ended_and_restarts_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["7_0 RUNNING 0\n7_1 PENDING 0\n", None, "7_0 RUNNING 1\n7_1 CANCELLED 0\n", "7_1 CANCELLED 0\n"])
+    monkeypatch.setattr(queue, "ask", lambda: None if (said := next(answers)) is None else queue.read(said))
+    monkeypatch.setattr(queue, "POLL_EVERY", 0.0)
+    told: list[str] = []
+    jobs = queue.Queue(["7_0", "7_1"], told.append)
+    assert [dict(jobs.ended()) for _ in range(4)] == [
+        {}, {}, {"7_1": "CANCELLED"}, {"7_0": queue.GONE, "7_1": "CANCELLED"}
+    ]  # fmt: skip
+    assert told == ["7_0"]

@@ -1,0 +1,72 @@
+"""Faults that change nothing that a run, a table or a sentence says: no test can notice them, and why."""
+
+from __future__ import annotations
+
+PACE = "when members are left out decides on the pace alone: their neighbours' numbers are the same to the bit"
+TWO_AXES = "of two axes the last one is the second"
+NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
+
+EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
+    "harness/run/pack.py": {
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 4 * len(unfinished) < 3 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 3 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 5 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 4 * len(unfinished) <= 2 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+        (
+            "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
+            "if 4 * len(unfinished) <= 4 * len(self.members) and len(unfinished) >= fewest:",
+        ): PACE,
+    },
+    "harness/tables/survey.py": {
+        ("runs = file.read(use_threads=False)", "runs = file.read()"): "by how many threads it is read changes nothing",
+    },
+    "harness/tables/gather.py": {
+        ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
+    },
+    "harness/run/record.py": {
+        ("steps: int = 0", "steps: int = 1"): "the first measurement says how many they are, and there always is one",
+    },
+    "harness/run/rows.py": {
+        (
+            'lower = np.quantile(norms, list(QUANTILES.values()), axis=-1, method="lower")',
+            'lower = np.quantile(norms, list(QUANTILES.values()), axis=1, method="lower")',
+        ): TWO_AXES,
+        ("counts = known[place].sum(axis=-1)", "counts = known[place].sum(axis=1)"): TWO_AXES,
+    },
+    "harness/measure/flow.py": {
+        (
+            "NOTHING = 1e-18",
+            "NOTHING = 1.04e-18",
+        ): "any number between what rounding makes and what a profile has would do",
+        ("if rate < np.log(VANISHING_BELOW):", "if rate <= np.log(VANISHING_BELOW):"): NEVER_EQUAL,
+        (
+            'return "exploding" if rate > np.log(EXPLODING_ABOVE) else "stable"',
+            'return "exploding" if rate >= np.log(EXPLODING_ABOVE) else "stable"',
+        ): NEVER_EQUAL,
+        (
+            "line = r2 >= LINE_R2 or residual <= LINE_RESIDUAL or np.isneginf(rate)",
+            "line = r2 > LINE_R2 or residual <= LINE_RESIDUAL or np.isneginf(rate)",
+        ): NEVER_EQUAL,
+        (
+            "line = r2 >= LINE_R2 or residual <= LINE_RESIDUAL or np.isneginf(rate)",
+            "line = r2 >= LINE_R2 or residual < LINE_RESIDUAL or np.isneginf(rate)",
+        ): NEVER_EQUAL,
+        (
+            "return float(slope), 1 - off / varies if varies > NOTHING else 1.0, float(np.sqrt(off))",
+            "return float(slope), 1 - off / varies if varies >= NOTHING else 1.0, float(np.sqrt(off))",
+        ): NEVER_EQUAL,
+    },
+}
+"""For each module the line before and with the fault, without indentation, and the reason."""

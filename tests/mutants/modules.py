@@ -1,0 +1,52 @@
+"""The modules that make numbers and keep results, and the tests that are to notice faults in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MODULES: dict[str, str] = {
+    "engine/optimizer.py": "tests/engine/test_optimizer.py",
+    "engine/weights.py cells/initial.py cells/base.py": "tests/engine/test_weights.py tests/testing/test_cell.py",
+    "engine/network.py engine/threads.py": (
+        "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_threads.py "
+        "tests/run/test_training.py"
+    ),
+    "engine/scan/*.py": "tests/engine",
+    "cells/[gflr]*.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
+    "run/pack.py": (
+        "tests/run/test_training.py tests/run/test_windows.py tests/run/test_checkpoint.py tests/tasks/test_streams.py "
+        "tests/run/test_run.py"
+    ),
+    "run/rec*.py run/rows.py": "tests/run/test_record.py",
+    "run/checkpoint.py": "tests/run/test_checkpoint.py",
+    "run/stopping.py": "tests/run/test_stopping.py",
+    "measure/flow.py": "tests/measure/test_gradient_flow.py",
+    "measure/[egmtw]*.py": (
+        "tests/measure/test_measurement.py tests/measure/test_generation.py tests/measure/test_evaluation.py "
+        "tests/measure/test_transport.py"
+    ),
+    "analysis/claims.py analysis/accuracy.py": "tests/analysis/test_claims.py",
+    "analysis/about*.py analysis/[crsw]*.py": (
+        "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py"
+    ),
+    "tasks/*.py": "tests/tasks",
+    "tables/*.py": "tests/tables",
+    "sweep/plan.py": "tests/sweep/test_sweep_plan.py",
+    "sweep/launching.py": "tests/sweep/test_launching.py",
+    "sweep/packing.py sweep/jobs.py": "tests/sweep/test_packing.py tests/sweep/test_jobs.py",
+}
+"""Modules of ``harness/`` by patterns, of which the first that fits one counts, and the tests that run with faults in
+them; those marked slow are left out."""
+
+
+def chosen(wanted: list[str]) -> list[tuple[list[Path], list[str]]]:
+    """Groups of modules with their tests: all, or those whose path holds one of these words."""
+    found, seen = [], {Path()}
+    for patterns, tests in MODULES.items():
+        paths = [path for pattern in patterns.split() for path in sorted(Path("harness").glob(pattern))]
+        paths = [path for path in paths if not wanted or any(word in str(path) for word in wanted)]
+        paths = [path for path in paths if path.name != "__init__.py" and path not in seen]
+        seen.update(paths)
+        if paths:
+            found.append((paths, tests.split()))
+    return found
