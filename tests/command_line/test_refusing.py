@@ -22,7 +22,7 @@ from tests.helpers.sweeps import command
         (["weight_scale=-1"], ["weight_scale=-1", "0 or more"]),
         (["hidden_sise=3"], ["hidden_sise", "did you mean 'hidden_size'"]),
         (["lr=3"], ["lr: unknown setting", "did you mean 'train.lr'"]),
-        (["cell.forget_bias=2"], ["cell.forget_bias: no option of this cell", "cell=lstm"]),
+        (["cell.forget_bias=2"], ["cell.forget_bias: no option of this cell", "it is one of cell="]),
         (["-m", "study=dish"], ["valid: +study=NAME"]),
         (["cell=rnn,lstm"], ["cell=rnn,lstm", "-m"]),
         (["-m", "+study=dich"], ["study=dich", "did you mean 'dish'"]),

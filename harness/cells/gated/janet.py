@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class JANET(Cell):
+class JANET(Gated):
     """Just another network: an LSTM with its forget gate alone.
 
         f_in = x_t · W_xf + h_{t-1} · W_hf + b_f
@@ -20,8 +20,8 @@ class JANET(Cell):
         h_t  = sigmoid(f_in) * h_{t-1} + (1 - sigmoid(f_in - beta)) * n
 
     Source: van der Westhuizen, Lasenby, "The unreasonable effectiveness of the forget gate", arXiv:1804.04849, 2018,
-    section 2. There beta is 1, and chrono initialization draws b_f; here it starts at one value, as in the paper's
-    comparison. In torchrecurrent beta is learned.
+    section 2. There beta is 1, and chrono initialization draws b_f, as ``gate_init=chrono`` does; without it b_f
+    starts at one value, as in the paper's comparison. In torchrecurrent beta is learned.
     """
 
     name = "janet"
@@ -36,7 +36,9 @@ class JANET(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates("f", "n", input_size=input_size, hidden_size=hidden_size, bias={"f": self.forget_bias})
+        return gates(
+            "f", "n", input_size=input_size, hidden_size=hidden_size, bias={"f": self.keeping(self.forget_bias)}
+        )
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"f": sigmoid(self._read(w, x, s))}

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import relu, sigmoid
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class LiGRU(Cell):
+class LiGRU(Gated):
     """Light GRU: no reset gate, and a rectifier instead of tanh; known from speech recognition.
 
         z   = sigmoid(x_t · W_xz + h_{t-1} · W_hz + b_z)
@@ -35,7 +35,9 @@ class LiGRU(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates("z", "n", input_size=input_size, hidden_size=hidden_size, bias={"z": self.forget_bias})
+        return gates(
+            "z", "n", input_size=input_size, hidden_size=hidden_size, bias={"z": self.keeping(self.forget_bias)}
+        )
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"z": sigmoid(x @ w.x_z + s.h @ w.h_z + w.b_z)}

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class PeepholeLSTM(Cell):
+class PeepholeLSTM(Gated):
     """LSTM whose gates also see the cell state, each unit its own, so that it can count and time.
 
         i   = sigmoid(x_t · W_xi + h_{t-1} · W_hi + p_i * c_{t-1} + b_i)
@@ -43,7 +43,13 @@ class PeepholeLSTM(Cell):
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         peephole = Parameter((hidden_size,), "drawn", draw=lambda rng: rng.uniform(-0.1, 0.1, hidden_size))
         return gates(
-            "i", "f", "g", "o", input_size=input_size, hidden_size=hidden_size, bias={"f": self.forget_bias}
+            "i",
+            "f",
+            "g",
+            "o",
+            input_size=input_size,
+            hidden_size=hidden_size,
+            bias={"i": self.overwriting(0.0), "f": self.keeping(self.forget_bias)},
         ) | {"p_i": peephole, "p_f": peephole, "p_o": peephole}
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MGU(Cell):
+class MGU(Gated):
     """Minimal gated unit: a GRU whose one gate both resets and updates.
 
         f   = sigmoid(x_t · W_xf + h_{t-1} · W_hf + b_f)
@@ -34,7 +34,9 @@ class MGU(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates("f", "n", input_size=input_size, hidden_size=hidden_size, bias={"f": self.update_bias})
+        return gates(
+            "f", "n", input_size=input_size, hidden_size=hidden_size, bias={"f": self.overwriting(self.update_bias)}
+        )
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"f": sigmoid(x @ w.x_f + s.h @ w.h_f + w.b_f)}

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class NBR(Cell):
+class NBR(Gated):
     """Neuromodulated bistable recurrent cell (nBRC): a bistable cell whose gates see all units.
 
         a   = 1 + tanh(x_t · W_xa + h_{t-1} · W_ha + b_a)      up to 1 the unit forgets, above 1 it latches
@@ -34,7 +34,9 @@ class NBR(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates("a", "c", input_size=input_size, hidden_size=hidden_size, bias={"c": self.forget_bias}) | {
+        return gates(
+            "a", "c", input_size=input_size, hidden_size=hidden_size, bias={"c": self.keeping(self.forget_bias)}
+        ) | {
             "x_n": Parameter((input_size, hidden_size), "dense"),
             "b_n": Parameter((hidden_size,), "constant"),
         }

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class RAN(Cell):
+class RAN(Gated):
     """Recurrent additive network: an LSTM whose cell state only adds up weighted inputs, without a tanh in between.
 
         i   = sigmoid(x_t · W_xi + h_{t-1} · W_hi + b_i)
@@ -36,7 +36,13 @@ class RAN(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates("i", "f", input_size=input_size, hidden_size=hidden_size, bias={"f": self.forget_bias}) | {
+        return gates(
+            "i",
+            "f",
+            input_size=input_size,
+            hidden_size=hidden_size,
+            bias={"i": self.overwriting(0.0), "f": self.keeping(self.forget_bias)},
+        ) | {
             "x_c": Parameter((input_size, hidden_size), "dense"),
         }
 

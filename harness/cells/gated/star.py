@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class STAR(Cell):
+class STAR(Gated):
     """Stackable recurrent cell: one gate, and a tanh around the state, so that gradients pass many layers evenly.
 
         k   = sigmoid(x_t · W_xk + h_{t-1} · W_hk + b_k)
@@ -34,7 +34,9 @@ class STAR(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates("k", input_size=input_size, hidden_size=hidden_size, bias={"k": self.update_bias}) | {
+        return gates(
+            "k", input_size=input_size, hidden_size=hidden_size, bias={"k": self.overwriting(self.update_bias)}
+        ) | {
             "x_z": Parameter((input_size, hidden_size), "dense"),
             "b_z": Parameter((hidden_size,), "constant"),
         }

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class UGRNN(Cell):
+class UGRNN(Gated):
     """Update gate RNN: a plain RNN with one gate between the old state and the new, a GRU that never resets.
 
         g   = sigmoid(x_t · W_xg + h_{t-1} · W_hg + b_g)
@@ -34,7 +34,9 @@ class UGRNN(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates("g", "n", input_size=input_size, hidden_size=hidden_size, bias={"g": self.forget_bias})
+        return gates(
+            "g", "n", input_size=input_size, hidden_size=hidden_size, bias={"g": self.keeping(self.forget_bias)}
+        )
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"g": sigmoid(x @ w.x_g + s.h @ w.h_g + w.b_g)}

@@ -9,6 +9,7 @@ import torch
 from harness.base.errors import UserError
 from harness.base.options import build
 from harness.cells import Cell, Gated
+from harness.cells.gated.nas import NAS
 from harness.cells.gru import GRU
 from harness.cells.gru_reset_before import ResetBeforeGRU
 from harness.cells.lstm import LSTM
@@ -59,14 +60,18 @@ def test_chrono_draws_anew_for_every_layer_and_seed() -> None:
 
 
 def test_a_gate_that_keeps_starts_at_the_forget_bias() -> None:
-    for cell, place in ((LSTM(forget_bias=3.0), 1), (GRU(forget_bias=3.0), 2), (ResetBeforeGRU(forget_bias=3.0), 1)):
+    cells: list[tuple[Cell, int]] = [
+        (LSTM(forget_bias=3.0), 1), (GRU(forget_bias=3.0), 2), (ResetBeforeGRU(forget_bias=3.0), 1),
+        (NAS(forget_bias=3.0), 2),
+    ]  # fmt: skip
+    for cell, place in cells:
         biases = started(cell)["bias"].split(UNITS)
         assert biases[place].unique().tolist() == [3.0]
         assert all(each.abs().max() == 0 for at, each in enumerate(biases) if at != place)
 
 
 @pytest.mark.parametrize("name", [each.name for each in registry().of_kind("cell") if issubclass(each.target, Gated)])
-def test_every_gated_cell_starts_from_a_constant_or_from_chrono_and_trains_with_both_in_one_pack(name: str) -> None:
+def test_every_gated_cell_starts_its_remembering_gate_at_its_option_or_draws_it(name: str) -> None:
     cell = registry().get("cell", name)
     plain, drawn = started_small(cell()), started_small(cell(gate_init="chrono", longest_lag=30))
     changed = {key for key, value in plain.items() if not value.equal(drawn[key])}
