@@ -12,15 +12,10 @@ from harness.cells.classic.clockwork import Clockwork
 from harness.cells.classic.delta_rnn import DeltaRNN
 from harness.cells.classic.jordan import Jordan
 from harness.cells.classic.leaky import Leaky
-from harness.testing import check_cell
 from tests.helpers.transcribed import SIZE, compare
 
 
 @pytest.mark.parametrize("cell", [Clockwork(), DeltaRNN(), Jordan(), Leaky()], ids=lambda cell: cell.name)
-def test_the_cell_keeps_the_contract(cell: Any) -> None:
-    check_cell(cell)
-
-
 def elman(w: Any, x: Tensor, h: Tensor) -> Tensor:
     """One step of `torch.nn.RNNCell`."""
     cell = nn.RNNCell(x.shape[1], h.shape[1], dtype=x.dtype)

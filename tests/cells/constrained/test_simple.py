@@ -7,19 +7,11 @@ from typing import Literal
 import pytest
 import torch
 
-from harness.cells import Cell, Weights
+from harness.cells import Weights
 from harness.cells.constrained.antisymmetric import Antisymmetric
 from harness.cells.constrained.gated_antisymmetric import GatedAntisymmetric
 from harness.cells.constrained.ind_rnn import IndRNN
-from harness.testing import check_cell
 from tests.helpers.references import compare, gate_by_gate, rows, torchrecurrent
-
-CELLS = [IndRNN(), Antisymmetric(), GatedAntisymmetric()]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_contract(cell: Cell) -> None:
-    check_cell(cell)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])

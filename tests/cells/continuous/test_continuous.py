@@ -14,13 +14,7 @@ from harness.cells.continuous.ltc import LTC
 from harness.cells.continuous.phased_lstm import PhasedLSTM
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
-from harness.testing import check_cell
 from tests.helpers.transcribed import FEATURES, SIZE, compare
-
-
-@pytest.mark.parametrize("cell", [CfC(), LTC(unfolds=2), PhasedLSTM(open_share=0.3)], ids=lambda cell: cell.name)
-def test_the_cell_keeps_the_contract(cell: Any) -> None:
-    check_cell(cell)
 
 
 @pytest.mark.parametrize("elapsed", [1.0, 0.4])

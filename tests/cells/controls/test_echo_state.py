@@ -12,13 +12,8 @@ from harness.cells.controls.echo_state import EchoState
 from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.engine.weights import Architecture, MemberInit
-from harness.testing import check_cell
 from tests.cells.classic.test_classic import elman
 from tests.helpers.transcribed import SIZE, compare
-
-
-def test_the_cell_keeps_the_contract() -> None:
-    check_cell(EchoState())
 
 
 @pytest.mark.parametrize("leak", [1.0, 0.3])

@@ -17,15 +17,7 @@ from harness.cells.gated.light_ru import LightRU
 from harness.cells.gated.minimal import Minimal
 from harness.cells.gated.sgu import SGU
 from harness.cells.gated.star import STAR
-from harness.testing import check_cell
 from tests.helpers.references import SIZE, compare, gate_by_gate, rows, torchrecurrent
-
-CELLS = [ATR(), STAR(), LightRU(), Minimal(), CFN(), SGU(), DSGU(), Intersection()]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_contract(cell: Cell) -> None:
-    check_cell(cell)
 
 
 def test_atr() -> None:

@@ -7,21 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from harness.cells import Cell, Weights
+from harness.cells import Weights
 from harness.cells.gated.lem import LEM
 from harness.cells.gated.lstm_1997 import LSTM1997
 from harness.cells.gated.lstm_peephole import PeepholeLSTM
 from harness.cells.gated.mc_lstm import MCLSTM
 from harness.cells.gated.ran import RAN
-from harness.testing import check_cell
 from tests.helpers.references import SIZE, compare, gate_by_gate, rows, torchrecurrent
-
-CELLS = [PeepholeLSTM(), LSTM1997(), MCLSTM(), RAN(), LEM()]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_contract(cell: Cell) -> None:
-    check_cell(cell)
 
 
 def test_lstm_peephole() -> None:

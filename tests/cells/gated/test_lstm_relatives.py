@@ -15,17 +15,7 @@ from harness.cells.gated.res_lstm import ResidualLSTM
 from harness.cells.gated.scrn import SCRN
 from harness.cells.gated.strongly_typed import TGRU, TLSTM, TRNN
 from harness.cells.gated.wmc_lstm import WorkingMemoryLSTM
-from harness.engine.scan.plan import planned_step
-from harness.testing import check_cell
 from tests.helpers.references import SIZE, compare, gate_by_gate, rows, torchrecurrent
-
-CELLS = [MultiplicativeLSTM(), NAS(), ResidualLSTM(), SCRN(), WorkingMemoryLSTM(), TRNN(), TGRU(), TLSTM()]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: str(cell.name))
-def test_a_cell_is_compiled_and_keeps_the_contract(cell: Any) -> None:
-    assert planned_step(cell, 3, 4) is not None
-    check_cell(cell)
 
 
 def none(like: Tensor) -> tuple[Tensor, Tensor]:

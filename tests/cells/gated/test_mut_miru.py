@@ -14,17 +14,7 @@ from harness.cells.gated.mut import MUT1, MUT2, MUT3
 from harness.cells.gated.rhn import RHN
 from harness.cells.gated.sgrn import SGRN
 from harness.cells.gated.tau_gru import TauGRU
-from harness.engine.scan.plan import planned_step
-from harness.testing import check_cell
 from tests.helpers.references import SIZE, compare, gate_by_gate, rows, torchrecurrent
-
-CELLS = [MUT1(), MUT2(), MUT3(), MiRU1(), MiRU2(), SGRN(), TauGRU(delay=3), RHN(depth=2)]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: str(cell.name))
-def test_a_cell_is_compiled_and_keeps_the_contract(cell: Any) -> None:
-    assert planned_step(cell, 3, 4) is not None
-    check_cell(cell)
 
 
 def test_mut1() -> None:

@@ -14,15 +14,7 @@ from harness.cells.gated.li_gru import LiGRU
 from harness.cells.gated.mgu import MGU
 from harness.cells.gated.nbr import NBR
 from harness.cells.gated.ugrnn import UGRNN
-from harness.testing import check_cell
 from tests.helpers.references import compare, gate_by_gate, rows, torchrecurrent
-
-CELLS = [MGU(), JANET(), UGRNN(), LiGRU(), BRC(), NBR(), FastRNN(), FastGRNN()]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_contract(cell: Cell) -> None:
-    check_cell(cell)
 
 
 def test_mgu() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, logsigmoid, pad, silu, softplus
 
-from harness.cells import Cell, Named, Weights
+from harness.cells import Named, Weights
 from harness.cells.base import as_in_a_step
 from harness.cells.linear.hgrn import HGRN
 from harness.cells.linear.lmu import LMU
@@ -20,15 +20,7 @@ from harness.cells.linear.rg_lru import RGLRU
 from harness.cells.linear.s4d import S4D
 from harness.cells.linear.s5 import S5, hippo
 from harness.cells.linear.sru import SRU
-from harness.testing import check_cell
 from tests.cells.linear.helpers import SIZE, STEPS, compare, decayed
-
-CELLS = [MinGRU(), MinLSTM(), SRU(), LRU(), S4D(states=2), RGLRU(), S5(), QRNN(), HGRN(), LMU(order=3, window=5.0)]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_contract(cell: Cell) -> None:
-    check_cell(cell)
 
 
 def test_min_gru_in_log_space_as_in_its_package() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import elu, logsigmoid, silu, softplus
 
-from harness.cells import Cell, Weights
+from harness.cells import Weights
 from harness.cells.matrix.delta_net import DeltaNet
 from harness.cells.matrix.gated_delta_net import GatedDeltaNet
 from harness.cells.matrix.gla import GLA
@@ -17,17 +17,10 @@ from harness.cells.matrix.retnet import RetNet
 from harness.cells.matrix.rwkv import RWKV
 from harness.cells.matrix.xlstm_m import MatrixXLSTM
 from harness.cells.matrix.xlstm_s import ScalarXLSTM
-from harness.testing import check_cell
 from tests.cells.linear.helpers import SIZE, compare, decayed
 
 KEY = 3
 WITH_KEYS = [LinearAttention, GLA, DeltaNet, GatedDeltaNet, Mamba, RetNet, MatrixXLSTM]
-CELLS: list[Cell] = [*(cell(key_size=KEY) for cell in WITH_KEYS), ScalarXLSTM(), RWKV()]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_contract(cell: Cell) -> None:
-    check_cell(cell)
 
 
 def by_head(values: Tensor, heads: int) -> Tensor:
