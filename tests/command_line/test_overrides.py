@@ -125,7 +125,7 @@ def test_an_option_of_one_of_several_cells_is_named_by_that_cell(
 
 
 GENTLE = """
-from harness.cells.lstm import LSTM
+from harness.cells.gated.lstm import LSTM
 class Gentle(LSTM):
     "An LSTM whose option of the same name says more than how weights start."
     name = "gentle"

@@ -91,7 +91,7 @@ def test_a_sweep_goes_on_with_its_own_runs_only(tmp_path: Path) -> None:
 def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
     # A cell whose step fails once the sequence is long, brought in by a start-up file as a package would be.
     (tmp_path / "sitecustomize.py").write_text(
-        "import harness.cells.rnn as rnn\n"
+        "import harness.cells.classic.rnn as rnn\n"
         "plain = rnn.RNN.step\n"
         "def fails(self, w, x, s):\n"
         "    if s.h.shape[-1] == 5:\n"
@@ -115,7 +115,7 @@ def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> 
 
 def test_what_cannot_be_compiled_is_said_on_the_terminal_once_a_sweep(tmp_path: Path) -> None:
     (tmp_path / "sorting.py").write_text(
-        "from harness.cells.rnn import RNN\n"
+        "from harness.cells.classic.rnn import RNN\n"
         "class Sorting(RNN):\n"
         "    '''A step that is no formula.'''\n"
         "    name = 'sorting'\n"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.cells import Cell, Parameter, State, Weights
-from harness.cells.rnn import RNN
+from harness.cells.classic.rnn import RNN
 from harness.engine.network import Network
 from harness.engine.scan import compiled
 from harness.engine.scan.nodes import Untraceable

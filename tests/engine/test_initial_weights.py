@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.cells import Parameter
-from harness.cells.rnn import RNN
+from harness.cells.classic.rnn import RNN
 from harness.engine.network import Network
 from harness.engine.scan.plan import stored_per_step
 from harness.engine.weights import Architecture, MemberInit

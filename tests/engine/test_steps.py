@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.cells import Cell
-from harness.cells.rnn import RNN
+from harness.cells.classic.rnn import RNN
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 

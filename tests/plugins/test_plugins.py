@@ -79,7 +79,7 @@ def test_folders_within_the_folders_are_searched(with_files, tmp_path: Path) -> 
 def test_plugins_of_a_kind_are_imported_when_the_kind_is_asked_for() -> None:
     code = (
         "import sys; from harness.plugins import registry; registry().names('cell'); "
-        "assert 'harness.cells.lstm' in sys.modules; assert 'harness.figures.decay_map' not in sys.modules; "
+        "assert 'harness.cells.gated.lstm' in sys.modules; assert 'harness.figures.decay_map' not in sys.modules; "
         "registry().names('figure'); assert 'harness.figures.decay_map' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(finding.PACKAGE).parent)

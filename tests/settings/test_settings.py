@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from harness.base.errors import UserError
 from harness.base.options import Options
 from harness.base.paths import shipped_folder
-from harness.cells.lstm import LSTM
+from harness.cells.gated.lstm import LSTM
 from harness.experiments.parity import Parity
 from harness.settings.conduct import CONDUCT
 from harness.settings.members import members

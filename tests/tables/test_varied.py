@@ -12,8 +12,8 @@ from pydantic import Field
 
 import harness
 from harness.base.errors import UserError
-from harness.cells.lstm import LSTM
-from harness.cells.rnn import RNN
+from harness.cells.classic.rnn import RNN
+from harness.cells.gated.lstm import LSTM
 from harness.experiment import Experiment
 from harness.experiments.copy import Copy
 from harness.run.rows import runs_table

@@ -9,10 +9,10 @@ import torch
 from harness.base.errors import UserError
 from harness.base.options import build
 from harness.cells import Cell, Gated
+from harness.cells.gated.gru import GRU
+from harness.cells.gated.gru_reset_before import ResetBeforeGRU
+from harness.cells.gated.lstm import LSTM
 from harness.cells.gated.nas import NAS
-from harness.cells.gru import GRU
-from harness.cells.gru_reset_before import ResetBeforeGRU
-from harness.cells.lstm import LSTM
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 from harness.plugins.registry import registry

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.cells import Named, Weights
 from harness.cells.base import as_in_a_step
-from harness.cells.lstm import LSTM
+from harness.cells.gated.lstm import LSTM
 from harness.engine.scan.plan import planned_step
 from harness.testing import check_cell
 from tests.helpers.references import SIZE, compare

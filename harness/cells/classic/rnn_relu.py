@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cells.base import State, Weights
+from harness.cells.classic.rnn import RNN
 from harness.cells.functions import relu
-from harness.cells.rnn import RNN
 
 if TYPE_CHECKING:
     from torch import Tensor
