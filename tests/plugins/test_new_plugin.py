@@ -40,7 +40,7 @@ def test_a_started_plugin_keeps_the_contract_as_it_stands(kind: str, tmp_path: P
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["new", "cell", "lstm"], "taken by the cell in cells/lstm.py"),
+        (["new", "cell", "lstm"], "taken by the cell in cells/gated/lstm.py"),
         (["new", "cell", "My Cell"], "valid: lower-case"),
         (["new", "probe", "mine"], "exists already; valid: another name"),
         (["no_such_file.py"], "no such file"),

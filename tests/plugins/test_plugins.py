@@ -61,7 +61,7 @@ def test_broken_files_are_listed_with_their_reason_and_stop_nobody_else(with_fil
     assert reasons.keys() == {"missing", "syntax", "twice"}
     assert "no_such_package" in reasons["missing"]
     assert "SyntaxError" in reasons["syntax"]
-    assert "cells/lstm.py" in reasons["twice"]
+    assert "cells/gated/lstm.py" in reasons["twice"]
 
 
 def test_folders_within_the_folders_are_searched(with_files, tmp_path: Path) -> None:
