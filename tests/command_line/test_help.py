@@ -72,7 +72,7 @@ def test_the_shell_completes_plugins_and_their_options(line: str, offered: str, 
 def test_bash_completes_the_installed_command(tmp_path: Path) -> None:
     script = """
         eval "$(harness -sc install=bash)"
-        COMP_LINE="harness cell=lst" COMP_WORDS=(harness cell=lst) COMP_CWORD=1
+        COMP_LINE="harness cell=feedf" COMP_WORDS=(harness cell=feedf) COMP_CWORD=1
         $(complete -p harness | sed 's/.*-F \\([^ ]*\\).*/\\1/')
         echo "${COMPREPLY[@]}"
     """
@@ -85,4 +85,4 @@ def test_bash_completes_the_installed_command(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.strip() == "cell=lstm", done.stderr
+    assert done.stdout.strip() == "cell=feedforward", done.stderr
