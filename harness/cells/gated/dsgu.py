@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
-from harness.cells.functions import hard_sigmoid, sigmoid, tanh
+from harness.cells.base import Parameter, State, Weights
+from harness.cells.functions import sigmoid, tanh
+from harness.cells.gated.sgu import SGU
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class DSGU(Cell):
+class DSGU(SGU):
     """Deep simple gated unit: a simple gated unit with one more product before its output.
 
         g   = tanh(((x_t · W_xg + b_g) * h_{t-1}) · W_hg)
@@ -25,22 +23,11 @@ class DSGU(Cell):
     """
 
     name = "dsgu"
-    family = "gated"
-    gate_roles = {"z": "update gate: overwrites"}
-
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts; smaller remembers longer",
-    )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates("g", "z", input_size=input_size, hidden_size=hidden_size, bias={"z": self.update_bias}) | {
-            "h_o": Parameter((hidden_size, hidden_size), "recurrent"),
-        }
-
-    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        return {"z": hard_sigmoid(x @ w.x_z + s.h @ w.h_z + w.b_z)}
+        """Those of the simple gated unit, and ``h_o``."""
+        own = {"h_o": Parameter((hidden_size, hidden_size), "recurrent")}
+        return super().parameters(input_size, hidden_size) | own
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         g = tanh(((x @ w.x_g + w.b_g) * s.h) @ w.h_g)
