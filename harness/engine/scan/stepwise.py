@@ -127,12 +127,12 @@ class StepwiseTrace:
         plan, (members, steps, batch) = self.plan, self.inputs.shape[:3]
         kept = self.act.new_empty(members, min(steps, SPAN), batch, plan.kept)
         grad_x = self.act.new_empty(members, steps if given.need_input_grad else 1, batch, plan.input_size)
+        nothing = self.act.new_zeros(members, batch, plan.output_size)
         arrived = dict(given.carry)
         entering = dict(zip(given.above.steps, given.above.values.unbind(1), strict=True))
         late = [p for p in _products(plan.backward) if p.dest.buffer == "grad_x"]
         for t in range(steps - 1, -1, -1):
             if plan.output_part is None:
-                nothing = self.act.new_zeros(members, batch, plan.output_size)
                 arrived[OUTPUT] = entering.get(t + 1, nothing)
             elif t + 1 in entering:
                 arrived[plan.output_part] = arrived[plan.output_part] + entering[t + 1]
