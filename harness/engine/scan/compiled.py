@@ -19,18 +19,11 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import State, Weights
+from harness.engine.scan.calling import call_type, products_type, sizes_as_c
 from harness.engine.scan.compiler import CannotCompile, load, warn_once
 from harness.engine.scan.interface import BackwardPass, Buffers, is_tokens, one_hot, states_buffers
 from harness.engine.scan.plan import Plan
-from harness.engine.scan.source import (
-    CHUNK,
-    REALS,
-    Source,
-    call_type,
-    products_source,
-    products_type,
-    sizes_as_c,
-)
+from harness.engine.scan.source import CHUNK, REALS, Source, products_source
 from harness.engine.threads import kernel_threads
 
 log = logging.getLogger(__name__)
