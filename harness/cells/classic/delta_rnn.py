@@ -21,8 +21,8 @@ class DeltaRNN(Cell):
         h_t = tanh((1 - r) * z + r * h_{t-1})
 
     Source: Ororbia, Mikolov, Reitter, "Learning simpler language models with the differential state framework",
-    Neural Computation 29(12), 2017: the second-order form; at the start α = 2, β_1 = β_2 = 1, as in its
-    implementations; tanh as the outer function, too.
+    Neural Computation 29(12), 2017: the second-order form; at the start α = 2, β_1 = β_2 = 1, as in the
+    authors' code for Penn Treebank; tanh as the outer function, one of those that it offers.
     """
 
     name = "delta_rnn"

@@ -20,9 +20,9 @@ class Leaky(Cell):
     of length 1; with τ = 1 it is the plain RNN. With W_h = 0 the gradient's factor per step is 1 - 1/τ.
 
     Source: Jaeger, Lukosevicius, Popovici, Siewert, "Optimization and applications of echo state networks with
-    leaky-integrator neurons", Neural Networks 20(3), 2007, equations 1 and 2, with a = 1 and δ/c = 1/τ. Other
-    continuous-time RNNs apply the function before the product: Song, Yang, Wang, "Training excitatory-inhibitory
-    recurrent neural networks for cognitive tasks", PLOS Computational Biology 12(2), 2016.
+    leaky-integrator neurons", Neural Networks 20(3), 2007: Euler's method for its differential equation, with a = 1 and
+    δ/c = 1/τ. Other continuous-time RNNs apply the function before the product: Song, Yang, Wang, "Training
+    excitatory-inhibitory recurrent neural networks for cognitive tasks", PLOS Computational Biology 12(2), 2016.
     """
 
     name = "leaky"

@@ -18,7 +18,7 @@ class Antisymmetric(Cell):
         h_t = h_{t-1} + step_size * tanh(x_t · W_x + h_{t-1} · A + b)
 
     Source: Chang, Chen, Haber, Chi, "AntisymmetricRNN: a dynamical system view on recurrent neural networks", ICLR
-    2019, equation 7; step_size and damping are its epsilon and gamma, which it tunes.
+    2019, the form with diffusion; step_size and damping are its epsilon and gamma, which it tunes.
     """
 
     name = "antisymmetric"

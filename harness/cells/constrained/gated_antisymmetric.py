@@ -21,7 +21,7 @@ class GatedAntisymmetric(Cell):
         h_t = h_{t-1} + step_size * z * tanh(x_t · W_xn + h_{t-1} · A + b_n)
 
     Source: Chang, Chen, Haber, Chi, "AntisymmetricRNN: a dynamical system view on recurrent neural networks", ICLR
-    2019, equations 9 and 10; step_size and damping are its epsilon and gamma, which it tunes.
+    2019, the form with gates; step_size and damping are its epsilon and gamma, which it tunes.
     """
 
     name = "gated_antisymmetric"

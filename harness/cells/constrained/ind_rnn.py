@@ -17,7 +17,7 @@ class IndRNN(Cell):
         h_t = relu(x_t · W + u * h_{t-1} + b)
 
     Units mix in the layer above. Source: Li, Li, Cook, Zhu, Gao, "Independently recurrent neural network (IndRNN):
-    building a longer and deeper RNN", CVPR 2018, equation 4; u is drawn as the diagonal of what ``init`` says, in the
+    building a longer and deeper RNN", CVPR 2018, section 3; u is drawn as the diagonal of what ``init`` says, in the
     paper from [0, 1] or near 1, and it is not clipped. The default of torchrecurrent is tanh.
     """
 

@@ -22,7 +22,7 @@ class ATR(Cell):
         h_t = i * p + f * h_{t-1}
 
     Source: Zhang, Xiong, Su, Lin, Zhang, "Simplifying neural machine translation with addition-subtraction twin-gated
-    recurrent networks", EMNLP 2018, equations 5 to 8.
+    recurrent networks", EMNLP 2018, section 3.
     """
 
     name = "atr"

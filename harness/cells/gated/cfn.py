@@ -19,7 +19,7 @@ class CFN(Cell):
         i   = sigmoid(x_t · W_xi + h_{t-1} · W_hi + b_i)
         h_t = f * tanh(h_{t-1}) + i * tanh(x_t · W_xn)
 
-    Source: Laurent, von Brecht, "A recurrent neural network without chaos", ICLR 2017, equations 1 to 3; f and i are
+    Source: Laurent, von Brecht, "A recurrent neural network without chaos", ICLR 2017, section 2; f and i are
     its theta and eta, whose biases start at 1 and -1 as there. torchrecurrent adds a bias to x_t · W_xn.
     """
 

@@ -20,7 +20,7 @@ class ResetBeforeGRU(Gated):
         n = tanh(x_t · W_xn + (r * h_{t-1}) · W_hn + b_n)
         h_t = (1 - z) * n + z * h_{t-1}
 
-    Source: Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014, equations 5 to 8;
+    Source: Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014, section 2.3;
     Keras' ``GRU(reset_after=False)``.
     """
 

@@ -20,7 +20,7 @@ class LEM(Cell):
         z_t = (1 - a) * z_{t-1} + a * tanh(x_t · W_xz + h_{t-1} · W_hz + b_z)
         h_t = (1 - d) * h_{t-1} + d * tanh(x_t · W_xn + z_t · W_zn + b_n)
 
-    Source: Rusch, Mishra, Erichson, Mahoney, "Long expressive memory for sequence modeling", ICLR 2022, equation 3; h
+    Source: Rusch, Mishra, Erichson, Mahoney, "Long expressive memory for sequence modeling", ICLR 2022, section 2; h
     is the paper's y, a and d its Δt_n and Δt̄_n. torchrecurrent reads z_{t-1} in place of z_t in the last line.
     """
 

@@ -20,7 +20,7 @@ class LiGRU(Gated):
         h_t = z * h_{t-1} + (1 - z) * n
 
     Source: Ravanelli, Brakel, Omologo, Bengio, "Light gated recurrent units for speech recognition", IEEE Transactions
-    on Emerging Topics in Computational Intelligence 2(2), 2018, equations 7 to 9. The paper normalises x_t · W over the
+    on Emerging Topics in Computational Intelligence 2(2), 2018, section III. The paper normalises x_t · W over the
     batch, in place of the biases; here, as in torchrecurrent, nothing is normalised.
     """
 

@@ -19,8 +19,9 @@ class LightRU(Gated):
         n   = tanh(x_t · W_xn + b_n)
         h_t = (1 - f) * h_{t-1} + f * n
 
-    Source: Ye, Zhang, Liu, Cao, "Light recurrent unit: towards an interpretable recurrent neural network for modeling
-    long-range dependency", Electronics 13(16), 2024. The paper calls f the forget gate, although 1 overwrites.
+    Source: Ye, Zhang, Liu, Li, Chang, Zheng, "Light recurrent unit: towards an interpretable recurrent neural network
+    for modeling long-range dependency", Electronics 13(16), 2024. The paper calls f the forget gate, although 1
+    overwrites.
     """
 
     name = "light_ru"

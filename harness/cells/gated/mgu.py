@@ -20,7 +20,7 @@ class MGU(Gated):
         h_t = (1 - f) * h_{t-1} + f * n
 
     Source: Zhou, Wu, Zhang, Zhou, "Minimal gated unit for recurrent neural networks", International Journal of
-    Automation and Computing 13(3), 2016, equations 7a to 7c. The paper calls f the forget gate, although 1 overwrites.
+    Automation and Computing 13(3), 2016. The paper calls f the forget gate, although 1 overwrites.
     """
 
     name = "mgu"

@@ -24,8 +24,8 @@ class NAS(Cell):
         c_t      = tanh(l_0 + c_{t-1}) * l_1
         h_t      = tanh(c_t * tanh(l_2 + l_3))
 
-    Source: Zoph, Le, "Neural architecture search with reinforcement learning", ICLR 2017, appendix A, figure 8 (the
-    cell without max and sin), as in the authors' TensorFlow code. torchrecurrent adds p_3 and q_3.
+    Source: Zoph, Le, "Neural architecture search with reinforcement learning", ICLR 2017, appendix A (the cell
+    without max and sin), as in the authors' TensorFlow code. torchrecurrent adds p_3 and q_3.
     Where p_3 * q_3 is 0 a step keeps less than tanh(1) = 0.76 of c, which is a short memory.
     """
 

@@ -20,7 +20,7 @@ class RAN(Gated):
         c_t = i * (x_t · W_xc) + f * c_{t-1}
         h_t = tanh(c_t)
 
-    Source: Lee, Levy, Zettlemoyer, "Recurrent additive networks", arXiv:1705.07393, 2017, equation 2.
+    Source: Lee, Levy, Zettlemoyer, "Recurrent additive networks", arXiv:1705.07393, 2017, section 2.
     """
 
     name = "ran"

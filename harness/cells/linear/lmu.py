@@ -22,7 +22,7 @@ class LMU(Cell):
     the window's length in steps. `init` and `weight_scale` act on W_h.
 
     Source: Voelker, Kajić, Eliasmith, "Legendre memory units: continuous-time representation in recurrent neural
-    networks", NeurIPS 2019, section 2; no biases, as there.
+    networks", NeurIPS 2019, section 2, equations 4 (the window), 6 (h) and 7 (u); no biases, as there.
     """
 
     name = "lmu"

@@ -25,8 +25,8 @@ class MinLSTM(Cell):
     ``forget_bias`` closes the input gate as well. There are no recurrent weights, so `init` and `weight_scale` have
     nothing to act on.
 
-    Source: Feng, Tung, Hassani, Bengio, Ahmed, "Were RNNs all we needed?", arXiv:2410.01201, 2024, section 3.2 with the
-    candidate of appendix B.2.2, which keeps the state positive: the form that is trained there, in log space.
+    Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi, "Were RNNs all we needed?", arXiv:2410.01201, 2024, section 3.2,
+    with the candidate of appendix B, which keeps the state positive: the form that is trained there, in log space.
     """
 
     name = "min_lstm"

@@ -29,8 +29,9 @@ class RGLRU(Cell):
     on.
 
     Source: De, Smith, Fernando et al., "Griffin: mixing gated linear recurrences with local attention for efficient
-    language models", arXiv:2402.19427, 2024, equations 1 to 4 and section 2.4. u is the linear layer in front of it
-    (its convolution is left out); gates have whole matrices, where RecurrentGemma's are block-diagonal.
+    language models", arXiv:2402.19427, 2024, section 2.4. u is the linear layer in front of it (its convolution is left
+    out). Unlike the paper, RecurrentGemma, the authors' code, does not scale the first input of a text by √(1 - a²); and
+    its gates have block-diagonal matrices, which are whole here.
     """
 
     name = "rg_lru"

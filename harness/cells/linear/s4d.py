@@ -24,7 +24,7 @@ class S4D(Cell):
     logarithm. `init` and `weight_scale` have nothing to act on.
 
     Source: Gu, Gupta, Goel, Ré, "On the parameterization and initialization of diagonal state space models", NeurIPS
-    2022, sections 3 and 4, listing 1: zero-order hold, B = 1. x · W + b is the layer before it; nonlinear layers
+    2022, sections 3 and 4: zero-order hold, B = 1. x · W + b is the layer before it; nonlinear layers
     after it are not the cell's.
     """
 

@@ -21,7 +21,8 @@ class RetNet(MatrixCell):
 
     Source: Sun, Dong, Huang et al., "Retentive network: a successor to transformer for large language models",
     arXiv:2307.08621, 2023, section 2. Queries and keys are turned by nθ there, here the state is, by θ
-    at each step: the same. Normalisation and gate after it are not the cell's.
+    at each step: the same. Differences from the authors' code: its last angle is 1/10000 itself, and it divides outputs
+    by numbers that the normalisation behind it cancels. Normalisation and gate are not the cell's.
     """
 
     name = "retnet"

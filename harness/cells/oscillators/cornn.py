@@ -18,7 +18,7 @@ class CoRNN(Cell):
         h_t = h_{t-1} + dt * v_t
 
     Source: Rusch, Mishra, "Coupled oscillatory recurrent neural network (coRNN): an accurate and (gradient) stable
-    architecture for learning long time dependencies", ICLR 2021, equation 3 with explicit damping, as in the authors'
+    architecture for learning long time dependencies", ICLR 2021, section 2, with explicit damping, as in the authors'
     code. Theirs are y and z for h and v. They choose dt, gamma and epsilon by task: 0.042, 2.7 and 4.7 for sequential
     MNIST.
     """

@@ -12,15 +12,45 @@ from harness.cells.classic.clockwork import Clockwork
 from harness.cells.classic.delta_rnn import DeltaRNN
 from harness.cells.classic.jordan import Jordan
 from harness.cells.classic.leaky import Leaky
-from tests.helpers.transcribed import SIZE, compare
+from harness.cells.classic.linear import Linear
+from harness.cells.classic.rnn_relu import ReLURNN
+from harness.cells.controls.feedforward import Feedforward
+from tests.helpers.transcribed import FEATURES, SIZE, compare
 
 
-@pytest.mark.parametrize("cell", [Clockwork(), DeltaRNN(), Jordan(), Leaky()], ids=lambda cell: cell.name)
 def elman(w: Any, x: Tensor, h: Tensor) -> Tensor:
     """One step of `torch.nn.RNNCell`."""
     cell = nn.RNNCell(x.shape[1], h.shape[1], dtype=x.dtype)
     own = {"weight_ih": w.input.T, "weight_hh": w.recurrent.T, "bias_ih": w.bias, "bias_hh": torch.zeros_like(w.bias)}
     return torch.func.functional_call(cell, own, (x, h))
+
+
+def test_rnn_relu_is_torchs() -> None:
+    theirs = nn.RNN(FEATURES, SIZE, nonlinearity="relu", dtype=torch.float64)
+
+    def sequence(w: Any, x: Tensor) -> list[Tensor]:
+        biases = {"bias_ih_l0": w.bias, "bias_hh_l0": torch.zeros_like(w.bias)}
+        weights = {"weight_ih_l0": w.input.T, "weight_hh_l0": w.recurrent.T}
+        return list(torch.func.functional_call(theirs, weights | biases, (x,))[0])
+
+    compare(ReLURNN(), sequence)
+
+
+def test_linear_is_a_sum_over_powers_of_its_matrix() -> None:
+    def sequence(w: Any, x: Tensor) -> list[Tensor]:
+        powers = [torch.linalg.matrix_power(w.recurrent, age) for age in range(len(x))]
+        return [sum(x[t - age] @ w.input @ powers[age] for age in range(t + 1)) for t in range(len(x))]
+
+    compare(Linear(), sequence)
+
+
+def test_feedforward_is_a_layer_of_torch_at_every_step() -> None:
+    theirs = nn.Sequential(nn.Linear(FEATURES, SIZE, dtype=torch.float64), nn.Tanh())
+
+    def sequence(w: Any, x: Tensor) -> list[Tensor]:
+        return list(torch.func.functional_call(theirs, {"0.weight": w.input.T, "0.bias": w.bias}, (x,)))
+
+    compare(Feedforward(), sequence)
 
 
 @pytest.mark.parametrize("time_constant", [1.0, 4.0])
@@ -50,6 +80,10 @@ def test_jordan_feeds_back_a_trace_of_its_outputs(decay: float) -> None:
 
 @pytest.mark.parametrize("modules", [1, 3, 4])
 def test_clockwork_modules_run_at_their_rates_and_hear_slower_ones(modules: int) -> None:
+    """Compared once with ``CwRNN`` (ToruOwO/clockwork-rnn-pytorch, model.py, 79f3564): to 3e-15.
+
+    rnn-jax 0.0.2 squashes the states of modules that sleep at every step, unlike the paper.
+    """
     of = [unit * modules // SIZE for unit in range(SIZE)]  # the module of every unit
 
     def sequence(w: Any, x: Tensor) -> list[Tensor]:
@@ -69,6 +103,8 @@ def test_clockwork_modules_run_at_their_rates_and_hear_slower_ones(modules: int)
 
 
 def test_delta_rnn_is_the_papers_second_order_form() -> None:
+    """Compared once with the authors' ``DeltaRNNLayer`` (ago109/Delta-RNN-Theano, 83f6698), in torch: to 2e-15."""
+
     def sequence(w: Any, x: Tensor) -> list[Tensor]:
         h, found = x.new_zeros(x.shape[1], SIZE), []
         for each in x:

@@ -95,6 +95,8 @@ def test_the_gradient_keeps_its_norm_while_all_units_are_on(cell: Any, scale: fl
 
 @pytest.mark.parametrize("reflections", [1, 3, SIZE])
 def test_spectral_rnn_is_the_product_of_reflections_of_lapack(reflections: int) -> None:
+    """Products compared once with the authors' svd_ops.py (zhangjiong724/spectral-RNN, c15407a), in numpy: to 2e-15."""
+
     def product(vectors: Tensor) -> Tensor:
         """R_1 · R_2 · …, by the routine for what a QR decomposition leaves: columns with a diagonal of 1."""
         heads = torch.diagonal(vectors)
@@ -125,6 +127,10 @@ def test_singular_values_stay_within_their_margin(scale: float) -> None:
 
 
 def test_lipschitz_rnn_is_eulers_method_for_the_papers_equation() -> None:
+    """Compared once with the authors' ``RnnModels`` (erichson/LipschitzRNN, models.py, df6552e): to 1e-15.
+
+    rnn-jax 0.0.2 subtracts γ where the paper subtracts γ times the state.
+    """
     beta, gamma, step = 0.7, 0.02, 0.1
 
     def sequence(w: Any, x: Tensor) -> list[Tensor]:
@@ -143,6 +149,11 @@ def test_lipschitz_rnn_is_eulers_method_for_the_papers_equation() -> None:
 
 
 def test_unitary_rnn_is_the_papers_product_of_complex_matrices() -> None:
+    """Compared once with ``URNNCell`` (rand0musername/urnn, models/urnn_cell.py, f5563b4), in torch: to 4e-14.
+
+    rnn-jax 0.0.2 reflects with |v| for |v|², without a conjugate, and 1 for the state: its matrix is not unitary.
+    """
+
     def sequence(w: Any, x: Tensor) -> list[Tensor]:
         fourier = torch.from_numpy(scipy.linalg.dft(SIZE, scale="sqrtn"))
         permutation = torch.eye(SIZE, dtype=torch.complex128)[w.order.argsort()]

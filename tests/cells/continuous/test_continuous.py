@@ -42,6 +42,8 @@ def test_cfc_is_that_of_ncps(elapsed: float) -> None:
 
 @pytest.mark.parametrize("unfolds", [1, 6])
 def test_ltc_is_the_papers_fused_solver(unfolds: int) -> None:
+    """Compared with nothing else: the authors' code and ncps have another cell, with a sigmoid for every synapse."""
+
     def fused_step(w: Any, x: Tensor, each: Tensor, piece: float) -> Tensor:
         f = torch.special.expit(torch.cat([each, x], 1) @ torch.cat([w.x_f, w.h_f]) + w.b_f)
         tau = torch.exp(-w.log_rate)
@@ -77,6 +79,10 @@ def test_ltc_comes_to_the_solution_of_its_differential_equation() -> None:
 
 
 def test_phased_lstm_is_the_papers_with_a_clock_outside() -> None:
+    """Compared once with the authors' layer (dannyneil/public_plstm, plstm.py, 1bf2627), in torch: to 8e-15.
+
+    It adds the shift that the paper subtracts.
+    """
     share, leak = 0.4, 0.01
 
     def opened(t: int, period: Tensor, shift: Tensor) -> Tensor:

@@ -53,6 +53,8 @@ def test_working_memory_lstm() -> None:
 
 
 def test_nas_is_its_authors_tree() -> None:
+    """Compared once with ``NASCell`` (tensorflow/addons, rnn/nas_cell.py, d208d75), in torch: to 1e-16."""
+
     def tree(w: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         c, h = state or none(x)
         from_input = (x @ w.input).split(SIZE, dim=1)
@@ -72,6 +74,8 @@ def test_nas_is_its_authors_tree() -> None:
 
 
 def test_scrn_is_its_equations() -> None:
+    """Read beside ``SCRNCell`` (pvgladkov/scrnn-tensorflow, context_rnn.py, 93b0f35): the same equations."""
+
     def equations(w: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         h, c = state or none(x)
         c = 0.1 * (x @ w.context) + 0.9 * c

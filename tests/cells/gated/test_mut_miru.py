@@ -9,12 +9,28 @@ import torch
 from torch import Tensor
 
 from harness.cells import Weights
+from harness.cells.gated.gru_reset_before import ResetBeforeGRU
 from harness.cells.gated.miru import MiRU1, MiRU2
 from harness.cells.gated.mut import MUT1, MUT2, MUT3
 from harness.cells.gated.rhn import RHN
 from harness.cells.gated.sgrn import SGRN
 from harness.cells.gated.tau_gru import TauGRU
 from tests.helpers.references import SIZE, compare, gate_by_gate, rows, torchrecurrent
+
+
+def test_gru_reset_before_is_its_equations() -> None:
+    """Compared once with ``GRUCell(reset_after=False)`` of Keras 3.15.1 over PyTorch: to 2e-15."""
+
+    def equations(w: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        h = state if state is not None else torch.zeros(len(x), SIZE, dtype=x.dtype)
+        (w_r, w_z, w_n), (u_r, u_z, u_n), (b_r, b_z, b_n) = (
+            each.chunk(3, dim=-1) for each in (w.input, w.recurrent, w.bias)
+        )
+        r, z = torch.sigmoid(x @ w_r + h @ u_r + b_r), torch.sigmoid(x @ w_z + h @ u_z + b_z)
+        h = z * h + (1 - z) * torch.tanh(x @ w_n + (r * h) @ u_n + b_n)
+        return h, h
+
+    compare(ResetBeforeGRU(), equations)
 
 
 def test_mut1() -> None:
@@ -73,6 +89,8 @@ def test_tau_gru(delay: int) -> None:
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_rhn_is_its_equations(depth: int) -> None:
+    """Compared once with the authors' rhn.py (jzilly/RecurrentHighwayNetworks, 9ab03a3), in torch: to 1e-15."""
+
     def equations(w: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         s = state if state is not None else torch.zeros(len(x), SIZE, dtype=x.dtype)
         for layer in range(1, depth + 1):

@@ -65,16 +65,16 @@ def test_s5_is_that_of_its_package() -> None:
     package = pytest.importorskip("s5.s5_model")
 
     def reference(p: Weights, x: Tensor) -> Tensor:
-        rate, into, out = (torch.complex(*each) for each in ((-p.alpha.exp(), p.omega), (p.b_re, p.b_im), (p.c_re, p.c_im)))
-        kept, into = package.discretize_zoh(rate, into.mT, p.dt.exp())
+        into, out = torch.complex(p.b_re, p.b_im), torch.complex(p.c_re, p.c_im)
+        kept, into = package.discretize_zoh(torch.complex(-p.alpha.exp(), p.omega), into.mT, p.dt.exp())
         made = [package.apply_ssm(kept, into, 2 * out.mT, torch.zeros(()), sample)[0] for sample in x.unbind(1)]
         return torch.stack(made, dim=1) + x @ p.d
 
     compare(S5(), reference, features=SIZE)
 
 
-def test_hgrn_is_fused_recurrence_of_fla_in_a_frame_that_turns() -> None:
-    """fla's is the real one of its authors' second paper: states turned back by tθ obey it, real and imaginary parts."""
+def test_hgrn_is_the_recurrence_of_fla_in_a_frame_that_turns() -> None:
+    """fla's has a real factor: real and imaginary parts of states obey it that are turned back by tθ."""
     package = file_of("fla", "ops/hgrn/naive.py")
 
     def reference(p: Weights, x: Tensor) -> Tensor:

@@ -124,9 +124,7 @@ def test_mamba_is_that_of_mambapy(parallel: bool) -> None:
         def forward(self, u: Tensor) -> Tensor:
             return self.ssm(u, None)
 
-    block = Selective(
-        package.MambaConfig(SIZE, 1, dt_rank=2, d_state=KEY, expand_factor=1, pscan=parallel)
-    )
+    block = Selective(package.MambaConfig(SIZE, 1, dt_rank=2, d_state=KEY, expand_factor=1, pscan=parallel))
 
     def reference(p: Weights, x: Tensor) -> Tensor:
         given = {
