@@ -14,13 +14,14 @@ SHARE_KEPT = "share of the state that a step keeps; a plain number in place of a
 
 
 class MiRU1(Cell):
-    """Minimal recurrent unit: a GRU whose update gate is one number for all units and steps.
+    """Minion recurrent unit: a GRU whose update gate is one number for all units and steps.
 
         r   = sigmoid(x_t · W_xr + h_{t-1} · W_hr + b_r)
         n   = tanh(x_t · W_xn + (r * h_{t-1}) · W_hn + b_n)
         h_t = keep * h_{t-1} + (1 - keep) * n
 
-    Source: doi:10.1016/j.neucom.2026.132847, Neurocomputing, 2026, as torchrecurrent 0.2.5 has it; lambda is our keep.
+    Source: Zyarah, Kudithipudi, "Minion gated recurrent unit for continual learning", arXiv:2503.06175, 2025 (MiRU-1);
+    Neurocomputing, 2026, doi:10.1016/j.neucom.2026.132847; lambda is our keep.
     """
 
     name = "miru1"
@@ -42,13 +43,13 @@ class MiRU1(Cell):
 
 
 class MiRU2(Cell):
-    """Minimal recurrent unit without gates: of a GRU's two gates, one number each is left.
+    """Minion recurrent unit without gates: of a GRU's two gates, one number each is left.
 
         n   = tanh(x_t · W_xn + (reset h_{t-1}) · W_hn + b_n)
         h_t = keep * h_{t-1} + (1 - keep) * n
 
-    Source: doi:10.1016/j.neucom.2026.132847, Neurocomputing, 2026, as torchrecurrent 0.2.5 has it; lambda and theta
-    are our keep and reset.
+    Source: Zyarah, Kudithipudi, "Minion gated recurrent unit for continual learning", arXiv:2503.06175, 2025 (MiRU-2);
+    Neurocomputing, 2026, doi:10.1016/j.neucom.2026.132847; lambda and beta are our keep and reset.
     """
 
     name = "miru2"

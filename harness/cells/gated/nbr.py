@@ -20,7 +20,8 @@ class NBR(Gated):
         h_t = c * h_{t-1} + (1 - c) * tanh(x_t · W_xn + a * h_{t-1} + b_n)
 
     Source: Vecoven, Ernst, Drion, "A bio-inspired bistable recurrent cell allows for long-lasting memory", PLOS ONE
-    16(6), 2021, section "Neuromodulation". The paper has no biases; as in torchrecurrent each gate has one here.
+    16(6), 2021, section "Neuromodulation". The paper has no biases; in the authors' code a and c have them, and in
+    torchrecurrent the candidate, too.
     """
 
     name = "nbr"

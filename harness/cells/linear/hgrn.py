@@ -26,7 +26,8 @@ class HGRN(Cell):
 
     Source: Qin, Yang, Zhong, "Hierarchically gated recurrent neural network for sequence modeling", NeurIPS 2023,
     section 3. There, lower bounds are sums of shares of a softmax over layers, so that they grow from layer to layer;
-    here each layer learns its own, from ``lower_bound``. Normalisation and projection after it are not the cell's.
+    here each layer learns its own, from ``lower_bound``. θ starts at 10000^(-n/H), in the authors' code at
+    10000^(-2n/H). Normalisation and projection after it are not the cell's.
     """
 
     name = "hgrn"

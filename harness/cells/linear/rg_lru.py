@@ -30,7 +30,7 @@ class RGLRU(Cell):
 
     Source: De, Smith, Fernando et al., "Griffin: mixing gated linear recurrences with local attention for efficient
     language models", arXiv:2402.19427, 2024, section 2.4. u is the linear layer in front of it (its convolution is left
-    out). Unlike the paper, RecurrentGemma, the authors' code, does not scale the first input of a text by √(1 - a²); and
+    out). Unlike the paper, RecurrentGemma, the authors' code, does not scale the first input of a text by √(1 - a²);
     its gates have block-diagonal matrices, which are whole here.
     """
 

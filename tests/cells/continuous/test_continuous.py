@@ -42,7 +42,10 @@ def test_cfc_is_that_of_ncps(elapsed: float) -> None:
 
 @pytest.mark.parametrize("unfolds", [1, 6])
 def test_ltc_is_the_papers_fused_solver(unfolds: int) -> None:
-    """Compared with nothing else: the authors' code and ncps have another cell, with a sigmoid for every synapse."""
+    """The authors' code and ncps have another cell, with a sigmoid for every synapse.
+
+    Read beside the step in the README of J-sandler/Liquid_Time_Constant_Networks: the same.
+    """
 
     def fused_step(w: Any, x: Tensor, each: Tensor, piece: float) -> Tensor:
         f = torch.special.expit(torch.cat([each, x], 1) @ torch.cat([w.x_f, w.h_f]) + w.b_f)

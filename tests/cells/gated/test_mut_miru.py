@@ -1,4 +1,4 @@
-"""Mutated units, minimal recurrent units and other relatives of the GRU, against torchrecurrent."""
+"""Mutated units, minion recurrent units and other relatives of the GRU, against torchrecurrent."""
 
 from __future__ import annotations
 
