@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from tests.helpers.sweeps import QUICK, command, start, wait_for, with_code
 
 optuna = pytest.importorskip("optuna", minversion="4.0")
 
-from harness.command_line.search import distribution, worth  # noqa: E402
+from harness.command_line.search.space import distribution  # noqa: E402
+from harness.command_line.search.study import open_study, tell  # noqa: E402
+from harness.command_line.search.sweeper import worth  # noqa: E402
 
 SEARCH = [*QUICK, "train.steps=3", "probe.every=3", "hydra/sweeper=optuna"]
 
@@ -92,6 +96,34 @@ def test_what_cannot_be_searched_is_refused_before_the_first_job(tmp_path: Path,
     assert not list(tmp_path.iterdir())
 
 
+def asks_and_tells(storage: str, together: Barrier) -> None:
+    together.wait()
+    study = open_study(storage, "shared", "minimize", "RandomSampler", None)
+    for _ in range(2):
+        trial = study.ask({"lr": optuna.distributions.FloatDistribution(0.1, 1)})
+        tell(study, trial.number, trial.params["lr"], "")
+
+
+def test_commands_that_begin_in_the_same_moment_share_one_study(tmp_path: Path) -> None:
+    """One of them makes the storage; none is turned away, and no trial is lost."""
+    fork = multiprocessing.get_context("fork")
+    together = fork.Barrier(4)
+    path = tmp_path / "study.db"
+    workers = [fork.Process(target=asks_and_tells, args=(f"sqlite:///{path}", together)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=120)
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert [(each.number, each.state.name) for each in trials(path)] == [(n, "COMPLETE") for n in range(8)]
+
+
+def test_a_storage_that_is_none_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database " * 200)
+    with pytest.raises(UserError, match=r"hydra\.sweeper\.storage=.*file is not a database"):
+        open_study(f"sqlite:///{tmp_path}/notes.txt", "shared", "minimize", "RandomSampler", None)
+
+
 FATES = """
 import harness.run.pack
 plain = harness.run.pack.Pack.take_gradient
@@ -146,7 +178,9 @@ def test_several_commands_work_on_one_study(tmp_path: Path) -> None:
     shared = [f"hydra.sweeper.storage=sqlite:///{tmp_path}/study.db", "hydra.sweeper.study_name=lr"]
     words = ["-m", *SEARCH, "train.lr=interval(0.001,0.1)", "hydra.sweeper.n_trials=6", *shared]
     workers = [start(tmp_path, *words) for _ in range(2)]
-    assert [worker.wait(timeout=240) for worker in workers] == [0, 0]
+    for worker in workers:
+        said = worker.communicate(timeout=240)[1]
+        assert worker.returncode == 0, said
     found = trials(tmp_path / "study.db")
     assert len(found) in (6, 7)  # each may have begun a last one
     assert {each.state.name for each in found} == {"COMPLETE"}
