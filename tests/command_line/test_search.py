@@ -8,12 +8,14 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import harness
 from harness.base.errors import UserError
+from tests.helpers.clusters import needs
 from tests.helpers.sweeps import QUICK, command, start, wait_for, with_code
 
 optuna = pytest.importorskip("optuna", minversion="4.0")
@@ -62,6 +64,8 @@ def test_an_impossible_interval_is_one_line() -> None:
         (["ok", "diverged"], [1.0, 3.0], (math.inf, "")),
         (["ok", "ok"], [1.0, math.nan], (math.inf, "")),
         (["ok", "failed"], [1.0, math.nan], (None, "no oven")),
+        (["ok", "pruned"], [1.0, math.nan], (None, "pruned")),
+        (["failed", "pruned"], [1.0, math.nan], (None, "no oven")),
         ([], [], (None, "left no result")),
     ],
 )
@@ -85,6 +89,10 @@ def test_a_diverged_run_is_as_bad_as_can_be_and_a_failed_one_fails_its_trial(
         ),
         (["train.lr=interval(0.1,0.2)", "hydra.sweeper.sampler=TPE"], "valid: CmaEsSampler, "),
         (["train.lr=interval(0.1,0.2)", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: valid: a whole number"),
+        (
+            ["train.lr=interval(0.1,0.2)", "hydra.sweeper.pruner=MedianPruner", "sweep.objective=decay_rate"],
+            "known only at the end of a run; valid with hydra.sweeper.pruner=MedianPruner: accuracy, loss",
+        ),
         (["seed=0"], "nothing to search; valid: -m and key=interval(0.001,0.1)"),
     ],
 )
@@ -187,3 +195,29 @@ def test_several_commands_work_on_one_study(tmp_path: Path) -> None:
     reports = list(tmp_path.glob("results/recall_dish/*/report.html"))
     jobs = [job for report in reports for job in harness.load(report.parent).runs.job]
     assert sorted(map(int, jobs)) == [each.number for each in found]
+
+
+@pytest.mark.slow
+def test_trials_without_hope_are_pruned_and_can_be_trained_to_their_end_later(tmp_path: Path) -> None:
+    """Of six trials with this seed, two by two, the first two are not judged, and four later ones learn nothing."""
+    needs("hydra_joblib_launcher", "joblib")
+    words = ["-m", *QUICK, "train.steps=40", "probe.every=10", "seed=[0,1]", "hydra.sweep.dir=out"]
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.sampler=RandomSampler"]
+    search += ["hydra.sweeper.seed=1", "hydra.sweeper.n_jobs=2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    pruner = ["hydra.sweeper.pruner=MedianPruner", "hydra.sweeper.pruner_options={n_startup_trials:2}"]
+    done = command(tmp_path, *words, "train.lr=tag(log,interval(0.000001,0.03))", *search, *pruner)
+    assert done.returncode == 0, done.stderr
+    assert "best of 6 trials, 4 of them pruned: train.lr=" in done.stderr
+    found = trials(tmp_path / "out" / "optuna.db")
+    assert [each.state.name for each in found] == ["COMPLETE"] * 2 + ["PRUNED"] * 4
+    median = np.median([each.intermediate_values[10] for each in found[:2]])
+    assert all(list(each.intermediate_values) == [10] and each.value > median for each in found[2:])
+    tables = harness.load(tmp_path / "out")
+    by_trial = tables.curves.merge(tables.runs[["run_id", "job"]])[lambda rows: rows.step == 10].groupby("job")
+    assert by_trial.loss.mean().tolist() == pytest.approx([each.intermediate_values[10] for each in found])
+    assert tables.runs.status.tolist() == ["ok"] * 4 + ["pruned"] * 8
+    assert not list((tmp_path / "out").glob("jobs/*/pruning.json"))
+    later = command(tmp_path, *words, f"train.lr={found[2].params['train.lr']}")
+    assert later.returncode == 0, later.stderr
+    runs = harness.load(tmp_path / "out").runs
+    assert runs[runs["train.lr"] == found[2].params["train.lr"]].status.tolist() == ["ok", "ok"]

@@ -15,17 +15,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.base.errors import UserError, reason
+from harness.base.errors import UserError, first_line, reason, unknown
 from harness.base.files import write_text
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.pruners import BasePruner
     from optuna.storages import RDBStorage
 
 RESULTS = "optimization_results.yaml"
 """The file with the best trial; it has the name and the keys of that of Hydra's sweeper for Optuna."""
+
+PRUNED = "pruned"
+"""Why a trial has no worth whose training was ended early; how its runs have ended, in their table, too."""
 
 ATTEMPTS = 10
 """How often a storage is tried that somebody else may be making just then."""
@@ -37,13 +41,16 @@ BUSY = 120
 """Seconds that SQLite waits for others to end their writing."""
 
 
-def open_study(storage: str, name: str, direction: str, sampler: str, seed: int | None) -> Study:
+def open_study(
+    storage: str, name: str, direction: str, sampler: str, seed: int | None, pruner: BasePruner | None = None
+) -> Study:
     """The study of this name in a storage; made where there is none yet.
 
     Args:
         storage: Optuna's name for it, such as ``sqlite:///study.db``.
         sampler: a class of `optuna.samplers`.
         seed: of the sampler.
+        pruner: where trials are pruned.
 
     Raises:
         UserError: it cannot be opened, or is no storage, or a package that the sampler needs is missing.
@@ -117,11 +124,50 @@ def _is_usable(found: object) -> bool:
     return "seed" in parameters and all(each.default is not each.empty for each in parameters.values())
 
 
+PRUNERS = ("HyperbandPruner", "MedianPruner", "PercentilePruner", "SuccessiveHalvingPruner", "ThresholdPruner")
+"""Those of Optuna that judge a trial by its values alone, step by step."""
+
+
+def make_pruner(name: str, options: dict[str, Any]) -> BasePruner:
+    """A pruner of Optuna's.
+
+    Raises:
+        UserError: there is none of this name, or its options are not valid.
+    """
+    import optuna
+
+    if name not in PRUNERS:
+        raise unknown("hydra.sweeper.pruner", name, PRUNERS)
+    kind: Any = getattr(optuna.pruners, name)
+    try:
+        made: BasePruner = kind(**options)
+    except (TypeError, ValueError) as error:
+        valid = ", ".join(inspect.signature(kind).parameters)
+        raise UserError(
+            f"hydra.sweeper.pruner_options={options}: {name}: {first_line(error)}; valid: options among {valid}"
+        ) from None
+    return made
+
+
+def report(study: Study, number: int, values: dict[int, float]) -> None:
+    """Report what a trial was worth after so many steps; what its pruner makes of them, it notes in the study."""
+    from optuna.trial import Trial
+
+    (found,) = (each for each in study.get_trials(deepcopy=False) if each.number == number)
+    trial = Trial(study, found._trial_id)
+    for step, value in values.items():
+        if step not in found.intermediate_values:  # an earlier sitting may have been killed here
+            trial.report(value, step)
+            trial.should_prune()
+
+
 def tell(study: Study, number: int, value: float | None, why: str) -> None:
-    """Tell a trial's worth to the study, and to whoever watches."""
+    """Tell a trial's worth to the study, and to whoever watches: None where there is none, and why."""
     from optuna.trial import TrialState
 
-    if value is None:
+    if why == PRUNED:
+        study.tell(number, state=TrialState.PRUNED)
+    elif value is None:
         study.tell(number, state=TrialState.FAIL)
         print(f"trial {number} has failed: {why}", file=sys.stderr, flush=True)
     else:
@@ -141,4 +187,6 @@ def write_results(study: Study, directory: Path) -> None:
     text = ["name: optuna", "best_params:", *lines, f"best_value: {value}", f"best_job: '{best.number}'"]
     write_text(directory / RESULTS, "\n".join(text) + "\n")
     said = ", ".join(f"{key}={value}" for key, value in best.params.items())
-    print(f"best of {len(study.trials)} trials: {said}: {best.value:g} (job {best.number})", file=sys.stderr)
+    pruned = len(study.get_trials(deepcopy=False, states=[TrialState.PRUNED]))
+    trials = f"{len(study.trials)} trials" + (f", {pruned} of them pruned" if pruned else "")
+    print(f"best of {trials}: {said}: {best.value:g} (job {best.number})", file=sys.stderr)

@@ -21,11 +21,22 @@ from omegaconf import DictConfig
 from harness.base.errors import UserError, unknown
 from harness.command_line.command import Command
 from harness.command_line.search.space import distribution, ends
-from harness.command_line.search.study import one_line, open_study, samplers, tell, write_results
+from harness.command_line.search.study import (
+    PRUNED,
+    make_pruner,
+    one_line,
+    open_study,
+    report,
+    samplers,
+    tell,
+    write_results,
+)
 from harness.command_line.sweeper import PackingSweeper, Work
 from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members
 from harness.sweep.jobs import Job
+from harness.sweep.pruning import WORST, Pruning, standings
+from harness.tables.columns import CURVES, FLOAT_OUTCOMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +71,8 @@ class SearchSweeper(PackingSweeper):
         study_name: of the study in the storage; None: after the results directory.
         sampler: a class of `optuna.samplers`.
         seed: of the sampler.
+        pruner: a class of `optuna.pruners`; None: every trial is trained to its end.
+        pruner_options: its arguments.
         params: as in `PackingSweeper`.
     """
 
@@ -75,12 +88,15 @@ class SearchSweeper(PackingSweeper):
         study_name: str | None,
         sampler: str,
         seed: int | None,
+        pruner: str | None = None,
+        pruner_options: dict[str, Any] | None = None,
         params: dict[str, str] | None = None,
     ):
         super().__init__(command, params)
         self.n_trials, self.n_jobs, self.direction = n_trials, n_jobs, direction
         self.storage, self.study_name = storage, study_name
         self.sampler, self.seed = sampler, seed
+        self.pruner, self.pruner_options = pruner, dict(pruner_options or {})
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         check_installed()
@@ -112,6 +128,12 @@ class SearchSweeper(PackingSweeper):
         for end in (0, -1):
             at_end = {key: ends(each)[end] for key, each in space.items()}
             how = conduct(self._job("0", fixed, at_end)[1]).sweep
+        if self.pruner and make_pruner(self.pruner, self.pruner_options) and how.objective not in CURVES:
+            by_then = ", ".join(sorted(set(CURVES) & set(FLOAT_OUTCOMES)))
+            raise UserError(
+                f"sweep.objective={how.objective}: known only at the end of a run; valid with "
+                f"hydra.sweeper.pruner={self.pruner}: {by_then}"
+            )
         return partial(self._search, space, fixed, how)
 
     def _job(self, name: str, fixed: Sequence[str], params: dict[str, Any]) -> tuple[Job, DictConfig]:
@@ -130,7 +152,8 @@ class SearchSweeper(PackingSweeper):
         self.note(directory)
         storage = self.storage or f"sqlite:///{directory.resolve() / 'optuna.db'}"
         name = self.study_name or f"{directory.resolve().parent.name}/{directory.name}"
-        study = open_study(storage, name, self.direction, self.sampler, self.seed)
+        pruner = make_pruner(self.pruner, self.pruner_options) if self.pruner else None
+        study = open_study(storage, name, self.direction, self.sampler, self.seed, pruner)
         lost: list[str] = []
         with one_line(storage, resuming(directory)):
             while batch := self._batch(study, space, directory):
@@ -150,12 +173,31 @@ class SearchSweeper(PackingSweeper):
                 jobs.append(self._job(str(number), fixed, params)[0])
             except UserError as error:
                 tell(study, number, None, str(error))
-        left, before = still_to_do(directory, jobs, lambda: None, how.take_over)
+        left, before = still_to_do(directory, jobs, lambda: None, how.take_over, pruned=True)
+        if self.pruner:
+            by_runs = {frozenset(job.ids): int(job.name) for job in jobs}
+            for job in left:
+                if (number := by_runs.get(frozenset(job.ids), -1)) >= 0:
+                    pruning = Pruning.of(study, number, self.pruner, self.pruner_options, how.objective)
+                    pruning.write(job.folder(directory))
         lost = launch_all(directory, left, before, self.launch)
-        runs = _runs(directory)
-        for job in jobs:
-            tell(study, int(job.name), *worth(runs[runs.run_id.isin(job.ids)], how.objective, self.direction))
+        self._tell_all(study, jobs, how.objective, directory)
         return lost
+
+    def _tell_all(self, study: Study, jobs: Sequence[Job], objective: str, directory: Path) -> None:
+        """Tell what has come of trials."""
+        runs = _table(directory, "runs")
+        curves = _table(directory, "curves") if self.pruner else runs
+        for job in jobs:
+            number, own = int(job.name), runs[runs.run_id.isin(job.ids)]
+            value, why = worth(own, objective, self.direction)
+            if self.pruner and (value is not None or why == PRUNED):
+                curve, diverged = curves[curves.run_id.isin(job.ids)], own.diverged_at.dropna()
+                report(study, number, standings(curve, diverged, objective, self.direction))
+            tell(study, number, value, why)
+
+    def launch(self, overrides: list[list[str]]) -> list[BaseException | None]:
+        return super().launch([[*each, "+sweep.pruning=true"] for each in overrides] if self.pruner else overrides)
 
     def _batch(self, study: Study, space: dict[str, BaseDistribution], directory: Path) -> dict[int, dict[str, Any]]:
         """The next trials, by their numbers: those that an earlier sitting here has left unfinished come first."""
@@ -175,14 +217,14 @@ class SearchSweeper(PackingSweeper):
         return {each.number: each.params for each in found}
 
 
-def _runs(directory: Path) -> pd.DataFrame:
-    """The runs of all jobs."""
+def _table(directory: Path, name: str) -> pd.DataFrame:
+    """A table of all jobs."""
     import pandas as pd
 
     from harness.tables.jobs import finished_jobs
     from harness.tables.storage import read_table
 
-    tables = [read_table(folder / "runs.parquet") for folder in finished_jobs(directory)]
+    tables = [read_table(folder / f"{name}.parquet") for folder in finished_jobs(directory)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"run_id": []})
 
 
@@ -195,7 +237,9 @@ def worth(runs: pd.DataFrame, objective: str, direction: str) -> tuple[float | N
         return None, "left no result"
     if (failed := runs[runs.status == "failed"]).shape[0]:
         return None, str(failed.reason.iloc[0])
+    if (runs.status == PRUNED).any():
+        return None, PRUNED
     mean = float(runs[objective].astype(float).mean(skipna=False))
     if (runs.status == "diverged").any() or not math.isfinite(mean):
-        return (math.inf if direction == "minimize" else -math.inf), ""
+        return WORST[direction], ""
     return mean, ""
