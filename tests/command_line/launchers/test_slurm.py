@@ -94,6 +94,13 @@ def test_what_sbatch_would_refuse_is_refused_before_anything_is_written(tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_a_limit_that_is_announced_when_a_job_begins_is_refused(tmp_path: Path) -> None:
+    done = command(tmp_path, *QUICK, "hydra/launcher=slurm", "hydra.launcher.timeout_min=2")
+    assert done.returncode == 1
+    assert done.stderr.startswith("harness: hydra.launcher.timeout_min=2: Slurm would announce a job's end")
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_sbatch_nothing_is_written(tmp_path: Path) -> None:
     done = command(tmp_path, *QUICK, "hydra/launcher=slurm", PATH=str(tmp_path))
     assert done.returncode == 1
