@@ -184,13 +184,13 @@ def test_a_search_that_was_killed_goes_on_with_its_trials(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_several_commands_work_on_one_study(tmp_path: Path) -> None:
     shared = [f"hydra.sweeper.storage=sqlite:///{tmp_path}/study.db", "hydra.sweeper.study_name=lr"]
-    words = ["-m", *SEARCH, "train.lr=interval(0.001,0.1)", "hydra.sweeper.n_trials=6", *shared]
+    words = ["-m", *SEARCH, "train.lr=interval(0.001,0.1)", "hydra.sweeper.n_trials=4", *shared]
     workers = [start(tmp_path, *words) for _ in range(2)]
     for worker in workers:
         said = worker.communicate(timeout=240)[1]
         assert worker.returncode == 0, said
     found = trials(tmp_path / "study.db")
-    assert len(found) in (6, 7)  # each may have begun a last one
+    assert len(found) in (4, 5)  # each may have begun a last one
     assert {each.state.name for each in found} == {"COMPLETE"}
     reports = list(tmp_path.glob("results/recall_dish/*/report.html"))
     jobs = [job for report in reports for job in harness.load(report.parent).runs.job]
