@@ -19,7 +19,7 @@ test: install
 	$(BIN)/python -m pytest -m "not slow" -n auto
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow -n auto
+	$(BIN)/python -m pytest -m slow -n auto --dist loadgroup
 
 mutants: install
 	$(BIN)/python -m tests.mutants --share $(SHARE)

@@ -32,6 +32,15 @@ def trouble(runs: pd.DataFrame) -> Iterator[str]:
         yield f"{len(failed)} of {len(runs)} runs failed: {reasons}."
 
 
+def pruned(runs: pd.DataFrame) -> Iterator[str]:
+    """How many runs a search has pruned, and when."""
+    early = runs[runs.status == "pruned"]
+    if len(early):
+        least, most = int(early.steps.min()), int(early.steps.max())
+        when = f"{least}" if least == most else f"{least} to {most}"
+        yield f"{len(early)} of {len(runs)} runs were pruned by the search, after {when} training steps."
+
+
 def _where(runs: pd.DataFrame) -> str:
     pairs = with_names(runs)[["who", "weight_scale"]].drop_duplicates().sort_values(["who", "weight_scale"])
     return listed([f"{row.who} at weight scale {as_typed(row.weight_scale)}" for row in pairs.itertuples()])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.analysis.words import spread
+from harness.tables.columns import WITHOUT_OUTCOME
 from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, as_typed, differ, settings_of
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ MOST_VERSIONS = 6
 
 
 def finished(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that have an outcome, all but the failed ones, with the column ``who`` (see `with_names`)."""
-    return with_names(runs[runs.status != "failed"])
+    """The runs that have an outcome, with the column ``who`` (see `with_names`)."""
+    return with_names(runs[~runs.status.isin(WITHOUT_OUTCOME)])
 
 
 def with_names(runs: pd.DataFrame) -> pd.DataFrame:
@@ -64,8 +65,10 @@ def versions(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def shown_versions(runs: pd.DataFrame) -> tuple[list[tuple[str, pd.DataFrame]], str]:
     """As many `versions` as a report tells of one by one, and a sentence on the others; empty where there are none.
 
-    Where an experiment has more, those that are shown are spread evenly, the first and the last among them.
+    Where an experiment has more, those that are shown are spread evenly, the first and the last among them. Of runs
+    that a search has pruned there is nothing to tell.
     """
+    runs = runs[runs.status != "pruned"]
     found = list(versions(runs))
     shown, remarks = [], []
     for name, own in runs.groupby("experiment", sort=False):

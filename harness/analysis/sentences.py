@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.about_accuracy import baseline, contrast_in_words, reach
 from harness.analysis.about_gradient import after_training, before_training, correlation, without_factor
-from harness.analysis.about_trouble import trouble
+from harness.analysis.about_trouble import pruned, trouble
 from harness.analysis.conditions import by_condition
 from harness.analysis.runs import finished, shown_versions
 
@@ -21,7 +21,7 @@ def findings(tables: Tables) -> list[str]:
     """Sentences about the results, the most telling first."""
     shown, left_out = shown_versions(tables.runs)
     found = [(f"{version}: " if version else "") + sentence for version, runs in shown for sentence in _sentences(runs)]
-    return [*found, left_out] if left_out else found
+    return [*found, *filter(None, [left_out]), *pruned(tables.runs)]
 
 
 def _sentences(runs: pd.DataFrame) -> Iterator[str]:

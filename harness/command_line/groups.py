@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from harness.command_line import launchers
 from harness.command_line.command import Command
-from harness.command_line.search import SearchSweeper
+from harness.command_line.search.sweeper import SearchSweeper
 from harness.command_line.sweeper import PackingSweeper
 from harness.plugins.registry import registry
 from harness.settings.conduct import run_settings

@@ -27,10 +27,21 @@ from harness.tasks.streams import Streams
 Tick = Callable[[int], None]
 """Called with the number of training steps done."""
 
+Hopeless = Callable[[Record], bool]
+"""Asked after each measurement during the training, with all that is known: whether to end it there."""
+
+
+def never(record: Record) -> bool:
+    """Prunes nothing."""
+    return False
+
 
 @torch.no_grad()
 def run(
-    runs: Sequence[Settings], tick: Tick = lambda step: None, checkpoint: Checkpoint | None = None
+    runs: Sequence[Settings],
+    tick: Tick = lambda step: None,
+    checkpoint: Checkpoint | None = None,
+    hopeless: Hopeless = never,
 ) -> dict[str, pd.DataFrame]:
     """Train the runs of a pack together and measure each on its own.
 
@@ -38,6 +49,7 @@ def run(
         runs: they differ in nothing but what changes no shape (`harness.settings.members.PACKED`).
         tick: called after every training step; what it raises ends the run.
         checkpoint: where the state is saved from time to time, and taken from if there is one already.
+        hopeless: prunes the runs, all of them.
 
     Returns:
         The tables of these runs (see `harness.tables.columns.COLUMNS`).
@@ -45,12 +57,12 @@ def run(
     started = time.perf_counter()
     pack, record = Pack(runs), Record(runs)
     with pack.network.threads():
-        _train(pack, record, tick, checkpoint)
+        _train(pack, record, tick, checkpoint, hopeless)
     seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
     return record.tables(pack.network.flat.shape[1], pack.eval_samples, seconds / len(runs))
 
 
-def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None) -> None:
+def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None, hopeless: Hopeless) -> None:
     steps, every = pack.settings.train.steps, pack.settings.probe.every
     if checkpoint and (saved := checkpoint.load()):
         pack.restore(saved["pack"])
@@ -65,6 +77,8 @@ def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None
             pack.move(training)
         if pack.step % every == 0 or pack.step == steps or not any(training):
             record.measured(pack.members, *pack.measure())
+            if pack.step < steps and hopeless(record):
+                record.prune()
         if checkpoint and pack.data.at_a_beginning:
             checkpoint.after(pack.step, lambda: {"pack": pack.state, "record": record.state})
         tick(pack.step)

@@ -29,6 +29,7 @@ class MemberState:
     Attributes:
         steps: training steps that it took until it was measured last.
         diverged_at: the step at which its training loss was not finite.
+        pruned: whether its training was ended early.
         solved_step: steps after which an evaluation first found the task solved; it may be lost again later.
         curve: its rows of the table ``curves``, one per measurement.
         accuracy_se: standard error of the accuracy at the last measurement.
@@ -41,6 +42,7 @@ class MemberState:
     status: Status = "training"
     steps: int = 0
     diverged_at: int | None = None
+    pruned: bool = False
     solved_step: int | None = None
     curve: list[dict[str, Any]] = field(default_factory=list)
     accuracy_se: float = math.nan
@@ -125,6 +127,12 @@ class Record:
             if member.status == "diverged":
                 member.status = "finished"
 
+    def prune(self) -> None:
+        """End the training of all that still train: they have no outcome."""
+        for member in self.members:
+            if member.status == "training":
+                member.status, member.pruned = "finished", True
+
     def _note_probed(
         self, step: int, run_ids: dict[int, str], probed: Sequence[tuple[Probe, pd.DataFrame]]
     ) -> dict[int, dict[str, object]]:
@@ -194,18 +202,13 @@ def memory_flow(
 
 
 def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
-    """What a run has come to, by the columns of the table of runs."""
+    """What a run has come to, by the columns of the table of runs; one that was pruned has come to nothing."""
     experiment, at_the_end = settings.experiment, member.curve[-1]
-    return {
-        "status": "ok" if member.diverged_at is None else "diverged",
-        "loss": at_the_end["loss"],
-        "accuracy": at_the_end["accuracy"],
-        "accuracy_se": member.accuracy_se,
+    known = {
+        "status": "pruned" if member.pruned else "ok" if member.diverged_at is None else "diverged",
         "chance": experiment.chance(settings.seq_len),
         "chance_loss": experiment.chance_loss(settings.seq_len),
-        "solved": at_the_end["accuracy"] >= experiment.solved_at,
         "solved_step": member.solved_step,
-        **vars(member.last),
         **{f"{name}_init": value for name, value in vars(member.first).items()},
         "diverged_at": member.diverged_at,
         "steps": member.steps,
@@ -214,3 +217,11 @@ def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
         "cue_step": member.cue_step,
         "answer_step": member.answer_step,
     }
+    outcome = {
+        "loss": at_the_end["loss"],
+        "accuracy": at_the_end["accuracy"],
+        "accuracy_se": member.accuracy_se,
+        "solved": at_the_end["accuracy"] >= experiment.solved_at,
+        **vars(member.last),
+    }
+    return known if member.pruned else {**known, **outcome}

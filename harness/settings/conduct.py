@@ -31,6 +31,8 @@ class SweepOptions(Options):
     )
     only: list[str] | None = None
     """Runs of a job that are to be done, by run_id; the sweeper sets it where others are done already."""
+    pruning: bool = False
+    """Whether a job may be pruned, by what its directory holds of the study; the sweeper that searches sets it."""
 
 
 class CheckpointOptions(Options):

@@ -7,6 +7,7 @@ themselves: a worker that is killed, out of memory or by hand, takes the whole p
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ Launch = Callable[[list[list[str]]], Sequence[BaseException | None]]
 """Runs the jobs whose configurations are composed from these overrides; returns the error of each, or None."""
 
 FRUITLESS = 2
-"""Launches in a row that start nothing, after which the launcher itself counts as broken."""
+"""Launches in a row that start nothing, after which the launcher itself counts as broken; or after which a job is where
+it was, so that it would never come to its end within its time limit."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Launching:
         self.launch = launch
         self.directory = directory
         self.lost: list[str] = []
+        self._ends: Counter[tuple[Path, int]] = Counter()  # of launches, by the checkpoints that they left
 
     def all(self, jobs: Sequence[Job]) -> None:
         """Launch them.
@@ -118,7 +121,10 @@ class Launching:
 
     def _goes_on(self, job: Job, outcome: Outcome) -> bool:
         """Whether a job that has taken too long has saved its state, and comes to its end when it is launched again."""
-        goes_on = outcome.too_long and any(job.folder(self.directory).glob(CHECKPOINTS))
+        saved = list(job.folder(self.directory).glob(CHECKPOINTS))
+        left = [(path, path.stat().st_mtime_ns) for path in saved]
+        self._ends.update(left)
+        goes_on = outcome.too_long and any(self._ends[each] < FRUITLESS for each in left)
         if goes_on:
             self._say(job, outcome, "goes on from its checkpoint")
         return goes_on

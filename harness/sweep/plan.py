@@ -2,7 +2,7 @@
 
 ``DIR/plan.parquet`` has a row per run, in the order of the final tables: its ``run_id`` and the name of the job
 in whose directory its tables stand, or will. It holds all that was ever asked for in DIR, by any command. A run is
-done where a job's tables say so and do not say "failed".
+done where a job's tables say what has come of it: of one that has failed they do not, nor of one that was pruned.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from harness.base.errors import UserError
 from harness.run.checkpoint import CHECKPOINTS
 from harness.sweep.jobs import Job
+from harness.tables.columns import WITHOUT_OUTCOME
 from harness.tables.jobs import complete, finished_jobs
 from harness.tables.storage import read_table, write_table
 
@@ -48,11 +49,16 @@ def missing(directory: Path) -> Missing | None:
     return Missing(sum(run_id not in has_result for run_id in plan), len(plan))
 
 
-def done(directory: Path) -> set[str]:
-    """The runs that need not run again. Call it only while holding the directory: it completes what was begun."""
+def done(directory: Path, pruned: bool = False) -> set[str]:
+    """The runs that need not run again. Call it only while holding the directory: it completes what was begun.
+
+    Args:
+        pruned: count those that a search has pruned.
+    """
     for job in directory.glob("jobs/*"):
         complete(job / "tables")
-    return {run_id for statuses in _statuses(directory) for run_id, status in statuses.items() if status != "failed"}
+    again = {"failed"} if pruned else WITHOUT_OUTCOME
+    return {run_id for statuses in _statuses(directory) for run_id, status in statuses.items() if status not in again}
 
 
 def read_plan(directory: Path) -> dict[str, str] | None:
@@ -86,7 +92,7 @@ def forget_unasked(directory: Path, asked: set[str]) -> None:
         asked: by all commands of the sweep.
     """
     merged = _status(directory / "tables" / "runs.parquet")  # a job's tables may be damaged
-    keep = asked | done(directory) | {run_id for run_id, status in merged.items() if status != "failed"}
+    keep = asked | done(directory, pruned=True) | {run_id for run_id, status in merged.items() if status != "failed"}
     _write(directory, {run_id: job for run_id, job in (read_plan(directory) or {}).items() if run_id in keep})
 
 

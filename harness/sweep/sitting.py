@@ -18,7 +18,7 @@ from harness.sweep.worker import FAILED_FAST
 
 
 def still_to_do(
-    directory: Path, jobs: Sequence[Job], note: Callable[[], None], take_over: bool
+    directory: Path, jobs: Sequence[Job], note: Callable[[], None], take_over: bool, pruned: bool = False
 ) -> tuple[list[Job], int]:
     """What is not done yet of a sweep, planned on disk; and how many runs are done already.
 
@@ -27,6 +27,7 @@ def still_to_do(
         jobs: all that are asked for.
         note: writes down that they are, before they are planned.
         take_over: `sweep.take_over`.
+        pruned: whether runs count as done that a search has pruned.
 
     Raises:
         UserError: the directory holds tables of another format, or plugins have changed since runs were done in it;
@@ -35,7 +36,7 @@ def still_to_do(
     for line in set_damaged_aside(directory):
         print(line, file=sys.stderr)
     runs = [each for job in jobs for each in job.runs]
-    finished = settle_changes(directory, runs, done(directory), take_over)
+    finished = settle_changes(directory, runs, done(directory, pruned), take_over)
     note()
     before = sum(each.run_id in finished for each in runs)
     jobs = assign_directories(directory, jobs, finished)

@@ -14,13 +14,15 @@ from omegaconf import DictConfig
 
 from harness.base.errors import reason
 from harness.run.checkpoint import CHECKPOINTS, Checkpoint
-from harness.run.pack import run
+from harness.run.pack import never, run
 from harness.run.rows import failed
 from harness.run.stopping import Stopping
 from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.settings.settings import Settings
 from harness.sweep.progress import JobProgress, Warnings
+from harness.sweep.pruning import FILE as PRUNING
+from harness.sweep.pruning import Judge, Pruning
 from harness.tables.jobs import Frames, joined, publish
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,8 @@ def run_job(directory: Path, config: DictConfig) -> float:
     if how.sweep.fail_fast and failing.exists():
         return math.nan  # another job has failed already
     todo = [each for each in everyone if how.sweep.only is None or each.run_id in how.sweep.only]
+    # Of a trial that is not there as a whole, nobody knows what it is worth.
+    judge = Judge(Pruning.read(directory)) if how.sweep.pruning and len(todo) == len(everyone) else None
     progress = JobProgress(directory, len(todo), todo[0].train.steps)
 
     def attempt(runs: Sequence[Settings]) -> Frames:
@@ -64,7 +68,7 @@ def run_job(directory: Path, config: DictConfig) -> float:
                 progress.tick(step, len(runs))
                 stopping.check()
 
-            return run(runs, tick, checkpoint)
+            return run(runs, tick, checkpoint, judge.hopeless if judge and len(runs) == len(todo) else never)
 
     with Warnings(progress):
         tables = joined(isolated(todo, attempt, progress.runs_over, how.sweep.fail_fast))
@@ -77,7 +81,7 @@ def run_job(directory: Path, config: DictConfig) -> float:
         tables = failed(todo, reason(error))
         progress.runs_over([], tables)
         publish(directory / "tables", tables, everyone)
-    for path in directory.glob(CHECKPOINTS):
+    for path in (*directory.glob(CHECKPOINTS), directory / PRUNING):
         path.unlink(missing_ok=True)
     progress.done()
     return float(tables["runs"][how.sweep.objective].mean(skipna=False))

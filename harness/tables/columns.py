@@ -80,8 +80,15 @@ GRADIENT_FLOW_INIT = tuple(
     for each in GRADIENT_FLOW
 )
 
+WITHOUT_OUTCOME = {"failed", "pruned"}
+"""What a run's status says where nothing is known of a network that was trained to its end."""
+
 OUTCOMES = (
-    Column("status", "str", "How the run ended: ok, diverged (a loss was not finite) or failed (an exception)."),
+    Column(
+        "status", "str",
+        "How the run ended: ok, diverged (a loss was not finite), failed (an exception) or pruned (a search has ended "
+        "the training early; there is no outcome, but what was measured till then stands in the other tables).",
+    ),
     Column("reason", "str", "Why it failed, in one line."),
     Column("accuracy", "float64", "Share of right answers on held-out samples at the last evaluation, from 0 to 1."),
     Column(

@@ -151,10 +151,10 @@ def _in_order(runs: pa.Table) -> pa.Table:
 
 
 def _first_of_each(runs: pa.Table) -> NDArray[np.bool_]:
-    """Whether a row is the one to keep of its run: the first that has not failed, else the first."""
+    """Whether a row is the one to keep of its run: the first that has an outcome, else was pruned, else the first."""
     ids = runs["run_id"].to_pandas()
-    failed = (runs["status"].to_pandas() == "failed") if "status" in runs.column_names else np.zeros(len(ids))
-    order = np.argsort(failed, kind="stable")
+    known = runs["status"].to_pandas() if "status" in runs.column_names else ids.map(lambda run_id: "ok")
+    order = np.argsort(known.map({"pruned": 1, "failed": 2}).fillna(0), kind="stable")
     wanted = np.empty(len(ids), dtype=bool)
     wanted[order] = ~ids.iloc[order].duplicated()
     return wanted

@@ -39,6 +39,9 @@ PARAMS_AT_ONCE = 100
 MOST_OF_A_TAG = 5000
 """Characters that MLflow takes as the value of a tag."""
 
+ENDED = {"failed": "FAILED", "pruned": "KILLED"}
+"""MLflow's words for how a run has ended; of all others, FINISHED."""
+
 REPORT = "report"
 
 SWEEP = "harness.sweep"
@@ -142,7 +145,7 @@ def _log(client: MlflowClient, experiment: str, run: Run, sweep: str) -> None:
             client.set_tag(own, f"curve/{key}", said[:MOST_OF_A_TAG])
     for part in _parts(points, AT_ONCE):
         client.log_batch(own, metrics=part)
-    client.set_terminated(own, "FAILED" if run.outcomes.get("status") == "failed" else "FINISHED")
+    client.set_terminated(own, ENDED.get(str(run.outcomes.get("status")), "FINISHED"))
 
 
 def _parts(values: list[Any], size: int) -> Iterator[list[Any]]:

@@ -174,6 +174,18 @@ def test_failed_and_diverged_runs_are_counted_with_their_reasons() -> None:
     )
 
 
+def test_runs_that_a_search_has_pruned_are_counted_and_nothing_else_is_said_of_them() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9, 1.0))
+    early = tables.runs.weight_scale == 1.0
+    runs = tables.runs.assign(
+        status=tables.runs.status.mask(early, "pruned"), steps=tables.runs.steps.mask(early, [4, 4, 4, 6])
+    )
+    found = findings(Tables({**tables, "runs": runs}))
+    assert found[-1] == "2 of 4 runs were pruned by the search, after 4 to 6 training steps."
+    without = Tables({**tables, "runs": tables.runs[~early]})
+    assert found[:-1] == findings(without)
+
+
 def test_several_experiments_are_told_apart() -> None:
     one, two = made_tables(cells=("rnn",)), made_tables(cells=("lstm",), experiment="other")
     both = Tables({name: pd.concat([one[name], two[name]]) for name in one})

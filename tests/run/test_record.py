@@ -218,6 +218,17 @@ def test_a_member_that_is_to_stop_where_it_solves_the_task_does(config: Config) 
     assert goes_on.unfinished([0]) == [0]
 
 
+def test_pruning_ends_what_still_trains_and_leaves_what_has_ended(config: Config) -> None:
+    made = record(config, seed=[0, 1, 2], train={"stop_solved": True})
+    made.losses(1, [0, 1, 2], [1.0, float("nan"), 1.0])
+    made.measured([0, 1, 2], measurement(2, [0.9] * 3, [0.95, 0.5, 0.5]), [])
+    made.prune()
+    assert made.unfinished([0, 1, 2]) == []
+    runs = made.tables(parameters=7, eval_samples=9, seconds=1.0)["runs"]
+    assert runs.status.tolist() == ["ok", "diverged", "pruned"]
+    assert runs.accuracy.isna().tolist() == [False, False, True]
+
+
 class Counted(Probe):
     """A number per member."""
 

@@ -189,3 +189,21 @@ def test_a_solved_run_stops_where_asked_to(config: Config) -> None:
         assert run_row.solved
         numbers = ["loss", "accuracy", "grad_norm_weights"]
         np.testing.assert_array_equal(own[numbers], whole[whole.step <= solved_at][numbers])
+
+
+def test_runs_that_are_pruned_end_at_once_without_an_outcome_and_with_all_that_was_measured(config: Config) -> None:
+    made = config(seed=[0, 1], train={"steps": 6}, probe={"every": 2})
+    full, found = tables(made), run(members(made), hopeless=lambda record: len(record.members[0].curve) == 3)
+    assert found["runs"].status.tolist() == ["pruned", "pruned"]
+    assert found["runs"].steps.tolist() == [4, 4]
+    assert found["runs"][["loss", "accuracy", "solved", "decay_rate", "verdict"]].isna().all(axis=None)
+    before = ["run_id", "chance", "decay_rate_init", "verdict_init", "parameters", "memory", "cue_step"]
+    pd.testing.assert_frame_equal(found["runs"][before], full["runs"][before])
+    for name in ("curves", "gradients", "transport"):
+        till_then = full[name][full[name].step <= 4].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found[name], till_then)
+
+
+def test_runs_that_have_come_to_their_end_are_not_pruned(config: Config) -> None:
+    made = config(train={"steps": 2}, probe={"every": 2})
+    assert run(members(made), hopeless=lambda record: True)["runs"].status.tolist() == ["ok"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -124,6 +125,27 @@ def test_a_job_over_its_time_limit_goes_on_from_its_checkpoint_or_is_halved(
         "recall_dish gru seq_len=8: took longer than 5 minutes; it is halved",
         "recall_dish lstm seq_len=8: took longer than 5 minutes; it goes on from its checkpoint",
     ]
+
+
+def test_a_job_that_comes_no_further_within_its_time_limit_is_not_launched_for_ever(
+    tmp_path: Path, jobs: list[Job], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It saves its state twice, and then starts too slowly to do anything within its limit."""
+    saved, stuck = tmp_path / "jobs" / "0" / "checkpoint-1.pt", TooLong("took longer than 5 minutes")
+    single = Job([], jobs[0].runs[:1], jobs[0].runs[:1], "0", 1)
+
+    def too_long(run: Settings) -> bool:
+        if len(pool.launched) <= 2:
+            saved.write_text("")
+            os.utime(saved, ns=(0, len(pool.launched)))
+        return True
+
+    pool = Pool(tmp_path, [single], too_long, stuck)
+    Launching(pool.launch, tmp_path).all([single])
+    assert len(pool.launched) == 3
+    assert list(statuses(tmp_path).values()) == ["failed"]
+    said = "recall_dish rnn seq_len=8: took longer than 5 minutes; it goes on from its checkpoint"
+    assert capsys.readouterr().err.splitlines() == [said, said]
 
 
 def test_a_full_disk_is_not_tried_again_and_again(tmp_path: Path, jobs: list[Job]) -> None:

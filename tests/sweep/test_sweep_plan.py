@@ -140,6 +140,17 @@ def test_a_run_that_diverged_is_done(config: Config, tmp_path: Path) -> None:
     assert again.runs == each.runs
 
 
+def test_a_run_that_was_pruned_is_done_for_the_search_alone(config: Config, tmp_path: Path) -> None:
+    each = job(config, "0", 0, 1)
+    tables = ok(each.runs)
+    tables["runs"]["status"] = ["pruned", "ok"]
+    publish(tmp_path / "jobs" / "0" / "tables", tables, each.runs)
+    extend_plan(tmp_path, [each])
+    assert done(tmp_path) == {each.ids[1]}
+    assert done(tmp_path, pruned=True) == set(each.ids)
+    assert str(missing(tmp_path)) == ""
+
+
 def test_a_job_under_another_number_does_not_do_again_what_is_done_elsewhere(config: Config, tmp_path: Path) -> None:
     old = [job(config, "0", 0, 1), job(config, "1", 2, 3)]
     extend_plan(tmp_path, old)

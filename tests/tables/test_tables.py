@@ -44,6 +44,13 @@ def test_a_run_that_has_failed_in_one_job_is_taken_from_another(tmp_path: Path) 
     assert tables.curves.to_numpy().tolist() == [["a", 1], ["b", 2]]
 
 
+def test_a_run_that_was_pruned_in_one_job_is_taken_from_another_that_has_finished_it(tmp_path: Path) -> None:
+    for number, statuses in enumerate([("failed", "pruned"), ("pruned", "failed"), ("failed", "diverged")]):
+        runs = pd.DataFrame({"run_id": ["a", "b"], "status": statuses, "job": str(number)})
+        write_tables(tmp_path / "jobs" / str(number) / "tables", {"runs": runs})
+    assert gather(tmp_path).runs[["run_id", "job"]].to_numpy().tolist() == [["a", "1"], ["b", "2"]]
+
+
 def test_columns_of_all_jobs_are_kept_with_their_types_and_settings_stand_before_outcomes(tmp_path: Path) -> None:
     frames = [
         pd.DataFrame({"run_id": ["a"], "cell": "rnn", "status": "ok", "reason": None, "diverged_at": [None]}),

@@ -50,21 +50,22 @@ def test_mlflow_reads_curves_settings_and_the_report(
     assert files == {"report.html", "report.md", "figures"}
 
 
-def test_a_failed_run_is_logged_as_failed_and_again_when_it_is_done(
+def test_a_run_that_failed_or_was_pruned_is_logged_as_such_and_again_when_it_is_done(
     tmp_path: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     failed = tables.runs.status.mask(tables.runs.seed == 1, "failed")
+    early = tables.runs.assign(status=failed.where(failed != "failed", "pruned"))
     statuses = []
-    for runs in (tables.runs.assign(status=failed), tables.runs):
+    for runs in (tables.runs.assign(status=failed), early, tables.runs):
         logged("mlflow", tmp_path, Tables({**tables, "runs": runs}))
         client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
         experiment = client.get_experiment_by_name(f"{tmp_path.parent.name}/{tmp_path.name} {sweep_id(tmp_path)}")
         found = [run for run in client.search_runs([experiment.experiment_id]) if "run_id" in run.data.tags]
         statuses.append(sorted(run.info.status for run in found))
-    assert statuses == [["FAILED", "FINISHED", "FINISHED"], ["FINISHED"] * 3]
+    assert statuses == [["FAILED", "FINISHED", "FINISHED"], ["FINISHED", "FINISHED", "KILLED"], ["FINISHED"] * 3]
 
 
 def test_null_lists_and_infinity_can_be_told_from_numbers_in_mlflow(
@@ -130,6 +131,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("mlflow")  # one server for both
 def test_sweeps_in_folders_of_equal_names_do_not_touch_each_other_on_one_server(
     server: str, tmp_path: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +159,7 @@ def test_sweeps_in_folders_of_equal_names_do_not_touch_each_other_on_one_server(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("mlflow")  # one server for both
 def test_a_server_that_is_not_there_is_given_up_after_seconds_and_can_be_logged_to_later(
     server: str, tmp_path: Path
 ) -> None:

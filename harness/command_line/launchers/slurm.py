@@ -52,6 +52,12 @@ class SlurmLauncher(BaseSubmititLauncher):
             UserError: it would not.
         """
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        limit, announced = self.params["timeout_min"], self.params["signal_delay_s"]
+        if 60 * limit <= announced:
+            raise UserError(
+                f"hydra.launcher.timeout_min={limit}: Slurm would announce a job's end (signal_delay_s={announced}) at "
+                f"its beginning; valid: more than {announced / 60:g}, or a smaller hydra.launcher.signal_delay_s"
+            )
         if shutil.which("sbatch") is None:
             raise UserError(
                 "hydra/launcher=slurm: no sbatch here; valid: on a machine that submits jobs to a Slurm cluster, or "

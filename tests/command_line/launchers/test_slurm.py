@@ -43,6 +43,7 @@ def under_way(directory: Path) -> Callable[[], bool]:
 
 @pytest.mark.slow
 @pytest.mark.cluster
+@pytest.mark.xdist_group("slurm")  # they look at all jobs of the cluster
 def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_path: Path) -> None:
     """Slurm announces the limit by a signal; first the job may come back by itself, then the command brings it back."""
     needs_slurm()
@@ -69,6 +70,7 @@ def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.cluster
+@pytest.mark.xdist_group("slurm")  # they look at all jobs of the cluster
 def test_a_job_that_somebody_cancels_is_noticed_without_accounting_and_runs_again(tmp_path: Path) -> None:
     needs_slurm()
     slow = with_code(tmp_path, SLOW.format(fast=str(tmp_path / "fast")))
@@ -91,6 +93,13 @@ def test_what_sbatch_would_refuse_is_refused_before_anything_is_written(tmp_path
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "hydra.launcher: sbatch takes no such job (invalid partition specified: nowhere" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_limit_that_is_announced_when_a_job_begins_is_refused(tmp_path: Path) -> None:
+    done = command(tmp_path, *QUICK, "hydra/launcher=slurm", "hydra.launcher.timeout_min=2")
+    assert done.returncode == 1
+    assert done.stderr.startswith("harness: hydra.launcher.timeout_min=2: Slurm would announce a job's end")
     assert not list(tmp_path.iterdir())
 
 
