@@ -57,9 +57,11 @@ class Network:
         self._layers = layers(shape, self.weights)
         self._fixed = [name for name, parameter in shape.parameters().items() if not parameter.trained]
         self._grad: tuple[Tensor, dict[str, Tensor], list[Weights]] | None = None
+        self.cells = [shape.layer_cell(layer) for layer in range(1, shape.num_layers + 1)]
         sizes = [shape.layer_input_size(layer) for layer in range(1, shape.num_layers + 1)]
         self.scanners = [
-            scanner(shape.cell, size, shape.hidden_size, flat.dtype, flat.device, compiled) for size in sizes
+            scanner(cell, size, shape.hidden_size, flat.dtype, flat.device, compiled)
+            for cell, size in zip(self.cells, sizes, strict=True)
         ]
         self._used: tuple[int, list[WeightsInUse]] | None = None
         self.buffers = [Buffers(flat) for _ in range(shape.num_layers)]
@@ -97,7 +99,8 @@ class Network:
     def _in_use(self) -> list[WeightsInUse]:
         """The weights in use of all layers, computed once while the parameters stay as they are."""
         if self._used is None or self._used[0] != self.flat._version:
-            self._used = self.flat._version, [WeightsInUse.of(self.shape.cell, each) for each in self._layers]
+            each_layer = zip(self.cells, self._layers, strict=True)
+            self._used = self.flat._version, [WeightsInUse.of(cell, own) for cell, own in each_layer]
         return self._used[1]
 
     def zero_states(self, batch: int) -> LayerStates:

@@ -18,33 +18,41 @@ from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.cells.base import Cell, Named, Parameter, Weights
 from harness.cells.initial import DIAGONAL_INITS, RECURRENT_INITS, dense
+from harness.engine.blocks import cell_of_layer
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What members of one network share: its cell and its sizes."""
+    """What members of one network share: its cell, its sizes, and the block around each layer (`BLOCKS`)."""
 
     cell: Cell
     input_size: int
     hidden_size: int
     num_layers: int
     output_size: int
+    block: str = "plain"
+
+    def layer_cell(self, layer: int) -> Cell:
+        """What is run as a layer (1-based): the cell in its block."""
+        return cell_of_layer(self.block, self.cell, layer)
 
     def layer_input_size(self, layer: int) -> int:
         """How many numbers enter a layer (1-based) at a step."""
-        return self.input_size if layer == 1 else self.cell.output_size(self.hidden_size)
+        return self.input_size if layer == 1 else self.layer_cell(layer - 1).output_size(self.hidden_size)
 
     def parameters(self) -> dict[str, Parameter]:
         """All weights by name, in the order of a row of `Network.flat`."""
         width = self.hidden_size
         found: dict[str, Parameter] = {}
         for layer in range(1, self.num_layers + 1):
-            inputs = self.layer_input_size(layer)
-            if flaw := self.cell.flaw_of_weights(width, inputs):
+            cell, inputs = self.layer_cell(layer), self.layer_input_size(layer)
+            if flaw := cell.flaw_of_weights(width, inputs):
                 raise UserError(f"cell {self.cell.name}: {flaw}")
-            own = self.cell.parameters(inputs, width)
+            own = cell.parameters(inputs, width)
             found.update({f"layer{layer}.{name}": parameter for name, parameter in own.items()})
-        found["readout.weight"] = Parameter((self.cell.output_size(width), self.output_size), "dense")
+        found["readout.weight"] = Parameter(
+            (self.layer_cell(self.num_layers).output_size(width), self.output_size), "dense"
+        )
         found["readout.bias"] = Parameter((self.output_size,), "constant")
         return found
 
