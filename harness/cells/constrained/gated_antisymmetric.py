@@ -21,7 +21,8 @@ class GatedAntisymmetric(Cell):
         h_t = h_{t-1} + step_size * z * tanh(x_t · W_xn + h_{t-1} · A + b_n)
 
     Source: Chang, Chen, Haber, Chi, "AntisymmetricRNN: a dynamical system view on recurrent neural networks", ICLR
-    2019, equations 9 and 10; step_size and damping are its epsilon and gamma, which it tunes.
+    2019, equations 9 and 10; step_size and damping are its epsilon and gamma, which it tunes. There is no
+    gate_init=chrono: a step adds to the state, and no gate forgets.
     """
 
     name = "gated_antisymmetric"

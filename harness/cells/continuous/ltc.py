@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class LTC(Cell):
+class LTC(Gated):
     """Liquid time-constant network: how fast a unit changes depends on what it sees.
 
         dh/dt = -(1/τ + f) * h + f * A,   f = sigmoid(x_t · W_x + h · W_h + b)
@@ -43,7 +43,7 @@ class LTC(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"f": self.update_bias}
+        bias = {"f": self.overwriting(self.update_bias)}
         return gates("f", input_size=input_size, hidden_size=hidden_size, bias=bias) | {
             "log_rate": Parameter((hidden_size,), "constant", (-math.log(self.time_constant),)),
             "target": Parameter((hidden_size,), "drawn", draw=lambda rng: rng.choice([-1.0, 1.0], hidden_size)),

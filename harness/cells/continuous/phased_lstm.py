@@ -6,14 +6,14 @@ import numpy as np
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import floor, sigmoid, tanh, where
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class PhasedLSTM(Cell):
+class PhasedLSTM(Gated):
     """LSTM whose units may change only while a gate of time is open, each with a rhythm of its own.
 
         i, f = sigmoid(x_t · W_x + h_{t-1} · W_h + p * c_{t-1} + b)      one W_x, W_h, p, b each
@@ -61,7 +61,7 @@ class PhasedLSTM(Cell):
             period = np.exp(rng.uniform(0, self.log_period, hidden_size))
             return np.concatenate([period, period * rng.uniform(0, 1, hidden_size)])
 
-        bias = {"f": self.forget_bias}
+        bias = {"i": self.overwriting(0.0), "f": self.keeping(self.forget_bias)}
         return {
             **gates("i", "f", "c", "o", input_size=input_size, hidden_size=hidden_size, bias=bias),
             **{f"p_{gate}": Parameter((hidden_size,), "constant") for gate in ("i", "f", "o")},

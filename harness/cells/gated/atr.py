@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Gated, Parameter, State, Weights, biases
 from harness.cells.functions import sigmoid
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ATR(Cell):
+class ATR(Gated):
     """Addition-subtraction twin-gated network: both gates come from the same two products, one adds and one subtracts.
 
         p   = x_t · W_x + b_p
@@ -40,7 +40,7 @@ class ATR(Cell):
             "input": Parameter((input_size, hidden_size), "dense"),
             "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
             "b_p": Parameter((hidden_size,), "constant"),
-            "b_q": Parameter((hidden_size,), "constant", (-self.forget_bias,)),
+            "b_q": biases(hidden_size, self.overwriting(-self.forget_bias)),
         }
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

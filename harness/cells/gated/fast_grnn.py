@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Gated, Parameter, State, Weights, biases
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class FastGRNN(Cell):
+class FastGRNN(Gated):
     """A gated RNN with hardly more weights than a plain one: gate and candidate share their matrices.
 
         p   = x_t · W_x + h_{t-1} · W_h
@@ -40,7 +40,7 @@ class FastGRNN(Cell):
         return {
             "input": Parameter((input_size, hidden_size), "dense"),
             "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
-            "b_z": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+            "b_z": biases(hidden_size, self.keeping(self.forget_bias)),
             "b_n": Parameter((hidden_size,), "constant", (1.0,)),
             "zeta": Parameter((1,), "constant", (1.0,)),
             "nu": Parameter((1,), "constant", (-4.0,)),

@@ -20,7 +20,8 @@ class FastRNN(Cell):
 
     Source: Kusupati, Singh, Bhatia, Kumar, Jain, Varma, "FastGRNN: a fast, accurate, stable and tiny kilobyte sized
     gated recurrent neural network", NeurIPS 2018, section 3.1. alpha starts at -3 and beta at 3 as in the authors'
-    code; torchrecurrent starts them the other way round.
+    code; torchrecurrent starts them the other way round. There is no gate_init=chrono: one number cannot have lags of
+    its own for every unit.
     """
 
     name = "fast_rnn"

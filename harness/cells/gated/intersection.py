@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import relu, sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Intersection(Cell):
+class Intersection(Gated):
     """Intersection RNN (+RNN): one gate keeps the state over time, another passes the input on to the layer above.
 
         a   = sigmoid(x_t · W_xa + h_{t-1} · W_ha + b_a)
@@ -25,7 +25,7 @@ class Intersection(Cell):
 
     Source: Collins, Sohl-Dickstein, Sussillo, "Capacity and trainability in recurrent neural networks", ICLR 2017,
     section 1.1; a and d are its g^h and g^y. Both biases start at 1 and inputs are projected as in TensorFlow's
-    ``IntersectionRNNCell``; the paper tunes the biases.
+    ``IntersectionRNNCell``; the paper tunes the biases. gate_init=chrono draws that of a alone.
     """
 
     name = "intersection"
@@ -40,7 +40,7 @@ class Intersection(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"a": self.forget_bias, "d": self.forget_bias}
+        bias = {"a": self.keeping(self.forget_bias), "d": self.forget_bias}
         found = gates("a", "d", "n", "y", input_size=hidden_size, hidden_size=hidden_size, bias=bias)
         if input_size != hidden_size:
             found["project"] = Parameter((input_size, hidden_size), "dense")

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class LEM(Cell):
+class LEM(Gated):
     """Long expressive memory: two coupled states, each unit with time steps that it chooses; a discretised ODE.
 
         a   = step * sigmoid(x_t · W_xa + h_{t-1} · W_ha + b_a)
@@ -38,7 +38,7 @@ class LEM(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"a": self.update_bias, "d": self.update_bias}
+        bias = dict.fromkeys("ad", self.overwriting(self.update_bias))
         return gates("a", "d", "z", input_size=input_size, hidden_size=hidden_size, bias=bias) | {
             "x_n": Parameter((input_size, hidden_size), "dense"),
             "z_n": Parameter((hidden_size, hidden_size), "recurrent"),

@@ -24,7 +24,8 @@ class LSTM1997(Cell):
     Source: Hochreiter, Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, appendix A.1, equations 3
     to 13, where g and h are scaled sigmoids, 4 sigmoid(x) - 2 and 2 sigmoid(x) - 1. One cell per block, inputs to gates
     and cells from all cells' outputs, no other hidden units; the gradient is the whole one, which is not cut at the
-    gates. torchrecurrent squashes by tanh, which is the same with W_xg, W_hg and b_g halved.
+    gates. torchrecurrent squashes by tanh, which is the same with W_xg, W_hg and b_g halved. There is no
+    gate_init=chrono: no gate forgets.
     """
 
     name = "lstm_1997"

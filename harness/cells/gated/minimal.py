@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Gated, Parameter, State, Weights, biases
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Minimal(Cell):
+class Minimal(Gated):
     """MinimalRNN: inputs are mapped into the space of the state first, then a gate mixes both.
 
         z   = tanh(x_t · W_x + b_z)
@@ -39,7 +39,7 @@ class Minimal(Cell):
             "b_z": Parameter((hidden_size,), "constant"),
             "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
             "latent": Parameter((hidden_size, hidden_size), "dense"),
-            "b_u": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+            "b_u": biases(hidden_size, self.keeping(self.forget_bias)),
         }
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

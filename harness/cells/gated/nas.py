@@ -26,7 +26,8 @@ class NAS(Cell):
 
     Source: Zoph, Le, "Neural architecture search with reinforcement learning", ICLR 2017, appendix A, figure 8 (the
     cell without max and sin), as in the authors' TensorFlow code. torchrecurrent adds p_3 and q_3.
-    Where p_3 * q_3 is 0 a step keeps less than tanh(1) = 0.76 of c, which is a short memory.
+    Where p_3 * q_3 is 0 a step keeps less than tanh(1) = 0.76 of c, which is a short memory: no bias makes it one of
+    many steps, and there is no gate_init=chrono.
     """
 
     name = "nas"

@@ -22,7 +22,8 @@ class HGRN(Cell):
         s_t = λ exp(iθ) * s_{t-1} + (1 - λ) * c         complex: the parts ``re`` and ``im``
         y_t = sigmoid(x_t · W_τ + b_τ) * s_t            both halves side by side: what the next layer sees
 
-    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on.
+    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on; nor is there gate_init=chrono:
+    above a lower bound, what is kept is not the sigmoid of a bias.
 
     Source: Qin, Yang, Zhong, "Hierarchically gated recurrent neural network for sequence modeling", NeurIPS 2023,
     section 3. There, lower bounds are sums of shares of a softmax over layers, so that they grow from layer to layer;

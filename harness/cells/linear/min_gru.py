@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Gated, Parameter, State, Weights, biases
 from harness.cells.functions import sigmoid, where
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def positive(x: Tensor) -> Tensor:
     return where(x < 0, sigmoid(x), x + 0.5)
 
 
-class MinGRU(Cell):
+class MinGRU(Gated):
     """GRU whose gate and candidate see the input alone, so that the recurrence is linear and can run in parallel.
 
         z = sigmoid(x_t · W_z + b_z)
@@ -42,7 +42,7 @@ class MinGRU(Cell):
         return {
             "x_z": Parameter((input_size, hidden_size), "dense"),
             "x_n": Parameter((input_size, hidden_size), "dense"),
-            "b_z": Parameter((hidden_size,), "constant", (self.update_bias,)),
+            "b_z": biases(hidden_size, self.overwriting(self.update_bias)),
             "b_n": Parameter((hidden_size,), "constant"),
         }
 

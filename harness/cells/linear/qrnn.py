@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Gated, Parameter, State, Weights, biases
 from harness.cells.functions import sigmoid, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class QRNN(Cell):
+class QRNN(Gated):
     """Quasi-recurrent network: gates and candidate see this input and the last, as a convolution; the rest is pooling.
 
         z = tanh(x_{t-1} · W_1z + x_t · W_2z + b_z)
@@ -45,7 +45,7 @@ class QRNN(Cell):
         return {
             "last": Parameter((input_size, 3 * hidden_size), "dense"),
             "input": Parameter((input_size, 3 * hidden_size), "dense"),
-            "bias": Parameter((3 * hidden_size,), "constant", (0.0, self.forget_bias, 0.0)),
+            "bias": biases(hidden_size, 0.0, self.keeping(self.forget_bias), 0.0),
         }
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

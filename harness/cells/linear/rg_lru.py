@@ -26,7 +26,7 @@ class RGLRU(Cell):
         h_t = a * h_{t-1} + √(1 - a²) * (i * u)
 
     Λ starts so that sigmoid(Λ)^8 lies between ``a_min`` and ``a_max``; `init` and `weight_scale` have nothing to act
-    on.
+    on; this range takes the place of gate_init=chrono.
 
     Source: De, Smith, Fernando et al., "Griffin: mixing gated linear recurrences with local attention for efficient
     language models", arXiv:2402.19427, 2024, equations 1 to 4 and section 2.4. u is the linear layer in front of it

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Gated, Parameter, State, Weights, biases
 from harness.cells.functions import sigmoid
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ HIGHWAY = 3**0.5
 """What the input is scaled by on its way past the state: √(1 + 2 e^b), with a bias b = 0 of the reset gate."""
 
 
-class SRU(Cell):
+class SRU(Gated):
     """Simple recurrent unit: no product with the state, which the gates see unit by unit; and a highway past it.
 
         f = sigmoid(x_t · W_f + v_f * c_{t-1} + b_f)
@@ -45,7 +45,7 @@ class SRU(Cell):
         return {name: Parameter((input_size, hidden_size), "dense") for name in dense} | {
             "v_f": Parameter((hidden_size,), "recurrent"),
             "v_r": Parameter((hidden_size,), "recurrent"),
-            "b_f": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+            "b_f": biases(hidden_size, self.keeping(self.forget_bias)),
             "b_r": Parameter((hidden_size,), "constant"),
         }
 

@@ -24,7 +24,8 @@ class GLA(MatrixCell):
         S_t = αᵀ * S_{t-1} + kᵀ v                       of each head, (key_size, H / heads)
         y_t = q S_t                                     what the next layer sees
 
-    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on.
+    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on; nor is there gate_init=chrono:
+    for the root, the bias for a lag would keep 16 times as long.
 
     Source: Yang, Wang, Shen, Panda, Kim, "Gated linear attention transformers with hardware-efficient training", ICML
     2024, section 4. Normalisation and output gate after it are not the cell's.

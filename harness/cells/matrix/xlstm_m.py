@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Parameter, State, Weights
+from harness.cells.base import Gated, Parameter, State, Weights, biases
 from harness.cells.functions import absolute, exp, maximum, sigmoid, softplus
 from harness.cells.matrix._memory import MatrixCell
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MatrixXLSTM(MatrixCell):
+class MatrixXLSTM(MatrixCell, Gated):
     """mLSTM of xLSTM: a matrix memory with an exponential input gate and a forget gate for each head.
 
         q, k, v = x_t · W_q + b_q, (x_t · W_k + b_k) / √key_size, x_t · W_v + b_v
@@ -46,8 +46,8 @@ class MatrixXLSTM(MatrixCell):
         keys = self.heads * self.key_size
         widths = {"q": keys, "k": keys, "v": hidden_size, "o": hidden_size, "i": self.heads, "f": self.heads}
         found = self.dense(input_size, hidden_size, **{f"x_{name}": width for name, width in widths.items()})
-        starts = dict.fromkeys(widths, 0.0) | {"f": self.forget_bias}
-        return found | {f"b_{name}": Parameter((width,), "constant", (starts[name],)) for name, width in widths.items()}
+        starts = dict.fromkeys(widths, 0.0) | {"f": self.keeping(self.forget_bias)}
+        return found | {f"b_{name}": biases(width, starts[name]) for name, width in widths.items()}
 
     def weights(self, p: Weights) -> dict[str, Tensor]:
         import torch

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Gated, Parameter, State, Weights, gates
 from harness.cells.functions import exp, maximum, sigmoid, softplus, tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ScalarXLSTM(Cell):
+class ScalarXLSTM(Gated):
     """sLSTM of xLSTM: an LSTM with an exponential input gate, whose state is divided by the sum of what was written.
 
         z = tanh(x_t · W_xz + h_{t-1} · W_hz + b_z)
@@ -38,7 +38,7 @@ class ScalarXLSTM(Cell):
     )
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"f": self.forget_bias}
+        bias = {"f": self.keeping(self.forget_bias)}
         return gates("z", "i", "f", "o", input_size=input_size, hidden_size=hidden_size, bias=bias)
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
