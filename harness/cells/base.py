@@ -219,6 +219,20 @@ class Cell(Options, Pluggable):
         """
         return {}
 
+    def recurrence(self, w: Weights, hidden_size: int) -> list[Tensor]:
+        """The matrices by which a step multiplies the state, whatever the input, of the weights in use.
+
+        Those that `parameters` calls recurrent; a cell says so where its weights in use have others.
+
+        Returns:
+            Matrices (K, n, n), or diagonals of such (K, n), which may be complex. Empty where the inputs decide.
+        """
+        found: list[Tensor] = []
+        for name, parameter in self.parameters(1, hidden_size).items():
+            if parameter.kind == "recurrent" and name in w:
+                found += w[name].split(hidden_size, dim=-1)
+        return found
+
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights in use (without K), by name."""
         parameters = self.parameters(input_size, hidden_size)

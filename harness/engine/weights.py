@@ -6,7 +6,7 @@ All weights of a member lie in one row of a tensor `flat`, shape (K, P); those o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -171,3 +171,25 @@ def initial(
             raise UserError(f"cell {member.cell.name}: a weight of shape {shape} is drawn in the shape {value.shape}")
         return value
     return dense(rng, shape[0], shape[1], hidden_size)
+
+
+def spectral_radius(shape: Architecture, in_use: Sequence[WeightsInUse]) -> list[float]:
+    """For each member the largest |eigenvalue| among the matrices of its recurrence, in all layers (`Cell.recurrence`).
+
+    NaN where they are not finite, or where the inputs decide what happens to the state; 0 without memory.
+    """
+    found = [
+        _largest_eigenvalue(each) for used in in_use for each in shape.cell.recurrence(used.values, shape.hidden_size)
+    ]
+    if not found:
+        members = len(next(iter(in_use[0].values.values())))
+        return [math.nan if shape.cell.has_memory else 0.0] * members
+    return torch.stack(found).amax(dim=0).tolist()
+
+
+def _largest_eigenvalue(matrices: Tensor) -> Tensor:
+    """The largest |eigenvalue| of matrices (K, n, n), or diagonals of such (K, n); NaN where they are not finite."""
+    matrices = matrices.to(torch.complex128 if matrices.is_complex() else torch.float64).cpu()
+    finite = matrices.isfinite().flatten(1).all(dim=1)
+    values = torch.linalg.eigvals(matrices.where(finite[:, None, None], 0)) if matrices.ndim == 3 else matrices
+    return values.abs().amax(dim=1).where(finite, torch.nan)
