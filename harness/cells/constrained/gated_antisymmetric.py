@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
 from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.constrained.antisymmetric import antisymmetric
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,11 +31,7 @@ class GatedAntisymmetric(Cell):
 
     step_size: float = Field(0.1, gt=0, description="how far a step goes")
     damping: float = Field(0.01, ge=0, description="what is taken off the diagonal of the recurrent matrix")
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the input gate starts; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("input gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {

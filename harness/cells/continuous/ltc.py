@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid
+from harness.cells.gating import Gated, gates, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,9 +39,7 @@ class LTC(Gated):
     time_constant: float = Field(
         100.0, gt=0, json_schema_extra=INIT_ONLY, description="τ at the start, in steps: how slowly units leak"
     )
-    update_bias: float = Field(
-        -2.0, json_schema_extra=INIT_ONLY, description="bias at which the gate starts; smaller remembers longer"
-    )
+    update_bias: float = overwriting_bias("gate", -2.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         bias = {"f": self.overwriting(self.update_bias)}

@@ -6,8 +6,9 @@ import numpy as np
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import floor, sigmoid, tanh, where
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,11 +49,7 @@ class PhasedLSTM(Gated):
     log_period: float = Field(
         3.0, gt=0, json_schema_extra=INIT_ONLY, description="periods start between 1 and e to this power, in steps"
     )
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """Peepholes start at 0; ``rhythm`` has the blocks τ and s."""

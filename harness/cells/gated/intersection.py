@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import relu, sigmoid, tanh
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,11 +31,7 @@ class Intersection(Gated):
     parts = ("h", "y")
     gate_roles = {"a": "recurrent gate: keeps", "d": "depth gate: passes the input on"}
 
-    forget_bias: float = Field(
-        1.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the recurrent and the depth gate start; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("recurrent and the depth gate", 1.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         bias = {"a": self.keeping(self.forget_bias), "d": self.forget_bias}

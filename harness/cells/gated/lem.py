@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, gates, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,11 +31,7 @@ class LEM(Gated):
     gate_roles = {"a": "time step of z: overwrites", "d": "time step of h: overwrites"}
 
     time_step: float = Field(1.0, gt=0, le=1, description="the longest time step, the paper's Δt")
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which both time steps start; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("two time steps")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         bias = dict.fromkeys("ad", self.overwriting(self.update_bias))

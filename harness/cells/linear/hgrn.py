@@ -8,6 +8,7 @@ from pydantic import Field
 from harness.base.options import INIT_ONLY
 from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import join, sigmoid, silu
+from harness.cells.gating import keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,9 +40,7 @@ class HGRN(Cell):
     lower_bound: float = Field(
         0.5, gt=0, lt=1, json_schema_extra=INIT_ONLY, description="lower bound of the forget gate to start from"
     )
-    forget_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def output_size(self, hidden_size: int) -> int:
         return 2 * hidden_size

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, biases
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid
+from harness.cells.gating import Gated, biases, keeping_bias
 from harness.cells.linear.min_gru import positive
 
 if TYPE_CHECKING:
@@ -33,11 +31,7 @@ class MinLSTM(Gated):
     family = "linear"
     gate_roles = {"f": "forget gate: keeps", "i": "input gate: writes"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts, the input gate with its negative; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate, the input gate has its negative")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         starts = {"f": self.keeping(self.forget_bias), "i": self.overwriting(-self.forget_bias), "n": 0.0}

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from harness.base.options import INIT_ONLY
 from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import exp, sigmoid, sqrt
+from harness.cells.gating import overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,11 +44,7 @@ class RGLRU(Cell):
     a_max: float = Field(
         0.999, gt=0, lt=1, json_schema_extra=INIT_ONLY, description="largest factor per step to start from, gate open"
     )
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the recurrence gate starts; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("recurrence gate")
 
     @model_validator(mode="after")
     def _span(self) -> RGLRU:

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, biases
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,9 +34,7 @@ class SRU(Gated):
     memory = "c"
     gate_roles = {"f": "forget gate: keeps", "r": "reset gate: tells"}
 
-    forget_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         dense = ["x_f", "x_r", "x_c", *(["x_p"] if input_size != hidden_size else [])]

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, biases
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import absolute, exp, maximum, sigmoid, softplus
+from harness.cells.gating import Gated, biases, keeping_bias
 from harness.cells.matrix._memory import MatrixCell
 
 if TYPE_CHECKING:
@@ -35,9 +33,7 @@ class MatrixXLSTM(MatrixCell, Gated):
     parts = ("S", "n", "m")
     gate_roles = {"f": "forget gate: keeps", "o": "output gate: tells"}
 
-    forget_bias: float = Field(
-        3.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate", 3.0)
 
     def widths(self, hidden_size: int) -> dict[str, int]:
         return {"S": self.key_size * hidden_size, "n": self.heads * self.key_size, "m": self.heads}
