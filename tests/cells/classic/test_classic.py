@@ -12,7 +12,7 @@ from harness.cells.classic.clockwork import Clockwork
 from harness.cells.classic.delta_rnn import DeltaRNN
 from harness.cells.classic.jordan import Jordan
 from harness.cells.classic.leaky import Leaky
-from tests.helpers.transcribed import SIZE, compare
+from tests.helpers.references import SIZE, compare
 
 
 @pytest.mark.parametrize("cell", [Clockwork(), DeltaRNN(), Jordan(), Leaky()], ids=lambda cell: cell.name)
