@@ -31,11 +31,12 @@ class Residual(Cell):
     is normalised after the last layer. W_e and W_g start uniform in ±1/√H, a at 1, biases at 0; neither `init` nor
     `weight_scale` acts on them.
 
-    Source: Gu, Goel, Ré, "Efficiently modeling long sequences with structured state spaces", ICLR 2022, section 3.4 and
-    appendix; Smith, Warrington, Linderman, "Simplified state space layers for sequence modeling", ICLR 2023, appendix;
-    Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML 2023, section 3 and appendix. The
-    gated linear unit: Dauphin, Fan, Auli, Grangier, "Language modeling with gated convolutional networks", ICML 2017.
-    Differences: no dropout, and layer normalisation where some of them normalise over the batch.
+    Source: the layer around the recurrence in Gu, Goel, Ré, "Efficiently modeling long sequences with structured state
+    spaces", ICLR 2022, section 3.4; Smith, Warrington, Linderman, "Simplified state space layers for sequence
+    modeling", ICLR 2023; Orvieto et al., "Resurrecting recurrent neural networks for long sequences", ICML 2023; with
+    the gated linear unit of Dauphin, Fan, Auli, Grangier, "Language modeling with gated convolutional networks", ICML
+    2017, as their published codes have it or offer it. Differences: no dropout; some of them normalise over the batch;
+    in S5's default gelu(y) stands in the place of p.
 
     Attributes:
         cell: the cell in it.
