@@ -4,7 +4,11 @@ In come weights, inputs and the state of a step; out comes the next state. Runni
 is the engine's (`harness.engine`).
 """
 
-from harness.cells.base import Cell, Gated, Named, Parameter, State, Weights, biases, gates
+from harness.cells.base import Cell, Named, Parameter, State, Weights
+from harness.cells.gating import Gated, biases, gates, keeping_bias, overwriting_bias
 from harness.cells.module import TorchCell
 
-__all__ = ["Cell", "Gated", "Named", "Parameter", "State", "TorchCell", "Weights", "biases", "gates"]
+__all__ = [
+    "Cell", "Gated", "Named", "Parameter", "State", "TorchCell", "Weights", "biases", "gates", "keeping_bias",
+    "overwriting_bias",
+]  # fmt: skip

@@ -15,10 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator
-
 from harness.base.errors import reason
-from harness.base.options import INIT_ONLY, Options
+from harness.base.options import Options
 from harness.base.pluggable import Pluggable
 
 if TYPE_CHECKING:
@@ -83,62 +81,6 @@ class Parameter:
         if self.kind == "drawn":
             return None if self.draw is not None else "a drawn weight says how: draw="
         return f"kind {self.kind!r}; valid: recurrent, dense, constant, drawn"
-
-
-@dataclass(frozen=True)
-class Chrono:
-    """A bias at which a unit keeps its state for about as many steps as its lag, drawn from U(1, ``longest_lag`` - 1).
-
-    The bias is ``sign`` · ln(lag): 1 for a gate that keeps, -1 for one that writes. All of a layer share the lags.
-
-    Source: Tallec, Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, chrono initialization.
-    """
-
-    longest_lag: int
-    sign: float
-
-
-Start = float | Chrono
-"""Where the biases of a gate start."""
-
-
-def biases(hidden_size: int, *starts: Start) -> Parameter:
-    """The biases of one or several gates side by side, (number of gates · H,)."""
-    numbers = [start for start in starts if not isinstance(start, Chrono)]
-    shape = (len(starts) * hidden_size,)
-    if len(numbers) == len(starts):
-        return Parameter(shape, "constant", tuple(numbers))
-
-    def draw(rng: np.random.Generator) -> NDArray[np.float64]:
-        import numpy as np
-
-        shares = rng.uniform(0, 1, hidden_size)
-        return np.concatenate(
-            [
-                start.sign * np.log(1 + shares * (start.longest_lag - 2))
-                if isinstance(start, Chrono)
-                else np.full(hidden_size, start)
-                for start in starts
-            ]
-        )
-
-    return Parameter(shape, "drawn", draw=draw, stream="chrono")
-
-
-def gates(
-    *names: str, input_size: int, hidden_size: int, bias: Mapping[str, Start] | None = None
-) -> dict[str, Parameter]:
-    """The weights of gates that read the input and the state: ``x_<gate>``, ``h_<gate>`` and ``b_<gate>`` of each.
-
-    Args:
-        bias: where the biases of some gates start (`biases`); 0 for the others.
-    """
-    found: dict[str, Parameter] = {}
-    for name in names:
-        found[f"x_{name}"] = Parameter((input_size, hidden_size), "dense")
-        found[f"h_{name}"] = Parameter((hidden_size, hidden_size), "recurrent")
-        found[f"b_{name}"] = biases(hidden_size, (bias or {}).get(name, 0.0))
-    return found
 
 
 class Cell(Options, Pluggable):
@@ -219,6 +161,20 @@ class Cell(Options, Pluggable):
         """
         return {}
 
+    def recurrence(self, w: Weights, hidden_size: int) -> list[Tensor]:
+        """The matrices by which a step multiplies the state, whatever the input, of the weights in use.
+
+        Those that `parameters` calls recurrent; a cell says so where its weights in use have others.
+
+        Returns:
+            Matrices (K, n, n), or diagonals of such (K, n), which may be complex. Empty where the inputs decide.
+        """
+        found: list[Tensor] = []
+        for name, parameter in self.parameters(1, hidden_size).items():
+            if parameter.kind == "recurrent" and name in w:
+                found += w[name].split(hidden_size, dim=-1)
+        return found
+
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights in use (without K), by name."""
         parameters = self.parameters(input_size, hidden_size)
@@ -237,44 +193,6 @@ class Cell(Options, Pluggable):
         except Exception as error:
             return reason(error, self)
         return next((f"weight {name} of shape {found[name].shape}; {flaw}" for name, flaw in flaws.items()), None)
-
-
-class Gated(Cell):
-    """A cell with a gate that decides what it remembers, and where the bias of that gate starts.
-
-    A cell with a gate that keeps has an option ``forget_bias`` and gives `keeping` of it to `gates` or `biases`; one
-    with a gate that overwrites has ``update_bias`` and gives `overwriting`. A second gate that mirrors the first (an
-    LSTM's input gate) starts at `overwriting` of 0.
-    """
-
-    gate_init: Literal["constant", "chrono"] = Field(
-        "constant",
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the remembering gate starts: the same for all units, or chrono: drawn, so that units"
-        " remember for 1 to longest_lag steps",
-    )
-    longest_lag: int | None = Field(
-        None,
-        ge=3,
-        validate_default=True,
-        json_schema_extra=INIT_ONLY,
-        description="for gate_init=chrono: over how many steps to remember at most, such as the length of a sequence",
-    )
-
-    @field_validator("longest_lag")
-    @classmethod
-    def _given_for_chrono(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if value is None and info.data.get("gate_init") == "chrono":
-            raise ValueError("gate_init=chrono draws from it; valid: a number of steps, such as seq_len")
-        return value
-
-    def keeping(self, bias: float) -> Start:
-        """Where the biases of a gate start that keeps where it is 1."""
-        return bias if self.longest_lag is None or self.gate_init == "constant" else Chrono(self.longest_lag, 1.0)
-
-    def overwriting(self, bias: float) -> Start:
-        """Where the biases of a gate start that overwrites, or writes, where it is 1."""
-        return bias if self.longest_lag is None or self.gate_init == "constant" else Chrono(self.longest_lag, -1.0)
 
 
 def as_in_a_step(weights: Mapping[str, Any]) -> Weights:

@@ -6,6 +6,7 @@ a vector, and `join`, which puts vectors side by side.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -105,6 +106,11 @@ def minimum(x: Tensor, y: Tensor) -> Tensor:
 def silu(x: Tensor) -> Tensor:
     """x · sigmoid(x)."""
     return x * sigmoid(x)
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x · Φ(x), Φ of the normal distribution, in the form of Hendrycks, Gimpel 2016 that has a tanh for it."""
+    return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
 def mod_relu(x: Tensor, bias: Tensor) -> Tensor:

@@ -28,7 +28,15 @@ from harness.engine.scan.interface import (
     is_tokens,
 )
 from harness.engine.threads import torch_on_one_thread
-from harness.engine.weights import Architecture, MemberInit, WeightsInUse, initial_row, layers, views
+from harness.engine.weights import (
+    Architecture,
+    MemberInit,
+    WeightsInUse,
+    initial_row,
+    layers,
+    spectral_radius,
+    views,
+)  # fmt: skip
 
 LayerSteps = dict[int, StepGradients]
 """The per-step gradients of some layers (1-based)."""
@@ -57,9 +65,11 @@ class Network:
         self._layers = layers(shape, self.weights)
         self._fixed = [name for name, parameter in shape.parameters().items() if not parameter.trained]
         self._grad: tuple[Tensor, dict[str, Tensor], list[Weights]] | None = None
+        self.cells = [shape.layer_cell(layer) for layer in range(1, shape.num_layers + 1)]
         sizes = [shape.layer_input_size(layer) for layer in range(1, shape.num_layers + 1)]
         self.scanners = [
-            scanner(shape.cell, size, shape.hidden_size, flat.dtype, flat.device, compiled) for size in sizes
+            scanner(cell, size, shape.hidden_size, flat.dtype, flat.device, compiled)
+            for cell, size in zip(self.cells, sizes, strict=True)
         ]
         self._used: tuple[int, list[WeightsInUse]] | None = None
         self.buffers = [Buffers(flat) for _ in range(shape.num_layers)]
@@ -97,7 +107,8 @@ class Network:
     def _in_use(self) -> list[WeightsInUse]:
         """The weights in use of all layers, computed once while the parameters stay as they are."""
         if self._used is None or self._used[0] != self.flat._version:
-            self._used = self.flat._version, [WeightsInUse.of(self.shape.cell, each) for each in self._layers]
+            found = [WeightsInUse.of(*each) for each in zip(self.cells, self._layers, strict=True)]
+            self._used = self.flat._version, found
         return self._used[1]
 
     def zero_states(self, batch: int) -> LayerStates:
@@ -287,19 +298,8 @@ class Network:
         }
 
     def spectral_radius(self) -> list[float]:
-        """For each member the largest |eigenvalue| among its recurrent H×H blocks; NaN where not finite."""
-        blocks: list[Tensor] = []
-        for used in self._in_use():
-            for name, parameter in self.shape.cell.parameters(1, self.shape.hidden_size).items():
-                if parameter.kind == "recurrent" and name in used.values:
-                    found = used.values[name].split(self.shape.hidden_size, dim=-1)
-                    blocks += [block.diag_embed() if block.ndim == 2 else block for block in found]
-        if not blocks:
-            return [0.0] * len(self.flat)
-        stacked = torch.stack(blocks, dim=1).double().cpu()
-        finite = stacked.isfinite().flatten(1).all(1)
-        radius = torch.linalg.eigvals(stacked.nan_to_num(0, 0, 0)).abs().amax(dim=(1, 2))
-        return radius.where(finite, torch.nan).tolist()
+        """See `harness.engine.weights.spectral_radius`."""
+        return spectral_radius(self.shape, self._in_use())
 
 
 def at_steps(values: Tensor, rows: Sequence[int]) -> Tensor:

@@ -6,7 +6,7 @@ All weights of a member lie in one row of a tensor `flat`, shape (K, P); those o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,33 +18,41 @@ from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.cells.base import Cell, Named, Parameter, Weights
 from harness.cells.initial import DIAGONAL_INITS, RECURRENT_INITS, dense
+from harness.engine.blocks import cell_of_layer
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What members of one network share: its cell and its sizes."""
+    """What members of one network share: its cell, its sizes, and the block around each layer (`BLOCKS`)."""
 
     cell: Cell
     input_size: int
     hidden_size: int
     num_layers: int
     output_size: int
+    block: str = "plain"
+
+    def layer_cell(self, layer: int) -> Cell:
+        """What is run as a layer (1-based): the cell in its block."""
+        return cell_of_layer(self.block, self.cell, layer)
 
     def layer_input_size(self, layer: int) -> int:
         """How many numbers enter a layer (1-based) at a step."""
-        return self.input_size if layer == 1 else self.cell.output_size(self.hidden_size)
+        return self.input_size if layer == 1 else self.layer_cell(layer - 1).output_size(self.hidden_size)
 
     def parameters(self) -> dict[str, Parameter]:
         """All weights by name, in the order of a row of `Network.flat`."""
         width = self.hidden_size
         found: dict[str, Parameter] = {}
         for layer in range(1, self.num_layers + 1):
-            inputs = self.layer_input_size(layer)
-            if flaw := self.cell.flaw_of_weights(width, inputs):
+            cell, inputs = self.layer_cell(layer), self.layer_input_size(layer)
+            if flaw := cell.flaw_of_weights(width, inputs):
                 raise UserError(f"cell {self.cell.name}: {flaw}")
-            own = self.cell.parameters(inputs, width)
+            own = cell.parameters(inputs, width)
             found.update({f"layer{layer}.{name}": parameter for name, parameter in own.items()})
-        found["readout.weight"] = Parameter((self.cell.output_size(width), self.output_size), "dense")
+        found["readout.weight"] = Parameter(
+            (self.layer_cell(self.num_layers).output_size(width), self.output_size), "dense"
+        )
         found["readout.bias"] = Parameter((self.output_size,), "constant")
         return found
 
@@ -163,3 +171,25 @@ def initial(
             raise UserError(f"cell {member.cell.name}: a weight of shape {shape} is drawn in the shape {value.shape}")
         return value
     return dense(rng, shape[0], shape[1], hidden_size)
+
+
+def spectral_radius(shape: Architecture, in_use: Sequence[WeightsInUse]) -> list[float]:
+    """For each member the largest |eigenvalue| among the matrices of its recurrence, in all layers (`Cell.recurrence`).
+
+    NaN where they are not finite, or where the inputs decide what happens to the state; 0 without memory.
+    """
+    found = [
+        _largest_eigenvalue(each) for used in in_use for each in shape.cell.recurrence(used.values, shape.hidden_size)
+    ]
+    if not found:
+        members = len(next(iter(in_use[0].values.values())))
+        return [math.nan if shape.cell.has_memory else 0.0] * members
+    return torch.stack(found).amax(dim=0).tolist()
+
+
+def _largest_eigenvalue(matrices: Tensor) -> Tensor:
+    """The largest |eigenvalue| of matrices (K, n, n), or diagonals of such (K, n); NaN where they are not finite."""
+    matrices = matrices.to(torch.complex128 if matrices.is_complex() else torch.float64).cpu()
+    finite = matrices.isfinite().flatten(1).all(dim=1)
+    values = torch.linalg.eigvals(matrices.where(finite[:, None, None], 0)) if matrices.ndim == 3 else matrices
+    return values.abs().amax(dim=1).where(finite, torch.nan)

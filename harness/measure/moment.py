@@ -72,7 +72,7 @@ class Moment:
 
     def gates(self, layer: int) -> dict[str, Tensor]:
         """The values of a layer's gates (1-based) at every step, by name: (K, T, B, width); none of a cell without."""
-        cell, x = self.network.shape.cell, self.inputs(layer)
+        cell, x = self.network.cells[layer - 1], self.inputs(layer)
         weights = as_in_a_step(self.network.layer(layer))
         steps = [
             cell.gates(weights, x[:, t], Named({part: values[:, t] for part, values in self.states[layer - 1].items()}))
@@ -92,7 +92,8 @@ class Moment:
         """
         chosen = list(range(self.data.inputs.shape[2])) if samples is None else samples
         rows = list(range(chosen)) if isinstance(chosen, int) else list(chosen)
-        cell, widths = self.network.shape.cell, self.network.shape.cell.widths(self.network.shape.hidden_size)
+        cell = self.network.cells[layer - 1]
+        widths = cell.widths(self.network.shape.hidden_size)
         before = torch.cat([self.states[layer - 1][part][:, step - 1, rows] for part in widths], dim=-1)
         weights, x = as_in_a_step(self.network.layer(layer)), self.inputs(layer)[:, step - 1, rows]
 

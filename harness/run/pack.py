@@ -193,6 +193,7 @@ def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
         first.hidden_size,
         first.num_layers,
         first.experiment.outputs.size,
+        first.block,
     )
     inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in runs]
     return Network.create(shape, inits, dtype, first.device, first.compiled, first.recomputed)

@@ -18,6 +18,7 @@ from harness.base.errors import UserError
 from harness.base.options import Options, one_of
 from harness.cells.base import Cell
 from harness.cells.initial import RECURRENT_INITS
+from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
 from harness.tasks.experiment import Experiment
@@ -75,6 +76,9 @@ class Settings(Options):
     seed: int = Field(0, ge=0, description="seed of all randomness of the run")
     hidden_size: int = Field(32, ge=1, description="units per layer")
     num_layers: int = Field(1, ge=1, description="stacked recurrent layers")
+    block: Annotated[str, one_of(BLOCKS)] = Field(
+        "plain", description="what stands around each layer: " + ", ".join(BLOCKS) + " (as in state-space models)"
+    )
     init: Annotated[str, one_of(RECURRENT_INITS)] = Field(
         "orthogonal", description="recurrent base matrix: " + ", ".join(RECURRENT_INITS)
     )
@@ -131,7 +135,8 @@ class Settings(Options):
         if isinstance(self.engine.compile, bool):
             return self.engine.compile
         # No kernel is made for a step that is no formula, and only who asks for one by hand is told so.
-        planned = planned_step(self.cell, self.experiment.input_size, self.hidden_size)
+        first = cell_of_layer(self.block, self.cell, 1)
+        planned = planned_step(first, self.experiment.input_size, self.hidden_size)
         return planned is not None and self.train.steps * self.stored >= COMPILING_PAYS
 
     @property
@@ -142,7 +147,13 @@ class Settings(Options):
     @property
     def stored(self) -> int:
         """Numbers that one training step stores for the backward pass."""
-        return self.seq_len * self.train.batch_size * self.num_layers * stored_per_step(self.cell, self.hidden_size)
+        return self.seq_len * self.train.batch_size * self.stored_per_step
+
+    @property
+    def stored_per_step(self) -> int:
+        """Numbers that a step of one sample stores for the backward pass, in all layers."""
+        # Layers after the first: they are alike, and the first one's inputs are no question of memory.
+        return self.num_layers * stored_per_step(cell_of_layer(self.block, self.cell, 2), self.hidden_size)
 
     @property
     def run_id(self) -> str:

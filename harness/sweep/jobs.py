@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.engine.scan.plan import stored_per_step
 from harness.settings.settings import Settings
 
 
@@ -43,8 +42,7 @@ class Job:
     def work(self) -> float:
         """How much it has to do, in arbitrary units: the time left is estimated from it."""
         first = self.runs[0]
-        width = stored_per_step(first.cell, first.hidden_size)
-        return float(len(self.todo) * (first.train.steps + 1) * first.seq_len * first.num_layers * width)
+        return float(len(self.todo) * (first.train.steps + 1) * first.seq_len * first.stored_per_step)
 
     def folder(self, sweep: Path) -> Path:
         """Its directory in that of the sweep."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from harness.engine.scan.plan import stored_per_step
 from harness.settings.members import packs
 from harness.settings.settings import Settings
 
@@ -74,8 +73,8 @@ def bytes_per_member(settings: Settings) -> float:
     from harness.measure.evaluation import EVAL_CHUNK, EVAL_SAMPLES
 
     width = settings.hidden_size
-    per_layer = stored_per_step(settings.cell, width) + sum(settings.cell.widths(width).values())
-    per_step = settings.num_layers * per_layer + 2 * settings.experiment.input_size
+    states = settings.num_layers * sum(settings.cell.widths(width).values())
+    per_step = settings.stored_per_step + states + 2 * settings.experiment.input_size
     largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
     held_out = EVAL_SAMPLES * settings.experiment.input_size
     precision = max(4 if kind == "float32" else 8 for kind in (settings.dtype, settings.probe.dtype))

@@ -147,7 +147,9 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("accuracy", "float64", "Share of right answers on held-out samples."),
         Column("grad_norm_weights", "float64", "Norm of the gradient by all weights."),
         Column("clipped", "float64", "Share of the training steps since the last row whose gradient was clipped."),
-        Column("spectral_radius", "float64", "The largest |eigenvalue| among all recurrent H×H blocks."),
+        Column("spectral_radius", "float64",
+            "The largest |eigenvalue| among all recurrent H×H blocks, or of a linear recurrence's factors; NaN where "
+            "the inputs decide what is kept.",),
     ),
     "gradients": (
         RUN_ID,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from harness.cells import Cell
+from harness.cells import Cell, Named
+from harness.cells.base import as_in_a_step
 from harness.engine.network import Network
 from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.general import GeneralScanner
@@ -327,3 +328,35 @@ def test_spectral_radius_is_the_largest_absolute_eigenvalue_and_nan_where_weight
     found = network.spectral_radius()
     np.testing.assert_allclose(found[0], expected)
     assert np.isnan(found[1])
+
+
+@pytest.mark.parametrize("name", ["lru", "s4d", "s5", "retnet", "unitary_rnn", "linear", "rnn"])
+def test_the_spectral_radius_of_a_cell_that_is_linear_at_rest_is_that_of_its_jacobian_there(name: str) -> None:
+    cell: Cell = registry().get("cell", name)()
+    shape = Architecture(cell, 2, 4, 1, 1)
+    network = Network.create(shape, [MemberInit(cell, 3, "gaussian", 0.8)], torch.float64, "cpu", compiled=False)
+    (state,), weights = network.zero_states(1), as_in_a_step(network.layer(1))
+    x, widths = torch.zeros(1, 1, 2, dtype=torch.float64), cell.widths(4)
+
+    def after(flat: Tensor) -> Tensor:
+        parts = zip(widths, flat.split(list(widths.values()), dim=-1), strict=True)
+        made = cell.step(weights, x, Named({part: value[None, None] for part, value in parts}))
+        return torch.cat([made[part][0, 0] for part in widths])
+
+    rest = torch.cat([state[part][0, 0] for part in widths])
+    jacobian = torch.autograd.functional.jacobian(after, rest).numpy()
+    np.testing.assert_allclose(network.spectral_radius(), [np.abs(np.linalg.eigvals(jacobian)).max()], rtol=1e-6)
+
+
+def test_a_spectral_radius_is_a_number_or_none_and_0_without_memory_alone() -> None:
+    for plugin in registry().of_kind("cell"):
+        cell = plugin.target()
+        network = Network.create(
+            Architecture(cell, 2, 4, 1, 1),
+            [MemberInit(cell, 0, "orthogonal", 0.9)],
+            torch.float64,
+            "cpu",
+            compiled=False,
+        )
+        (found,) = network.spectral_radius()
+        assert (found == 0) == (not cell.has_memory), cell.name

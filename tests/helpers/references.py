@@ -1,7 +1,8 @@
 """A cell against a second implementation: outputs of a sequence, and the gradients of all weights and of the inputs.
 
-The second implementation is a function of one step, in torch and for one network: it is given our weights, an input and
-its own last state, and autograd differentiates it. So weights need a mapping in one direction only.
+The second implementation runs a sequence for one network in any way it likes (step by step, as a convolution, in log
+space, as attention): it is given our weights and all inputs, and autograd differentiates it. So weights need a mapping
+in one direction only. That kernels compute the same is the contract's (`harness.testing.check_cell`).
 """
 
 from __future__ import annotations
@@ -13,53 +14,70 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness.cells import Cell, Named, Weights
+from harness.cells import Cell, Weights
 from harness.engine.network import Network
+from harness.engine.scan.plan import planned_step
 from harness.engine.weights import Architecture, MemberInit, layers, views
 
-SIZE, STEPS, BATCH = 4, 9, 3
+FEATURES, SIZE, STEPS, BATCH, MEMBERS = 3, 6, 12, 4, 2
 
-Reference = Callable[[Weights, Tensor, Any], tuple[Tensor, Any]]
-"""From our weights, an input (B, F) and a state (None at first) to what the next layer sees, (B, H), and the state."""
+Reference = Callable[[Weights, Tensor], "Tensor | list[Tensor]"]
+"""From our parameters of one member and inputs (T, B, F) to what the next layer sees, (T, B, H) or a list of T."""
+
+Step = Callable[[Weights, Tensor, Any], tuple[Tensor, Any]]
+"""From our parameters, an input (B, F) and a state (None at first) to what the next layer sees (B, H) and the state."""
 
 
-def compare(cell: Cell, reference: Reference, features: int = 3, spread: float = 0.3) -> None:
-    """Assert that a cell and a reference give the same outputs and gradients, in float64 to 1e-10.
+def one_by_one(step: Step) -> Reference:
+    """A reference that is written as one step."""
+
+    def sequence(w: Weights, x: Tensor) -> list[Tensor]:
+        state, seen = None, []
+        for entering in x:
+            hidden, state = step(w, entering, state)
+            seen.append(hidden)
+        return seen
+
+    return sequence
+
+
+def compare(cell: Cell, reference: Reference, features: int = FEATURES, spread: float = 0.2) -> None:
+    """Assert that a cell is read by the engine, and that outputs and all gradients are the reference's, to 1e-10.
 
     Args:
         spread: the size of what is added to the initial weights, so that none is zero.
     """
-    shape = Architecture(cell, features, SIZE, num_layers=1, output_size=SIZE)
-    network = Network.create(shape, [MemberInit(cell, 0, "gaussian", 1.0)], torch.float64, "cpu")
-    generator = torch.Generator().manual_seed(1)
+    assert planned_step(cell, features, SIZE) is not None
+    shape = Architecture(cell, features, SIZE, num_layers=1, output_size=2)
+    inits = [MemberInit(cell, seed, "gaussian", 1.0) for seed in range(MEMBERS)]
+    network = Network.create(shape, inits, torch.float64, "cpu", compiled=False)
+    generator = torch.Generator().manual_seed(3)
 
-    def noise(*shape: int) -> Tensor:
-        return torch.randn(*shape, dtype=torch.float64, generator=generator)
+    def noise(*size: int) -> Tensor:
+        return torch.randn(*size, dtype=torch.float64, generator=generator)
 
     network.flat += spread * noise(*network.flat.shape)
-    inputs, wanted_change = noise(1, STEPS, BATCH, features), noise(1, BATCH, STEPS, SIZE)
+    inputs, weight = noise(MEMBERS, STEPS, BATCH, features), noise(BATCH, STEPS, 2)
 
     def loss(outputs: Tensor) -> Tensor:
-        return (outputs * wanted_change).sum(dim=(2, 3))
+        return ((outputs.square() + outputs) * weight).sum(dim=(2, 3))
 
-    scored, flat_grad = list(range(1, STEPS + 1)), torch.zeros_like(network.flat)
+    scored, grad = list(range(1, STEPS + 1)), torch.empty_like(network.flat)
     outputs = network.outputs(inputs, scored)
-    _, inputs_grad = network.gradients(inputs, scored, loss, flat_grad, {}, need_input_grad=True)
-    found = layers(shape, views(shape, flat_grad))[0]
-
-    leaves = {name: value.clone().requires_grad_() for name, value in network.weights.items()}
-    w: Weights = Named({name: value[0] for name, value in layers(shape, leaves)[0].items()})
-    x, state, seen = inputs[0].clone().requires_grad_(), None, []
-    for t in range(STEPS):
-        hidden, state = reference(w, x[t], state)
-        seen.append(hidden)
-    truth = torch.stack(seen, dim=1) @ leaves["readout.weight"][0] + leaves["readout.bias"]
-    loss(truth[None]).sum().backward()
-
-    _close("outputs", outputs[0], truth)
-    _close("gradient of the inputs", inputs_grad[0], x.grad)
-    for name, value in found.items():
-        _close(f"gradient of {name}", value, leaves[f"layer1.{name}"].grad)
+    _, grad_x = network.gradients(inputs, scored, loss, grad, {}, need_input_grad=True)
+    found = views(shape, grad)
+    for member in range(MEMBERS):
+        leaves = {name: value[member].clone().requires_grad_() for name, value in network.weights.items()}
+        x, w = inputs[member].clone().requires_grad_(), layers(shape, leaves)[0]
+        seen = reference(w, x)
+        seen = torch.stack(seen) if isinstance(seen, list) else seen
+        truth = (seen @ leaves["readout.weight"] + leaves["readout.bias"]).transpose(0, 1)
+        loss(truth[None]).sum().backward()
+        _close("outputs", outputs[member], truth)
+        _close("gradient of the inputs", grad_x[member], x.grad)
+        for name, value in leaves.items():
+            if shape.parameters()[name].trained:
+                _close(f"gradient of {name}", found[name][member], value.grad)
 
 
 def _close(what: str, found: Tensor, truth: Tensor | None) -> None:
@@ -89,7 +107,7 @@ def torchrecurrent(
         result = torch.func.functional_call(module, {**zeros, **given(w)}, (x, before))
         return (result[0] if isinstance(result, tuple) else result), state(result)
 
-    return step
+    return one_by_one(step)
 
 
 def rows(w: Weights, *names: str) -> Tensor:
@@ -108,3 +126,12 @@ def gate_by_gate(*names: str) -> Callable[[Weights], dict[str, Tensor]]:
         }
 
     return given
+
+
+def decayed(log_decay: Tensor, values: Tensor) -> Tensor:
+    """Σ_{j ≤ t} exp(Σ_{j < k ≤ t} log_decay_k) · values_j for every t, along dimension 0, all pairs at once."""
+    steps = len(values)
+    summed = log_decay.cumsum(0)
+    apart = summed[:, None] - summed[None]
+    before = torch.ones(steps, steps).tril().reshape(steps, steps, *[1] * (values.ndim - 1)).bool()
+    return torch.where(before, torch.where(before, apart, 0).exp(), 0).mul(values[None]).sum(1)

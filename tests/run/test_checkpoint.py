@@ -53,6 +53,14 @@ def test_an_interrupted_pack_goes_on_to_bit_identical_tables(
     assert_bit_identical(run(runs), found)
 
 
+def test_networks_in_blocks_go_on_to_bit_identical_tables(config: Config, tmp_path: Path) -> None:
+    made = config(cell="lru", seed=[0, 1], num_layers=2, block="residual")
+    made["train"] = {**made["train"], "steps": 5}
+    runs = members(made)
+    found = interrupted(runs, tmp_path / "checkpoint.pt", at=4, every=2)
+    assert_bit_identical(run(runs), found)
+
+
 def test_a_pack_with_a_diverged_member_goes_on_without_it(config: Config, tmp_path: Path) -> None:
     made = config(cell="rnn_relu", init="identity", seq_len=40, weight_scale=[1.0, 0.9, 40.0])
     made["train"] = {**made["train"], "steps": 30, "clip_norm": None}

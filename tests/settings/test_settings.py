@@ -77,7 +77,7 @@ def test_lists_make_one_member_per_combination(config: Config) -> None:
 def test_run_id_depends_on_every_setting_and_on_nothing_else(config: Config) -> None:
     changes = [
         {}, {"cell": "gru"}, {"seq_len": 9}, {"weight_scale": 0.9}, {"seed": 1}, {"hidden_size": 7},
-        {"num_layers": 2}, {"init": "gaussian"}, {"dtype": "float64"}, {"train": {"lr": 0.02}},
+        {"num_layers": 2}, {"block": "residual"}, {"init": "gaussian"}, {"dtype": "float64"}, {"train": {"lr": 0.02}},
         {"probe": {"every": 2}}, {"engine": {"compile": True}}, {"experiment": {"name": "recall_dish", "n_dishes": 3}},
     ]  # fmt: skip
     ids = [members(config(**change))[0].run_id for change in changes]

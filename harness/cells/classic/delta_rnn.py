@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class DeltaRNN(Cell):
+class DeltaRNN(Gated):
     """Delta-RNN: a plain RNN with products of input and state, and an interpolation that costs only a bias more.
 
         v = h_{t-1} · W_h,   u = x_t · W_x
@@ -29,11 +27,7 @@ class DeltaRNN(Cell):
     family = "classic"
     gate_roles = {"r": "interpolation: keeps"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the interpolation starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("interpolation")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {
@@ -43,7 +37,7 @@ class DeltaRNN(Cell):
             "past": Parameter((hidden_size,), "constant", (1.0,)),
             "present": Parameter((hidden_size,), "constant", (1.0,)),
             "b_z": Parameter((hidden_size,), "constant"),
-            "b_r": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+            "b_r": biases(hidden_size, self.keeping(self.forget_bias)),
         }
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
 from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.constrained.antisymmetric import antisymmetric
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,8 @@ class GatedAntisymmetric(Cell):
         h_t = h_{t-1} + step_size * z * tanh(x_t · W_xn + h_{t-1} · A + b_n)
 
     Source: Chang, Chen, Haber, Chi, "AntisymmetricRNN: a dynamical system view on recurrent neural networks", ICLR
-    2019, the form with gates; step_size and damping are its epsilon and gamma, which it tunes.
+    2019, the form with gates; step_size and damping are its epsilon and gamma, which it tunes. There is no
+    gate_init=chrono: a step adds to the state, and no gate forgets.
     """
 
     name = "gated_antisymmetric"
@@ -30,11 +31,7 @@ class GatedAntisymmetric(Cell):
 
     step_size: float = Field(0.1, gt=0, description="how far a step goes")
     damping: float = Field(0.01, ge=0, description="what is taken off the diagonal of the recurrent matrix")
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the input gate starts; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("input gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {

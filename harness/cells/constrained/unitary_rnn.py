@@ -73,6 +73,10 @@ class UnitaryRNN(Cell):
         upper, lower = torch.cat([rows.real, rows.imag], -1), torch.cat([-rows.imag, rows.real], -1)
         return {"input": p.input, "recurrent": torch.cat([upper, lower], 1), "bias": p.bias}
 
+    def recurrence(self, w: Weights, hidden_size: int) -> list[Tensor]:
+        """W."""
+        return [w.recurrent]
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         z = x @ w.input + s.h @ w.recurrent
         real, imaginary = z.chunk(2, dim=-1)

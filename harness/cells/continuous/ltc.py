@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid
+from harness.cells.gating import Gated, gates, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class LTC(Cell):
+class LTC(Gated):
     """Liquid time-constant network: how fast a unit changes depends on what it sees.
 
         dh/dt = -(1/τ + f) * h + f * A,   f = sigmoid(x_t · W_x + h · W_h + b)
@@ -38,12 +39,10 @@ class LTC(Cell):
     time_constant: float = Field(
         100.0, gt=0, json_schema_extra=INIT_ONLY, description="τ at the start, in steps: how slowly units leak"
     )
-    update_bias: float = Field(
-        -2.0, json_schema_extra=INIT_ONLY, description="bias at which the gate starts; smaller remembers longer"
-    )
+    update_bias: float = overwriting_bias("gate", -2.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"f": self.update_bias}
+        bias = {"f": self.overwriting(self.update_bias)}
         return gates("f", input_size=input_size, hidden_size=hidden_size, bias=bias) | {
             "log_rate": Parameter((hidden_size,), "constant", (-math.log(self.time_constant),)),
             "target": Parameter((hidden_size,), "drawn", draw=lambda rng: rng.choice([-1.0, 1.0], hidden_size)),

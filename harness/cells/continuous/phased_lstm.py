@@ -6,14 +6,15 @@ import numpy as np
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import floor, sigmoid, tanh, where
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class PhasedLSTM(Cell):
+class PhasedLSTM(Gated):
     """LSTM whose units may change only while a gate of time is open, each with a rhythm of its own.
 
         i, f = sigmoid(x_t · W_x + h_{t-1} · W_h + p * c_{t-1} + b)      one W_x, W_h, p, b each
@@ -48,11 +49,7 @@ class PhasedLSTM(Cell):
     log_period: float = Field(
         3.0, gt=0, json_schema_extra=INIT_ONLY, description="periods start between 1 and e to this power, in steps"
     )
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """Peepholes start at 0; ``rhythm`` has the blocks τ and s."""
@@ -61,7 +58,7 @@ class PhasedLSTM(Cell):
             period = np.exp(rng.uniform(0, self.log_period, hidden_size))
             return np.concatenate([period, period * rng.uniform(0, 1, hidden_size)])
 
-        bias = {"f": self.forget_bias}
+        bias = {"i": self.overwriting(0.0), "f": self.keeping(self.forget_bias)}
         return {
             **gates("i", "f", "c", "o", input_size=input_size, hidden_size=hidden_size, bias=bias),
             **{f"p_{gate}": Parameter((hidden_size,), "constant") for gate in ("i", "f", "o")},

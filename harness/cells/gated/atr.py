@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ATR(Cell):
+class ATR(Gated):
     """Addition-subtraction twin-gated network: both gates come from the same two products, one adds and one subtracts.
 
         p   = x_t · W_x + b_p
@@ -29,18 +27,14 @@ class ATR(Cell):
     family = "gated"
     gate_roles = {"i": "input gate: writes", "f": "forget gate: keeps"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts, the input gate at minus this; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate, the input gate has its negative")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {
             "input": Parameter((input_size, hidden_size), "dense"),
             "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
             "b_p": Parameter((hidden_size,), "constant"),
-            "b_q": Parameter((hidden_size,), "constant", (-self.forget_bias,)),
+            "b_q": biases(hidden_size, self.overwriting(-self.forget_bias)),
         }
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

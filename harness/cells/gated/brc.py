@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class BRC(Cell):
+class BRC(Gated):
     """Bistable recurrent cell: a unit can latch one of two values for ever, and sees no other unit.
 
         a   = 1 + tanh(x_t · W_xa + w_ha * h_{t-1} + b_a)      up to 1 the unit forgets, above 1 it latches
@@ -28,11 +26,7 @@ class BRC(Cell):
     family = "gated"
     gate_roles = {"c": "update gate: keeps"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("update gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {
@@ -42,7 +36,7 @@ class BRC(Cell):
             "h_a": Parameter((hidden_size,), "recurrent"),
             "h_c": Parameter((hidden_size,), "recurrent"),
             "b_a": Parameter((hidden_size,), "constant"),
-            "b_c": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+            "b_c": biases(hidden_size, self.keeping(self.forget_bias)),
             "b_n": Parameter((hidden_size,), "constant"),
         }
 

@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class CFN(Cell):
+class CFN(Gated):
     """Chaos free network: without inputs the state of every unit dies away, so that there is no chaos.
 
         f   = sigmoid(x_t · W_xf + h_{t-1} · W_hf + b_f)
@@ -27,14 +25,10 @@ class CFN(Cell):
     family = "gated"
     gate_roles = {"f": "forget gate: keeps", "i": "input gate: writes"}
 
-    forget_bias: float = Field(
-        1.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate", 1.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"f": self.forget_bias, "i": -1.0}
+        bias = {"f": self.keeping(self.forget_bias), "i": self.overwriting(-1.0)}
         return gates("f", "i", input_size=input_size, hidden_size=hidden_size, bias=bias) | {
             "x_n": Parameter((input_size, hidden_size), "dense"),
         }

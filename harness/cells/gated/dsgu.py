@@ -20,6 +20,7 @@ class DSGU(SGU):
 
     Source: Gao, Glowacka, "Deep gate recurrent neural network", ACML 2016, section 3. The hard sigmoid is that of
     Theano, max(0, min(1, 0.2 x + 0.5)); torchrecurrent takes PyTorch's, x / 6 + 0.5, and adds a bias within g's tanh.
+    There is no gate_init=chrono, as of `SGU`.
     """
 
     name = "dsgu"

@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class FastGRNN(Cell):
+class FastGRNN(Gated):
     """A gated RNN with hardly more weights than a plain one: gate and candidate share their matrices.
 
         p   = x_t · W_x + h_{t-1} · W_h
@@ -30,17 +28,13 @@ class FastGRNN(Cell):
     family = "gated"
     gate_roles = {"z": "update gate: keeps"}
 
-    forget_bias: float = Field(
-        1.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("update gate", 1.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {
             "input": Parameter((input_size, hidden_size), "dense"),
             "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
-            "b_z": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+            "b_z": biases(hidden_size, self.keeping(self.forget_bias)),
             "b_n": Parameter((hidden_size,), "constant", (1.0,)),
             "zeta": Parameter((1,), "constant", (1.0,)),
             "nu": Parameter((1,), "constant", (-4.0,)),

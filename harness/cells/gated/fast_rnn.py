@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import gates
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,8 @@ class FastRNN(Cell):
 
     Source: Kusupati, Singh, Bhatia, Kumar, Jain, Varma, "FastGRNN: a fast, accurate, stable and tiny kilobyte sized
     gated recurrent neural network", NeurIPS 2018, section 3.1. alpha starts at -3 and beta at 3 as in the authors'
-    code; torchrecurrent starts them the other way round.
+    code; torchrecurrent starts them the other way round. There is no gate_init=chrono: one number cannot have lags of
+    its own for every unit.
     """
 
     name = "fast_rnn"

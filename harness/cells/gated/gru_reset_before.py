@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, biases
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,11 +26,7 @@ class ResetBeforeGRU(Gated):
     family = "gated"
     gate_roles = {"r": "reset gate: uses the past", "z": "update gate: keeps"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts, which keeps where it is 1; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("update gate, which keeps where it is 1")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """``input``, ``recurrent`` and ``bias``, each with the blocks r, z, n."""

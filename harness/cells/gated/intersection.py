@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import relu, sigmoid, tanh
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Intersection(Cell):
+class Intersection(Gated):
     """Intersection RNN (+RNN): one gate keeps the state over time, another passes the input on to the layer above.
 
         a   = sigmoid(x_t · W_xa + h_{t-1} · W_ha + b_a)
@@ -25,7 +23,7 @@ class Intersection(Cell):
 
     Source: Collins, Sohl-Dickstein, Sussillo, "Capacity and trainability in recurrent neural networks", ICLR 2017,
     section 1.1; a and d are its g^h and g^y. Both biases start at 1 and inputs are projected as in TensorFlow's
-    ``IntersectionRNNCell``; the paper tunes the biases.
+    ``IntersectionRNNCell``; the paper tunes the biases. gate_init=chrono draws that of a alone.
     """
 
     name = "intersection"
@@ -33,14 +31,10 @@ class Intersection(Cell):
     parts = ("h", "y")
     gate_roles = {"a": "recurrent gate: keeps", "d": "depth gate: passes the input on"}
 
-    forget_bias: float = Field(
-        1.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the recurrent and the depth gate start; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("recurrent and the depth gate", 1.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"a": self.forget_bias, "d": self.forget_bias}
+        bias = {"a": self.keeping(self.forget_bias), "d": self.forget_bias}
         found = gates("a", "d", "n", "y", input_size=hidden_size, hidden_size=hidden_size, bias=bias)
         if input_size != hidden_size:
             found["project"] = Parameter((input_size, hidden_size), "dense")

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,11 +29,7 @@ class JANET(Gated):
     gate_roles = {"f": "forget gate: keeps"}
 
     beta: float = Field(1.0, description="how much more is written than the forget gate makes room for; 0 couples both")
-    forget_bias: float = Field(
-        1.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate", 1.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return gates(

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, gates, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class LEM(Cell):
+class LEM(Gated):
     """Long expressive memory: two coupled states, each unit with time steps that it chooses; a discretised ODE.
 
         a   = step * sigmoid(x_t · W_xa + h_{t-1} · W_ha + b_a)
@@ -31,14 +31,10 @@ class LEM(Cell):
     gate_roles = {"a": "time step of z: overwrites", "d": "time step of h: overwrites"}
 
     time_step: float = Field(1.0, gt=0, le=1, description="the longest time step, the paper's Δt")
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which both time steps start; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("two time steps")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"a": self.update_bias, "d": self.update_bias}
+        bias = dict.fromkeys("ad", self.overwriting(self.update_bias))
         return gates("a", "d", "z", input_size=input_size, hidden_size=hidden_size, bias=bias) | {
             "x_n": Parameter((input_size, hidden_size), "dense"),
             "z_n": Parameter((hidden_size, hidden_size), "recurrent"),

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, biases
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import join, sigmoid, tanh
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,11 +61,7 @@ class LSTM(Gated):
     gate_roles = {"i": "input gate: writes", "f": "forget gate: keeps", "o": "output gate: tells"}
 
     form: Form = Field("standard", description="one change to the LSTM, of those that Greff et al. 2017 compare")
-    forget_bias: float = Field(
-        1.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate", 1.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """Blocks i, f, o, g side by side, but for a gate that is not computed; ``from_<gate>`` has i, f, o."""

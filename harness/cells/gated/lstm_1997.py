@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import gates
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +25,8 @@ class LSTM1997(Cell):
     Source: Hochreiter, Schmidhuber, "Long short-term memory", Neural Computation 9(8), 1997, appendix A.1, where g
     and h are scaled sigmoids, 4 sigmoid(x) - 2 and 2 sigmoid(x) - 1. One cell per block, inputs to gates
     and cells from all cells' outputs, no other hidden units; the gradient is the whole one, which is not cut at the
-    gates. torchrecurrent squashes by tanh, which is the same with W_xg, W_hg and b_g halved.
+    gates. torchrecurrent squashes by tanh, which is the same with W_xg, W_hg and b_g halved. There is no
+    gate_init=chrono: no gate forgets.
     """
 
     name = "lstm_1997"

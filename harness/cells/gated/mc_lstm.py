@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MCLSTM(Cell):
+class MCLSTM(Gated):
     """Memory-controller LSTM: gates are steered by a vector of their own, apart from what the cell tells.
 
         i, f, o, m = sigmoid(x_t · W_x + v_{t-1} · W_h + b)     each with weights of its own
@@ -36,16 +34,11 @@ class MCLSTM(Cell):
         "m": "control gate: steers the gates",
     }
 
-    forget_bias: float = Field(
-        1.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate", 1.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        return gates(
-            "i", "f", "o", "m", "g", input_size=input_size, hidden_size=hidden_size, bias={"f": self.forget_bias}
-        )
+        bias = {"i": self.overwriting(0.0), "f": self.keeping(self.forget_bias)}
+        return gates("i", "f", "o", "m", "g", input_size=input_size, hidden_size=hidden_size, bias=bias)
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {

@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Minimal(Cell):
+class Minimal(Gated):
     """MinimalRNN: inputs are mapped into the space of the state first, then a gate mixes both.
 
         z   = tanh(x_t · W_x + b_z)
@@ -27,11 +25,7 @@ class Minimal(Cell):
     family = "gated"
     gate_roles = {"u": "update gate: keeps"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("update gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {
@@ -39,7 +33,7 @@ class Minimal(Cell):
             "b_z": Parameter((hidden_size,), "constant"),
             "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
             "latent": Parameter((hidden_size, hidden_size), "dense"),
-            "b_u": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+            "b_u": biases(hidden_size, self.keeping(self.forget_bias)),
         }
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import gates
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,11 +3,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, gates, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,11 +17,7 @@ class Mutated(Gated):
     family = "gated"
     gate_roles = {"z": "update gate: overwrites", "r": "reset gate: uses the past"}
 
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("update gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         bias = {"z": self.overwriting(self.update_bias)}

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, biases
+from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import relu, sigmoid, tanh
+from harness.cells.gating import biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +24,8 @@ class NAS(Cell):
 
     Source: Zoph, Le, "Neural architecture search with reinforcement learning", ICLR 2017, appendix A (the cell
     without max and sin), as in the authors' TensorFlow code. torchrecurrent adds p_3 and q_3.
-    Where p_3 * q_3 is 0 a step keeps less than tanh(1) = 0.76 of c, which is a short memory.
+    Where p_3 * q_3 is 0 a step keeps less than tanh(1) = 0.76 of c, which is a short memory: no bias makes it one of
+    many steps, and there is no gate_init=chrono.
     """
 
     name = "nas"
@@ -35,11 +34,7 @@ class NAS(Cell):
     memory = "c"
     gate_roles = {"k": "sigmoid(u_2): keeps, a share of tanh(k) at first"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which u_2 starts, which scales what is kept; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("sigmoid of u_2, which scales what is kept")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """Eight blocks side by side."""

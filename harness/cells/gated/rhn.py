@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, biases
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, biases, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,11 +30,7 @@ class RHN(Gated):
     gate_roles = {"t": "transform gate of the first layer: overwrites"}
 
     depth: int = Field(3, ge=1, description="highway layers per step; 1 is one gated step")
-    update_bias: float = Field(
-        -2.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the transform gates start; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("transform gates", -2.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """Blocks n, t side by side; ``recurrent_l`` and ``bias_l`` of layer l."""

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import hard_sigmoid, softplus, tanh
+from harness.cells.gating import gates, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,17 +20,14 @@ class SGU(Cell):
 
     Source: Gao, Glowacka, "Deep gate recurrent neural network", ACML 2016, section 3. The hard sigmoid is that of
     Theano, max(0, min(1, 0.2 x + 0.5)); torchrecurrent takes PyTorch's, x / 6 + 0.5, and adds a bias within g's tanh.
+    There is no gate_init=chrono: at the bias for a lag of 13 steps the hard sigmoid is 0, and so is its derivative.
     """
 
     name = "sgu"
     family = "gated"
     gate_roles = {"z": "update gate: overwrites"}
 
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("update gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return gates("g", "z", input_size=input_size, hidden_size=hidden_size, bias={"z": self.update_bias})

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, biases
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,11 +19,7 @@ class StronglyTyped(Gated):
     family = "gated"
     gate_roles = {"f": "forget gate: keeps"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """Blocks z, f, o side by side, of the input and of the input before."""

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import join, sigmoid, tanh
+from harness.cells.gating import Gated, gates, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,11 +33,7 @@ class TauGRU(Gated):
     gate_roles = {"g": "update gate: overwrites", "a": "delay gate: uses the delayed state"}
 
     delay: int = Field(10, ge=1, description="how many steps before the last state the delayed one is")
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("update gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         bias = {"g": self.overwriting(self.update_bias)}

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Gated, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,11 +25,7 @@ class UGRNN(Gated):
     family = "gated"
     gate_roles = {"g": "update gate: keeps"}
 
-    forget_bias: float = Field(
-        1.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the update gate starts; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("update gate", 1.0)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return gates(

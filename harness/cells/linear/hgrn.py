@@ -8,6 +8,7 @@ from pydantic import Field
 from harness.base.options import INIT_ONLY
 from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import join, sigmoid, silu
+from harness.cells.gating import keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +23,8 @@ class HGRN(Cell):
         s_t = λ exp(iθ) * s_{t-1} + (1 - λ) * c         complex: the parts ``re`` and ``im``
         y_t = sigmoid(x_t · W_τ + b_τ) * s_t            both halves side by side: what the next layer sees
 
-    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on.
+    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on; nor is there gate_init=chrono:
+    above a lower bound, what is kept is not the sigmoid of a bias.
 
     Source: Qin, Yang, Zhong, "Hierarchically gated recurrent neural network for sequence modeling", NeurIPS 2023,
     section 3. There, lower bounds are sums of shares of a softmax over layers, so that they grow from layer to layer;
@@ -39,9 +41,7 @@ class HGRN(Cell):
     lower_bound: float = Field(
         0.5, gt=0, lt=1, json_schema_extra=INIT_ONLY, description="lower bound of the forget gate to start from"
     )
-    forget_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def output_size(self, hidden_size: int) -> int:
         return 2 * hidden_size

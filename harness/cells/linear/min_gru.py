@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, where
+from harness.cells.gating import Gated, biases, overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +15,7 @@ def positive(x: Tensor) -> Tensor:
     return where(x < 0, sigmoid(x), x + 0.5)
 
 
-class MinGRU(Cell):
+class MinGRU(Gated):
     """GRU whose gate and candidate see the input alone, so that the recurrence is linear and can run in parallel.
 
         z = sigmoid(x_t · W_z + b_z)
@@ -34,15 +32,13 @@ class MinGRU(Cell):
     family = "linear"
     gate_roles = {"z": "update gate: overwrites"}
 
-    update_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the update gate starts; smaller remembers longer"
-    )
+    update_bias: float = overwriting_bias("update gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {
             "x_z": Parameter((input_size, hidden_size), "dense"),
             "x_n": Parameter((input_size, hidden_size), "dense"),
-            "b_z": Parameter((hidden_size,), "constant", (self.update_bias,)),
+            "b_z": biases(hidden_size, self.overwriting(self.update_bias)),
             "b_n": Parameter((hidden_size,), "constant"),
         }
 

@@ -2,18 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid
+from harness.cells.gating import Gated, biases, keeping_bias
 from harness.cells.linear.min_gru import positive
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MinLSTM(Cell):
+class MinLSTM(Gated):
     """LSTM whose gates see the input alone and share out the state between past and candidate; no output gate.
 
         f = sigmoid(x_t · W_f + b_f)
@@ -33,16 +31,12 @@ class MinLSTM(Cell):
     family = "linear"
     gate_roles = {"f": "forget gate: keeps", "i": "input gate: writes"}
 
-    forget_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the forget gate starts, the input gate with its negative; larger remembers longer",
-    )
+    forget_bias: float = keeping_bias("forget gate, the input gate has its negative")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        starts = {"f": self.forget_bias, "i": -self.forget_bias, "n": 0.0}
+        starts = {"f": self.keeping(self.forget_bias), "i": self.overwriting(-self.forget_bias), "n": 0.0}
         dense = {f"x_{gate}": Parameter((input_size, hidden_size), "dense") for gate in starts}
-        return dense | {f"b_{gate}": Parameter((hidden_size,), "constant", (start,)) for gate, start in starts.items()}
+        return dense | {f"b_{gate}": biases(hidden_size, start) for gate, start in starts.items()}
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         f, i = sigmoid(x @ w.x_f + w.b_f), sigmoid(x @ w.x_i + w.b_i)

@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid, tanh
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class QRNN(Cell):
+class QRNN(Gated):
     """Quasi-recurrent network: gates and candidate see this input and the last, as a convolution; the rest is pooling.
 
         z = tanh(x_{t-1} · W_1z + x_t · W_2z + b_z)
@@ -33,9 +31,7 @@ class QRNN(Cell):
     memory = "c"
     gate_roles = {"f": "forget gate: keeps", "o": "output gate: tells"}
 
-    forget_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def widths(self, hidden_size: int) -> dict[str, int]:
         return {"h": hidden_size, "c": hidden_size, "u": 3 * hidden_size}
@@ -45,7 +41,7 @@ class QRNN(Cell):
         return {
             "last": Parameter((input_size, 3 * hidden_size), "dense"),
             "input": Parameter((input_size, 3 * hidden_size), "dense"),
-            "bias": Parameter((3 * hidden_size,), "constant", (0.0, self.forget_bias, 0.0)),
+            "bias": biases(hidden_size, 0.0, self.keeping(self.forget_bias), 0.0),
         }
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

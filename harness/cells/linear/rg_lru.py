@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from harness.base.options import INIT_ONLY
 from harness.cells.base import Cell, Parameter, State, Weights
 from harness.cells.functions import exp, sigmoid, sqrt
+from harness.cells.gating import overwriting_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +27,7 @@ class RGLRU(Cell):
         h_t = a * h_{t-1} + √(1 - a²) * (i * u)
 
     Λ starts so that sigmoid(Λ)^8 lies between ``a_min`` and ``a_max``; `init` and `weight_scale` have nothing to act
-    on.
+    on; this range takes the place of gate_init=chrono.
 
     Source: De, Smith, Fernando et al., "Griffin: mixing gated linear recurrences with local attention for efficient
     language models", arXiv:2402.19427, 2024, section 2.4. u is the linear layer in front of it (its convolution is left
@@ -44,11 +45,7 @@ class RGLRU(Cell):
     a_max: float = Field(
         0.999, gt=0, lt=1, json_schema_extra=INIT_ONLY, description="largest factor per step to start from, gate open"
     )
-    update_bias: float = Field(
-        0.0,
-        json_schema_extra=INIT_ONLY,
-        description="bias at which the recurrence gate starts; smaller remembers longer",
-    )
+    update_bias: float = overwriting_bias("recurrence gate")
 
     @model_validator(mode="after")
     def _span(self) -> RGLRU:

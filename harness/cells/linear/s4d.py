@@ -86,6 +86,12 @@ class S4D(Cell):
             "b_y": p.bias * p.d,
         }
 
+    def recurrence(self, w: Weights, hidden_size: int) -> list[Tensor]:
+        """Its factors."""
+        import torch
+
+        return [torch.complex(w.a_re, w.a_im)]
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {
             "re": w.a_re * s.re - w.a_im * s.im + x @ w.x_re + w.b_re,

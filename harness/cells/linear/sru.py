@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import sigmoid
+from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +13,7 @@ HIGHWAY = 3**0.5
 """What the input is scaled by on its way past the state: √(1 + 2 e^b), with a bias b = 0 of the reset gate."""
 
 
-class SRU(Cell):
+class SRU(Gated):
     """Simple recurrent unit: no product with the state, which the gates see unit by unit; and a highway past it.
 
         f = sigmoid(x_t · W_f + v_f * c_{t-1} + b_f)
@@ -36,16 +34,14 @@ class SRU(Cell):
     memory = "c"
     gate_roles = {"f": "forget gate: keeps", "r": "reset gate: tells"}
 
-    forget_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         dense = ["x_f", "x_r", "x_c", *(["x_p"] if input_size != hidden_size else [])]
         return {name: Parameter((input_size, hidden_size), "dense") for name in dense} | {
             "v_f": Parameter((hidden_size,), "recurrent"),
             "v_r": Parameter((hidden_size,), "recurrent"),
-            "b_f": Parameter((hidden_size,), "constant", (self.forget_bias,)),
+            "b_f": biases(hidden_size, self.keeping(self.forget_bias)),
             "b_r": Parameter((hidden_size,), "constant"),
         }
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.base.options import INIT_ONLY
 from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import exp, sigmoid, softplus
+from harness.cells.gating import keeping_bias
 from harness.cells.matrix._memory import MatrixCell
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class GLA(MatrixCell):
         S_t = αᵀ * S_{t-1} + kᵀ v                       of each head, (key_size, H / heads)
         y_t = q S_t                                     what the next layer sees
 
-    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on.
+    There are no recurrent weights, so `init` and `weight_scale` have nothing to act on; nor is there gate_init=chrono:
+    for the root, the bias for a lag would keep 16 times as long.
 
     Source: Yang, Wang, Shen, Panda, Kim, "Gated linear attention transformers with hardware-efficient training", ICML
     2024, section 4. Normalisation and output gate after it are not the cell's.
@@ -33,9 +34,7 @@ class GLA(MatrixCell):
     name = "gla"
     gate_roles = {"a": "forget gate: keeps"}
 
-    forget_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate")
     rank: int = Field(16, ge=1, description="rank of the weights of the forget gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:

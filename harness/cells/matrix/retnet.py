@@ -56,6 +56,12 @@ class RetNet(MatrixCell):
             "sums": self.sums(like, size),
         }
 
+    def recurrence(self, w: Weights, hidden_size: int) -> list[Tensor]:
+        """Its factors."""
+        import torch
+
+        return [torch.complex(w.a_re, w.a_im)]
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         v = x @ w.v
         return {

@@ -2,18 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
 from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import absolute, exp, maximum, sigmoid, softplus
+from harness.cells.gating import Gated, biases, keeping_bias
 from harness.cells.matrix._memory import MatrixCell
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MatrixXLSTM(MatrixCell):
+class MatrixXLSTM(MatrixCell, Gated):
     """mLSTM of xLSTM: a matrix memory with an exponential input gate and a forget gate for each head.
 
         q, k, v = x_t · W_q + b_q, (x_t · W_k + b_k) / √key_size, x_t · W_v + b_v
@@ -35,9 +33,7 @@ class MatrixXLSTM(MatrixCell):
     parts = ("S", "n", "m")
     gate_roles = {"f": "forget gate: keeps", "o": "output gate: tells"}
 
-    forget_bias: float = Field(
-        3.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate", 3.0)
 
     def widths(self, hidden_size: int) -> dict[str, int]:
         return {"S": self.key_size * hidden_size, "n": self.heads * self.key_size, "m": self.heads}
@@ -46,8 +42,8 @@ class MatrixXLSTM(MatrixCell):
         keys = self.heads * self.key_size
         widths = {"q": keys, "k": keys, "v": hidden_size, "o": hidden_size, "i": self.heads, "f": self.heads}
         found = self.dense(input_size, hidden_size, **{f"x_{name}": width for name, width in widths.items()})
-        starts = dict.fromkeys(widths, 0.0) | {"f": self.forget_bias}
-        return found | {f"b_{name}": Parameter((width,), "constant", (starts[name],)) for name, width in widths.items()}
+        starts = dict.fromkeys(widths, 0.0) | {"f": self.keeping(self.forget_bias)}
+        return found | {f"b_{name}": biases(width, starts[name]) for name, width in widths.items()}
 
     def weights(self, p: Weights) -> dict[str, Tensor]:
         import torch

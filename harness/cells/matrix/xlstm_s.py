@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from harness.base.options import INIT_ONLY
-from harness.cells.base import Cell, Parameter, State, Weights, gates
+from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import exp, maximum, sigmoid, softplus, tanh
+from harness.cells.gating import Gated, gates, keeping_bias
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class ScalarXLSTM(Cell):
+class ScalarXLSTM(Gated):
     """sLSTM of xLSTM: an LSTM with an exponential input gate, whose state is divided by the sum of what was written.
 
         z = tanh(x_t · W_xz + h_{t-1} · W_hz + b_z)
@@ -33,12 +31,10 @@ class ScalarXLSTM(Cell):
     memory = "c"
     gate_roles = {"f": "forget gate: keeps", "o": "output gate: tells"}
 
-    forget_bias: float = Field(
-        0.0, json_schema_extra=INIT_ONLY, description="bias at which the forget gate starts; larger remembers longer"
-    )
+    forget_bias: float = keeping_bias("forget gate")
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        bias = {"f": self.forget_bias}
+        bias = {"f": self.keeping(self.forget_bias)}
         return gates("z", "i", "f", "o", input_size=input_size, hidden_size=hidden_size, bias=bias)
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from harness.cells.classic.leaky import Leaky
 from harness.cells.classic.linear import Linear
 from harness.cells.classic.rnn_relu import ReLURNN
 from harness.cells.controls.feedforward import Feedforward
-from tests.helpers.transcribed import FEATURES, SIZE, compare
+from tests.helpers.references import FEATURES, SIZE, compare
 
 
 def elman(w: Any, x: Tensor, h: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from harness.cells.constrained.spectral_rnn import SpectralRNN
 from harness.cells.constrained.unitary_rnn import UnitaryRNN
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
-from tests.helpers.transcribed import SIZE, compare
+from tests.helpers.references import SIZE, compare
 
 CELLS = [CayleyRNN(), ExpRNN(), Lipschitz(), SpectralRNN(), UnitaryRNN()]
 

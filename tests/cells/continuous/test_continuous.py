@@ -14,7 +14,7 @@ from harness.cells.continuous.ltc import LTC
 from harness.cells.continuous.phased_lstm import PhasedLSTM
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
-from tests.helpers.transcribed import FEATURES, SIZE, compare
+from tests.helpers.references import FEATURES, SIZE, compare
 
 
 @pytest.mark.parametrize("elapsed", [1.0, 0.4])

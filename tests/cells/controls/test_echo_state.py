@@ -13,7 +13,7 @@ from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.engine.weights import Architecture, MemberInit
 from tests.cells.classic.test_classic import elman
-from tests.helpers.transcribed import SIZE, compare
+from tests.helpers.references import SIZE, compare
 
 
 @pytest.mark.parametrize("leak", [1.0, 0.3])

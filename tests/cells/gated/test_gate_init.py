@@ -9,6 +9,7 @@ import torch
 from harness.base.errors import UserError
 from harness.base.options import build
 from harness.cells import Cell, Gated
+from harness.cells.base import as_in_a_step
 from harness.cells.gated.gru import GRU
 from harness.cells.gated.gru_reset_before import ResetBeforeGRU
 from harness.cells.gated.lstm import LSTM
@@ -79,8 +80,50 @@ def test_every_gated_cell_starts_its_remembering_gate_at_its_option_or_draws_it(
     assert all(plain[key].ndim == 1 for key in changed)
     key = "forget_bias" if "forget_bias" in cell.model_fields else "update_bias"
     moved = {each for each, value in plain.items() if not value.equal(started_small(cell(**{key: 0.123}))[each])}
-    assert moved
-    assert moved <= changed
+    # lstm_nfg has no forget gate, and draws its input gate's biases alone.
+    assert bool(moved & changed) == (name != "lstm_nfg")
+
+
+LAGS = {"keeps": 1, "overwrites": -1, "writes": -1, "lets go": -1}
+"""What a gate does, and the sign of ln(lag) in it: sigmoid(ln(lag)) = 1 - 1 / (1 + lag) is kept of a unit in a step."""
+
+
+@pytest.mark.parametrize("name", [each.name for each in registry().of_kind("cell") if issubclass(each.target, Gated)])
+def test_chrono_opens_the_gates_of_every_gated_cell_by_what_they_do(name: str) -> None:
+    """Without inputs and state a gate stands where its bias puts it, however the cell's equations come to that."""
+    options = {"heads": 64} if name == "xlstm_m" else {}
+    cell = registry().get("cell", name)(gate_init="chrono", longest_lag=60, **options)
+    shape = Architecture(cell, 1, 64, 1, 1)
+    network = Network.create(shape, [MemberInit(cell, 0, "identity", 1.0)], torch.float64, "cpu", compiled=False)
+    (state,), x = network.zero_states(1), torch.zeros(1, 1, 1, dtype=torch.float64)
+    found = cell.gates(as_in_a_step(network.layer(1)), x, state)
+    drawn = {}
+    for gate, role in cell.gate_roles.items():
+        sign = LAGS.get(role.rpartition(": ")[2])
+        if sign is not None and (name, gate) not in {("lstm_nig", "i"), ("lstm_nfg", "f")}:  # these are 1
+            drawn[gate] = (found[gate].logit() * sign).exp().flatten()
+    assert drawn
+    for lags in drawn.values():
+        assert len(lags) == 64
+        torch.testing.assert_close(lags, next(iter(drawn.values())), rtol=1e-9, atol=0)
+        # Uniform between 1 and 59: the distribution function, within what 64 draws leave open (Kolmogorov, p = 0.001).
+        shares = ((lags.sort().values - 1) / 58).numpy()
+        assert np.abs(shares - (np.arange(64) + 0.5) / 64).max() < 1.95 / np.sqrt(64)
+        assert -1e-9 < shares.min() < shares.max() < 1 + 1e-9
+
+
+CANNOT = {"dsgu", "fast_rnn", "gated_antisymmetric", "gla", "hgrn", "nas", "rg_lru", "sgu"}
+"""Cells of whose remembering gate a bias is no logarithm of a lag; each says why."""
+
+
+def test_every_cell_with_a_bias_of_a_remembering_gate_can_draw_it_but_those_that_say_why_not() -> None:
+    biased = {
+        each.name: each.target
+        for each in registry().of_kind("cell")
+        if {"forget_bias", "update_bias"} & set(each.target.model_fields)
+    }
+    assert {name for name, cell in biased.items() if not issubclass(cell, Gated)} == CANNOT
+    assert all("chrono" in biased[name].__doc__ for name in CANNOT)
 
 
 def started_small(cell: Cell) -> dict[str, torch.Tensor]:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from harness.base.errors import UserError
+from harness.base.options import build
 from harness.cells import Named, Weights
 from harness.cells.base import as_in_a_step
 from harness.cells.gated.lstm import LSTM
-from harness.engine.scan.plan import planned_step
-from harness.testing import check_cell
-from tests.helpers.references import SIZE, compare
+from harness.plugins.registry import registry
+from harness.run.pack import run
+from harness.testing._problems import small_runs
+from tests.helpers.references import SIZE, compare, one_by_one
 
-FORMS = [
-    "no_input_gate", "no_forget_gate", "no_output_gate", "coupled_gates", "no_input_activation",
-    "no_output_activation", "gate_recurrence",
-]  # fmt: skip
+NAMES = {
+    "no_input_gate": "lstm_nig", "no_forget_gate": "lstm_nfg", "no_output_gate": "lstm_nog",
+    "coupled_gates": "lstm_cifg", "no_input_activation": "lstm_niaf", "no_output_activation": "lstm_noaf",
+    "gate_recurrence": "lstm_fgr",
+}  # fmt: skip
+FORMS = list(NAMES)
 
 BLOCKS = {"no_input_gate": "fog", "no_forget_gate": "iog", "no_output_gate": "ifg", "coupled_gates": "fog"}
 
@@ -48,13 +54,22 @@ def equations(form: str, w: Weights, x: Tensor, state: Any) -> tuple[Tensor, Any
 @pytest.mark.parametrize("form", FORMS)
 def test_a_form_is_its_equations(form: str) -> None:
     cell = LSTM(form=form)
-    assert planned_step(cell, 3, 4) is not None
-    compare(cell, lambda w, x, state: equations(form, w, x, state))
+    compare(cell, one_by_one(lambda w, x, state: equations(form, w, x, state)))
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_keeps_the_contract(form: str) -> None:
-    check_cell(LSTM(form=form))
+def test_the_name_of_a_form_is_the_lstm_with_that_option_to_the_bit(form: str) -> None:
+    named, plain = registry().get("cell", NAMES[form])(forget_bias=0.5), LSTM(form=form, forget_bias=0.5)
+    one, two = (run(small_runs(cell=cell, seed=[0, 1])) for cell in (named, plain))
+    assert set(one["runs"].cell) == {NAMES[form]}
+    assert one["runs"]["cell.form"].tolist() == two["runs"]["cell.form"].tolist() == [form, form]
+    for table, column in (("curves", "loss"), ("gradients", "grad_norm")):
+        np.testing.assert_array_equal(one[table][column], two[table][column])
+
+
+def test_the_name_of_a_form_takes_no_other_form() -> None:
+    with pytest.raises(UserError, match=r"cell\.form=standard: input should be 'no_input_gate'"):
+        build(registry().get("cell", "lstm_nig"), {"form": "standard"}, prefix="cell.")
 
 
 def test_gates_that_are_left_out_are_open() -> None:

@@ -15,7 +15,7 @@ from harness.cells.gated.mut import MUT1, MUT2, MUT3
 from harness.cells.gated.rhn import RHN
 from harness.cells.gated.sgrn import SGRN
 from harness.cells.gated.tau_gru import TauGRU
-from tests.helpers.references import SIZE, compare, gate_by_gate, rows, torchrecurrent
+from tests.helpers.references import SIZE, compare, gate_by_gate, one_by_one, rows, torchrecurrent
 
 
 def test_gru_reset_before_is_its_equations() -> None:
@@ -30,7 +30,7 @@ def test_gru_reset_before_is_its_equations() -> None:
         h = z * h + (1 - z) * torch.tanh(x @ w_n + (r * h) @ u_n + b_n)
         return h, h
 
-    compare(ResetBeforeGRU(), equations)
+    compare(ResetBeforeGRU(), one_by_one(equations))
 
 
 def test_mut1() -> None:
@@ -84,7 +84,7 @@ def test_tau_gru(delay: int) -> None:
         h = torch.func.functional_call(module, found, (x, states[-1], states[0]))
         return h, [*states[1:], h]
 
-    compare(TauGRU(delay=delay), step)
+    compare(TauGRU(delay=delay), one_by_one(step))
 
 
 @pytest.mark.parametrize("depth", [1, 3])
@@ -103,4 +103,4 @@ def test_rhn_is_its_equations(depth: int) -> None:
             s = h * t + s * (1 - t)
         return s, s
 
-    compare(RHN(depth=depth), equations)
+    compare(RHN(depth=depth), one_by_one(equations))

@@ -18,7 +18,7 @@ from harness.cells.linear.rg_lru import RGLRU
 from harness.cells.linear.s4d import S4D
 from harness.cells.linear.s5 import S5, hippo
 from harness.cells.linear.sru import SRU
-from tests.cells.linear.helpers import SIZE, STEPS, compare, decayed
+from tests.helpers.references import SIZE, STEPS, compare, decayed
 
 
 @pytest.mark.parametrize("features", [3, SIZE])

@@ -13,7 +13,7 @@ from harness.cells.linear.lru import LRU
 from harness.cells.linear.min_gru import MinGRU
 from harness.cells.linear.min_lstm import MinLSTM
 from harness.cells.linear.s5 import S5
-from tests.cells.linear.helpers import SIZE, compare
+from tests.helpers.references import SIZE, compare
 from tests.helpers.packages import file_of, in_float64
 
 

@@ -17,7 +17,7 @@ from harness.cells.matrix.retnet import RetNet
 from harness.cells.matrix.rwkv import RWKV
 from harness.cells.matrix.xlstm_m import MatrixXLSTM
 from harness.cells.matrix.xlstm_s import ScalarXLSTM
-from tests.cells.linear.helpers import SIZE, compare, decayed
+from tests.helpers.references import SIZE, compare, decayed
 
 KEY = 3
 WITH_KEYS = [LinearAttention, GLA, DeltaNet, GatedDeltaNet, Mamba, RetNet, MatrixXLSTM]

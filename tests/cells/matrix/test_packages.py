@@ -16,7 +16,7 @@ from harness.cells.matrix.mamba import Mamba
 from harness.cells.matrix.retnet import RetNet
 from harness.cells.matrix.xlstm_m import MatrixXLSTM
 from harness.cells.matrix.xlstm_s import ScalarXLSTM
-from tests.cells.linear.helpers import SIZE, compare
+from tests.helpers.references import SIZE, compare
 from tests.helpers.packages import file_of, in_float64
 
 KEY = 3
