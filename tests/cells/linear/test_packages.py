@@ -13,8 +13,8 @@ from harness.cells.linear.lru import LRU
 from harness.cells.linear.min_gru import MinGRU
 from harness.cells.linear.min_lstm import MinLSTM
 from harness.cells.linear.s5 import S5
-from tests.helpers.references import SIZE, compare
 from tests.helpers.packages import file_of, in_float64
+from tests.helpers.references import SIZE, compare
 
 
 def test_min_gru_in_log_space_as_in_its_package() -> None:

@@ -16,8 +16,8 @@ from harness.cells.matrix.mamba import Mamba
 from harness.cells.matrix.retnet import RetNet
 from harness.cells.matrix.xlstm_m import MatrixXLSTM
 from harness.cells.matrix.xlstm_s import ScalarXLSTM
-from tests.helpers.references import SIZE, compare
 from tests.helpers.packages import file_of, in_float64
+from tests.helpers.references import SIZE, compare
 
 KEY = 3
 
