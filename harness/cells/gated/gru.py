@@ -26,6 +26,7 @@ class GRU(Gated):
 
     name = "gru"
     family = "gated"
+    colour = "#12967a"
     gate_roles = {"r": "reset gate: uses the past", "z": "update gate: keeps"}
 
     forget_bias: float = Field(
