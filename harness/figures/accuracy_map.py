@@ -32,9 +32,9 @@ class AccuracyMap(Figure):
     title = "Who knows the answer"
     caption = (
         "Share of right answers on sequences that were not in the training, in percent, as a mean over the "
-        "runs: one map per cell, longer sequences further down. A hatched tile is not above chance "
-        "by more than three standard errors, so that it shows no memory. A line in the colour bar is the chance level, "
-        "several are those of different lengths. –: no result."
+        "runs: one map per cell, longer sequences further down; of many cells each has a row. A hatched tile is not "
+        "above chance by more than three standard errors, so that it shows no memory. A line in the colour bar is the "
+        "chance level, several are those of different lengths. –: no result."
     )
     order = 30
 

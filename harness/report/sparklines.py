@@ -97,4 +97,5 @@ def _in_words(own: pd.DataFrame) -> str:
     line = own[own.weight_scale == scales[len(scales) // 2]]
     last = line.exponent.iloc[-1]
     amount = "nothing" if np.isneginf(last) else "an undefined share" if np.isnan(last) else f"{10.0**last:.2g}"
-    return f"at lag {line.lag.iloc[-1]} {amount} of the gradient is left, at weight scale {as_typed(line.weight_scale.iloc[0])}"
+    lag, scale = line.lag.iloc[-1], as_typed(line.weight_scale.iloc[0])
+    return f"at lag {lag} {amount} of the gradient is left, at weight scale {scale}"
