@@ -52,7 +52,7 @@ def how_to_read(steps: int) -> str:
         "back, on a scale from a millionth to a thousandfold; dashed is what the answer receives, shades are weight "
         "scales from light (the smallest) to dark. Factor: what each step back multiplies it by, at "
         f"{steps} steps; –: no single factor. Right: answers after training, at the best weight scale. ms per step: a "
-        "run's share of its pack's time for a training step."
+        "run's share of its pack's time by training step, with all that is measured and compiled."
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import harness
 from harness.analysis.families import MOST_CELLS
 from harness.analysis.runs import finished
 from harness.analysis.sentences import findings
@@ -47,8 +48,12 @@ def test_the_terminal_shows_no_more_than_a_screen(capsys: pytest.CaptureFixture[
         assert re.search(rf"│ {family} +│ {sum(own == family for own in FAMILY.values())} +│", said)
 
 
-def test_every_cell_has_one_row_family_after_family() -> None:
-    found = table(zoo())
+@pytest.fixture(scope="module")
+def found() -> CellTable:
+    return table(zoo())
+
+
+def test_every_cell_has_one_row_family_after_family(found: CellTable) -> None:
     names, kinds = zip(*((row[0]["text"], row[1]["text"]) for row in found.rows), strict=True)
     assert sorted(names) == sorted(FAMILY)
     assert kinds == tuple(sorted(FAMILY.values()))
@@ -56,8 +61,7 @@ def test_every_cell_has_one_row_family_after_family() -> None:
     assert all(len(row) == len(found.heads) for row in found.rows)
 
 
-def test_the_table_shows_the_factor_and_what_is_right_after_training() -> None:
-    found = table(zoo())
+def test_the_table_shows_the_factor_and_what_is_right_after_training(found: CellTable) -> None:
     rows = {row[0]["text"]: dict(zip(found.heads, row, strict=True)) for row in found.rows}
     for cell, row in rows.items():
         if cell != "feedforward":
@@ -137,19 +141,13 @@ def test_the_page_has_a_row_and_a_picture_for_every_cell_and_says_all_without_a_
     (body,) = re.findall(r'<table class="sortable cells">(.*?)</table>', page, re.DOTALL)
     assert re.findall(r'<th scope=row data-sort="(\w+)">', body) == sorted(SOME, key=lambda each: (FAMILY[each], each))
     assert body.count("<svg ") == len(SOME) == body.count('role="img" aria-label="at lag')
-    assert body.count('<th scope="col"><button type="button">') == len(table(_tables(crowd)).heads)
+    assert body.count('<th scope="col"><button type="button">') == len(table(harness.load(crowd)).heads)
     for cell in SOME:
         assert f"<li>{cell} solves the task" in page
         assert f"- {cell} solves the task" in markdown
         assert f"| {cell} | {FAMILY[cell]} | " in markdown
     for family in {FAMILY[cell] for cell in SOME}:
         assert f"<summary>{family}</summary>" in page
-
-
-def _tables(directory: Path) -> Tables:
-    import harness
-
-    return harness.load(directory)
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def maps_by_cell(
     Returns:
         The figure, and its axes from left to right.
     """
-    stacks = _stacks(families(runs))
+    stacks = in_stacks(families(runs))
     height = max(map(len, stacks))
     width = table.shape[1]
     figure = canvas(0.9 + len(stacks) * (NAME + TILE * width), 1.2 + ROW * height)
@@ -92,7 +92,7 @@ def within(runs: pd.DataFrame, lengths: int, scales: int) -> tuple[pd.DataFrame,
     return runs, "; ".join(remarks)
 
 
-def _stacks(kinds: dict[str, list[str]]) -> list[list[tuple[str, str]]]:
+def in_stacks(kinds: dict[str, list[str]]) -> list[list[tuple[str, str]]]:
     """Rows from top to bottom, stack beside stack: (family, cell), with an empty cell for a family's heading.
 
     The largest families are placed first, each in the lowest stack; one that is higher than all goes on beside.

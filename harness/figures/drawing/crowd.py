@@ -41,7 +41,7 @@ def small_panels(runs: pd.DataFrame) -> tuple[Canvas, dict[str, Axes]]:
     A family that does not fit in what is left of a row begins a new one.
     """
     found = {family: members for family, members in _shown(families(runs)).items() if members}
-    places = _places([len(members) for members in found.values()])
+    places = in_rows([len(members) for members in found.values()])
     rows = 1 + max(row for row, _ in places)
     figure = canvas(WIDTH, 1.0 + 1.12 * rows)
     cells = figure.add_gridspec(rows, COLUMNS)
@@ -70,7 +70,7 @@ def _shown(kinds: dict[str, list[str]]) -> dict[str, list[str]]:
     return {family: [who for who in members if who in kept] for family, members in kinds.items()}
 
 
-def _places(sizes: Sequence[int]) -> list[tuple[int, int]]:
+def in_rows(sizes: Sequence[int]) -> list[tuple[int, int]]:
     """The row and column of every panel of families of these sizes."""
     found: list[tuple[int, int]] = []
     at = 0
