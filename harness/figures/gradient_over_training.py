@@ -11,7 +11,7 @@ from harness.analysis import CONDITION, finished
 from harness.analysis.families import in_order, many
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
-from harness.figures.drawing.crowd import name_axes, small_panels
+from harness.figures.drawing.crowd import name_axes, small_panels, with_room
 from harness.figures.drawing.notes import note
 from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.scales import log10
@@ -101,10 +101,12 @@ def _draw_crowd(runs: pd.DataFrame, rows: pd.DataFrame, remark: str) -> Canvas:
 
 
 def _of_one_scale(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The runs of the middle weight scale, and a remark that names it where there are others."""
+    """The runs of the middle weight scale, of no more cells than there is room for, and a remark that says so."""
     scales = sorted(runs.weight_scale.unique())
     middle = scales[len(scales) // 2]
-    return runs[runs.weight_scale == middle], f"weight scale {as_typed(middle)}" if len(scales) > 1 else ""
+    shown, left_out = with_room(runs[runs.weight_scale == middle])
+    remarks = [f"weight scale {as_typed(middle)}"] * (len(scales) > 1) + [left_out] * bool(left_out)
+    return shown, "; ".join(remarks)
 
 
 def _name_colours(figure: Canvas, axes: list[Axes], norm: Normalize, norms: NDArray[np.float64]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.families import MOST_CELLS
+from harness.figures.drawing import crowd as crowd_module
 from harness.figures.drawing.by_cell import MOST_ROWS, in_stacks
 from harness.figures.drawing.crowd import COLUMNS, in_rows
 from harness.tables import Tables
@@ -92,3 +93,12 @@ def test_rows_of_a_map_stand_below_each_other_up_to_a_height_and_none_is_lost() 
     assert sorted(told) == sorted((family, who) for family, members in kinds.items() for who in members)
     for stack in stacks:
         assert not stack[0][1]  # a heading
+
+
+def test_of_more_cells_than_there_is_room_for_some_are_shown_with_a_remark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd_module, "MOST_PANELS", 5)
+    tables = made_tables(**{**SETTING, "lengths": (6,)})
+    for name in ("learning_curves", "accuracy_map"):
+        drawn = draw(name, tables)
+        assert drawn is not None
+        assert "5 of 11 cells and their variants are shown" in drawn.get_supxlabel()

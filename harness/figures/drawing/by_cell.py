@@ -11,6 +11,7 @@ from harness.analysis.families import families
 from harness.analysis.words import spread
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import GREY, palette
+from harness.figures.drawing.crowd import with_room
 from harness.figures.drawing.tiles import write_in_tiles
 from harness.tables.varied import as_typed
 
@@ -82,8 +83,9 @@ def by_length_and_scale(groups: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def within(runs: pd.DataFrame, lengths: int, scales: int) -> tuple[pd.DataFrame, str]:
-    """The runs of no more lengths and weight scales than tiles can show, spread evenly; a remark on the others."""
-    remarks = []
+    """The runs of no more cells, lengths and weight scales than tiles can show, spread evenly; a remark on others."""
+    runs, remark = with_room(runs)
+    remarks = [remark] if remark else []
     for column, most, words in (("seq_len", lengths, "lengths"), ("weight_scale", scales, "weight scales")):
         known = sorted(runs[column].unique())
         runs = runs[runs[column].isin(spread(known, most))]

@@ -40,7 +40,7 @@ def small_panels(runs: pd.DataFrame) -> tuple[Canvas, dict[str, Axes]]:
 
     A family that does not fit in what is left of a row begins a new one.
     """
-    found = {family: members for family, members in _shown(families(runs)).items() if members}
+    found = families(runs)
     places = in_rows([len(members) for members in found.values()])
     rows = 1 + max(row for row, _ in places)
     figure = canvas(WIDTH, 1.0 + 1.12 * rows)
@@ -61,13 +61,6 @@ def small_panels(runs: pd.DataFrame) -> tuple[Canvas, dict[str, Axes]]:
             )  # fmt: skip
         panels[who] = axis
     return figure, panels
-
-
-def _shown(kinds: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The families with as many of their members as a figure has room for, spread evenly."""
-    everyone = [who for members in kinds.values() for who in members]
-    kept = {everyone[int(place)] for place in spread(range(len(everyone)), MOST_PANELS)}
-    return {family: [who for who in members if who in kept] for family, members in kinds.items()}
 
 
 def in_rows(sizes: Sequence[int]) -> list[tuple[int, int]]:
@@ -119,11 +112,20 @@ def lines_by_scale(
 
 
 def at_longest(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The runs of the longest length, and a remark that names it."""
+    """The runs of the longest length, of no more cells than there is room for, and a remark that says so."""
     longest = runs[runs.seq_len == runs.seq_len.max()]
-    return longest, f"{longest.seq_len.max()} steps" + (
-        ", the longest of those that were tried" if len(longest) < len(runs) else ""
-    )
+    others = ", the longest of those that were tried" if len(longest) < len(runs) else ""
+    shown, left_out = with_room(longest)
+    return shown, f"{longest.seq_len.max()} steps{others}" + (f"; {left_out}" if left_out else "")
+
+
+def with_room(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The runs of no more cells than there is room for, spread evenly; a remark on the others."""
+    cells = [who for members in families(runs).values() for who in members]
+    if len(cells) <= MOST_PANELS:
+        return runs, ""
+    shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_PANELS)]
+    return runs[runs.who.isin(shown)], f"{MOST_PANELS} of {len(cells)} cells and their variants are shown"
 
 
 def name_axes(figure: Canvas, panels: dict[str, Axes], x: str, y: str) -> None:
