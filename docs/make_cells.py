@@ -14,6 +14,7 @@ import numpy as np
 import harness
 from harness.analysis.cell_table import CellRow, cell_rows
 from harness.analysis.runs import finished
+from harness.analysis.words import short
 from harness.cells import Cell
 from harness.plugins.registry import registry
 from harness.report.sparklines import profiles_before_training, sparklines
@@ -83,7 +84,7 @@ def table(rows: list[CellRow]) -> str:
         picture = f"![Gradient against lag](cells/{row.who}.svg)"
         factors = [known(value, f"{value:.3f}") for value in row.factors.values()]
         right = [known(value, f"{value:.0%}") for value in row.right.values()]
-        numbers = [f"{row.parameters:,}", f"{1000 * row.seconds_per_step:.2g}"]
+        numbers = [f"{row.parameters:,}", short(1000 * row.seconds_per_step)]
         lines.append("| " + " | ".join([f"[`{row.who}`](#{row.who})", picture, *factors, *right, *numbers]) + " |")
     return "\n".join(lines) + "\n"
 

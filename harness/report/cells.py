@@ -13,7 +13,7 @@ from harness.analysis.cell_table import CellRow, cell_rows
 from harness.analysis.families import many
 from harness.analysis.runs import finished
 from harness.analysis.sentences import findings_by_family
-from harness.analysis.words import percent, spread
+from harness.analysis.words import percent, short, spread
 from harness.report.sparklines import profiles_before_training, sparklines
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
@@ -98,7 +98,7 @@ def _entry(value: float, text: str) -> dict[str, Any]:
 
 def _size_and_time(row: CellRow) -> list[dict[str, Any]]:
     size = {"text": "–", "sort": ""} if row.parameters is None else _entry(row.parameters, f"{row.parameters:,}")
-    return [size, _entry(1000 * row.seconds_per_step, f"{1000 * row.seconds_per_step:.2g}")]
+    return [size, _entry(1000 * row.seconds_per_step, short(1000 * row.seconds_per_step))]
 
 
 def _ends(profiles: pd.DataFrame) -> dict[str, str]:

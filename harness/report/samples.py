@@ -14,9 +14,6 @@ from harness.analysis.words import percent
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
 
-MOST_ANSWERS = 60
-"""Most answers that are shown to one sample."""
-
 
 def samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
     """A few held-out samples with the right answer and what each cell answered, at the contrast's length."""
@@ -37,22 +34,28 @@ def samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
     shown = []
     for _, rows in answers.groupby("sample"):
         first = rows.iloc[0]
-        if many(chosen) and first.expected:
-            given = _by_family(rows)
-        else:
-            given = [
-                {
-                    "who": f"{row.who}, scale {as_typed(row.weight_scale)}" if scales else row.who,
-                    "answered": row.answered,
-                    "right": row.accuracy == 1,
-                    "said": row.answered != first.expected,
-                    "share": f", {percent(row.accuracy)} right" if 0 < row.accuracy < 1 else "",
-                }
-                for _, row in rows.head(MOST_ANSWERS).iterrows()
-            ]
+        given = _by_family(rows) if many(chosen) and first.expected else _one_by_one(rows, first.expected, scales)
         said = {key: first[key] for key in ("text", "translation", "expected")}
         shown.append({**said, "version": version, "given": given})
     return shown
+
+
+def _one_by_one(rows: pd.DataFrame, expected: str, scales: bool) -> list[dict[str, Any]]:
+    """What each network answered.
+
+    Args:
+        scales: whether weight scales are named.
+    """
+    return [
+        {
+            "who": f"{row.who}, scale {as_typed(row.weight_scale)}" if scales else row.who,
+            "answered": row.answered,
+            "right": row.accuracy == 1,
+            "said": row.answered != expected,
+            "share": f", {percent(row.accuracy)} right" if 0 < row.accuracy < 1 else "",
+        }
+        for _, row in rows.iterrows()
+    ]
 
 
 def _by_family(rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 MOST_ROWS = 52
-"""Most rows below each other: further families stand beside."""
+"""About as many rows stand below each other: further families stand beside."""
 
 CROWD_LENGTHS, CROWD_SCALES = 3, 4
 """Most lengths and weight scales beside each other."""
@@ -97,7 +97,7 @@ def within(runs: pd.DataFrame, lengths: int, scales: int) -> tuple[pd.DataFrame,
 def in_stacks(kinds: dict[str, list[str]]) -> list[list[tuple[str, str]]]:
     """Rows from top to bottom, stack beside stack: (family, cell), with an empty cell for a family's heading.
 
-    The largest families are placed first, each in the lowest stack; one that is higher than all goes on beside.
+    The largest families are placed first, each in the lowest stack; one that is higher goes on beside.
     """
     blocks = [
         [(family, ""), *((family, who) for who in members[start : start + MOST_ROWS - 1])]

@@ -129,12 +129,10 @@ def with_room(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 
 def name_axes(figure: Canvas, panels: dict[str, Axes], x: str, y: str) -> None:
-    """Name the axes of all panels once, at the left edge and below the first panel that has nothing under it."""
-    first = next(iter(panels.values()))
+    """Name the axes of all panels once: at the left edge of the figure, and below the first panel of the last row."""
     figure.supylabel(y, fontsize=9)
     lowest = max(panels.values(), key=lambda axis: axis.get_subplotspec().rowspan.start)  # type: ignore[union-attr]
     lowest.set_xlabel(x, fontsize=8, loc="left")
-    first.margins(x=0.03)
 
 
 def relative_to_first(rows: pd.DataFrame, key: str, value: str) -> pd.Series:
