@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from harness.analysis.conditions import by_condition
 from harness.analysis.families import family_of
@@ -45,16 +47,18 @@ def cell_rows(runs: pd.DataFrame) -> list[CellRow]:
     rates = groups[groups.seq_len == longest].pivot(index="who", columns="weight_scale", values="rate_init")
     right = groups.groupby(["who", "seq_len"]).accuracy.max().unstack()
     at_longest = runs[runs.seq_len == longest]
-    timed = at_longest.assign(pace=at_longest.seconds / at_longest.steps.astype(float).where(at_longest.steps > 0))
-    sizes = timed.groupby("who").agg(parameters=("parameters", "max"), pace=("pace", "median"))
-    rates, right, sizes = (table.reindex(list(family_of(runs))) for table in (rates, right, sizes))
+    steps, sizes = at_longest.steps.astype(float), at_longest.parameters.astype(float)
+    timed = at_longest.assign(size=sizes, pace=at_longest.seconds / steps.where(steps > 0))
+    size: dict[Any, float] = timed.groupby("who")["size"].max().to_dict()
+    pace: dict[Any, float] = timed.groupby("who").pace.median().to_dict()
+    rates, right = (table.reindex(list(family_of(runs))) for table in (rates, right))
     return [
         CellRow(
             who, family,
             {float(scale): factor(rates.loc[who, scale]) for scale in scales},
             {int(length): float(right.loc[who, length]) for length in lengths},
-            None if sizes.isna().loc[who, "parameters"] else int(sizes.loc[who, "parameters"]),
-            float(sizes.loc[who, "pace"]),
+            int(size[who]) if np.isfinite(size.get(who, np.nan)) else None,
+            pace.get(who, np.nan),
         )
         for who, family in sorted(family_of(runs).items(), key=lambda each: each[1])
     ]  # fmt: skip

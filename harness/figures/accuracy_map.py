@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import by_condition, finished
-from harness.analysis.families import in_order, many
+from harness.analysis.families import MOST_CELLS, in_order, many
 from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_LENGTHS, CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import GREY, ink
 from harness.figures.drawing.notes import averaged_over, note
-from harness.figures.drawing.panels import MOST_CELLS, at_most
+from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _draw_crowd(runs: pd.DataFrame) -> Canvas:
     for axis in axes:
         for place, name in zip(axis.get_yticks(), axis.get_yticklabels(), strict=True):
             for column in guessing.loc[name.get_text()].to_numpy().nonzero()[0]:
-                axis.add_patch(_hatched((column, place - 0.5)))
+                axis.add_patch(_hatched((float(column), place - 0.5)))
     bar = figure.colorbar(axes[0].collections[0], ax=axes, label="accuracy (%)", fraction=0.03, aspect=40)
     _chance(bar.ax, 100 * groups.chance.dropna())
     _name_hatches(figure, groups)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import by_condition, finished
-from harness.analysis.families import in_order, many
+from harness.analysis.families import MOST_CELLS, in_order, many
 from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import GREY
 from harness.figures.drawing.crowd import at_longest
 from harness.figures.drawing.notes import averaged_over, note
-from harness.figures.drawing.panels import MOST_CELLS, at_most
+from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
 
 if TYPE_CHECKING:

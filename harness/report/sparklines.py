@@ -54,7 +54,7 @@ def sparklines(profiles: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str]:
     for who, own in profiles.groupby("who"):
         lines = [
             (line.lag.to_numpy(), line.exponent.to_numpy(dtype=np.float64), shade)
-            for scale, shade in zip(scales, shades(colours[who], len(scales)), strict=True)
+            for scale, shade in zip(scales, shades(colours[str(who)], len(scales)), strict=True)
             if len(line := own[own.weight_scale == scale])
         ]
         found[str(who)] = _svg(lines, _in_words(own))

@@ -78,7 +78,7 @@ def by_length_and_scale(groups: pd.DataFrame, value: str) -> pd.DataFrame:
         groups: conditions, with the column ``steps``: what is written over a group of columns.
     """
     table = groups.pivot(index="who", columns=["seq_len", "steps", "weight_scale"], values=value).sort_index(axis=1)
-    table.columns = table.columns.droplevel("seq_len")
+    table.columns = table.columns.droplevel(0)  # lengths give the order, what is written above them stays
     return table.rename(columns=as_typed, level="weight_scale")
 
 
@@ -119,7 +119,7 @@ def _words(rows: pd.DataFrame, headed: np.ndarray, written: Callable[[float], st
     return words
 
 
-def _names(axis: Axes, stack: Sequence[tuple[str, str]], columns: pd.MultiIndex) -> None:
+def _names(axis: Axes, stack: Sequence[tuple[str, str]], columns: pd.Index) -> None:
     """Cells at the left; conditions above, with the name of their group over them."""
     places = [place for place, (_, who) in enumerate(stack) if who]
     axis.set_yticks([place + 0.5 for place in places], [stack[place][1] for place in places], fontsize=8)

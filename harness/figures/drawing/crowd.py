@@ -45,7 +45,8 @@ def small_panels(runs: pd.DataFrame) -> tuple[Canvas, dict[str, Axes]]:
     rows = 1 + max(row for row, _ in places)
     figure = canvas(WIDTH, 1.0 + 1.12 * rows)
     cells = figure.add_gridspec(rows, COLUMNS)
-    colours, panels = palette(runs), {}
+    colours = palette(runs)
+    panels: dict[str, Axes] = {}
     taken = set(places)
     ordered = [(family, who) for family, members in found.items() for who in members]
     for (family, who), (row, column) in zip(ordered, places, strict=True):
