@@ -28,7 +28,7 @@ def by_condition(runs: pd.DataFrame) -> pd.DataFrame:
         for name in ("rate_init", "rate")
     }
     runs = with_families(with_names(runs.assign(**rates)))
-    runs = runs.assign(solved=runs.solved.astype(float), memoryless=~runs.has_memory.fillna(True).astype(bool))
+    runs = runs.assign(solved=runs.solved.astype(float), memoryless=~runs.has_memory)
     table = runs.groupby(CONDITION, sort=True, dropna=False).agg(
         cell=("cell", "first"),
         family=("family", "first"),

@@ -28,8 +28,7 @@ def family_of(runs: pd.DataFrame) -> dict[str, str]:
     """The family of every cell and variant, in the order of `in_order`."""
     runs = with_families(runs)
     first = with_names(runs).drop_duplicates("who")
-    memory = first.has_memory.fillna(True).astype(bool)
-    keys = sorted(zip(memory, first.family.astype(str), map(_by_numbers, first.who), first.who, strict=True))
+    keys = sorted(zip(first.has_memory, first.family.astype(str), map(_by_numbers, first.who), first.who, strict=True))
     return {str(who): family for _, family, _, who in keys}
 
 
@@ -47,10 +46,10 @@ def by_family(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_families(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs with a family each: ``others`` where a table does not say."""
-    if "family" not in runs:
-        return runs.assign(family="others")
-    return runs.assign(family=runs.family.fillna("others"))
+    """The runs with a family and ``has_memory`` each: where a table does not say, ``others`` with a memory."""
+    family = runs.family.fillna("others") if "family" in runs else "others"
+    memory = runs.has_memory.fillna(True).astype(bool) if "has_memory" in runs else True
+    return runs.assign(family=family, has_memory=memory)
 
 
 def _by_numbers(text: str) -> list[tuple[float, str]]:

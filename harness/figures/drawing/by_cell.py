@@ -78,7 +78,7 @@ def by_length_and_scale(groups: pd.DataFrame, value: str) -> pd.DataFrame:
         groups: conditions, with the column ``steps``: what is written over a group of columns.
     """
     table = groups.pivot(index="who", columns=["seq_len", "steps", "weight_scale"], values=value).sort_index(axis=1)
-    table.columns = table.columns.droplevel(0)  # lengths give the order, what is written above them stays
+    table = table.droplevel(0, axis="columns")  # lengths give the order, what is written above them stays
     return table.rename(columns=as_typed, level="weight_scale")
 
 
