@@ -149,7 +149,7 @@ class Told(Figure):
         found = told(tables)
         if not len(found):
             return None
-        cells = palette([*found.cell])
+        cells = palette(tables.runs[tables.runs.cell.isin(found.cell)].assign(who=lambda each: each.cell))
         blocks = [rows.set_index("cell").astype(str) for _, rows in found.groupby("sample")]
         places = max(rows.text.iloc[0].count(BESIDE) + 1 for rows in blocks)
         column = min(COLUMN, (MAX_WIDTH - NAMES - COUNTS) / places)

@@ -122,7 +122,8 @@ class Melodies(Figure):
         found = melodies(tables)
         if not found:
             return None
-        figure, colours = canvas(10, 1 + 1.6 * len(found)), palette([*found])
+        drawn = tables.runs[tables.runs.cell.isin([*found])].assign(who=lambda each: each.cell)
+        figure, colours = canvas(10, 1 + 1.6 * len(found)), palette(drawn)
         axes = figure.subplots(len(found), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
         for axis, cell in zip(axes, colours, strict=True):
             start = 0

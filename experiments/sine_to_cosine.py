@@ -129,7 +129,8 @@ class Followed(Figure):
         rows = samples.merge(best[["run_id", "cell", "seq_len"]], on="run_id")
         if not len(rows):
             return None
-        lengths, colours = sorted(rows.seq_len.unique()), palette([*rows.cell])
+        drawn = best[best.run_id.isin(rows.run_id)].assign(who=lambda each: each.cell)
+        lengths, colours = sorted(rows.seq_len.unique()), palette(drawn)
         figure = canvas(1 + 4.2 * len(lengths), 3.4)
         for axis, length in zip(figure.subplots(1, len(lengths), squeeze=False)[0], lengths, strict=True):
             here = rows[rows.seq_len == length].set_index("cell")
@@ -144,7 +145,7 @@ class Followed(Figure):
             Line2D([], [], **SEEN, label="sine, seen"),
             Line2D([], [], **ASKED, color=ink(), label="cosine, asked for"),
         ]
-        legend(figure, [*rows.cell], known)
+        legend(figure, drawn, known)
         return figure
 
 

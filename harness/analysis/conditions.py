@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.accuracy import accuracies, below, not_above, threshold
+from harness.analysis.families import with_families
 from harness.analysis.runs import CONDITION, finished, with_names
 from harness.analysis.words import percent
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 def by_condition(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per condition.
 
-    Columns beside these: ``cell``, ``runs``, mean ``accuracy``, its standard error ``accuracy_se`` and degrees of
-    freedom ``freedom`` (see `harness.analysis.accuracy`), ``chance``, ``solved`` (share of runs), median
+    Columns beside these: ``cell``, ``family``, ``runs``, mean ``accuracy``, its standard error ``accuracy_se`` and
+    degrees of freedom ``freedom`` (see `harness.analysis.accuracy`), ``chance``, ``solved`` (share of runs), median
     ``rate_init``, ``rate`` (decay rates, of the runs in which a line describes the way back) and ``ratio_init``,
     ``memoryless`` (the cell has no memory), ``guessing`` (not above chance), ``below`` (below it).
     """
@@ -26,10 +27,11 @@ def by_condition(runs: pd.DataFrame) -> pd.DataFrame:
         name: runs[f"decay_{name}"].where(runs[name.replace("rate", "verdict")] != "undefined")
         for name in ("rate_init", "rate")
     }
-    runs = with_names(runs.assign(**rates))
-    runs = runs.assign(solved=runs.solved.astype(float), memoryless=~runs.has_memory.fillna(True).astype(bool))
+    runs = with_families(with_names(runs.assign(**rates)))
+    runs = runs.assign(solved=runs.solved.astype(float), memoryless=~runs.has_memory)
     table = runs.groupby(CONDITION, sort=True, dropna=False).agg(
         cell=("cell", "first"),
+        family=("family", "first"),
         runs=("run_id", "size"),
         chance=("chance", "mean"),
         solved=("solved", "mean"),
@@ -46,14 +48,14 @@ def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
     """The longest length at which one condition solves the task in all its runs while another one guesses.
 
     Returns:
-        The row that solves it and the row that guesses, of two different cells (or variants) with memory; a plain rnn
-        with the smallest weight scale where there is a choice. None where there is no such pair.
+        The row that solves it and the row that guesses, of two different cells (or variants) with memory; the first
+        in the order of figures, with the smallest weight scale, where there is a choice. None where there is no such
+        pair.
     """
     able = groups[~groups.memoryless]
     for seq_len in sorted(able.seq_len.unique(), reverse=True):
         here = able[able.seq_len == seq_len]
-        losers = here[here.guessing]
-        losers = losers.assign(other=losers.cell != "rnn").sort_values(["other", "weight_scale"], kind="stable")
+        losers = here[here.guessing].sort_values(["family", "who", "weight_scale"], kind="stable")
         for _, loser in losers.iterrows():
             winners = here[(here.solved == 1) & (here.who != loser.who) & ~here.guessing]
             # Few samples cannot tell a guess from anything: the winner must be better for certain.

@@ -25,7 +25,12 @@ def finished(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_names(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs with a column ``who``, the cell and its variant in words: ``lstm``, or ``lstm, forget_bias 3``."""
+    """The runs with a column ``who``, the cell and its variant in words: ``lstm``, or ``lstm, forget_bias 3``.
+
+    Those that have it keep it: it may also be the family (`harness.analysis.families.by_family`).
+    """
+    if "who" in runs:
+        return runs
     if "variant" not in runs:
         return runs.assign(who=runs.cell)
     return runs.assign(who=runs.cell.where(runs.variant.isin(["", None]), runs.cell + ", " + runs.variant.astype(str)))

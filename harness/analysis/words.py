@@ -37,6 +37,11 @@ def amount(ratio: float) -> str:
     return "nothing" if ratio == 0 else f"{ratio:.2g} times" if ratio >= 1 else f"{ratio:.2g}"
 
 
+def short(value: float) -> str:
+    """Two digits at least, and no exponent where the value is large: 0.061, 2.8, 150."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
 def listed(values: Iterable[object]) -> str:
     """``1, 2 and 3``; of many the first, and how many more there are."""
     words = [as_typed(value) for value in values]

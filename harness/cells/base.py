@@ -10,6 +10,7 @@ torch is named in annotations only: a cell can be listed and chosen without load
 from __future__ import annotations
 
 import math
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ class Cell(Options, Pluggable):
         name: the cell's name on the command line.
         family: what it is grouped with: ``classic``, ``gated``, ``oscillators``, ``constrained``, ``continuous``,
             ``linear``, ``matrix``, ``controls``, or another word.
+        colour: its colour in all figures, as in ``#2f7fd1``; empty: one of those that are left.
         parts: names of the state's parts.
         memory: the part that carries information over time; per-run figures are read from it.
         has_memory: whether anything is carried over time at all.
@@ -99,10 +101,20 @@ class Cell(Options, Pluggable):
     kind: ClassVar[str] = "cell"
     name: ClassVar[str]
     family: ClassVar[str] = "others"
+    colour: ClassVar[str] = ""
     parts: ClassVar[tuple[str, ...]] = ("h",)
     memory: ClassVar[str] = "h"
     has_memory: ClassVar[bool] = True
     gate_roles: ClassVar[dict[str, str]] = {}
+
+    @classmethod
+    def flaw(cls) -> str | None:
+        """See `harness.base.pluggable.Pluggable.flaw`: what figures and tables could make nothing of."""
+        if not isinstance(cls.family, str) or not cls.family:
+            return f"family = {cls.family!r}; valid: a word"
+        if cls.colour and not (isinstance(cls.colour, str) and re.fullmatch("#[0-9a-f]{6}", cls.colour)):
+            return f"colour = {cls.colour!r}; valid: six hexadecimal digits, as in '#2f7fd1'"
+        return None
 
     @abstractmethod
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:

@@ -5,9 +5,10 @@ What figures share stands in `harness.figures.drawing`; what the author of anoth
 Nothing here imports matplotlib or pandas before something is drawn.
 """
 
+from harness.analysis.families import in_order
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import MAX_WIDTH, canvas, chance_levels, grid, label_outer
-from harness.figures.drawing.colours import GREY, in_order, ink, palette
+from harness.figures.drawing.colours import GREY, ink, palette
 from harness.figures.drawing.notes import averaged_over, chance_key, legend, note
 from harness.figures.drawing.panels import at_most, panels
 from harness.figures.drawing.scales import decades, log10, power, whole_powers

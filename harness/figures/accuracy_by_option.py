@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import finished, spread, varied_options
+from harness.analysis.families import by_family, many
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
@@ -43,10 +44,11 @@ class AccuracyByOption(Figure):
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are options that vary, columns lengths, colours cells, marks versions; None where no option varies."""
         runs = finished(tables.runs).dropna(subset="accuracy").reset_index(drop=True)
+        runs = by_family(runs) if many(runs) else runs
         options = varied_options(runs)
         if not options:
             return None
-        lengths, colours = sorted(runs.seq_len.unique()), palette([*runs.who])
+        lengths, colours = sorted(runs.seq_len.unique()), palette(runs)
         figure = canvas(1.2 + 3.1 * len(lengths), 1.0 + 2.5 * len(options))
         axes = figure.subplots(len(options), len(lengths), squeeze=False, sharex="row", sharey=True)
         remarks: dict[str, None] = {}
@@ -66,7 +68,7 @@ class AccuracyByOption(Figure):
             axes[row][0].set_ylabel("accuracy")
             _name(axes[row][-1], versions)
             remarks |= {averaged_over(runs, ["who", "seq_len", option, *_others(runs, option)]): None, left_out: None}
-        legend(figure, [*runs.who], chance_key(runs))
+        legend(figure, runs, chance_key(runs))
         note(figure, *remarks)
         return figure
 

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import by_condition, finished
+from harness.analysis.families import MOST_CELLS, in_order, many
 from harness.figures.base import Figure
+from harness.figures.drawing.by_cell import CROWD_LENGTHS, CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.canvas import canvas
-from harness.figures.drawing.colours import GREY, in_order, ink
+from harness.figures.drawing.colours import GREY, ink
 from harness.figures.drawing.notes import averaged_over, note
-from harness.figures.drawing.panels import MOST_CELLS, at_most
+from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+    from matplotlib.patches import Rectangle
 
     from harness.tables.tables import Tables
 
@@ -29,23 +32,24 @@ class AccuracyMap(Figure):
     title = "Who knows the answer"
     caption = (
         "Share of right answers on sequences that were not in the training, in percent, as a mean over the "
-        "runs: one map per cell, longer sequences further down. A hatched tile is not above chance "
-        "by more than three standard errors, so that it shows no memory. A line in the colour bar is the chance level, "
-        "several are those of different lengths. –: no result."
+        "runs: one map per cell, longer sequences further down; of many cells each has a row. A hatched tile is not "
+        "above chance by more than three standard errors, so that it shows no memory. A line in the colour bar is the "
+        "chance level, several are those of different lengths. –: no result."
     )
     order = 30
 
     def draw(self, tables: Tables) -> Canvas | None:
         """One heat map per cell, side by side."""
         import seaborn as sns
-        from matplotlib.patches import Patch, Rectangle
 
         runs = finished(tables.runs)
         if not len(runs):
             return None
+        if many(runs):
+            return _draw_crowd(runs)
         columns = max(3, MOST_COLUMNS // min(runs.who.nunique(), MOST_CELLS))
         runs, remark = at_most(runs, lengths=MOST_TILES, scales=columns)
-        cells = in_order([*runs.who])
+        cells = in_order(runs)
         groups = by_condition(runs)
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 0.55 * lengths)
@@ -59,18 +63,49 @@ class AccuracyMap(Figure):
             )  # fmt: skip
             write_in_tiles(axis, (100 * table).map(_percent), size)
             for i, j in zip(*(guessing == True).to_numpy().nonzero(), strict=True):  # noqa: E712 -- missing is not true
-                tile = Rectangle((j, i), 1, 1, fill=False, hatch="///", edgecolor=(1, 1, 1, 0.45), linewidth=0)
-                axis.add_patch(tile)
+                axis.add_patch(_hatched((j, i)))
             axis.set_title(cell)
             name_tiles(axis, groups)
             axis.label_outer()
         bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label="accuracy (%)", fraction=0.03)
         _chance(bar.ax, 100 * groups.chance.dropna())
-        if groups.guessing.any():
-            hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="not above chance")
-            figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
+        _name_hatches(figure, groups)
         note(figure, averaged_over(runs), remark)
         return figure
+
+
+def _draw_crowd(runs: pd.DataFrame) -> Canvas:
+    """A row per cell, family after family; a column per length and weight scale."""
+    shown, remark = within(runs, CROWD_LENGTHS, CROWD_SCALES)
+    groups = by_condition(shown)
+    groups = groups.assign(steps=[f"{length} steps" for length in groups.seq_len], percent=100 * groups.accuracy)
+    table = by_length_and_scale(groups, "percent")
+    guessing = by_length_and_scale(groups, "guessing").eq(True)
+    figure, axes = maps_by_cell(shown, table, _percent, vmin=0, vmax=100, cmap="viridis")
+    for axis in axes:
+        for place, name in zip(axis.get_yticks(), axis.get_yticklabels(), strict=True):
+            for column in guessing.loc[name.get_text()].to_numpy().nonzero()[0]:
+                axis.add_patch(_hatched((float(column), place - 0.5)))
+    bar = figure.colorbar(axes[0].collections[0], ax=axes, label="accuracy (%)", fraction=0.03, aspect=40)
+    _chance(bar.ax, 100 * groups.chance.dropna())
+    _name_hatches(figure, groups)
+    note(figure, averaged_over(shown), remark)
+    return figure
+
+
+def _hatched(corner: tuple[float, float]) -> Rectangle:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, 1, 1, fill=False, hatch="///", edgecolor=(1, 1, 1, 0.45), linewidth=0)
+
+
+def _name_hatches(figure: Canvas, groups: pd.DataFrame) -> None:
+    """What a hatched tile means, where there is one."""
+    from matplotlib.patches import Patch
+
+    if groups.guessing.any():
+        hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="not above chance")
+        figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
 
 
 def _chance(bar: Axes, levels: pd.Series) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis import finished
+from harness.analysis.families import by_family, many
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, chance_levels, grid
 from harness.figures.drawing.colours import GREY, ink, palette
@@ -49,6 +50,7 @@ class AccuracyVsGradRatio(Figure):
     def draw(self, tables: Tables) -> Canvas | None:
         """Two panels, before and after training."""
         runs = finished(tables.runs)
+        runs = by_family(runs) if many(runs) else runs
         shown = {column: runs.dropna(subset=[column, "accuracy"]) for column in COLUMNS}
         most = max(COLUMNS, key=lambda column: len(shown[column]))
         if not len(shown[most]):
@@ -74,7 +76,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, runs: pd.DataFrame, column: str, lege
     import seaborn as sns
 
     exponents = _with_edges(axis, rows[column].to_numpy(dtype=np.float64))
-    colours = palette([*runs.who])
+    colours = palette(runs)
     lengths = [str(length) for length in sorted(runs.seq_len.unique())]
     markers = {"style": "length", "style_order": lengths} if len(lengths) <= MOST_MARKERS else {}
     many = len(runs) > MANY

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import by_condition, finished
+from harness.analysis.families import MOST_CELLS, in_order, many
 from harness.figures.base import Figure
+from harness.figures.drawing.by_cell import CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.canvas import canvas
-from harness.figures.drawing.colours import GREY, in_order
+from harness.figures.drawing.colours import GREY
+from harness.figures.drawing.crowd import at_longest
 from harness.figures.drawing.notes import averaged_over, note
-from harness.figures.drawing.panels import MOST_CELLS, at_most
+from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
     from harness.tables.tables import Tables
@@ -39,8 +44,9 @@ class DecayMap(Figure):
         "What the gradient of an answer is multiplied by, on average, on its way back over one step, as a median over "
         "the runs in which one factor describes the way back. Blue vanishes, red explodes (after a training that "
         "solved the task it does not: it rises towards what has to be remembered), white (1, marked in the colour "
-        "bar) keeps it; beyond 0.5 and 2 the colour stays the same. Above before training, below after it. 0: no "
-        "gradient reaches any earlier step; –: no factor describes the way back."
+        "bar) keeps it; beyond 0.5 and 2 the colour stays the same. Above before training, below after it (of many "
+        "cells, each in a row: left and right). 0: no gradient reaches any earlier step; –: no factor describes the "
+        "way back."
     )
     order = 40
 
@@ -51,9 +57,11 @@ class DecayMap(Figure):
         runs = finished(tables.runs)
         if not len(runs):
             return None
+        if many(runs):
+            return _draw_crowd(runs)
         columns = max(3, MOST_COLUMNS // min(runs.who.nunique(), MOST_CELLS))
         runs, remark = at_most(runs, lengths=MOST_TILES, scales=columns)
-        cells = in_order([*runs.who])
+        cells = in_order(runs)
         groups = by_condition(runs)
         lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
         figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 2 * (0.4 + 0.5 * lengths))
@@ -71,13 +79,31 @@ class DecayMap(Figure):
                 name_tiles(axis, groups)
                 axis.label_outer()
             axes[row][0].set_ylabel(f"{when}\ntraining\n{axes[row][0].get_ylabel()}".rstrip())
-        bar = figure.colorbar(
-            axes[0][0].collections[0], ax=axes, label="factor per step", fraction=0.03, extend="both"
-        )  # fmt: skip
-        bar.set_ticks(list(np.log(TICKS)), labels=[f"{tick:g}" for tick in TICKS])
-        bar.ax.axhline(0, color="#000000", linewidth=2)
+        _bar(figure, axes[0][0], list(axes.flat))
         note(figure, averaged_over(runs), remark)
         return figure
+
+
+def _draw_crowd(runs: pd.DataFrame) -> Canvas:
+    """A row per cell, family after family; a column per weight scale, before and after training."""
+    longest, which = at_longest(runs)
+    shown, remark = within(longest, 1, CROWD_SCALES)
+    groups = by_condition(shown)
+    before = by_length_and_scale(groups.assign(steps="before training"), "rate_init")
+    after = by_length_and_scale(groups.assign(steps="after training"), "rate")
+    figure, axes = maps_by_cell(
+        shown, before.join(after), _factor, vmin=-WIDEST, vmax=WIDEST, cmap="RdBu_r"
+    )  # fmt: skip
+    _bar(figure, axes[0], axes)
+    note(figure, which, averaged_over(shown), remark)
+    return figure
+
+
+def _bar(figure: Canvas, drawn: Axes, beside: list[Axes]) -> None:
+    """The colour bar, with factors for their logarithms."""
+    bar = figure.colorbar(drawn.collections[0], ax=beside, label="factor per step", fraction=0.03, extend="both")
+    bar.set_ticks(list(np.log(TICKS)), labels=[f"{tick:g}" for tick in TICKS])
+    bar.ax.axhline(0, color="#000000", linewidth=2)
 
 
 def _factor(rate: float) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 from harness.analysis import finished
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
+from harness.figures.drawing.notes import note
+from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.scales import decades, log10, power, whole_powers
 from harness.tables.varied import as_typed
 
@@ -46,6 +48,7 @@ class Gates(Figure):
         best = runs[runs.seq_len == runs.seq_len.max()].drop_duplicates("who")
         if not len(best):
             return None
+        best, remark = at_most(best)
         several = runs.weight_scale.nunique() > 1
         steps = int(best.seq_len.max())
         figure = canvas(1.5 + len(best) * float(np.clip(0.22 * steps, 4.5, 8)), 4.8)
@@ -55,6 +58,7 @@ class Gates(Figure):
             rows = rows[(rows.step == rows.step.max()) & (rows.layer == 1) & (rows["sample"] == 0)]
             _gates(axes[0][column], rows, run, last=column == len(best) - 1, named=several)
             _gradient(axes[1][column], rows, run)
+        note(figure, remark)
         return figure
 
 

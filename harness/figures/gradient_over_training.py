@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis import CONDITION, finished
+from harness.analysis.families import in_order, many
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
-from harness.figures.drawing.colours import in_order
+from harness.figures.drawing.crowd import name_axes, small_panels, with_room
 from harness.figures.drawing.notes import note
 from harness.figures.drawing.panels import at_most
 from harness.figures.drawing.scales import log10
@@ -48,12 +49,13 @@ class GradientOverTraining(Figure):
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are cells, columns weight scales."""
         import pyarrow.compute as pc
-        from matplotlib.cm import ScalarMappable
 
         runs = finished(tables.runs)
         if not len(runs):
             return None
-        runs, remark = at_most(runs[runs.seq_len == runs.seq_len.max()])
+        crowd = many(runs)
+        runs = runs[runs.seq_len == runs.seq_len.max()]
+        runs, remark = _of_one_scale(runs) if crowd else at_most(runs)
         runs = runs.sort_values("seed", kind="stable").drop_duplicates(CONDITION)
         own = (pc.field("layer") == 1) & pc.field("run_id").isin(runs.run_id.tolist())
         rows = tables.read("gradients", ["run_id", "step", "part", "t", "grad_norm"], own)
@@ -61,7 +63,9 @@ class GradientOverTraining(Figure):
         rows = rows[rows.part == rows.memory]
         if not len(rows):
             return None
-        cells, scales = in_order([*rows.who]), sorted(rows.weight_scale.unique())
+        if crowd:
+            return _draw_crowd(runs, rows, remark)
+        cells, scales = in_order(runs[runs.run_id.isin(rows.run_id)]), sorted(rows.weight_scale.unique())
         norm = _scale(norms := rows.grad_norm.to_numpy(dtype=np.float64))
         figure = canvas(1.8 + 2.9 * len(scales), 1.3 + 1.7 * len(cells))
         axes = figure.subplots(len(cells), len(scales), squeeze=False, sharex=True, sharey=True)
@@ -77,15 +81,44 @@ class GradientOverTraining(Figure):
                     axes[i][j].text(0.5, 0.5, "no run", transform=axes[i][j].transAxes, ha="center", va="center")
                 axes[i][j].set_xlabel("training step" if i == len(cells) - 1 else "")
                 axes[i][j].set_ylabel("time step" if j == 0 else "")
-        bar = figure.colorbar(
-            ScalarMappable(norm, COLOURS), ax=axes, fraction=0.03, aspect=40, extend="both",
-            label="gradient norm, log10",
-        )  # fmt: skip
-        bar.ax.tick_params(labelsize=8)
-        if key := _key(norms):
-            figure.legend(handles=key, loc="outside upper right", ncols=2, frameon=False)
+        _name_colours(figure, list(axes.flat), norm, norms)
         note(figure, _which(runs), remark)
         return figure
+
+
+def _draw_crowd(runs: pd.DataFrame, rows: pd.DataFrame, remark: str) -> Canvas:
+    """A small panel per cell."""
+    norm = _scale(norms := rows.grad_norm.to_numpy(dtype=np.float64))
+    figure, panels = small_panels(runs)
+    own = dict([*rows.groupby("who")])
+    for who, axis in panels.items():
+        if who in own:
+            _panel(axis, own[who], norm)
+    name_axes(figure, panels, "training step", "time step")
+    _name_colours(figure, list(panels.values()), norm, norms)
+    note(figure, _which(runs), remark)
+    return figure
+
+
+def _of_one_scale(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The runs of the middle weight scale, of no more cells than there is room for, and a remark that says so."""
+    scales = sorted(runs.weight_scale.unique())
+    middle = scales[len(scales) // 2]
+    shown, left_out = with_room(runs[runs.weight_scale == middle])
+    remarks = [f"weight scale {as_typed(middle)}"] * (len(scales) > 1) + [left_out] * bool(left_out)
+    return shown, "; ".join(remarks)
+
+
+def _name_colours(figure: Canvas, axes: list[Axes], norm: Normalize, norms: NDArray[np.float64]) -> None:
+    """The colour bar, and what the colours outside it mean."""
+    from matplotlib.cm import ScalarMappable
+
+    bar = figure.colorbar(
+        ScalarMappable(norm, COLOURS), ax=axes, fraction=0.03, aspect=40, extend="both", label="gradient norm, log10"
+    )  # fmt: skip
+    bar.ax.tick_params(labelsize=8)
+    if key := _key(norms):
+        figure.legend(handles=key, loc="outside upper right", ncols=2, frameon=False)
 
 
 def _scale(norms: NDArray[np.float64]) -> Normalize:

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import finished
+from harness.analysis.families import many
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink, palette
+from harness.figures.drawing.crowd import (
+    at_longest,
+    lines_by_scale,
+    mark,
+    name_axes,
+    relative_to_first,
+    small_panels,
+)  # fmt: skip
 from harness.figures.drawing.notes import averaged_over, legend, note
 from harness.figures.drawing.panels import at_most, panels
 from harness.figures.drawing.rows import memory_profiles, over_runs
@@ -31,6 +40,9 @@ HOW_TO_READ = (
     "holds what has to be remembered; where that step differs between samples, the line stands at its mean. A "
     "triangle at the lower edge says that the gradient is exactly zero there, which no logarithm can show."
 )
+WIDEST = (-6.0, 3.0)
+"""Exponents that small panels show at most."""
+
 MOST_ZEROS = 12
 """Most triangles per line: enough to see where the zeros begin."""
 
@@ -65,14 +77,55 @@ class GradientProfileTrained(Figure):
 
 
 def _draw(tables: Tables, trained: bool) -> Canvas | None:
-    runs, remark = at_most(finished(tables.runs))
+    done = finished(tables.runs)
+    return _draw_crowd(tables, done, trained) if many(done) else _draw_few(tables, done, trained)
+
+
+def _profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.DataFrame:
+    """The exponent of the gradient at each lag, over the runs of each condition (see `over_runs`)."""
     rows = memory_profiles(tables, runs, trained)
-    if not len(rows):
-        return None
     with np.errstate(all="ignore"):
         exponents = np.log10(rows.grad_norm.to_numpy(dtype=np.float64))
-    profiles = over_runs(rows.assign(exponent=exponents), runs, "lag", "exponent")  # a zero counts as -inf
-    colours = palette([*runs.who])
+    return over_runs(rows.assign(exponent=exponents), runs, "lag", "exponent")  # a zero counts as -inf
+
+
+def _draw_crowd(tables: Tables, runs: pd.DataFrame, trained: bool) -> Canvas | None:
+    """A small panel per cell: its gradient relative to that at the answer, a line per weight scale."""
+    runs, which = at_longest(runs)
+    profiles = _profiles(tables, runs, trained)
+    if not len(profiles):
+        return None
+    shown = profiles.assign(middle=relative_to_first(profiles, "lag", "middle"))
+    figure, panels = small_panels(runs)
+    for who, axis in panels.items():
+        if (lag := _cue_lag(runs[runs.who == who])) is not None:
+            mark(axis, lag)
+    low, high = np.clip(decades(shown.middle.to_numpy()), *WIDEST)
+    first = next(iter(panels.values()))
+    first.set_ylim(low - 0.3, high + 0.3)
+    first.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+    shown = shown.assign(middle=shown.middle.clip(low, high).where(~shown.middle.isna()))
+    left_out = lines_by_scale(figure, panels, shown, runs, "lag", "middle", _key(runs, shown))
+    name_axes(figure, panels, "lag (steps before the answer)", "gradient norm, relative to that at the answer")
+    note(
+        figure, f"{which}; a panel per cell, all on the same axes; what is beyond them lies on their edge",
+        averaged_over(runs), left_out,
+    )  # fmt: skip
+    return figure
+
+
+def _cue_lag(runs: pd.DataFrame) -> float | None:
+    """How far the cue is from the answer; None where a task has none."""
+    return (runs.answer_step - runs.cue_step).astype(float).median() if runs.cue_step.notna().any() else None
+
+
+def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | None:
+    """Panels by length and weight scale, a line per cell."""
+    runs, remark = at_most(done)
+    profiles = _profiles(tables, runs, trained)
+    if not len(profiles):
+        return None
+    colours = palette(runs)
     figure, grid = panels(runs)
     for axis, here in grid:
         if not len(here):
@@ -83,13 +136,12 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
         column = row[row.weight_scale == scale]
         for place, cell in enumerate(colours):
             _line(axis, column[column.who == cell], colours[cell], place)
-        if here.cue_step.notna().any():
-            lag = (here.answer_step - here.cue_step).astype(float).median()
-            axis.axvline(lag, color=ink(), linestyle=":", linewidth=1)
+        if (lag := _cue_lag(here)) is not None:
+            mark(axis, lag)
         if lost := [cell for cell in colours if not column[column.who == cell].bounded.all()]:
             axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
     label_outer(figure, "lag (steps before the answer)", "gradient norm")
-    legend(figure, [*runs.who], _key(runs, profiles))
+    legend(figure, runs, _key(runs, profiles))
     note(figure, averaged_over(runs), remark)
     return figure
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis import finished
+from harness.analysis.families import many
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import chance_levels, label_outer
 from harness.figures.drawing.colours import palette
+from harness.figures.drawing.crowd import at_longest, lines_by_scale, name_axes, small_panels
 from harness.figures.drawing.notes import averaged_over, chance_key, legend, note
 from harness.figures.drawing.panels import at_most, panels
 from harness.figures.drawing.rows import over_runs, pieces
@@ -34,16 +36,15 @@ class LearningCurves(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Rows are lengths, columns weight scales, colours cells."""
-        import pandas as pd
-
-        runs, remark = at_most(finished(tables.runs))
-        read = pieces(tables, "curves", runs, ["step", "accuracy"])
-        rows = [batch.to_pandas().assign(run=run).dropna() for batch, run in read]
-        if not sum(map(len, rows)):
+        done = finished(tables.runs)
+        if many(done):
+            return _draw_crowd(tables, done)
+        runs, remark = at_most(done)
+        curves = _curves(tables, runs)
+        if not len(curves):
             return None
-        curves = over_runs(pd.concat(rows), runs, "step", "accuracy")
         by_panel = dict([*curves.groupby(["seq_len", "weight_scale"])])
-        colours = palette([*runs.who])
+        colours = palette(runs)
         figure, grid = panels(runs, share_y="all")
         for axis, here in grid:
             if len(here):
@@ -53,9 +54,34 @@ class LearningCurves(Figure):
                 chance_levels(axis, here)
             axis.set_ylim(-0.03, 1.03)
         label_outer(figure, "training step", "accuracy")
-        legend(figure, [*runs.who], chance_key(runs))
+        legend(figure, runs, chance_key(runs))
         note(figure, averaged_over(runs), remark)
         return figure
+
+
+def _curves(tables: Tables, runs: pd.DataFrame) -> pd.DataFrame:
+    """The accuracy at each evaluation, over the runs of each condition (see `over_runs`); empty where there is none."""
+    import pandas as pd
+
+    read = pieces(tables, "curves", runs, ["step", "accuracy"])
+    rows = [batch.to_pandas().assign(run=run).dropna() for batch, run in read]
+    return over_runs(pd.concat(rows), runs, "step", "accuracy") if sum(map(len, rows)) else pd.DataFrame()
+
+
+def _draw_crowd(tables: Tables, runs: pd.DataFrame) -> Canvas | None:
+    """A small panel per cell, a line per weight scale."""
+    runs, which = at_longest(runs)
+    curves = _curves(tables, runs)
+    if not len(curves):
+        return None
+    figure, panels = small_panels(runs)
+    for who, axis in panels.items():
+        chance_levels(axis, runs[runs.who == who])
+    next(iter(panels.values())).set_ylim(-0.03, 1.03)
+    left_out = lines_by_scale(figure, panels, curves, runs, "step", "middle", chance_key(runs))
+    name_axes(figure, panels, "training step", "accuracy")
+    note(figure, f"{which}; a panel per cell", averaged_over(runs), left_out)
+    return figure
 
 
 def _line(axis: Axes, curve: pd.DataFrame, colour: str) -> None:

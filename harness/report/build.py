@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.analysis.sentences import findings
 from harness.plugins.registry import registry
+from harness.report.cells import how_to_read
 from harness.report.claims import check_claims
 from harness.report.glossary import GLOSSARY
 from harness.report.overview import overview
@@ -71,6 +72,7 @@ def build(directory: Path, tables: Tables) -> Report:
         "findings": found,
         "left_out": [*tables.left_out, *unknown_plugins(directory, tables)],
         "sections": sections,
+        "cells_text": how_to_read,
         "pictures": pictures,
         "columns": columns,
         "rows": [row_of(run, columns) for _, run in tables.runs.head(SHOWN_RUNS).iterrows()],

@@ -34,9 +34,9 @@ def columns_of(runs: pd.DataFrame) -> dict[str, str]:
 
 
 def _varies(runs: pd.DataFrame, setting: str) -> bool:
-    """Whether runs differ in a setting; that other cells do not have it is no difference."""
+    """Whether runs differ in a setting, in an option of the cell runs of one cell: others start from other values."""
     within = runs.groupby("cell", dropna=False)[setting].nunique(dropna=False)
-    return runs[setting].nunique() > 1 or bool((within > 1).any())
+    return bool((within > 1).any()) or (runs[setting].nunique() > 1 and not setting.startswith("cell."))
 
 
 def row_of(run: pd.Series, columns: dict[str, str]) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pyarrow.compute as pc
 
 from harness.analysis.conditions import by_condition, contrast
+from harness.analysis.families import many, with_families
 from harness.analysis.runs import CONDITION, finished
 from harness.analysis.words import percent
 from harness.tables.tables import Tables
@@ -25,21 +27,46 @@ def samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
     seq_len = pair[0].seq_len if pair else runs.seq_len.max()
     chosen = runs[(runs.seq_len == seq_len) & (runs.seed == runs.seed.min())].drop_duplicates(CONDITION)
     own = pc.field("run_id").isin(chosen.run_id.tolist()) & (pc.field("sample") < most)
-    answers = tables.read("samples", filters=own).merge(chosen[["run_id", *CONDITION]], on="run_id")
+    answers = tables.read("samples", filters=own).merge(
+        with_families(chosen)[["run_id", *CONDITION, "family"]], on="run_id"
+    )
     scales = chosen.weight_scale.nunique() > 1
     shown = []
     for _, rows in answers.groupby("sample"):
         first = rows.iloc[0]
-        given = [
-            {
-                "who": f"{row.who}, scale {as_typed(row.weight_scale)}" if scales else row.who,
-                "answered": row.answered,
-                "right": row.accuracy == 1,
-                "said": row.answered != first.expected,
-                "share": f", {percent(row.accuracy)} right" if 0 < row.accuracy < 1 else "",
-            }
-            for _, row in rows.iterrows()
-        ]
+        given = _by_family(rows) if many(chosen) and first.expected else _one_by_one(rows, first.expected, scales)
         said = {key: first[key] for key in ("text", "translation", "expected")}
         shown.append({**said, "version": version, "given": given})
     return shown
+
+
+def _one_by_one(rows: pd.DataFrame, expected: str, scales: bool) -> list[dict[str, Any]]:
+    """What each network answered.
+
+    Args:
+        scales: whether weight scales are named.
+    """
+    return [
+        {
+            "who": f"{row.who}, scale {as_typed(row.weight_scale)}" if scales else row.who,
+            "answered": row.answered,
+            "right": row.accuracy == 1,
+            "said": row.answered != expected,
+            "share": f", {percent(row.accuracy)} right" if 0 < row.accuracy < 1 else "",
+        }
+        for _, row in rows.iterrows()
+    ]
+
+
+def _by_family(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """What many cells answered: how many networks of each family were right."""
+    return [
+        {
+            "who": family,
+            "answered": "",
+            "right": bool((own.accuracy == 1).all()),
+            "said": False,
+            "share": f": {int((own.accuracy == 1).sum())} of {len(own)} right",
+        }
+        for family, own in rows.groupby("family")
+    ]

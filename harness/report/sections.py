@@ -13,6 +13,7 @@ from harness.base.errors import UserError, reason
 from harness.base.files import NO_ROOM, within, write_atomically
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
+from harness.report.cells import CellTable, cell_tables
 from harness.report.claims import ClaimResult
 from harness.report.parts import of_experiment, of_runs
 from harness.report.pictures import Picture, Wanted, wanted
@@ -32,6 +33,7 @@ class Section:
         claim: what came of its claim; None where there is no such experiment any more.
         wanted: the pictures that there may be.
         artefacts: paths of its own files, from the report on, or why they could not be made.
+        cells: of many cells, what there is to say of each; empty where the findings tell of them one by one.
     """
 
     experiment: str
@@ -40,6 +42,7 @@ class Section:
     samples: list[dict[str, Any]]
     wanted: list[Wanted]
     artefacts: list[str]
+    cells: list[CellTable]
 
     def figures(self, pictures: Sequence[Picture]) -> list[tuple[Figure, list[Picture]]]:
         """Its figures, each with its pictures among these: one, or one for each version of the task."""
@@ -73,6 +76,7 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
         samples=[sample for version, part in parts for sample in samples(part, version, most)],
         wanted=list(wanted(experiment, own, parts, suffix)),
         artefacts=artefacts,
+        cells=cell_tables(parts),
     )  # fmt: skip
 
 

@@ -22,7 +22,10 @@ def runs_table(runs: Sequence[Settings], outcomes: Sequence[dict[str, object]]) 
     """The table of runs: settings and outcomes; what an outcome does not name is empty."""
     own = [{"run_id": each.run_id, "variant": "", **each.flat()} for each in runs]
     columns = {name: setting([row.get(name) for row in own]) for name in dict.fromkeys(chain(*own))}
-    results = pd.DataFrame([dict.fromkeys(RUN_OUTCOMES) | outcome for outcome in outcomes])
+    empty = dict.fromkeys(RUN_OUTCOMES)
+    results = pd.DataFrame(
+        [{**empty, "family": each.cell.family, **outcome} for each, outcome in zip(runs, outcomes, strict=True)]
+    )
     table = pd.concat([pd.DataFrame(columns), results], axis=1)
     floats = [name for name in RUN_OUTCOMES if name.split("_init")[0] in FLOAT_OUTCOMES]
     table[floats] = table[floats].astype("float64")

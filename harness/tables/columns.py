@@ -114,6 +114,7 @@ OUTCOMES = (
     Column("steps", "Int64", "Training steps that were done."),
     Column("seconds", "float64", "The run's share of its pack's time."),
     Column("parameters", "Int64", "Number of trained weights."),
+    Column("family", "str", "What the cell is grouped with: classic, gated, linear and so on."),
     Column("memory", "str", "The part of the cell's state that carries its memory, as in the tables of gradients."),
     Column("has_memory", "boolean", "Whether the cell carries anything over time."),
     Column("cue_step", "float64", "The step that holds what has to be remembered, from 1: the mean over the batch."),

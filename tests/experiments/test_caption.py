@@ -92,8 +92,9 @@ WRONG = "a small red circle left of a small blue cross"
 def drawn(told: list[tuple[str, int, float, str]], text: str = "· | small red circle | large blue square"):
     """The only axes of the figure of runs: cell, seed, accuracy, and what it said of picture 0 (seed 1: another)."""
     runs = pd.DataFrame(told, columns=["cell", "seed", "accuracy", "answered"]).assign(
-        run_id=[f"r{place}" for place in range(len(told))], experiment="caption", seq_len=10, status="ok"
-    )
+        run_id=[f"r{place}" for place in range(len(told))], experiment="caption", seq_len=10, status="ok",
+        family=lambda runs: runs.cell.map({"rnn": "classic"}).fillna("gated"),
+    )  # fmt: skip
     samples = runs[["run_id", "answered"]].assign(sample=0, text=text, translation="", expected=RIGHT)
     samples.loc[runs.seed == 1, "text"] = "small red circle | large blue square | ·"
     (axis,) = caption.Told().draw(Tables({"runs": runs, "samples": samples})).axes

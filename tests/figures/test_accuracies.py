@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.figures.drawing.colours import COLOURS
 from harness.tables import Tables
-from tests.helpers.drawn import draw, lines, panel
+from tests.helpers.drawn import colour, draw, lines, panel
 from tests.helpers.made_tables import made_tables
 
 
@@ -69,7 +68,7 @@ def test_accuracy_by_option_joins_the_means_of_each_cell_where_an_option_varies(
     drawn = draw("accuracy_by_option", Tables({**tables, "runs": runs}))
     assert drawn is not None
     (axis,) = drawn.axes
-    means = [line for line in axis.lines if line.get_linestyle() == "-" and line.get_color() == COLOURS["rnn"]]
+    means = [line for line in axis.lines if line.get_linestyle() == "-" and line.get_color() == colour("rnn")]
     np.testing.assert_allclose(means[-1].get_ydata(), [0.9, 0.3])
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2"]
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from harness.figures.drawing import rows as drawing_rows
-from harness.figures.drawing.colours import COLOURS
 from harness.figures.drawing.rows import memory_profiles
 from harness.tables import Tables
-from tests.helpers.drawn import SMALL, draw, lines, panel, with_gradients
+from tests.helpers.drawn import SMALL, colour, draw, lines, panel, with_gradients
 from tests.helpers.made_tables import made_tables
 
 
@@ -39,7 +38,7 @@ def test_a_gradient_of_exactly_zero_is_marked_at_the_lower_edge() -> None:
     assert drawn is not None
     axis = panel(drawn, "weight scale 0.9")
     marks = [line for line in axis.lines if line.get_marker() == "v" and len(line.get_xdata())]
-    assert [line.get_color() for line in marks] == [COLOURS["feedforward"]]
+    assert [line.get_color() for line in marks] == [colour("feedforward")]
     np.testing.assert_array_equal(marks[0].get_xdata(), np.arange(1, 10))
 
 
@@ -48,7 +47,7 @@ def test_a_median_of_zero_is_a_marker_even_if_some_runs_are_above_zero() -> None
     first = tables.runs.run_id[0]
     drawn = draw("gradient_profile_init", with_gradients(tables, lambda g: g.grad_norm * (g.run_id == first)))
     assert drawn is not None
-    line, marks = (line for line in drawn.axes[0].lines if line.get_color() == COLOURS["rnn"])
+    line, marks = (line for line in drawn.axes[0].lines if line.get_color() == colour("rnn"))
     assert np.isnan(np.asarray(line.get_ydata(), dtype=float)).all()
     np.testing.assert_array_equal(marks.get_xdata(), np.arange(10))
 

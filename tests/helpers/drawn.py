@@ -14,7 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from harness.figures import Figure
-from harness.figures.drawing.colours import COLOURS
 from harness.plugins.registry import registry
 from harness.report.rendering import styled
 from harness.tables import Tables
@@ -26,6 +25,11 @@ FIGURES = [plugin.name for plugin in STANDARD if plugin.name != "accuracy_by_opt
 """Those that draw any table; the others have tests of their own."""
 
 SMALL = {"lengths": (10,), "scales": (0.9,)}
+
+
+def colour(cell: str) -> str:
+    """The colour that a shipped cell has of its own."""
+    return str(registry().get("cell", cell).colour)
 
 
 def figure(name: str) -> Figure:
@@ -53,7 +57,7 @@ def panel(drawn: Canvas, title: str) -> Axes:
 def lines(axis: Axes, cell: str) -> Iterator[np.ndarray]:
     """Data of the drawn lines of a cell, as (n, 2) arrays."""
     for line in axis.lines:
-        if line.get_color() == COLOURS[cell] and line.get_linestyle() == "-":
+        if line.get_color() == colour(cell) and line.get_linestyle() == "-":
             yield np.asarray(line.get_xydata())
 
 

@@ -99,6 +99,15 @@ def test_asking_for_a_broken_plugin_gives_its_reason(with_files) -> None:
         found.get("experiment", "missing")
 
 
+def test_a_cell_that_figures_could_not_show_is_refused(with_files) -> None:
+    odd, lost = (CELL.format(name=name) for name in ("odd", "lost"))
+    found = with_files(odd=f"{odd}    colour = 'blue'\n", lost=f"{lost}    family = None\n")
+    with pytest.raises(UserError, match=r"\.colour = 'blue'; valid: six hexadecimal digits, as in '#2f7fd1'"):
+        found.get("cell", "odd")
+    with pytest.raises(UserError, match=r"\.family = None; valid: a word"):
+        found.get("cell", "lost")
+
+
 def test_asking_for_what_is_not_there_names_what_is() -> None:
     with pytest.raises(UserError, match=r"cell=gruu: unknown cell \(did you mean 'gru'\?\); valid: gru, "):
         registry().get("cell", "gruu")

@@ -22,6 +22,7 @@ class Linear(Cell):
 
     name = "linear"
     family = "classic"
+    colour = "#9467bd"
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {

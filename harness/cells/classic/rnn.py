@@ -19,6 +19,7 @@ class RNN(Cell):
 
     name = "rnn"
     family = "classic"
+    colour = "#d9480f"
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {

@@ -17,6 +17,7 @@ class Feedforward(Cell):
 
     name = "feedforward"
     family = "controls"
+    colour = "#8a8d91"
     has_memory = False
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:

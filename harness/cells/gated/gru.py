@@ -24,6 +24,7 @@ class GRU(Gated):
 
     name = "gru"
     family = "gated"
+    colour = "#12967a"
     gate_roles = {"r": "reset gate: uses the past", "z": "update gate: keeps"}
 
     forget_bias: float = keeping_bias("update gate, which keeps where it is 1")

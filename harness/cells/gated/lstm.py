@@ -56,6 +56,7 @@ class LSTM(Gated):
 
     name = "lstm"
     family = "gated"
+    colour = "#2f7fd1"
     parts = ("h", "c")
     memory = "c"
     gate_roles = {"i": "input gate: writes", "f": "forget gate: keeps", "o": "output gate: tells"}

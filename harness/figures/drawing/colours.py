@@ -2,66 +2,60 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-COLOURS = {
-    "feedforward": "#8a8d91",
-    "linear": "#9467bd",
-    "rnn": "#d9480f",
-    "rnn_relu": "#e0a100",
-    "gru": "#12967a",
-    "lstm": "#2f7fd1",
-}
-"""One colour per built-in cell, told apart by colour-blind readers, on light and on dark pages."""
+from harness.analysis.families import by_family, family_of, in_order, many
+from harness.plugins.registry import registry
 
-FURTHER_COLOURS = ["#4fbcec", "#8c3050", "#d16ba5", "#6a8f1f", "#a0683a"]
-"""Colours of other cells. The first two are far from all built-in ones, and from each other, for colour-blind readers
-too; there is no room for many that are."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+FURTHER_COLOURS = [
+    "#4fbcec", "#8c3050", "#d16ba5", "#6a8f1f", "#a0683a", "#3f6f6a", "#f2938c", "#6a4fb0", "#c2a24e", "#b49be0",
+]  # fmt: skip
+"""Colours of families, and of cells that have none of their own. The first two are far from all of shipped cells,
+and from each other, for colour-blind readers too; there is no room for many that are."""
 
 GREY = "#808489"
 """Grid lines and borders of tiles."""
 
 
-def palette(cells: Sequence[str]) -> dict[str, str]:
+def palette(runs: pd.DataFrame) -> dict[str, str]:
     """A colour for every cell, the same in all figures; variants of a cell have shades of its colour.
 
+    Of more cells than can be told apart (`harness.analysis.families.many`) each has the colour of its family.
+
     Args:
-        cells: names of cells, or of variants: ``lstm, forget_bias 3`` (the column ``who``).
+        runs: what is drawn; its cells and variants are the column ``who``, or ``cell`` where there is none.
     """
+    if many(runs):
+        colours = _apart(by_family(runs))
+        return {who: colours[family] for who, family in family_of(runs).items()}
+    return _apart(runs)
+
+
+def _apart(runs: pd.DataFrame) -> dict[str, str]:
+    """A colour for every cell, however many there are."""
     variants: dict[str, list[str]] = {}
-    for each in in_order(cells):
-        variants.setdefault(_cell(each), []).append(each)
-    others = [cell for cell in sorted(variants) if cell not in COLOURS]
-    further = {cell: FURTHER_COLOURS[place % len(FURTHER_COLOURS)] for place, cell in enumerate(others)}
+    for each in in_order(runs):
+        variants.setdefault(each.partition(", ")[0], []).append(each)
+    own = {cell: _own_colour(cell) for cell in variants}
+    others = sorted(cell for cell, colour in own.items() if not colour)
+    own |= {cell: FURTHER_COLOURS[place % len(FURTHER_COLOURS)] for place, cell in enumerate(others)}
     return {
         each: shade
-        for cell, own in variants.items()
-        for each, shade in zip(own, _shades(COLOURS.get(cell) or further[cell], len(own)), strict=True)
+        for cell, members in variants.items()
+        for each, shade in zip(members, shades(own[cell], len(members)), strict=True)
     }
 
 
-def in_order(cells: Sequence[str]) -> list[str]:
-    """Cells and variants in the order of all figures: from the simplest to the richest, others after them."""
-    known = list(COLOURS)
-    return sorted(
-        set(cells),
-        key=lambda each: (known.index(_cell(each)) if _cell(each) in known else len(known), _by_numbers(each)),
-    )
+def _own_colour(cell: str) -> str:
+    """What a cell's class says itself: what it inherits is the colour of another cell. Empty where there is none."""
+    plugin = registry().find("cell", cell)
+    return str(vars(plugin.target).get("colour", "")) if plugin else ""
 
 
-def _cell(who: str) -> str:
-    """The cell of a variant."""
-    return who.partition(", ")[0]
-
-
-def _by_numbers(text: str) -> list[tuple[float, str]]:
-    """A key by which texts with numbers are sorted: ``bias 3`` before ``bias 10``."""
-    pieces = re.split(r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)", text)
-    return [(float(each), "") if place % 2 else (float("inf"), each) for place, each in enumerate(pieces)]
-
-
-def _shades(colour: str, count: int) -> list[str]:
+def shades(colour: str, count: int) -> list[str]:
     """As many shades of a colour, from light to dark; the colour itself where it is one."""
     if count == 1:
         return [colour]

@@ -19,11 +19,11 @@ SIDE_BY_SIDE = 7
 """Most names of a legend in one row."""
 
 
-def legend(figure: Canvas, cells: Sequence[str], extra: Sequence[Line2D] = ()) -> None:
-    """One legend for the whole figure, above its panels."""
+def legend(figure: Canvas, runs: pd.DataFrame, extra: Sequence[Line2D] = ()) -> None:
+    """One legend for the whole figure, above its panels: the cells of the runs, and what else there is to name."""
     from matplotlib.lines import Line2D
 
-    colours = palette(cells)
+    colours = palette(runs)
     handles = [Line2D([], [], color=colours[cell], label=cell, linewidth=2) for cell in colours]
     figure.legend(
         handles=[*handles, *extra],

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from harness.analysis.families import MOST_CELLS, in_order
 from harness.analysis.runs import with_names
 from harness.analysis.words import spread
 from harness.figures.drawing.canvas import canvas, grid
-from harness.figures.drawing.colours import in_order
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 6
 """Most panels side by side, and one below the other."""
-
-MOST_CELLS = 12
-"""Most cells, variants of one included, in a figure: more colours could not be told apart."""
 
 MOST_NAMED = 12
 """Most values that a remark lists one by one."""
@@ -59,7 +56,7 @@ def at_most(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_P
     Where there are more, those that are shown are spread evenly, the first (smallest) and the last among them.
     """
     runs, remarks = with_names(runs), []
-    if len(cells := in_order([*runs.who])) > MOST_CELLS:
+    if len(cells := in_order(runs)) > MOST_CELLS:
         shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_CELLS)]
         runs = runs[runs.who.isin(shown)]
         remarks.append(

@@ -27,7 +27,7 @@ class LastLoss(Figure):
         runs = runs[runs.loss.astype(float).abs() < float("inf")]
         if not len(runs):
             return None
-        figure, colours = canvas(5, 3), palette([*runs.cell])
+        figure, colours = canvas(5, 3), palette(runs)
         axis = figure.subplots()
-        sns.stripplot(runs, x="cell", y="loss", order=[*colours], hue="cell", palette=colours, legend=False, ax=axis)
+        sns.stripplot(runs, x="who", y="loss", order=[*colours], hue="who", palette=colours, legend=False, ax=axis)
         return figure

@@ -1,0 +1,34 @@
+"""The script that makes the page of all cells, on made tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.plugins.finding import import_file
+from harness.tables.storage import write_tables
+from tests.helpers.made_tables import made_tables
+from tests.helpers.sweeps import ROOT
+
+
+def test_every_cell_has_its_picture_its_numbers_and_its_equations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = made_tables(cells=("rnn", "lstm"), lengths=(6, 30), scales=(0.9, 1.0), steps=(0, 10))
+    write_tables(tmp_path / "zoo" / "tables", tables)
+    (tmp_path / "zoo" / "provenance.json").write_text(json.dumps({"machine": {"cores": 3}}))
+    script = import_file("make_cells", ROOT / "docs" / "make_cells.py")
+    monkeypatch.setattr(script, "DOCS", tmp_path)
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "gone.svg").touch()
+    script.main(str(tmp_path / "zoo"))
+    assert {path.name for path in (tmp_path / "cells").iterdir()} == {"rnn.svg", "lstm.svg"}
+    assert (tmp_path / "cells" / "rnn.svg").read_text("utf-8").count("<polyline") == 2  # weight scales
+    page = (tmp_path / "cells.md").read_text("utf-8")
+    assert "with 3 cores" in page
+    classic = page[page.index("## classic") : page.index("## gated")]
+    picture = "![Gradient against lag](cells/rnn.svg)"
+    assert f"| [`rnn`](#rnn) | {picture} | 0.900 | 1.000 | 100% | 13% | 100 | 100 |" in classic
+    assert "h_t = tanh(x_t · W_x + h_{t-1} · W_h + b)" in classic
