@@ -18,7 +18,7 @@ from harness.analysis.words import short
 from harness.cells import Cell
 from harness.plugins.registry import registry
 from harness.report.sparklines import profiles_before_training, sparklines
-from harness.sweep.provenance import read_provenance
+from harness.sweeping.provenance import read_provenance
 
 DOCS = Path(__file__).parent
 

@@ -133,13 +133,13 @@ def test_a_storage_that_is_none_is_one_line(tmp_path: Path) -> None:
 
 
 FATES = """
-import harness.run.pack
-plain = harness.run.pack.Pack.take_gradient
+import harness.training.pack
+plain = harness.training.pack.Pack.take_gradient
 def fate(self):
     if self.settings.cell.name == "rnn":
         raise RuntimeError("no oven")
     return plain(self) * (float("nan") if self.settings.cell.name == "gru" else 1)
-harness.run.pack.Pack.take_gradient = fate
+harness.training.pack.Pack.take_gradient = fate
 """
 
 

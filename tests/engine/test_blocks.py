@@ -19,9 +19,9 @@ from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.weights import Architecture, MemberInit, views
-from harness.run.pack import run
 from harness.settings.members import packs
 from harness.testing._problems import small_runs
+from harness.training.pack import run
 
 MEMBERS, LAYERS, STEPS, BATCH, FEATURES, SIZE, OUTPUTS = 2, 3, 6, 4, 5, 3, 2
 SCORED = [2, STEPS]

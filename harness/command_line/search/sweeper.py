@@ -34,8 +34,8 @@ from harness.command_line.search.study import (
 from harness.command_line.sweeper import PackingSweeper, Work
 from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members
-from harness.sweep.jobs import Job
-from harness.sweep.pruning import WORST, Pruning, standings
+from harness.sweeping.jobs import Job
+from harness.sweeping.pruning import WORST, Pruning, standings
 from harness.tables.columns import CURVES, FLOAT_OUTCOMES
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class SearchSweeper(PackingSweeper):
         self, space: dict[str, BaseDistribution], fixed: list[str], how: SweepOptions, directory: Path
     ) -> list[str]:
         """Ask for trials, launch them, and tell their worth, until the study has enough of them."""
-        from harness.sweep.provenance import resuming
+        from harness.sweeping.provenance import resuming
 
         self.note(directory)
         storage = self.storage or f"sqlite:///{directory.resolve() / 'optuna.db'}"
@@ -165,7 +165,7 @@ class SearchSweeper(PackingSweeper):
         self, study: Study, batch: dict[int, dict[str, Any]], fixed: list[str], how: SweepOptions, directory: Path
     ) -> list[str]:
         """Launch trials together, and tell their worth."""
-        from harness.sweep.sitting import launch_all, still_to_do
+        from harness.sweeping.sitting import launch_all, still_to_do
 
         jobs: list[Job] = []
         for number, params in batch.items():

@@ -15,8 +15,8 @@ from harness.cells import Named, Weights
 from harness.cells.base import as_in_a_step
 from harness.cells.gated.lstm import LSTM
 from harness.plugins.registry import registry
-from harness.run.pack import run
 from harness.testing._problems import small_runs
+from harness.training.pack import run
 from tests.helpers.references import SIZE, compare, one_by_one
 
 NAMES = {

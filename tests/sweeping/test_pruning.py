@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.run.record import MemberState, Record
 from harness.settings.members import members
-from harness.sweep.pruning import Judge, Past, Pruning, standings
+from harness.sweeping.pruning import Judge, Past, Pruning, standings
+from harness.training.record import MemberState, Record
 from tests.conftest import Config
 
 optuna = pytest.importorskip("optuna", minversion="4.0")

@@ -13,17 +13,17 @@ import torch
 from omegaconf import DictConfig
 
 from harness.base.errors import reason
-from harness.run.checkpoint import CHECKPOINTS, Checkpoint
-from harness.run.pack import never, run
-from harness.run.rows import failed
-from harness.run.stopping import Stopping
 from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.sweep.progress import JobProgress, Warnings
-from harness.sweep.pruning import FILE as PRUNING
-from harness.sweep.pruning import Judge, Pruning
+from harness.sweeping.progress import JobProgress, Warnings
+from harness.sweeping.pruning import FILE as PRUNING
+from harness.sweeping.pruning import Judge, Pruning
 from harness.tables.jobs import Frames, joined, publish
+from harness.training.checkpoint import CHECKPOINTS, Checkpoint
+from harness.training.pack import never, run
+from harness.training.rows import failed
+from harness.training.stopping import Stopping
 
 log = logging.getLogger(__name__)
 

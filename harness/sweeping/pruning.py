@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from optuna import Study
 
-    from harness.run.record import Record
+    from harness.training.record import Record
 
 FILE = "pruning.json"
 """What a job's directory has as long as it may be pruned."""
