@@ -20,7 +20,7 @@ from harness.base.paths import shipped_folder
 from harness.figures import Figure
 from harness.plugins.registry import registry
 from harness.report.rendering import styled, svg_and_png
-from harness.sweep.provenance import commands_of, read_provenance
+from harness.sweeping.provenance import commands_of, read_provenance
 from harness.tables import Tables
 
 DOCS = Path(__file__).parent

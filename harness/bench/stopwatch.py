@@ -41,7 +41,7 @@ PARTS: dict[str, list[str]] = {
     ],
     "probes": ["harness.measure.gradients:gradients", "harness.probes.base:measured"],
     "writing job tables": ["harness.tables.jobs:publish"],
-    "rest of the jobs": ["harness.sweep.worker:run_job"],
+    "rest of the jobs": ["harness.sweeping.worker:run_job"],
     "gathering": ["harness.tables.gather:gather"],
     "figures": ["harness.report.pictures:draw_all"],
     "rest of the report": ["harness.command_line.reporting:report"],

@@ -86,6 +86,6 @@ def give_to_hydra(command: Command) -> None:
 
 def run_job(config: DictConfig) -> float:
     """A job, as launchers start it: in this process, in another one, or on another machine."""
-    from harness.sweep.worker import run_job as run
+    from harness.sweeping.worker import run_job as run
 
     return run(Path(HydraConfig.get().runtime.output_dir), config)

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.base.errors import UserError
 from harness.report.build import build
 from harness.report.terminal import print_summary
-from harness.sweep.plan import read_plan
+from harness.sweeping.plan import read_plan
 from harness.tables.gather import gather
 from harness.trackers import Tracker, track
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.base.errors import UserError
-from harness.sweep.provenance import HOW, commands_of, read_provenance
+from harness.sweeping.provenance import HOW, commands_of, read_provenance
 
 RESUME = "resume="
 

@@ -28,7 +28,7 @@ from harness.command_line.command import Command
 from harness.command_line.sweeper import PackingSweeper, Work
 from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members
-from harness.sweep.jobs import Job
+from harness.sweeping.jobs import Job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +134,7 @@ class SearchSweeper(PackingSweeper):
         self, space: dict[str, BaseDistribution], fixed: list[str], how: SweepOptions, directory: Path
     ) -> list[str]:
         """Ask for trials, launch them, and tell their worth, until the study has enough of them."""
-        from harness.sweep.sitting import launch_all, still_to_do
+        from harness.sweeping.sitting import launch_all, still_to_do
 
         self.note(directory)
         study = self._study(directory)

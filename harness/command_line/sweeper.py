@@ -1,9 +1,9 @@
 """The sweeper: from the settings of a command line to jobs of packed runs, and to a report at the end.
 
 It does what Hydra's basic sweeper does, with these additions: settings that change no shape are packed into lists
-(``weight_scale=0.9,1.0`` becomes one job with ``weight_scale=[0.9,1.0]``, see `harness.sweep.packing`), every run is
-validated before anything is written, what is done already in the directory is not done again (`harness.sweep.plan`),
-a failure does not end the rest (`harness.sweep.launching`), and the results are gathered and reported. It works with
+(``weight_scale=0.9,1.0`` becomes one job with ``weight_scale=[0.9,1.0]``, see `harness.sweeping.packing`), every run is
+validated before anything is written, what is done already in the directory is not done again (`harness.sweeping.plan`),
+a failure does not end the rest (`harness.sweeping.launching`), and the results are gathered and reported. It works with
 every launcher.
 """
 
@@ -35,8 +35,8 @@ from harness.command_line.resuming import quoted
 from harness.plugins.registry import registry
 from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members, packs_alike
-from harness.sweep.jobs import Job, numbered
-from harness.sweep.packing import batched, members_in_memory, most_members, pack
+from harness.sweeping.jobs import Job, numbered
+from harness.sweeping.packing import batched, members_in_memory, most_members, pack
 from harness.trackers import tracker
 
 Choices: TypeAlias = "dict[str, tuple[str, list[str]]]"
@@ -90,9 +90,9 @@ class PackingSweeper(Sweeper):
         directory = settle_directory(self.config)
         # All is valid: now what takes long to load.
         from harness.command_line.reporting import report
-        from harness.sweep.lock import Lock
-        from harness.sweep.provenance import resuming
-        from harness.sweep.sitting import interruptible
+        from harness.sweeping.lock import Lock
+        from harness.sweeping.provenance import resuming
+        from harness.sweeping.sitting import interruptible
         from harness.tables.jobs import finished_jobs
 
         with Lock(directory), interruptible():
@@ -116,8 +116,8 @@ class PackingSweeper(Sweeper):
         return partial(self._work, jobs, how.take_over)
 
     def _work(self, jobs: list[Job], take_over: bool, directory: Path) -> list[str]:
-        from harness.sweep.plan import forget_unasked
-        from harness.sweep.sitting import launch_all, still_to_do
+        from harness.sweeping.plan import forget_unasked
+        from harness.sweeping.sitting import launch_all, still_to_do
 
         left, before = still_to_do(directory, jobs, partial(self.note, directory), take_over)
         lost = launch_all(directory, left, before, self.launch)
@@ -128,13 +128,13 @@ class PackingSweeper(Sweeper):
 
     def note(self, directory: Path) -> None:
         """Write down what is asked for."""
-        from harness.sweep.provenance import note_provenance
+        from harness.sweeping.provenance import note_provenance
 
         note_provenance(directory, self.config, self.command.words, self.command.resumes)
 
     def _misses(self, directory: Path) -> bool:
         """Whether a sweep that went on with all of its commands has not come to its end."""
-        from harness.sweep.plan import missing
+        from harness.sweeping.plan import missing
 
         left = missing(directory)
         return self.command.resumes and left is not None and left.runs > 0
@@ -245,7 +245,7 @@ class OtherSweepers(Callback):
         """Called by Hydra."""
         if _is_ours(config):
             return
-        from harness.sweep.provenance import note_provenance
+        from harness.sweeping.provenance import note_provenance
 
         words = [word for word in config.hydra.overrides.hydra if not word.startswith("hydra.mode=")]
         words = ["--multirun", *words, *config.hydra.overrides.task]
@@ -263,8 +263,8 @@ class OtherSweepers(Callback):
         if _is_ours(config) or not finished_jobs(directory):
             return
         from harness.command_line.reporting import report
-        from harness.sweep.progress import read_note
-        from harness.sweep.watch import new_warnings
+        from harness.sweeping.progress import read_note
+        from harness.sweeping.watch import new_warnings
 
         said = set[str]()
         for folder in sorted(directory.glob("jobs/*")):

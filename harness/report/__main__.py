@@ -12,7 +12,7 @@ import pyarrow as pa
 from harness.base.errors import UserError, reason
 from harness.plugins.registry import registry
 from harness.report.build import build, unknown_plugins
-from harness.sweep.plan import missing, read_plan
+from harness.sweeping.plan import missing, read_plan
 from harness.tables.gather import gather, load
 from harness.tables.jobs import finished_jobs
 from harness.trackers import Tracker, track, tracker

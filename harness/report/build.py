@@ -16,8 +16,8 @@ from harness.report.parts import with_short_names
 from harness.report.pictures import draw_all
 from harness.report.run_table import SHOWN_RUNS, columns_of, row_of
 from harness.report.sections import section
-from harness.sweep.plan import missing
-from harness.sweep.provenance import plugins_of, read_provenance
+from harness.sweeping.plan import missing
+from harness.sweeping.provenance import plugins_of, read_provenance
 from harness.tables.tables import Tables
 
 

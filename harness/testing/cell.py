@@ -9,8 +9,8 @@ from harness.cells.base import Cell, Named, Weights, as_in_a_step
 from harness.engine.network import Network
 from harness.engine.scan.general import new_state
 from harness.engine.weights import Architecture, MemberInit, layers, views
-from harness.run.pack import run
 from harness.testing._problems import Problems, check_registration, small_runs
+from harness.training.pack import run
 
 MEMBERS, STEPS, BATCH, FEATURES, SIZE, LAYERS, OUTPUTS = 3, 7, 4, 3, 5, 2, 2
 SCORED = [3, 7]

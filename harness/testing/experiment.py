@@ -10,7 +10,6 @@ import torch
 
 from harness.base.seeds import stream
 from harness.plugins.registry import registry
-from harness.run.pack import run
 from harness.settings.members import PACKED
 from harness.settings.settings import Settings, described
 from harness.tables.tables import Tables
@@ -21,6 +20,7 @@ from harness.testing._claims import worlds
 from harness.testing._counting import counted_chance
 from harness.testing._problems import Problems, check_registration, possible_length, small_runs
 from harness.testing.figure import small_tables
+from harness.training.pack import run
 
 MEMORYLESS_STEPS = 400
 """Training steps of the network without memory, enough for what can be learned from single inputs."""

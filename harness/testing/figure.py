@@ -14,12 +14,12 @@ from matplotlib.figure import Figure as Canvas
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
 from harness.report.rendering import styled, svg_and_png
-from harness.run.pack import run
-from harness.run.rows import failed
 from harness.tables.columns import TABLES
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Experiment
 from harness.testing._problems import Problems, check_registration, possible_length, small_runs
+from harness.training.pack import run
+from harness.training.rows import failed
 
 
 def check_figure(figure: Figure, tables: Tables | None = None) -> None:

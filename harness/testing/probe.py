@@ -8,11 +8,11 @@ import torch
 from harness.measure.moment import Moment
 from harness.plugins.registry import registry
 from harness.probes.base import Probe, fault
-from harness.run.pack import build, streams
 from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS
 from harness.tasks.experiment import Experiment
 from harness.testing._problems import Problems, check_registration, small_runs
+from harness.training.pack import build, streams
 
 
 def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:

@@ -26,7 +26,7 @@ with patch.dict(os.environ, {"MLFLOW_DISABLE_TELEMETRY": os.environ.get("MLFLOW_
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
 
-from harness.sweep.provenance import sweep_id
+from harness.sweeping.provenance import sweep_id
 from harness.tables.columns import CURVES
 from harness.tables.tables import Tables
 from harness.trackers import Run, Tracker, runs

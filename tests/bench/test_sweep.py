@@ -21,7 +21,9 @@ def test_the_functions_to_be_timed_are_there() -> None:
             assert callable(found(name)[2])
 
 
-@pytest.mark.parametrize("name", ["harness.nosuch:run", "harness.run.pack:nosuch", "harness.run.pack:run.nosuch"])
+@pytest.mark.parametrize(
+    "name", ["harness.nosuch:run", "harness.training.pack:nosuch", "harness.training.pack:run.nosuch"]
+)
 def test_a_function_that_has_gone_is_named_before_the_sweep_begins(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,9 +14,9 @@ from harness.base.options import build
 from harness.cells.module import Module
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
-from harness.run.pack import run
 from harness.testing import check_cell
 from harness.testing._problems import small_runs
+from harness.training.pack import run
 
 OF_TORCH = ["RNNCell", "GRUCell", "LSTMCell"]
 OF_TORCHRECURRENT = [

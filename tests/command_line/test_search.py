@@ -93,13 +93,13 @@ def test_what_cannot_be_searched_is_refused_before_the_first_job(tmp_path: Path,
 
 
 FATES = """
-import harness.run.pack
-plain = harness.run.pack.Pack.take_gradient
+import harness.training.pack
+plain = harness.training.pack.Pack.take_gradient
 def fate(self):
     if self.settings.cell.name == "rnn":
         raise RuntimeError("no oven")
     return plain(self) * (float("nan") if self.settings.cell.name == "gru" else 1)
-harness.run.pack.Pack.take_gradient = fate
+harness.training.pack.Pack.take_gradient = fate
 """
 
 

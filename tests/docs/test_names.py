@@ -15,10 +15,10 @@ from tests.helpers.sweeps import ROOT
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 NAME = re.compile(r"(?<![\w./-])harness(?:\.[A-Za-z_]\w*)+(?![\w/])")
-"""A dotted name: ``harness.run.pack.run``."""
+"""A dotted name: ``harness.training.pack.run``."""
 
 PATH = re.compile(r"(?<![\w./-])(?:harness|tests)/(?:[\w.-]+/)*(?:[\w-]+\.py)?(?![\w…*{<])")
-"""A file or folder: ``harness/run/pack.py``, ``harness/cells/``."""
+"""A file or folder: ``harness/training/pack.py``, ``harness/cells/``."""
 
 
 def missing(text: str) -> Iterator[str]:
@@ -59,8 +59,8 @@ def test_names_and_paths_in_documents_exist(document: Path) -> None:
     ("text", "problems"),
     [
         ("`harness.load(...)`, harness.tables.storage.FORMAT, `python -m harness.report`.", []),
-        ("harness.settings.settings.Settings.weight_scale; harness.run.pack.run.", []),
-        ("harness/run/pack.py, `harness/cells/`, tests/conftest.py", []),
+        ("harness.settings.settings.Settings.weight_scale; harness.training.pack.run.", []),
+        ("harness/training/pack.py, `harness/cells/`, tests/conftest.py", []),
         ("https://example.org/harness.git, my-harness.yaml, src/harness/none.py, harness/…/none.py", []),
         ("fine\n`harness.nonsense`", ["line 2: harness.nonsense: there is no such name"]),
         ("harness.experiment.Batch.no", ["line 1: harness.experiment.Batch.no: there is no such name"]),
@@ -69,9 +69,9 @@ def test_names_and_paths_in_documents_exist(document: Path) -> None:
             ["line 1: harness.settings.settings.Settings.no: there is no such name"],
         ),
         (
-            "harness/run/nonsense.py\nharness/nonsense/",
+            "harness/training/nonsense.py\nharness/nonsense/",
             [
-                "line 1: harness/run/nonsense.py: there is no such file or folder",
+                "line 1: harness/training/nonsense.py: there is no such file or folder",
                 "line 2: harness/nonsense/: there is no such file or folder",
             ],
         ),

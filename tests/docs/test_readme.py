@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.plugins.finding import import_file
-from harness.run.pack import run
 from harness.settings.members import members
 from harness.settings.settings import Settings
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.helpers.sweeps import ROOT
 

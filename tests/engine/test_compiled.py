@@ -17,8 +17,8 @@ from harness.engine.scan import compiled
 from harness.engine.scan.nodes import Untraceable
 from harness.engine.scan.plan import plan
 from harness.engine.weights import Architecture, MemberInit
-from harness.run.pack import run
 from harness.settings.members import members
+from harness.training.pack import run
 from tests.conftest import Config
 
 

@@ -16,9 +16,9 @@ from harness.engine.scan import compiled, compiler
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiler import CannotCompile, cache_folder, load
 from harness.engine.scan.plan import plan
-from harness.run.pack import run
 from harness.settings.members import members
 from harness.settings.settings import Engine
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.engine.test_compiled import Sorting, registry_cell
 

@@ -53,7 +53,7 @@ torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))]).step()  # sets a variable 
 before = dict(os.environ)
 torch.set_num_threads(2)
 import harness
-from harness.run.pack import run
+from harness.training.pack import run
 from harness.settings.members import members
 from tests.conftest import BASE
 torch.set_num_threads(2)  # importing the tests sets it

@@ -11,8 +11,8 @@ import pytest
 from harness.experiment import Tables
 from harness.experiments import compose
 from harness.experiments.compose import Compose
-from harness.run.pack import run
 from harness.settings.members import members
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.helpers.claims import trained
 from tests.helpers.tasks import draw, lookup

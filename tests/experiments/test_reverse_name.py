@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.experiments.reverse_name import SYLLABLES, ReverseName
-from harness.run.pack import run
 from harness.settings.members import members
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw

@@ -9,8 +9,8 @@ import pytest
 from harness.base.seeds import stream
 from harness.experiment import Tables
 from harness.experiments.sine_to_cosine import Followed, SineToCosine
-from harness.run.pack import run
 from harness.settings.members import members
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.tasks import draw, scores

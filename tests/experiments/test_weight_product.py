@@ -8,9 +8,9 @@ import pytest
 
 from harness.experiment import Tables
 from harness.experiments.weight_product import WeightProduct, WeightProductFigure
-from harness.run.pack import run
 from harness.settings.members import members
 from harness.testing import check_figure
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.helpers.claims import assert_borne_out, borne_out
 from tests.helpers.tasks import draw, scores

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from harness.experiment import Experiment, Tables, Verdict
-from harness.run.pack import run
 from harness.settings.members import members
+from harness.training.pack import run
 from tests.conftest import BASE
 
 

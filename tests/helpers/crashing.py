@@ -28,12 +28,12 @@ import harness
 import harness.command_line.main
 import harness.command_line.reporting
 import harness.report.pictures
-import harness.sweep.progress
-import harness.sweep.sitting
-import harness.sweep.worker
+import harness.sweeping.progress
+import harness.sweeping.sitting
+import harness.sweeping.worker
 from harness.base.errors import UserError
 from harness.plugins.registry import registry
-from harness.sweep.provenance import commands_of, read_provenance
+from harness.sweeping.provenance import commands_of, read_provenance
 from harness.tables.gather import gather
 from tests.helpers.sweeps import assert_same
 
@@ -143,7 +143,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for kind in ("cell", "experiment", "probe", "figure"):
         registry().names(kind)
-    harness.sweep.progress.WRITE_EVERY = 1e9  # as many operations in every sweep, however fast
+    harness.sweeping.progress.WRITE_EVERY = 1e9  # as many operations in every sweep, however fast
     plain = harness.report.pictures.draw_all
     harness.report.build.draw_all = lambda folder, wanted: plain(folder, wanted[:1])  # type: ignore[attr-defined]
     whole = root / "whole"

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.measure.flow import gradient_flow
-from harness.run.rows import runs_table
 from harness.settings.members import members
 from harness.tables.columns import COLUMNS, RUN_OUTCOMES
 from harness.tables.storage import FORMAT, FORMAT_KEY, write_tables
+from harness.training.rows import runs_table
 from tests.conftest import BASE
 
 CELLS = {"rnn": 1.0, "rnn_relu": 0.98, "gru": 0.96, "lstm": 0.94, "linear": 0.92}

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from harness.measure.flow import gradient_flow
-from harness.run.rows import runs_table
 from harness.settings.members import members
 from harness.tables.columns import COLUMNS
 from harness.tables.tables import Tables
+from harness.training.rows import runs_table
 from tests.conftest import BASE
 
 Factor = Callable[[str, float], float]

@@ -13,8 +13,8 @@ from harness.measure.evaluation import evaluate
 from harness.measure.generation import answered_alone
 from harness.measure.measurement import measure
 from harness.measure.moment import Moment
-from harness.run.pack import build, run, streams
 from harness.settings.members import members
+from harness.training.pack import build, run, streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

@@ -12,9 +12,9 @@ import torch
 from harness.experiment import Batch, Classes, Continuation, Experiment
 from harness.measure.evaluation import evaluate
 from harness.measure.generation import answered_alone, continued, fed_back
-from harness.run.pack import build, streams
 from harness.settings.settings import Settings
 from harness.tasks.data import Data
+from harness.training.pack import build, streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

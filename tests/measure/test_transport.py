@@ -14,10 +14,10 @@ from harness.experiment import Batch, Classes, Experiment
 from harness.measure.transport import log_ratio
 from harness.measure.windows import start_of
 from harness.plugins.registry import registry
-from harness.run.pack import build, run, streams
 from harness.settings.members import members
 from harness.settings.settings import Settings
 from harness.testing._problems import possible_length
+from harness.training.pack import build, run, streams
 from tests.conftest import Config
 from tests.helpers.counting import settings
 

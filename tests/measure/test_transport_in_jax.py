@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from harness.engine.network import Network
 from harness.experiment import Batch
-from harness.run.pack import build, run, streams
 from harness.settings.members import members
+from harness.training.pack import build, run, streams
 from tests.conftest import Config
 
 jax = pytest.importorskip("jax")

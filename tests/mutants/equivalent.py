@@ -7,7 +7,7 @@ TWO_AXES = "of two axes the last one is the second"
 NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
 
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
-    "harness/run/pack.py": {
+    "harness/training/pack.py": {
         (
             "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
             "if 4 * len(unfinished) < 3 * len(self.members) and len(unfinished) >= fewest:",
@@ -35,10 +35,10 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/tables/gather.py": {
         ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
     },
-    "harness/run/record.py": {
+    "harness/training/record.py": {
         ("steps: int = 0", "steps: int = 1"): "the first measurement says how many they are, and there always is one",
     },
-    "harness/run/rows.py": {
+    "harness/training/rows.py": {
         (
             'lower = np.quantile(norms, list(QUANTILES.values()), axis=-1, method="lower")',
             'lower = np.quantile(norms, list(QUANTILES.values()), axis=1, method="lower")',

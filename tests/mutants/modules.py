@@ -9,17 +9,17 @@ MODULES: dict[str, str] = {
     "engine/weights.py cells/initial.py cells/base.py": "tests/engine/test_weights.py tests/testing/test_cell.py",
     "engine/network.py engine/threads.py": (
         "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_threads.py "
-        "tests/run/test_training.py"
+        "tests/training/test_training.py"
     ),
     "engine/scan/*.py": "tests/engine",
     "cells/[gflr]*.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
     "run/pack.py": (
-        "tests/run/test_training.py tests/run/test_windows.py tests/run/test_checkpoint.py tests/tasks/test_streams.py "
-        "tests/run/test_run.py"
+        "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py tests/tasks/test_streams.py "
+        "tests/training/test_run.py"
     ),
-    "run/rec*.py run/rows.py": "tests/run/test_record.py",
-    "run/checkpoint.py": "tests/run/test_checkpoint.py",
-    "run/stopping.py": "tests/run/test_stopping.py",
+    "run/rec*.py run/rows.py": "tests/training/test_record.py",
+    "run/checkpoint.py": "tests/training/test_checkpoint.py",
+    "run/stopping.py": "tests/training/test_stopping.py",
     "measure/flow.py": "tests/measure/test_gradient_flow.py",
     "measure/[egmtw]*.py": (
         "tests/measure/test_measurement.py tests/measure/test_generation.py tests/measure/test_evaluation.py "
@@ -31,9 +31,9 @@ MODULES: dict[str, str] = {
     ),
     "tasks/*.py": "tests/tasks",
     "tables/*.py": "tests/tables",
-    "sweep/plan.py": "tests/sweep/test_sweep_plan.py",
-    "sweep/launching.py": "tests/sweep/test_launching.py",
-    "sweep/packing.py sweep/jobs.py": "tests/sweep/test_packing.py tests/sweep/test_jobs.py",
+    "sweep/plan.py": "tests/sweeping/test_sweep_plan.py",
+    "sweep/launching.py": "tests/sweeping/test_launching.py",
+    "sweep/packing.py sweep/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
 }
 """Modules of ``harness/`` by patterns, of which the first that fits one counts, and the tests that run with faults in
 them; those marked slow are left out."""

@@ -11,8 +11,8 @@ import torch
 from harness.cells.base import Named, as_in_a_step
 from harness.plugins.registry import registry
 from harness.probes import Moment
-from harness.run.pack import build, run, streams
 from harness.settings.members import members
+from harness.training.pack import build, run, streams
 from tests.conftest import Config
 
 

@@ -12,8 +12,8 @@ from harness.tables.gather import gather
 from harness.tables.jobs import complete, finished_jobs, publish
 from harness.tables.storage import write_tables
 from tests.conftest import Config
-from tests.sweep.test_launching import ok
-from tests.sweep.test_sweep_plan import job
+from tests.sweeping.test_launching import ok
+from tests.sweeping.test_sweep_plan import job
 
 
 def write(directory: Path, number: int, **status: str) -> Path:

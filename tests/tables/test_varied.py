@@ -16,11 +16,11 @@ from harness.cells.classic.rnn import RNN
 from harness.cells.gated.lstm import LSTM
 from harness.experiment import Experiment
 from harness.experiments.copy import Copy
-from harness.run.rows import runs_table
 from harness.settings.settings import Settings
 from harness.tables.storage import write_tables
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
+from harness.training.rows import runs_table
 from tests.helpers.made_tables import made_tables
 
 

@@ -11,8 +11,8 @@ import torch
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
-from harness.run.pack import streams
 from harness.tasks.batch import Batch, answer_phase
+from harness.training.pack import streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

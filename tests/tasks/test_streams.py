@@ -14,9 +14,9 @@ from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.experiment import Batch, Classes, Continuation, Experiment, Labels, Sample, Values
 from harness.plugins.registry import registry
-from harness.run.pack import Pack
 from harness.settings.members import members
 from harness.tasks.streams import Streams
+from harness.training.pack import Pack
 from tests.conftest import Config
 from tests.helpers.counting import Counting
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.report.build import build
-from harness.sweep.provenance import sweep_id
+from harness.sweeping.provenance import sweep_id
 from harness.tables.tables import Tables
 from harness.trackers import track, tracker
 from tests.helpers.sweeps import QUICK, command

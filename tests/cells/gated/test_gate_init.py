@@ -16,8 +16,8 @@ from harness.cells.gated.nas import NAS
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 from harness.plugins.registry import registry
-from harness.run.pack import run
 from harness.testing._problems import small_runs
+from harness.training.pack import run
 
 UNITS = 2000
 

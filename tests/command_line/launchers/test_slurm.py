@@ -16,16 +16,16 @@ from tests.helpers.clusters import needs_slurm
 from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, with_code
 
 SLOW = """
-import pathlib, time, harness.run.pack
+import pathlib, time, harness.training.pack
 import harness.command_line.launchers.queue as queue, harness.command_line.launchers.slurm as slurm
 queue.POLL_EVERY = slurm.PATIENCE = 1.0
-plain = harness.run.pack.Streams
+plain = harness.training.pack.Streams
 class Streams(plain):
     def next(self, *args):
         if not pathlib.Path({fast!r}).exists():
             time.sleep(0.5)
         return super().next(*args)
-harness.run.pack.Streams = Streams
+harness.training.pack.Streams = Streams
 """
 """Every training step takes half a second until a file is there; Slurm is asked often."""
 

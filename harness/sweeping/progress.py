@@ -1,4 +1,4 @@
-"""How far a job is, in a small file in its directory that others read (`harness.sweep.watch`).
+"""How far a job is, in a small file in its directory that others read (`harness.sweeping.watch`).
 
 It works alike for jobs in this process, in others, and on other machines that share the file system.
 """

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-import harness.sweep.progress
-import harness.sweep.watch
-from harness.run.rows import failed
+import harness.sweeping.progress
+import harness.sweeping.watch
 from harness.settings.members import members
-from harness.sweep.jobs import Job
-from harness.sweep.progress import JobProgress, Warnings, read_note
-from harness.sweep.watch import Standing, Watch, clock
+from harness.sweeping.jobs import Job
+from harness.sweeping.progress import JobProgress, Warnings, read_note
+from harness.sweeping.watch import Standing, Watch, clock
+from harness.training.rows import failed
 from tests.conftest import Config
 
 
@@ -25,7 +25,7 @@ def job(config: Config, name: str, runs: int) -> Job:
 
 @pytest.fixture(autouse=True)
 def _every_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harness.sweep.progress, "WRITE_EVERY", 0.0)
+    monkeypatch.setattr(harness.sweeping.progress, "WRITE_EVERY", 0.0)
 
 
 def test_a_pack_that_was_split_counts_every_run_once(config: Config, tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_a_job_whose_note_is_unreadable_is_as_one_that_has_not_begun(tmp_path: P
 def test_failures_are_said_at_once_and_once(
     config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness.sweep.watch, "POLL_EVERY", 0.01)
-    monkeypatch.setattr(harness.sweep.watch, "LINE_EVERY", 0.05)
+    monkeypatch.setattr(harness.sweeping.watch, "POLL_EVERY", 0.01)
+    monkeypatch.setattr(harness.sweeping.watch, "LINE_EVERY", 0.05)
     made = job(config, "0", runs=2)
     runs = made.runs
     with Watch(tmp_path, [made], done_before=3):
@@ -87,7 +87,7 @@ def test_failures_are_said_at_once_and_once(
 def test_what_jobs_warn_of_is_said_once_a_sweep(
     config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness.sweep.watch, "POLL_EVERY", 0.01)
+    monkeypatch.setattr(harness.sweeping.watch, "POLL_EVERY", 0.01)
     jobs = [job(config, str(number), runs=1) for number in range(3)]
     with Watch(tmp_path, jobs):
         for each in jobs:

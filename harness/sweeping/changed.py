@@ -19,8 +19,8 @@ from harness.base.errors import UserError
 from harness.base.options import said
 from harness.plugins.registry import registry
 from harness.settings.settings import Settings
-from harness.sweep.plan import rename_in_plan
-from harness.sweep.provenance import content, plugins_of, read_provenance
+from harness.sweeping.plan import rename_in_plan
+from harness.sweeping.provenance import content, plugins_of, read_provenance
 from harness.tables.jobs import finished_jobs, renamed
 from harness.tables.storage import read_table
 from harness.tables.varied import settings_of

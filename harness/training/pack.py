@@ -19,10 +19,10 @@ from harness.measure.measurement import Measurement, measure
 from harness.measure.moment import Moment
 from harness.measure.windows import carried
 from harness.probes.base import Probe, measured
-from harness.run.checkpoint import Checkpoint
-from harness.run.record import Record
 from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
+from harness.training.checkpoint import Checkpoint
+from harness.training.record import Record
 
 Tick = Callable[[int], None]
 """Called with the number of training steps done."""

@@ -11,18 +11,18 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.plugins.registry import registry
-from harness.run.rows import failed
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.sweep.changed import settle_changes
-from harness.sweep.jobs import Job
-from harness.sweep.plan import done, extend_plan, forget_unasked, missing, read_plan
-from harness.sweep.provenance import content
+from harness.sweeping.changed import settle_changes
+from harness.sweeping.jobs import Job
+from harness.sweeping.plan import done, extend_plan, forget_unasked, missing, read_plan
+from harness.sweeping.provenance import content
 from harness.tables.gather import gather
 from harness.tables.jobs import publish
+from harness.training.rows import failed
 from tests.conftest import Config
 from tests.plugins.test_plugins import CELL
-from tests.sweep.test_launching import ok
+from tests.sweeping.test_launching import ok
 
 
 @pytest.fixture

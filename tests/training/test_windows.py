@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from harness.experiment import Batch
-from harness.run.pack import run
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

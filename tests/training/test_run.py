@@ -1,4 +1,4 @@
-"""Whole runs through `harness.run`, without the command line."""
+"""Whole runs through `harness.training`, without the command line."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.run.pack import run
 from harness.settings.members import members
 from harness.tables.columns import COLUMNS
+from harness.training.pack import run
 from tests.conftest import Config
 
 Frames = dict[str, pd.DataFrame]

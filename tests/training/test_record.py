@@ -14,10 +14,10 @@ from harness.experiment import Sample
 from harness.measure.gradients import Gradients, Profile
 from harness.measure.measurement import Measurement
 from harness.probes.base import Probe
-from harness.run.record import Record
-from harness.run.rows import failed, runs_table, setting
 from harness.settings.members import members
 from harness.tables.columns import COLUMNS
+from harness.training.record import Record
+from harness.training.rows import failed, runs_table, setting
 from tests.conftest import Config
 
 SAMPLES = 11

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 
 from harness.base.errors import TooLong, UserError
-from harness.run.rows import failed, runs_table
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.sweep.jobs import Job
-from harness.sweep.launching import Launching
-from harness.sweep.worker import isolated
+from harness.sweeping.jobs import Job
+from harness.sweeping.launching import Launching
+from harness.sweeping.worker import isolated
 from harness.tables.jobs import publish
 from harness.tables.storage import read_table
+from harness.training.rows import failed, runs_table
 from tests.conftest import Config
 
 
@@ -266,7 +266,7 @@ def test_a_failure_that_cannot_even_be_written_is_told(
     def no_room(*arguments: object) -> None:
         raise FULL
 
-    monkeypatch.setattr("harness.sweep.launching.publish", no_room)
+    monkeypatch.setattr("harness.sweeping.launching.publish", no_room)
     found = follow(tmp_path, jobs[:1], {"0": (0.5, FULL)})
     assert found.lost[0] == ("recall_dish rnn seq_len=8: 5 runs: OSError: [Errno 28] No space left on device")
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from harness.measure.flow import GradientFlow
-from harness.run.checkpoint import Checkpoint, decoded, encoded
-from harness.run.pack import run
 from harness.settings.members import members
 from harness.settings.settings import Settings
+from harness.training.checkpoint import Checkpoint, decoded, encoded
+from harness.training.pack import run
 from tests.conftest import Config
 
 
@@ -171,7 +171,7 @@ def test_a_job_that_is_being_stopped_saves_at_once(tmp_path: Path) -> None:
 
 def test_the_time_of_all_sittings_is_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 107.0, 1000.0, 1030.0])
-    monkeypatch.setattr("harness.run.checkpoint.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("harness.training.checkpoint.time.perf_counter", lambda: next(clock))
     path, state = tmp_path / "checkpoint.pt", Counted()
     Checkpoint(path, ["a"], 1).after(1, state)
     second = Checkpoint(path, ["a"], 1)

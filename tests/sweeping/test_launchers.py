@@ -40,15 +40,15 @@ TWO_WORKERS = {"joblib": ["hydra.launcher.n_jobs=2"], "ray": []}
 """On a single core joblib would start none, and run the jobs in the command's own process."""
 
 KILL_ONCE = """
-import os, pathlib, harness.run.pack
-plain = harness.run.pack.Streams
+import os, pathlib, harness.training.pack
+plain = harness.training.pack.Streams
 class Streams(plain):
     def next(self, *args):
         if self.seq_len == 8 and {who} in self.seeds and ({always} or not pathlib.Path({mark!r}).exists()):
             pathlib.Path({mark!r}).touch()
             os.kill(os.getpid(), 9)
         return super().next(*args)
-harness.run.pack.Streams = Streams
+harness.training.pack.Streams = Streams
 """
 
 

@@ -13,15 +13,15 @@ import torch
 from omegaconf import DictConfig
 
 from harness.base.errors import reason
-from harness.run.checkpoint import CHECKPOINTS, Checkpoint
-from harness.run.pack import run
-from harness.run.rows import failed
-from harness.run.stopping import Stopping
 from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.sweep.progress import JobProgress, Warnings
+from harness.sweeping.progress import JobProgress, Warnings
 from harness.tables.jobs import Frames, joined, publish
+from harness.training.checkpoint import CHECKPOINTS, Checkpoint
+from harness.training.pack import run
+from harness.training.rows import failed
+from harness.training.stopping import Stopping
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.settings.members import members
-from harness.sweep.jobs import Job
-from harness.sweep.lock import Lock
-from harness.sweep.plan import (
+from harness.sweeping.jobs import Job
+from harness.sweeping.lock import Lock
+from harness.sweeping.plan import (
     assign_directories,
     done,
     extend_plan,
@@ -25,7 +25,7 @@ from harness.sweep.plan import (
 from harness.tables.jobs import publish
 from harness.tables.storage import write_tables
 from tests.conftest import Config
-from tests.sweep.test_launching import ok
+from tests.sweeping.test_launching import ok
 
 
 def job(config: Config, name: str, *seeds: int, cell: str = "rnn") -> Job:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.settings.members import members
-from harness.sweep.jobs import Job, numbered
+from harness.sweeping.jobs import Job, numbered
 from tests.conftest import Config
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from harness.sweep.jobs import Job
-from harness.sweep.progress import Note, read_note
+from harness.sweeping.jobs import Job
+from harness.sweeping.progress import Note, read_note
 
 POLL_EVERY = 0.3
 """Seconds between two looks of the watcher."""

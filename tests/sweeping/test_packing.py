@@ -10,8 +10,8 @@ import pytest
 
 from harness.plugins.registry import registry
 from harness.settings.members import members, packs
-from harness.sweep import packing
-from harness.sweep.packing import bytes_per_member, members_in_memory, most_members, pack
+from harness.sweeping import packing
+from harness.sweeping.packing import bytes_per_member, members_in_memory, most_members, pack
 from tests.conftest import Config
 from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command
 

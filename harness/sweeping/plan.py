@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
-from harness.run.checkpoint import CHECKPOINTS
-from harness.sweep.jobs import Job
+from harness.sweeping.jobs import Job
 from harness.tables.jobs import complete, finished_jobs
 from harness.tables.storage import read_table, write_table
+from harness.training.checkpoint import CHECKPOINTS
 
 FILE = "plan.parquet"
 

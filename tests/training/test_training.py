@@ -15,9 +15,9 @@ from torch import nn
 from harness.base.seeds import stream
 from harness.experiment import Batch
 from harness.plugins.registry import registry
-from harness.run.pack import build, run
 from harness.settings.members import members
 from harness.settings.settings import Settings
+from harness.training.pack import build, run
 from tests.conftest import Config
 from tests.helpers.reference import torch_cells
 
@@ -144,7 +144,7 @@ def test_the_spectral_radius_is_that_of_the_largest_block(config: Config) -> Non
 
 def test_the_time_of_a_pack_is_shared_by_its_runs(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 16.0])
-    monkeypatch.setattr("harness.run.pack.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr("harness.training.pack.time", SimpleNamespace(perf_counter=lambda: next(clock)))
     found = run(members(config(seed=[0, 1, 2], train={"steps": 0})))["runs"]
     assert found.seconds.tolist() == [2.0] * 3
 

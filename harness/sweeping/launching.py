@@ -1,6 +1,6 @@
 """Launching jobs so that what happens to one of them, or to a pool of workers, does not end the others.
 
-A job that raises is dealt with where it runs (`harness.sweep.worker`). This module deals with those that cannot help
+A job that raises is dealt with where it runs (`harness.sweeping.worker`). This module deals with those that cannot help
 themselves: a worker that is killed, out of memory or by hand, takes the whole pool of its launcher with it.
 """
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from harness.base.errors import TooLong, UserError, reason
 from harness.base.files import NO_ROOM
-from harness.run.checkpoint import CHECKPOINTS
-from harness.run.rows import failed
-from harness.sweep.jobs import Job
-from harness.sweep.progress import forget, read_note
-from harness.sweep.provenance import resuming
+from harness.sweeping.jobs import Job
+from harness.sweeping.progress import forget, read_note
+from harness.sweeping.provenance import resuming
 from harness.tables.jobs import publish
+from harness.training.checkpoint import CHECKPOINTS
+from harness.training.rows import failed
 
 Launch = Callable[[list[list[str]]], Sequence[BaseException | None]]
 """Runs the jobs whose configurations are composed from these overrides; returns the error of each, or None."""

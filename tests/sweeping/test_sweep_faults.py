@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import harness
-from harness.sweep.plan import missing
-from harness.sweep.progress import read_note
+from harness.sweeping.plan import missing
+from harness.sweeping.progress import read_note
 from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, with_code
 
 pytestmark = pytest.mark.slow
@@ -76,14 +76,14 @@ def test_the_second_of_two_resumers_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 RAISES = """
-import harness.run.pack
-plain = harness.run.pack.Streams
+import harness.training.pack
+plain = harness.training.pack.Streams
 class Streams(plain):
     def next(self, *args):
         if self.seq_len == 8 and 2 in self.seeds:
             {what}
         return super().next(*args)
-harness.run.pack.Streams = Streams
+harness.training.pack.Streams = Streams
 """
 
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from harness.sweep.changed import settle_changes
-from harness.sweep.jobs import Job
-from harness.sweep.launching import Launch, Launching
-from harness.sweep.plan import assign_directories, done, extend_plan, forget_checkpoints, set_damaged_aside
-from harness.sweep.watch import Watch
-from harness.sweep.worker import FAILED_FAST
+from harness.sweeping.changed import settle_changes
+from harness.sweeping.jobs import Job
+from harness.sweeping.launching import Launch, Launching
+from harness.sweeping.plan import assign_directories, done, extend_plan, forget_checkpoints, set_damaged_aside
+from harness.sweeping.watch import Watch
+from harness.sweeping.worker import FAILED_FAST
 
 
 def still_to_do(
@@ -23,7 +23,7 @@ def still_to_do(
     """What is not done yet of a sweep, planned on disk; and how many runs are done already.
 
     Args:
-        directory: of the sweep; this process holds it (`harness.sweep.lock`).
+        directory: of the sweep; this process holds it (`harness.sweeping.lock`).
         jobs: all that are asked for.
         note: writes down that they are, before they are planned.
         take_over: `sweep.take_over`.

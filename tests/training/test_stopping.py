@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from harness.run import stopping
-from harness.run.stopping import Stopping, TimedOut
+from harness.training import stopping
+from harness.training.stopping import Stopping, TimedOut
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -14,9 +14,9 @@ from harness.measure.flow import GradientFlow, gradient_flow
 from harness.measure.measurement import Measurement
 from harness.measure.transport import Transport, by_lag, cue_ratio, log_ratio
 from harness.probes.base import Probe
-from harness.run.rows import curve_rows, gradient_rows, runs_table, sample_rows, transport_rows
 from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS
+from harness.training.rows import curve_rows, gradient_rows, runs_table, sample_rows, transport_rows
 
 Status = Literal["training", "diverged", "finished"]
 """Of a member: it trains; its loss was not finite, and it is measured once more as it stands; nothing more is to do."""
