@@ -14,8 +14,8 @@ MODULES: dict[str, str] = {
     "engine/scan/*.py": "tests/engine",
     "cells/[gflr]*.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
     "run/pack.py": (
-        "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py tests/tasks/test_streams.py "
-        "tests/training/test_run.py"
+        "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
+        "tests/tasks/test_streams.py tests/training/test_run.py"
     ),
     "run/rec*.py run/rows.py": "tests/training/test_record.py",
     "run/checkpoint.py": "tests/training/test_checkpoint.py",
