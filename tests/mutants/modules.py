@@ -13,13 +13,13 @@ MODULES: dict[str, str] = {
     ),
     "engine/scan/*.py": "tests/engine",
     "cells/[gflr]*.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
-    "run/pack.py": (
+    "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"
     ),
-    "run/rec*.py run/rows.py": "tests/training/test_record.py",
-    "run/checkpoint.py": "tests/training/test_checkpoint.py",
-    "run/stopping.py": "tests/training/test_stopping.py",
+    "training/rec*.py training/rows.py": "tests/training/test_record.py",
+    "training/checkpoint.py": "tests/training/test_checkpoint.py",
+    "training/stopping.py": "tests/training/test_stopping.py",
     "measure/flow.py": "tests/measure/test_gradient_flow.py",
     "measure/[egmtw]*.py": (
         "tests/measure/test_measurement.py tests/measure/test_generation.py tests/measure/test_evaluation.py "
@@ -31,9 +31,9 @@ MODULES: dict[str, str] = {
     ),
     "tasks/*.py": "tests/tasks",
     "tables/*.py": "tests/tables",
-    "sweep/plan.py": "tests/sweeping/test_sweep_plan.py",
-    "sweep/launching.py": "tests/sweeping/test_launching.py",
-    "sweep/packing.py sweep/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
+    "sweeping/plan.py": "tests/sweeping/test_sweep_plan.py",
+    "sweeping/launching.py": "tests/sweeping/test_launching.py",
+    "sweeping/packing.py sweeping/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
 }
 """Modules of ``harness/`` by patterns, of which the first that fits one counts, and the tests that run with faults in
 them; those marked slow are left out."""
