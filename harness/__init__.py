@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING
 from harness.base.lazy import lazy
 
 if TYPE_CHECKING:
+    from harness.api.results import Results, load
+    from harness.api.sweeping import run, sweep
     from harness.cells.module import TorchCell
-    from harness.tables.gather import load
     from harness.tables.tables import Tables
 
-__all__ = ["Tables", "TorchCell", "load"]
+__all__ = ["Results", "Tables", "TorchCell", "load", "run", "sweep"]
 __version__ = "0.1.0"
 
 # pandas and pyarrow are loaded when tables are read, not before.
 __getattr__, __dir__ = lazy(
     __name__,
-    {"Tables": "harness.tables.tables", "TorchCell": "harness.cells.module", "load": "harness.tables.gather"},
+    {
+        "Results": "harness.api.results",
+        "Tables": "harness.tables.tables",
+        "TorchCell": "harness.cells.module",
+        "load": "harness.api.results",
+        "run": "harness.api.sweeping",
+        "sweep": "harness.api.sweeping",
+    },
 )

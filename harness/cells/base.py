@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -141,6 +141,23 @@ def gates(
     return found
 
 
+@dataclass(frozen=True)
+class TorchLayer:
+    """A layer of `torch.nn` that computes what a cell does, and how the weights of one become those of the other.
+
+    Attributes:
+        name: ``RNN``, ``GRU`` or ``LSTM``.
+        given: from the cell's parameters (of one member) to ``weight_ih``, ``weight_hh``, ``bias_ih`` and ``bias_hh``.
+        taken: from these to the cell's parameters.
+        options: of the layer's constructor.
+    """
+
+    name: str
+    given: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    taken: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
 class Cell(Options, Pluggable):
     """What the engine knows of any cell. Fields are its options (``cell.*``).
 
@@ -218,6 +235,10 @@ class Cell(Options, Pluggable):
         Arguments as those of `step`.
         """
         return {}
+
+    def of_torch(self) -> TorchLayer | None:
+        """The layer of `torch.nn` that computes the same; None where there is none."""
+        return None
 
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights in use (without K), by name."""

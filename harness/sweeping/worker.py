@@ -19,6 +19,7 @@ from harness.settings.settings import Settings
 from harness.sweeping.progress import JobProgress, Warnings
 from harness.tables.jobs import Frames, joined, publish
 from harness.training.checkpoint import CHECKPOINTS, Checkpoint
+from harness.training.keeping import Keeper
 from harness.training.pack import run
 from harness.training.rows import failed
 from harness.training.stopping import Stopping
@@ -60,11 +61,13 @@ def run_job(directory: Path, config: DictConfig) -> float:
             path = directory / f"checkpoint-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:8]}.pt"
             checkpoint = Checkpoint(path, ids, how.checkpoint.every or 0, lambda: stopping.asked)
 
+            keeper = Keeper(directory, runs, how.keep.best) if how.keep.weights or how.keep.best else None
+
             def tick(step: int) -> None:
                 progress.tick(step, len(runs))
                 stopping.check()
 
-            return run(runs, tick, checkpoint)
+            return run(runs, tick, checkpoint, keeper)
 
     with Warnings(progress):
         tables = joined(isolated(todo, attempt, progress.runs_over, how.sweep.fail_fast))

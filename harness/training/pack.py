@@ -22,6 +22,7 @@ from harness.probes.base import Probe, measured
 from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
+from harness.training.keeping import Keeper
 from harness.training.record import Record
 
 Tick = Callable[[int], None]
@@ -30,7 +31,10 @@ Tick = Callable[[int], None]
 
 @torch.no_grad()
 def run(
-    runs: Sequence[Settings], tick: Tick = lambda step: None, checkpoint: Checkpoint | None = None
+    runs: Sequence[Settings],
+    tick: Tick = lambda step: None,
+    checkpoint: Checkpoint | None = None,
+    keeper: Keeper | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Train the runs of a pack together and measure each on its own.
 
@@ -38,6 +42,7 @@ def run(
         runs: they differ in nothing but what changes no shape (`harness.settings.members.PACKED`).
         tick: called after every training step; what it raises ends the run.
         checkpoint: where the state is saved from time to time, and taken from if there is one already.
+        keeper: keeps the weights.
 
     Returns:
         The tables of these runs (see `harness.tables.columns.COLUMNS`).
@@ -45,18 +50,22 @@ def run(
     started = time.perf_counter()
     pack, record = Pack(runs), Record(runs)
     with pack.network.threads():
-        _train(pack, record, tick, checkpoint)
+        _train(pack, record, tick, checkpoint, keeper)
+    if keeper:
+        keeper.write(pack.network)
     seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
     return record.tables(pack.network.flat.shape[1], pack.eval_samples, seconds / len(runs))
 
 
-def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None) -> None:
+def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None, keeper: Keeper | None) -> None:
     steps, every = pack.settings.train.steps, pack.settings.probe.every
     if checkpoint and (saved := checkpoint.load()):
         pack.restore(saved["pack"])
         record.restore(saved["record"])
+        if keeper:
+            keeper.restore(saved["kept"])
     else:
-        record.measured(pack.members, *pack.measure())
+        _measure(pack, record, keeper)
     while pack.step < steps and (unfinished := record.unfinished(pack.members)):
         pack.leave_out_finished(unfinished)
         record.losses(pack.step + 1, pack.members, pack.take_gradient().tolist())
@@ -64,10 +73,20 @@ def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None
         if any(training):
             pack.move(training)
         if pack.step % every == 0 or pack.step == steps or not any(training):
-            record.measured(pack.members, *pack.measure())
+            _measure(pack, record, keeper)
         if checkpoint and pack.data.at_a_beginning:
-            checkpoint.after(pack.step, lambda: {"pack": pack.state, "record": record.state})
+            kept = keeper.state if keeper else {}
+            checkpoint.after(pack.step, lambda: {"pack": pack.state, "record": record.state, "kept": kept})
         tick(pack.step)
+
+
+def _measure(pack: Pack, record: Record, keeper: Keeper | None) -> None:
+    """Measure the members, note what was found, and keep the weights of those that are not finished before it."""
+    rows = {pack.members.index(run): run for run in record.unfinished(pack.members)}
+    found, probed = pack.measure()
+    record.measured(pack.members, found, probed)
+    if keeper:
+        keeper.evaluated(pack.network, rows, found.step, found.loss.tolist())
 
 
 class Pack:

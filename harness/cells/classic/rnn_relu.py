@@ -23,6 +23,7 @@ class ReLURNN(RNN):
     """
 
     name = "rnn_relu"
+    nonlinearity = "relu"
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"h": relu(x @ w.input + s.h @ w.recurrent + w.bias)}
