@@ -19,7 +19,7 @@ from harness.cells.base import Named, State, TorchLayer, as_in_a_step
 from harness.cells.module import TorchCell
 from harness.engine.network import Network
 from harness.engine.scan.interface import is_tokens, one_hot
-from harness.engine.weights import Architecture, WeightsInUse
+from harness.engine.weights import Architecture
 from harness.plugins.registry import registry
 from harness.settings.resolve import resolve
 from harness.settings.settings import Settings
@@ -76,7 +76,10 @@ class RecurrentNetwork(nn.Module):
         parameters = Named({name: value[None] for name, value in getattr(self, f"layer{layer}").named_parameters()})
         weights = as_in_a_step(cell.weights(parameters))
         state: State = Named(
-            {part: x.new_zeros(1, len(x), size) if start is None else start[part][None] for part, size in widths.items()}
+            {
+                part: x.new_zeros(1, len(x), size) if start is None else start[part][None]
+                for part, size in widths.items()
+            }
         )
         outputs, states = [], []
         for t in range(x.shape[1]):
@@ -116,9 +119,7 @@ class RecurrentNetwork(nn.Module):
         return layer, readout
 
 
-def network(
-    directory: str | PathLike[str], run_id: str, which: Literal["last", "best"] = "last"
-) -> RecurrentNetwork:
+def network(directory: str | PathLike[str], run_id: str, which: Literal["last", "best"] = "last") -> RecurrentNetwork:
     """The trained network of a run whose weights were kept (``keep.weights=true``).
 
     Args:
@@ -145,9 +146,7 @@ def network(
         raise UserError(f"{found[0]}: cannot be read: {reason(error)}") from None
     settings = resolve(json.loads(about["settings"]))
     task = settings.experiment
-    shape = Architecture(
-        settings.cell, task.input_size, settings.hidden_size, settings.num_layers, task.outputs.size
-    )
+    shape = Architecture(settings.cell, task.input_size, settings.hidden_size, settings.num_layers, task.outputs.size)
     return RecurrentNetwork(shape, weights, settings)
 
 
@@ -170,22 +169,37 @@ def of_module(module: nn.Module, readout: nn.Linear | None, input_size: int = 0)
     if not inputs:
         raise UserError(f"{type(module).__name__}: how many numbers enter is not known; valid: inputs (B, T, F)")
     own = copy.deepcopy(module).eval()
-    shape = Architecture(GivenModule(given=own), inputs, readout.in_features, 1, readout.out_features)
+    shape = Architecture(
+        GivenModule(given=own, numbers=(inputs, readout.in_features)),
+        inputs,
+        readout.in_features,
+        1,
+        readout.out_features,
+    )
     weights = {f"layer1.{name}": value.detach() for name, value in own.named_parameters() if value.requires_grad}
     return RecurrentNetwork(shape, weights | _readout(readout))
 
 
 class GivenModule(TorchCell):
-    """A module that is there already, as a cell."""
+    """A module that is there already, with its sizes.
+
+    Attributes:
+        given: copies of it are run.
+        numbers: how many inputs and units it has.
+    """
 
     name = "given_module"
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     given: Any = None
+    numbers: tuple[int, int] = (1, 1)
 
     def module(self, input_size: int, hidden_size: int) -> nn.Module:
         made: nn.Module = copy.deepcopy(self.given).float()
         return made
+
+    def sizes(self, hidden_size: int) -> tuple[int, int]:
+        return self.numbers
 
 
 def _readout(readout: nn.Linear) -> dict[str, Tensor]:

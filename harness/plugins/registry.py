@@ -14,8 +14,8 @@ from typing import Any
 from harness.base.errors import UserError, reason, unknown
 from harness.base.pluggable import Pluggable
 from harness.plugins.checks import checked_name
-from harness.plugins.fingerprint import fingerprint
 from harness.plugins.finding import KINDS, Source, file_source, folder_of, plugin_classes, shipped_sources
+from harness.plugins.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,8 @@ class Registry:
 
 
 def origin_of(target: type[Pluggable]) -> str:
-    """Where a class is that was added by itself."""
-    return f"class {target.__qualname__} of {target.__module__}"
+    """What a class that was added by itself is called, whatever its own name and wherever it was defined."""
+    return f"{target.kind} {target.name}"
 
 
 @cache

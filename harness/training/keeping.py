@@ -91,5 +91,4 @@ class Keeper:
             "step": str(own.step),
             "loss": repr(own.loss),
         }
-        path.parent.mkdir(exist_ok=True)
         write_atomically(path, lambda temporary: save_file(named, temporary, about))
