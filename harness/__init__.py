@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.base.lazy import lazy
+from harness.base.version import __version__
 
 if TYPE_CHECKING:
     from harness.api.networks import RecurrentNetwork, network
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from harness.tables.tables import Tables
 
 __all__ = [
-    "RecurrentNetwork", "Results", "Tables", "TorchCell", "load", "network", "probe", "run", "sweep", "watch",
+    "__version__", "RecurrentNetwork", "Results", "Tables", "TorchCell", "load", "network", "probe", "run", "sweep", "watch",
 ]  # fmt: skip
-__version__ = "0.1.0"
 
 # pandas and pyarrow are loaded when tables are read, not before.
 __getattr__, __dir__ = lazy(

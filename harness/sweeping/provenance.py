@@ -18,8 +18,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-import harness
 from harness.base.files import write_text
+from harness.base.version import __version__
 from harness.plugins.registry import registry
 
 FILE = "provenance.json"
@@ -122,7 +122,7 @@ def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
         "started": now(),
         "study": study,
         "versions": {
-            "harness": harness.__version__,
+            "harness": __version__,
             "python": platform.python_version(),
             **{name: version(name) for name in VERSIONS_OF},
         },
