@@ -63,24 +63,21 @@ class RecurrentNetwork(nn.Module):
             What the readout says at every step, (B, T, output_size), and for each layer the parts of the state after
             every step, each (B, T, width): ``{part: values[:, -1]}`` is what a next piece of the sequence starts from.
         """
-        x = one_hot(inputs, self.shape.input_size, self.readout.weight.dtype) if is_tokens(inputs) else inputs
+        weight, bias = self.get_parameter("readout.weight"), self.get_parameter("readout.bias")
+        x = one_hot(inputs, self.shape.input_size, weight.dtype) if is_tokens(inputs) else inputs
         states = []
         for layer in range(1, self.shape.num_layers + 1):
             x, found = self._layer(layer, x, None if state is None else state[layer - 1])
             states.append(found)
-        return x @ self.readout.weight + self.readout.bias, states
+        return x @ weight + bias, states
 
     def _layer(self, layer: int, x: Tensor, start: Mapping[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor]]:
         """One layer's outputs at every step (B, T, ·), and its states."""
         cell, widths = self.shape.cell, self.shape.cell.widths(self.shape.hidden_size)
         parameters = Named({name: value[None] for name, value in getattr(self, f"layer{layer}").named_parameters()})
         weights = as_in_a_step(cell.weights(parameters))
-        state: State = Named(
-            {
-                part: x.new_zeros(1, len(x), size) if start is None else start[part][None]
-                for part, size in widths.items()
-            }
-        )
+        begin = start or {part: x.new_zeros(len(x), size) for part, size in widths.items()}
+        state: State = Named({part: begin[part][None] for part in widths})
         outputs, states = [], []
         for t in range(x.shape[1]):
             state = Named(cell.step(weights, x[None, :, t], state))
@@ -104,13 +101,13 @@ class RecurrentNetwork(nn.Module):
         if own is None:
             raise UserError(f"cell {self.shape.cell.name}: torch.nn has no such layer; valid: {', '.join(_exported())}")
         shape = self.shape
-        like: Any = {"device": self.readout.weight.device, "dtype": self.readout.weight.dtype}
+        weight, bias = self.get_parameter("readout.weight"), self.get_parameter("readout.bias")
+        like: Any = {"device": weight.device, "dtype": weight.dtype}
         layer: nn.RNNBase = getattr(nn, own.name)(
             shape.input_size, shape.hidden_size, shape.num_layers, batch_first=True, **own.options, **like
         )
-        readout = nn.Linear(*self.readout.weight.shape, **like)
-        values = {"weight": self.readout.weight.mT, "bias": self.readout.bias}
-        readout.load_state_dict({name: value.detach() for name, value in values.items()})
+        readout = nn.Linear(*weight.shape, **like)
+        readout.load_state_dict({"weight": weight.detach().mT, "bias": bias.detach()})
         given = {}
         for place in range(shape.num_layers):
             parameters = dict(getattr(self, f"layer{place + 1}").named_parameters())
@@ -168,14 +165,9 @@ def of_module(module: nn.Module, readout: nn.Linear | None, input_size: int = 0)
     inputs = input_size or int(getattr(module, "input_size", 0))
     if not inputs:
         raise UserError(f"{type(module).__name__}: how many numbers enter is not known; valid: inputs (B, T, F)")
-    own = copy.deepcopy(module).eval()
-    shape = Architecture(
-        GivenModule(given=own, numbers=(inputs, readout.in_features)),
-        inputs,
-        readout.in_features,
-        1,
-        readout.out_features,
-    )
+    own, units = copy.deepcopy(module).eval(), readout.in_features
+    cell = GivenModule(given=own, numbers=(inputs, units))
+    shape = Architecture(cell, inputs, units, 1, readout.out_features)
     weights = {f"layer1.{name}": value.detach() for name, value in own.named_parameters() if value.requires_grad}
     return RecurrentNetwork(shape, weights | _readout(readout))
 
@@ -214,7 +206,7 @@ def of_torch(layer: nn.RNNBase, readout: nn.Linear) -> RecurrentNetwork:
         UserError: the layer runs in both directions, projects its state, or has no biases.
     """
     cell, own = _cell_of(layer)
-    if layer.bidirectional or getattr(layer, "proj_size", 0) or not layer.bias:
+    if layer.bidirectional or layer.proj_size or not layer.bias:
         raise UserError(f"{layer}: valid: one direction, no proj_size, with biases")
     weights = {}
     for place in range(layer.num_layers):

@@ -34,8 +34,9 @@ class Watch:
 
     def __init__(self, model: nn.Module, loss: Literal["mean", "sum"]):
         self.loss = loss
-        found = {name: each for name, each in model.named_modules() if isinstance(each, nn.RNNBase | nn.RNNCellBase)}
-        self._modules: dict[str, nn.Module] = found or {"": model}
+        kinds = (nn.RNNBase, nn.RNNCellBase)
+        found: dict[str, nn.Module] = {name: each for name, each in model.named_modules() if isinstance(each, kinds)}
+        self._modules = found or {"": model}
         self._states: dict[tuple[str, int], list[tuple[Tensor, ...]]] = {}
         self._undo: list[Callable[[], object]] = []
         self._takes = 0
@@ -101,7 +102,7 @@ class Watch:
 
     def _watch_layers(self, name: str, module: nn.RNNBase) -> None:
         """Let a layer of torch, which is one operation over all steps, run step by step."""
-        if module.bidirectional or getattr(module, "proj_size", 0):
+        if module.bidirectional or module.proj_size:
             raise UserError(f"{name or type(module).__name__}: valid to watch: one direction, no proj_size")
         fast = module.forward
 
@@ -112,7 +113,7 @@ class Watch:
                 raise UserError(f"{name or type(module).__name__}: packed sequences cannot be watched; valid: a tensor")
             return self._unrolled(name, module, inputs, hx)
 
-        module.forward = forward  # type: ignore[method-assign]
+        module.forward = forward
         self._undo.append(partial(module.__dict__.pop, "forward"))
 
     def _unrolled(self, name: str, module: nn.RNNBase, inputs: Tensor, hx: Any) -> Any:

@@ -28,8 +28,8 @@ def words_of(settings: Mapping[str, Any], several: bool) -> tuple[list[str], lis
             names it.
 
     Example:
-        >>> words_of({"cell": ["rnn", "lstm"], "seq_len": range(20, 60, 20), "train": {"clip_norm": None}}, several=True)
-        (['cell=rnn,lstm', 'seq_len=20,40', 'train.clip_norm=null'], [])
+        >>> words_of({"cell": ["rnn", "lstm"], "seed": range(2), "train": {"clip_norm": None}}, several=True)
+        (['cell=rnn,lstm', 'seed=0,1', 'train.clip_norm=null'], [])
     """
     words, classes = [], list[type[Pluggable]]()
     for key, value in _flat(settings):

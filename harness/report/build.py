@@ -43,11 +43,7 @@ def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
     if not unknown and not files:
         return []
     what = f"the claims of {', '.join(unknown)}" if unknown else "figures and cells"
-    where = (
-        f" made with {', '.join(files)}, which is run only if you say plugins=[FILE,…] or hand it over in Python"
-        if files
-        else ""
-    )
+    where = f" made with {', '.join(files)}, which is run only if you say plugins=[FILE,…]" if files else ""
     return [f"{what}{where}"]
 
 

@@ -2,8 +2,9 @@
 
 A run's `run_id` holds its settings and no code. A hash of the code in it would throw away every result for a comment
 that was mended, or for an upgrade of the harness. So the hash of every plugin file that was named, and of every class
-that was handed over in Python, stands in ``provenance.json``: where it differs and runs of it are done, a sitting goes on only with `sweep.take_over`. The
-plugins that come with the harness are told by its version there, and do not stop a sitting.
+that was handed over in Python, stands in ``provenance.json``: where it differs and runs of it are done, a sitting goes
+on only with `sweep.take_over`. The plugins that come with the harness are told by its version there, and do not stop a
+sitting.
 """
 
 from __future__ import annotations

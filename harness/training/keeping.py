@@ -49,7 +49,7 @@ class Keeper:
 
     def __init__(self, folder: Path, runs: Sequence[Settings], best: bool):
         self.folder, self.runs = folder, runs
-        self.kept: dict[str, dict[int, Kept]] = {LAST: {}} | ({BEST: {}} if best else {})
+        self.kept: dict[str, dict[int, Kept]] = {which: {} for which in ([LAST, BEST] if best else [LAST])}
 
     @property
     def state(self) -> dict[str, Any]:

@@ -75,8 +75,10 @@ def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None
         if pack.step % every == 0 or pack.step == steps or not any(training):
             _measure(pack, record, keeper)
         if checkpoint and pack.data.at_a_beginning:
-            kept = keeper.state if keeper else {}
-            checkpoint.after(pack.step, lambda: {"pack": pack.state, "record": record.state, "kept": kept})
+            checkpoint.after(
+                pack.step,
+                lambda: {"pack": pack.state, "record": record.state, "kept": keeper.state if keeper else {}},
+            )
         tick(pack.step)
 
 

@@ -44,7 +44,7 @@ class GRU(Gated):
         }
 
     def of_torch(self) -> TorchLayer | None:
-        """Torch has the blocks r, z, n, and m in the place of n where the state is read; its r and z have two biases."""
+        """Torch has the blocks r, z, n (m where the state is read), and two biases for each."""
 
         def given(p: Mapping[str, Tensor]) -> dict[str, Tensor]:
             n, r, z = p["input"].chunk(3, dim=-1)
