@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from harness.tables.tables import Tables
 
 __all__ = [
-    "__version__", "RecurrentNetwork", "Results", "Tables", "TorchCell", "load", "network", "probe", "run", "sweep", "watch",
+    "RecurrentNetwork", "Results", "Tables", "TorchCell", "__version__", "load", "network", "probe", "run", "sweep",
+    "watch",
 ]  # fmt: skip
 
 # pandas and pyarrow are loaded when tables are read, not before.

@@ -44,9 +44,11 @@ def typed(source: str) -> type[Cell]:
     return found
 
 
-PLAIN = (
-    "class Mine(Base):\n    rate: float = 0.5\n    def step(self, w, x, s):\n        return {'h': self.rate * s.h}\n"
-)
+PLAIN = """class Mine(Base):
+    rate: float = 0.5
+    def step(self, w, x, s):
+        return {'h': self.rate * s.h}
+"""
 
 
 def test_a_class_keeps_its_fingerprint_wherever_it_is_defined() -> None:
