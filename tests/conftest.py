@@ -23,7 +23,7 @@ BASE: dict[str, Any] = {
 """A small run: what differs from the defaults."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config() -> Config:
     """Builds a small job configuration; keywords replace settings, ``train={...}`` and the like merge."""
 

@@ -13,7 +13,7 @@ import math
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from harness.base.errors import reason
@@ -82,6 +82,23 @@ class Parameter:
         if self.kind == "drawn":
             return None if self.draw is not None else "a drawn weight says how: draw="
         return f"kind {self.kind!r}; valid: recurrent, dense, constant, drawn"
+
+
+@dataclass(frozen=True)
+class TorchLayer:
+    """A layer of `torch.nn` that computes what a cell does, and how the weights of one become those of the other.
+
+    Attributes:
+        name: ``RNN``, ``GRU`` or ``LSTM``.
+        given: from the cell's parameters (of one member) to ``weight_ih``, ``weight_hh``, ``bias_ih`` and ``bias_hh``.
+        taken: from these to the cell's parameters.
+        options: of the layer's constructor.
+    """
+
+    name: str
+    given: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    taken: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Cell(Options, Pluggable):
@@ -172,6 +189,10 @@ class Cell(Options, Pluggable):
         Arguments as those of `step`.
         """
         return {}
+
+    def of_torch(self) -> TorchLayer | None:
+        """The layer of `torch.nn` that computes the same; None where there is none."""
+        return None
 
     def recurrence(self, w: Weights, hidden_size: int) -> list[Tensor]:
         """The matrices by which a step multiplies the state, whatever the input, of the weights in use.

@@ -54,7 +54,11 @@ class TorchCell(Cell):
         return [*self.widths(1), "h"][1]
 
     def widths(self, hidden_size: int) -> dict[str, int]:
-        return dict(_form(self, hidden_size, hidden_size).widths)
+        return dict(_form(self, *self.sizes(hidden_size)).widths)
+
+    def sizes(self, hidden_size: int) -> tuple[int, int]:
+        """Numbers of inputs and of units with which the module is tried, to see what it takes and gives."""
+        return hidden_size, hidden_size
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         """The module's parameters by their own names; recurrent ones are transposed.
@@ -162,7 +166,7 @@ class _Form:
 
         def one(weights: dict[str, Tensor], x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
             with AsEquations() if has_torchs else nullcontext():
-                return _flat(torch.func.functional_call(module, weights, (x, state[0] if self.alone else state)))
+                return flat(torch.func.functional_call(module, weights, (x, state[0] if self.alone else state)))
 
         if self.stacks:
             return torch.vmap(one)(dict(weights), x, *state)
@@ -219,14 +223,14 @@ def _tried(module: nn.Module, x: Tensor, start: Callable[[], Any]) -> _Form | No
         alone, apart = isinstance(state, torch.Tensor), not _alike(made, state)
         if apart and not (isinstance(made, tuple) and len(made) == 2 and _alike(made[1], state)):
             continue
-        values = _flat(made)
-        names = ["h", "c", *(f"part{place}" for place in range(3, len(values) + 1))][: len(values)]
+        values = flat(made)
+        names = part_names(len(values))
         widths = {name: value.shape[-1] for name, value in zip(names, values, strict=True)}
         form = _Form(widths, names[apart:], alone)
         weights = {name: value[None] for name, value in _trained(module).items()}
         try:
             with warnings.catch_warnings(action="error"):  # torch's, of operations that it runs one after the other
-                form.run(module, weights, x[None], [value[None] for value in _flat(state)])
+                form.run(module, weights, x[None], [value[None] for value in flat(state)])
         except Exception as error:
             if len(widths) > 1:
                 # What reaches one part through another of the same step would be lost when members are put together.
@@ -247,9 +251,14 @@ def _alike(one: Any, two: Any) -> bool:
     return hasattr(one, "shape") and hasattr(two, "shape") and one.ndim == 2 and one.shape == two.shape
 
 
-def _flat(made: Any) -> tuple[Tensor, ...]:
+def part_names(count: int) -> list[str]:
+    """What the tensors of a module's state are called."""
+    return ["h", "c", *(f"part{place}" for place in range(3, count + 1))][:count]
+
+
+def flat(made: Any) -> tuple[Tensor, ...]:
     """The tensors of a state, or of an output and a state."""
-    return tuple(each for part in made for each in _flat(part)) if isinstance(made, tuple) else (made,)
+    return tuple(each for part in made for each in flat(part)) if isinstance(made, tuple) else (made,)
 
 
 def _trained(module: nn.Module) -> dict[str, Tensor]:

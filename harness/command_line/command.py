@@ -18,6 +18,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from harness.base.errors import UserError
+from harness.base.pluggable import Pluggable
 from harness.command_line.resuming import RESUME, quoted, resumed
 from harness.plugins.registry import registry
 from harness.settings.members import as_list
@@ -40,6 +41,8 @@ class Command:
         resumes: whether these are the words of an earlier sitting of the sweep, which goes on.
         asked: run_ids of all that is asked for, by the commands of one sweep together, as far as they are carried out.
         reports: whether a report is due when it is done: of several commands of one sweep, after the last.
+        classes: plugins that are handed over as classes, which jobs in other processes have to be given.
+        directories: where it has worked, as far as it is carried out.
     """
 
     words: list[str]
@@ -48,10 +51,15 @@ class Command:
     resumes: bool = False
     reports: bool = True
     asked: set[str] = field(default_factory=set)
+    classes: tuple[type[Pluggable], ...] = ()
+    directories: list[Path] = field(default_factory=list)
 
     @classmethod
-    def read(cls, typed: Sequence[str]) -> list[Command]:
+    def read(cls, typed: Sequence[str], classes: Sequence[type[Pluggable]] = ()) -> list[Command]:
         """Read the words behind ``python -m harness``: one command, with ``resume=DIR`` all that a sweep began with.
+
+        Args:
+            classes: plugins that no file holds.
 
         Raises:
             UserError: ``resume=DIR`` names no sweep to go on with, or stands beside words that would change its runs;
@@ -59,12 +67,13 @@ class Command:
         """
         commands = resumed(typed)
         resumes = any(word.startswith(RESUME) for word in typed)
-        found, asked = [], set[str]()
+        found, asked = list[Command](), set[str]()
         for number, given in enumerate(commands, start=1):
             words = [_with_absolute_paths(word) for word in given]
             flags = _flags(words)
             _check_words(flags.overrides)
-            found.append(cls(words, flags, _words_to_complete(), resumes, number == len(commands), asked))
+            last = number == len(commands)
+            found.append(cls(words, flags, _words_to_complete(), resumes, last, asked, tuple(classes)))
         return found
 
     @property

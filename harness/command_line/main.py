@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hydra
@@ -50,6 +51,7 @@ def carry_out(command: Command) -> None:
         for path in command.plugin_files:
             print(f"runs the code in: {path}", file=sys.stderr)
     registry().add_files(command.plugin_files)
+    registry().add_classes(command.classes)
     for note in refuse_broken_files(command):
         print(f"harness: {note}", file=sys.stderr)
     refuse_study_without_plus(command)
@@ -76,12 +78,25 @@ def give_to_hydra(command: Command) -> None:
     sys.argv = [typed[0], *command.for_hydra]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(run_job)()
+        hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(job_of(command))()
     finally:
         sys.argv = typed
         del os.environ["HYDRA_FULL_ERROR"]
         if full_error is not None:
             os.environ["HYDRA_FULL_ERROR"] = full_error
+
+
+def job_of(command: Command) -> Callable[[DictConfig], float]:
+    """What launchers are given to run; they send classes that no file holds along with it."""
+    classes = command.classes
+    if not classes:
+        return run_job
+
+    def run_job_with_classes(config: DictConfig) -> float:
+        registry().add_classes(classes)
+        return run_job(config)
+
+    return run_job_with_classes
 
 
 def run_job(config: DictConfig) -> float:

@@ -11,6 +11,9 @@ from harness.sweeping.provenance import HOW, commands_of, read_provenance
 
 RESUME = "resume="
 
+NO_TEXTS = ("null", "true", "false", "inf", "nan")
+"""Words that mean a value."""
+
 LAUNCHER = "hydra/launcher"
 
 
@@ -29,7 +32,8 @@ def resumed(words: Sequence[str]) -> list[list[str]]:
         if not re.match(HOW, word):
             raise UserError(
                 f"{word}: a sweep goes on with the runs that it began with; valid besides {given[-1]}: hydra/launcher, "
-                f"sweep.*, checkpoint.*, tracker; for further runs say a whole command with hydra.sweep.dir={directory}"
+                "sweep.*, checkpoint.*, keep.*, tracker; for further runs say a whole command with "
+                f"hydra.sweep.dir={directory}"
             )
     commands = commands_of(read_provenance(directory))
     if not commands:
@@ -57,5 +61,8 @@ def _key(word: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as a value of Hydra's grammar, in which commas and brackets mean something else."""
-    return text if re.fullmatch(r"[\w./-]+", text) else "'" + text.replace("'", "\\'") + "'"
+    """A text as a value of Hydra's grammar, in which commas and brackets mean something else, and 1 is a number."""
+    if re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./-]*", text) and text.lower() not in NO_TEXTS:
+        return text
+    # Within quotes a backslash means something before a quote alone.
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text) + "'"

@@ -88,6 +88,7 @@ class PackingSweeper(Sweeper):
         chosen = tracker(self.config.tracker)
         work = self.planned(arguments)
         directory = settle_directory(self.config)
+        self.command.directories.append(directory)
         # All is valid: now what takes long to load.
         from harness.command_line.reporting import report
         from harness.sweeping.lock import Lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,8 +12,10 @@ from types import ModuleType
 from typing import Any
 
 from harness.base.errors import UserError, reason, unknown
+from harness.base.pluggable import Pluggable
 from harness.plugins.checks import checked_name
 from harness.plugins.finding import KINDS, Source, file_source, folder_of, plugin_classes, shipped_sources
+from harness.plugins.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,12 @@ class Registry:
 
     Attributes:
         files: plugin files that were added, as absolute paths.
+        classes: classes that were added by themselves, as a notebook defines them, by kind and name.
     """
 
     def __init__(self) -> None:
         self.files: list[Path] = []
+        self.classes: dict[tuple[str, str], type[Pluggable]] = {}
         self._sources = list(shipped_sources())
         self._modules: dict[str, ModuleType | Broken] = {}
         self._found: dict[str, _Found] = {}
@@ -85,6 +90,26 @@ class Registry:
                 self.files.append(path)
                 self._sources.append(file_source(path))
                 self._found.clear()
+
+    def add_classes(self, classes: Iterable[type[Pluggable]]) -> None:
+        """Add classes; one that was defined anew takes the place of that which had its name.
+
+        Raises:
+            UserError: one of them cannot be a plugin, or a plugin of a file has its name.
+        """
+        for target in classes:
+            name = checked_name(target)
+            same = self.find(target.kind, name)
+            if same and same.target is not target and (target.kind, name) not in self.classes:
+                raise UserError(f"{target.kind} {name!r} exists already in {same.origin}; valid: another name")
+            if same is None or same.target is not target:
+                self.classes[target.kind, name] = target
+                self._found.pop(target.kind, None)
+
+    def code(self) -> dict[str, str]:
+        """A hash of the code of every file and class that was added, by their origins."""
+        files = {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in self.files}
+        return files | {origin_of(each): fingerprint(each) for each in self.classes.values()}
 
     def names(self, kind: str) -> list[str]:
         """Names of all plugins of a kind, sorted."""
@@ -153,6 +178,8 @@ class Registry:
                     except Exception as error:
                         name = getattr(target, "name", target.__name__)
                         found.broken.append(Broken(kind, name, source.origin, reason(error)))
+        own = {name: target for (other, name), target in self.classes.items() if other == kind}
+        found.plugins.update({name: Plugin(kind, name, each, origin_of(each)) for name, each in own.items()})
         return found
 
     def _module(self, source: Source) -> ModuleType | Broken:
@@ -166,6 +193,11 @@ class Registry:
                 module = Broken("", Path(source.origin).stem, source.origin, reason(error, source.path))
             self._modules[source.origin] = module
         return self._modules[source.origin]
+
+
+def origin_of(target: type[Pluggable]) -> str:
+    """What a class that was added by itself is called, whatever its own name and wherever it was defined."""
+    return f"{target.kind} {target.name}"
 
 
 @cache

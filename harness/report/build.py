@@ -39,8 +39,8 @@ def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
     """What a report leaves out as no file is run that the results name themselves; a line at most."""
     there = registry().names("experiment")
     unknown = [str(name) for name in dict.fromkeys(tables.runs.experiment) if name not in there]
-    own = {str(path) for path in registry().files}
-    files = [path for path in plugins_of(read_provenance(directory)) if path not in own]
+    own = registry().code()
+    files = [origin for origin in plugins_of(read_provenance(directory)) if origin not in own]
     if not unknown and not files:
         return []
     what = f"the claims of {', '.join(unknown)}" if unknown else "figures and cells"

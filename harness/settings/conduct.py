@@ -41,7 +41,14 @@ class CheckpointOptions(Options):
     every: int | None = Field(0, ge=0, description="training steps between checkpoints of a job; 0: none")
 
 
-CONDUCT: dict[str, type[Options]] = {"sweep": SweepOptions, "checkpoint": CheckpointOptions}
+class KeepOptions(Options):
+    """What is kept of the trained networks."""
+
+    weights: bool = Field(False, description="whether every run's weights are kept as they are at its end")
+    best: bool = Field(False, description="whether those with the lowest held-out loss are kept besides")
+
+
+CONDUCT: dict[str, type[Options]] = {"sweep": SweepOptions, "checkpoint": CheckpointOptions, "keep": KeepOptions}
 """Sections of the configuration that are no settings of a run."""
 
 
@@ -51,6 +58,7 @@ class Conduct:
 
     sweep: SweepOptions
     checkpoint: CheckpointOptions
+    keep: KeepOptions
 
 
 def conduct(config: DictConfig) -> Conduct:

@@ -129,6 +129,19 @@ class Settings(Options):
                 flat[key] = value
         return flat
 
+    def configuration(self) -> dict[str, Any]:
+        """All settings as plain containers, of which `harness.settings.resolve.resolve` makes the same settings."""
+        found: dict[str, Any] = {}
+        for key in type(self).model_fields:
+            value = getattr(self, key)
+            if key == "probes":
+                found[key] = {name: options.model_dump(mode="json") for name, options in value.items()}
+            elif isinstance(value, Cell | Experiment):
+                found[key] = {"name": value.name, **value.model_dump(mode="json")}
+            else:
+                found[key] = value.model_dump(mode="json") if isinstance(value, Options) else value
+        return found
+
     @property
     def compiled(self) -> bool:
         """Whether to compile. Never depends on what is cached, or on other runs: numbers must be repeatable."""

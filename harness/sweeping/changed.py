@@ -1,9 +1,10 @@
 """Plugins that have changed since the runs in a directory were made: said, and left to the user to decide.
 
 A run's `run_id` holds its settings and no code. A hash of the code in it would throw away every result for a comment
-that was mended, or for an upgrade of the harness. So the hash of every plugin file that was named stands in
-``provenance.json``: where it differs and runs of that file are done, a sitting goes on only with `sweep.take_over`. The
-plugins that come with the harness are told by its version there, and do not stop a sitting.
+that was mended, or for an upgrade of the harness. So the hash of every plugin file that was named, and of every class
+that was handed over in Python, stands in ``provenance.json``: where it differs and runs of it are done, a sitting goes
+on only with `sweep.take_over`. The plugins that come with the harness are told by its version there, and do not stop a
+sitting.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from harness.base.options import said
 from harness.plugins.registry import registry
 from harness.settings.settings import Settings
 from harness.sweeping.plan import rename_in_plan
-from harness.sweeping.provenance import content, plugins_of, read_provenance
+from harness.sweeping.provenance import plugins_of, read_provenance
 from harness.tables.jobs import finished_jobs, renamed
 from harness.tables.storage import read_table
 from harness.tables.varied import settings_of
@@ -77,19 +78,19 @@ def settle_changes(directory: Path, runs: Sequence[Settings], finished: set[str]
     return finished | {each.new for each in renewed}
 
 
-def _edited(directory: Path) -> list[Path]:
-    """The plugin files that are not what they were at the last sitting, and that runs which are done here have used.
+def _edited(directory: Path) -> list[str]:
+    """The plugin files and classes that are not what they were at the last sitting, and that finished runs have used.
 
     Asked for again or not: the results of two versions would stand side by side.
     """
     noted = plugins_of(read_provenance(directory))
-    changed = [path for path in registry().files if noted.get(str(path)) not in (None, "", content(path))]
+    changed = [origin for origin, code in registry().code().items() if noted.get(origin) not in (None, "", code)]
     if not changed:
         return []
     plugins = [each for kind in KINDS for each in registry().of_kind(kind)]
     names = _used(directory)
     used = {each.origin for each in plugins if (each.kind, each.name) in names}
-    return [path for path in changed if str(path) in used]
+    return [origin for origin in changed if origin in used]
 
 
 def _used(directory: Path) -> set[tuple[str, str]]:

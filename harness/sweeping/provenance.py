@@ -18,13 +18,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-import harness
 from harness.base.files import write_text
+from harness.base.version import __version__
 from harness.plugins.registry import registry
 
 FILE = "provenance.json"
 
-HOW = r"\+{0,2}(hydra/launcher|hydra\.launcher(\.\w+)+|sweep\.\w+|checkpoint\.\w+|tracker)="
+HOW = r"\+{0,2}(hydra/launcher|hydra\.launcher(\.\w+)+|sweep\.\w+|checkpoint\.\w+|keep\.\w+|tracker)="
 """Words that say how a sweep is conducted, and nothing of its runs."""
 
 VERSIONS_OF = ["torch", "numpy", "pandas", "hydra-core", "seaborn", "matplotlib", "pyarrow"]
@@ -52,7 +52,7 @@ def note_provenance(directory: Path, config: DictConfig, arguments: list[str], r
         write_text(directory / "multirun.yaml", OmegaConf.to_yaml(config))
         known = provenance(config.hydra.runtime.choices.get("study"), arguments)
     known["commands"] = commands_of(known) if resumes else with_command(commands_of(known), arguments)
-    known["plugin_files"] = plugins_of(known) | {str(path): content(path) for path in registry().files}
+    known["plugins"] = plugins_of(known) | registry().code()
     write_text(directory / FILE, json.dumps(known, indent=2))
 
 
@@ -96,8 +96,8 @@ def with_command(commands: Sequence[list[str]], arguments: list[str]) -> list[li
 
 
 def plugins_of(known: dict[str, Any]) -> dict[str, str]:
-    """The plugin files that a sweep was made with, and a hash of what each held."""
-    found = known.get("plugin_files")
+    """The plugin files and classes of one's own that a sweep was made with, and a hash of the code of each."""
+    found = known.get("plugins", known.get("plugin_files"))  # the second in results of earlier versions
     if isinstance(found, list):  # without hashes
         return {str(path): "" for path in found}
     return {str(path): str(value) for path, value in found.items()} if isinstance(found, dict) else {}
@@ -106,11 +106,6 @@ def plugins_of(known: dict[str, Any]) -> dict[str, str]:
 def asking(arguments: Sequence[str]) -> list[str]:
     """The words of a command that say which runs are asked for, without those that say where and how."""
     return [word for word in arguments if not re.match(rf"{HOW}|hydra\.(sweep|run)\.dir=", word)]
-
-
-def content(path: Path) -> str:
-    """A short hash of a plugin's source."""
-    return digest(path.read_bytes())
 
 
 def digest(data: bytes) -> str:
@@ -127,7 +122,7 @@ def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:
         "started": now(),
         "study": study,
         "versions": {
-            "harness": harness.__version__,
+            "harness": __version__,
             "python": platform.python_version(),
             **{name: version(name) for name in VERSIONS_OF},
         },

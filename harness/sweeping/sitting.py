@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,11 +68,15 @@ def launch_all(directory: Path, jobs: Sequence[Job], before: int, launch: Launch
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Treat SIGTERM, by which schedulers and containers end a process, as Ctrl-C."""
+    """Treat SIGTERM, by which schedulers and containers end a process, as Ctrl-C. In the main thread alone: no other
+    one is told of signals."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield

@@ -19,6 +19,8 @@ POLL_EVERY = 0.3
 """Seconds between two looks of the watcher."""
 LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""
+WIDTH = 100
+"""Characters of a line that is written over."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,12 @@ class Standing:
         return f"{self.runs_done}/{self.runs} runs, {clock(self.seconds_left)} left" + (
             f", {running}" if running else ""
         )
+
+
+def in_notebook() -> bool:
+    """Whether this process is a notebook's kernel."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def new_warnings(note: Note | None, said: set[str]) -> Iterator[str]:
@@ -107,7 +115,7 @@ class Watch:
 
     def _watch(self) -> None:
         started = time.monotonic()
-        show = self._show_bar if sys.stderr.isatty() else self._show_lines
+        show = self._show_bar if sys.stderr.isatty() else self._show_line if in_notebook() else self._show_lines
         show(lambda: Standing.of(list(self.jobs.values()), self._notes(), time.monotonic() - started, self.done_before))
 
     def _notes(self) -> list[Note | None]:
@@ -138,6 +146,16 @@ class Watch:
                 bar.update(task, completed=now.share, description=now.words())
                 if over:
                     return
+
+    def _show_line(self, standing: Callable[[], Standing]) -> None:
+        """One line that is written over, as notebooks show it."""
+        while True:
+            over = self._over.wait(POLL_EVERY)
+            for line in self._news():
+                print(f"\r{line:<{WIDTH}}", file=sys.stderr, flush=True)
+            print(f"\r{standing().words():<{WIDTH}}", end="\n" if over else "", file=sys.stderr, flush=True)
+            if over:
+                return
 
     def _show_lines(self, standing: Callable[[], Standing]) -> None:
         shown = time.monotonic()

@@ -21,6 +21,7 @@ from harness.sweeping.pruning import FILE as PRUNING
 from harness.sweeping.pruning import Judge, Pruning
 from harness.tables.jobs import Frames, joined, publish
 from harness.training.checkpoint import CHECKPOINTS, Checkpoint
+from harness.training.keeping import Keeper
 from harness.training.pack import never, run
 from harness.training.rows import failed
 from harness.training.stopping import Stopping
@@ -64,11 +65,14 @@ def run_job(directory: Path, config: DictConfig) -> float:
             path = directory / f"checkpoint-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:8]}.pt"
             checkpoint = Checkpoint(path, ids, how.checkpoint.every or 0, lambda: stopping.asked)
 
+            keeper = Keeper(directory, runs, how.keep.best) if how.keep.weights or how.keep.best else None
+
             def tick(step: int) -> None:
                 progress.tick(step, len(runs))
                 stopping.check()
 
-            return run(runs, tick, checkpoint, judge.hopeless if judge and len(runs) == len(todo) else never)
+            hopeless = judge.hopeless if judge and len(runs) == len(todo) else never
+            return run(runs, tick, checkpoint, hopeless, keeper)
 
     with Warnings(progress):
         tables = joined(isolated(todo, attempt, progress.runs_over, how.sweep.fail_fast))

@@ -131,7 +131,7 @@ def _merge(folders: Sequence[Path], kept: Path | None, planned: Container[str] |
         found = survey(pool, folders, kept, planned, damaged)
         if found is None:
             return damaged
-        runs = _with_variants(found.runs.filter(pa.array(found.wanted)))
+        runs = with_variants(found.runs.filter(pa.array(found.wanted)))
         pq.write_table(runs, stage / "runs.parquet", **encoding(runs.schema))
         as_frame(runs).to_csv(stage / "runs.csv", index=False)
         for name, schema in found.schemas.items():
@@ -141,7 +141,7 @@ def _merge(folders: Sequence[Path], kept: Path | None, planned: Container[str] |
     return damaged
 
 
-def _with_variants(runs: pa.Table) -> pa.Table:
+def with_variants(runs: pa.Table) -> pa.Table:
     """The runs with their variants: only a whole sweep says what tells the runs of a cell apart."""
     if "variant" not in runs.column_names:
         return runs

@@ -68,7 +68,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         return name in self._sources
 
     def __repr__(self) -> str:
-        return "Tables(" + ", ".join(f"{name}: {self.rows(name)} rows" for name in self) + ")"
+        return f"{type(self).__name__}(" + ", ".join(f"{name}: {self.rows(name)} rows" for name in self) + ")"
 
     def limited(self, most_rows: int) -> Tables:
         """The same tables, those with more rows only in parts."""
@@ -126,6 +126,9 @@ class Tables(Mapping[str, "pd.DataFrame"]):
     ) -> pd.DataFrame:
         """A table with settings of its runs (or other columns of ``runs``) beside each row, after ``run_id``.
 
+        Texts are categories in the order of the sweep, so that plots have the cells in the order in which they were
+        asked for.
+
         Args:
             name: ``gradients``, ``curves``, or any other table.
             settings: columns of ``runs``; None: the settings in which the runs differ, and their variant.
@@ -137,7 +140,9 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         Example:
             >>> tables.with_settings("gradients", ["cell", "seq_len"])    # doctest: +SKIP
         """
-        from harness.tables.varied import varied
+        from pandas.api.types import is_string_dtype
+
+        from harness.tables.varied import in_order, varied
 
         runs = self["runs"]
         if name not in self or name == "runs":
@@ -151,5 +156,6 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         if both := [key for key in settings if key in rows and key != "run_id"]:
             raise UserError(f"{both[0]!r} is a column of {name}, too; valid: columns={list(rows)} without it")
         own = runs.set_index("run_id")[[key for key in settings if key != "run_id"]]
+        own = own.assign(**{str(key): in_order(own[key]) for key in own if is_string_dtype(own[key])})
         found = rows.merge(own, left_on="run_id", right_index=True, how="left")
         return found[["run_id", *own, *(key for key in rows if key != "run_id")]]

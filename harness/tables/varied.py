@@ -56,6 +56,13 @@ def variants(runs: pd.DataFrame) -> pd.Series:
     return found
 
 
+def in_order(values: pd.Series) -> pd.Series:
+    """Texts as categories, in the order in which they come first."""
+    import pandas as pd
+
+    return values.astype(pd.CategoricalDtype(list(dict.fromkeys(values.dropna())), ordered=True))
+
+
 def as_typed(value: Any) -> str:
     """A setting's value as one types it: ``null`` for none, the shortest digits that give exactly this number."""
     if value is None or str(value) in ("nan", "<NA>"):

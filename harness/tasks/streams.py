@@ -18,6 +18,7 @@ from harness.tasks.batch import Batch, each_from
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
 from harness.tasks.faults import faults
+from harness.tasks.outputs import Outputs
 
 
 class Streams:
@@ -119,25 +120,42 @@ class Streams:
     def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:
         # One copy of what is drawn for each seed, then a row of it for every member of that seed.
         rows = [list(drawn).index(seed) for seed in self.seeds]
-        own = list(drawn.values())
+        return ready(list(drawn.values()), rows, self.experiment.outputs, dtype, self.device, continues)
 
-        def tensor(arrays: list[NDArray[Any]], kind: torch.dtype) -> Tensor:
-            return torch.from_numpy(np.stack(arrays).take(rows, axis=0)).to(self.device, kind)
 
-        meaning, tokens = self.experiment.outputs, own[0].inputs.ndim == 2
-        return Data(
-            meaning=meaning,
-            inputs=tensor([batch.inputs.swapaxes(0, 1) for batch in own], torch.int64 if tokens else dtype),
-            targets=tensor([batch.targets for batch in own], dtype if meaning.dtype == "f" else torch.int64),
-            mask=tensor([batch.mask for batch in own], torch.bool),
-            judged=tensor([batch.judged for batch in own], torch.bool),
-            scored=own[0].scored.tolist(),
-            cue=np.stack([batch.cue for batch in own])[rows],
-            batches=[own[row] for row in rows],
-            all_count=all(batch.mask.all() for batch in own),
-            continues=continues,
-            answer=np.stack([batch.answer for batch in own])[rows],
-        )
+def ready(
+    own: Sequence[Batch],
+    rows: Sequence[int],
+    meaning: Outputs,
+    dtype: torch.dtype,
+    device: str = "cpu",
+    continues: bool = False,
+) -> Data:
+    """Batches as data for members.
+
+    Args:
+        own: batches of equal form.
+        rows: for every member the number of its batch.
+        meaning, continues: see `Data`.
+    """
+
+    def tensor(arrays: list[NDArray[Any]], kind: torch.dtype) -> Tensor:
+        return torch.from_numpy(np.stack(arrays).take(rows, axis=0)).to(device, kind)
+
+    tokens = own[0].inputs.ndim == 2
+    return Data(
+        meaning=meaning,
+        inputs=tensor([batch.inputs.swapaxes(0, 1) for batch in own], torch.int64 if tokens else dtype),
+        targets=tensor([batch.targets for batch in own], dtype if meaning.dtype == "f" else torch.int64),
+        mask=tensor([batch.mask for batch in own], torch.bool),
+        judged=tensor([batch.judged for batch in own], torch.bool),
+        scored=own[0].scored.tolist(),
+        cue=np.stack([batch.cue for batch in own])[list(rows)],
+        batches=[own[row] for row in rows],
+        all_count=all(batch.mask.all() for batch in own),
+        continues=continues,
+        answer=np.stack([batch.answer for batch in own])[list(rows)],
+    )
 
 
 def _last_judged(batch: Batch, length: int) -> NDArray[np.int64]:

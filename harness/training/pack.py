@@ -22,6 +22,7 @@ from harness.probes.base import Probe, measured
 from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
+from harness.training.keeping import Keeper
 from harness.training.record import Record
 
 Tick = Callable[[int], None]
@@ -42,6 +43,7 @@ def run(
     tick: Tick = lambda step: None,
     checkpoint: Checkpoint | None = None,
     hopeless: Hopeless = never,
+    keeper: Keeper | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Train the runs of a pack together and measure each on its own.
 
@@ -50,6 +52,7 @@ def run(
         tick: called after every training step; what it raises ends the run.
         checkpoint: where the state is saved from time to time, and taken from if there is one already.
         hopeless: prunes the runs, all of them.
+        keeper: keeps the weights.
 
     Returns:
         The tables of these runs (see `harness.tables.columns.COLUMNS`).
@@ -57,18 +60,29 @@ def run(
     started = time.perf_counter()
     pack, record = Pack(runs), Record(runs)
     with pack.network.threads():
-        _train(pack, record, tick, checkpoint, hopeless)
+        _train(pack, record, tick, checkpoint, hopeless, keeper)
+    if keeper:
+        keeper.write(pack.network)
     seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
     return record.tables(pack.network.flat.shape[1], pack.eval_samples, seconds / len(runs))
 
 
-def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None, hopeless: Hopeless) -> None:
+def _train(
+    pack: Pack,
+    record: Record,
+    tick: Tick,
+    checkpoint: Checkpoint | None,
+    hopeless: Hopeless,
+    keeper: Keeper | None,
+) -> None:
     steps, every = pack.settings.train.steps, pack.settings.probe.every
     if checkpoint and (saved := checkpoint.load()):
         pack.restore(saved["pack"])
         record.restore(saved["record"])
+        if keeper:
+            keeper.restore(saved["kept"])
     else:
-        record.measured(pack.members, *pack.measure())
+        _measure(pack, record, keeper)
     while pack.step < steps and (unfinished := record.unfinished(pack.members)):
         pack.leave_out_finished(unfinished)
         record.losses(pack.step + 1, pack.members, pack.take_gradient().tolist())
@@ -76,12 +90,24 @@ def _train(pack: Pack, record: Record, tick: Tick, checkpoint: Checkpoint | None
         if any(training):
             pack.move(training)
         if pack.step % every == 0 or pack.step == steps or not any(training):
-            record.measured(pack.members, *pack.measure())
+            _measure(pack, record, keeper)
             if pack.step < steps and hopeless(record):
                 record.prune()
         if checkpoint and pack.data.at_a_beginning:
-            checkpoint.after(pack.step, lambda: {"pack": pack.state, "record": record.state})
+            checkpoint.after(
+                pack.step,
+                lambda: {"pack": pack.state, "record": record.state, "kept": keeper.state if keeper else {}},
+            )
         tick(pack.step)
+
+
+def _measure(pack: Pack, record: Record, keeper: Keeper | None) -> None:
+    """Measure the members, note what was found, and keep the weights of those that are not finished before it."""
+    rows = {pack.members.index(run): run for run in record.unfinished(pack.members)}
+    found, probed = pack.measure()
+    record.measured(pack.members, found, probed)
+    if keeper:
+        keeper.evaluated(pack.network, rows, found.step, found.loss.tolist())
 
 
 class Pack:

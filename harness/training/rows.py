@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.measure.gradients import Profile
 from harness.measure.measurement import Measurement
 from harness.measure.transport import Transport, log_ratio
 from harness.settings.settings import Settings
@@ -70,19 +71,19 @@ def curve_rows(found: Measurement) -> list[dict[str, object]]:
     return [{"step": found.step, **dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
 
 
-def gradient_rows(found: Measurement, run_ids: dict[int, str]) -> pd.DataFrame:
+def gradient_rows(profiles: Sequence[Profile], step: int, run_ids: dict[int, str]) -> pd.DataFrame:
     """The table ``gradients`` of some members: profile after profile, in each member after member, t from 1 to T.
 
     Args:
+        step: training steps done.
         run_ids: of these members, by their place in the measurement.
     """
-    profiles = found.gradients.whole
     norms = np.stack([profile.norms.cpu().numpy()[list(run_ids)] for profile in profiles])
     _, members, length, samples = norms.shape
     t = np.tile(np.arange(1, length + 1), len(profiles) * members)
     return pd.DataFrame(
         {
-            "run_id": np.tile(np.repeat(list(run_ids.values()), length), len(profiles)), "step": found.step,
+            "run_id": np.tile(np.repeat(list(run_ids.values()), length), len(profiles)), "step": step,
             "layer": np.repeat([profile.layer for profile in profiles], members * length),
             "part": np.repeat([profile.part for profile in profiles], members * length),
             "t": t, "lag": length - t, **_over_samples(norms.reshape(-1, samples)),

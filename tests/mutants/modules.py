@@ -16,8 +16,8 @@ MODULES: dict[str, str] = {
     "engine/scan/*.py": "tests/engine",
     "cells/[gflr]*.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
     "training/pack.py": (
-        "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py tests/tasks/test_streams.py "
-        "tests/training/test_run.py"
+        "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
+        "tests/tasks/test_streams.py tests/training/test_run.py"
     ),
     "training/rec*.py training/rows.py": "tests/training/test_record.py",
     "training/checkpoint.py": "tests/training/test_checkpoint.py",

@@ -16,7 +16,6 @@ from harness.settings.settings import Settings
 from harness.sweeping.changed import settle_changes
 from harness.sweeping.jobs import Job
 from harness.sweeping.plan import done, extend_plan, forget_unasked, missing, read_plan
-from harness.sweeping.provenance import content
 from harness.tables.gather import gather
 from harness.tables.jobs import publish
 from harness.training.rows import failed
@@ -61,7 +60,7 @@ def own_cell(tmp_path: Path, config: Config) -> Iterator[tuple[Path, Settings]]:
     registry().add_files([path])
     (found,) = members(config(cell="sine"))
     publish(tmp_path / "jobs" / "0" / "tables", ok([found]), [found])
-    (tmp_path / "provenance.json").write_text(json.dumps({"plugin_files": {str(path): content(path)}}))
+    (tmp_path / "provenance.json").write_text(json.dumps({"plugins": registry().code()}))
     yield path, found
     registry.cache_clear()
 

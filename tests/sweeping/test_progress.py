@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,6 +84,27 @@ def test_failures_are_said_at_once_and_once(
     assert sum("1 of 2 runs failed: RuntimeError: no oven" in line for line in lines) == 1
     assert lines[-1].startswith("5/5 runs")
     assert len(lines) > 3  # periodic lines, where there is no terminal
+
+
+def test_a_notebook_has_one_line_that_is_written_over(
+    config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ZMQInteractiveShell:
+        """As IPython's, by its name."""
+
+    shell = SimpleNamespace(get_ipython=ZMQInteractiveShell)
+    monkeypatch.setitem(sys.modules, "IPython", shell)  # type: ignore[arg-type]
+    monkeypatch.setattr(harness.sweeping.watch, "POLL_EVERY", 0.01)
+    made = job(config, "0", runs=1)
+    with Watch(tmp_path, [made]):
+        told = JobProgress(made.folder(tmp_path), runs=1, steps=10)
+        time.sleep(0.1)
+        told.runs_over(made.runs, {"runs": failed(made.runs, "x")["runs"].assign(status="ok")})
+        told.done()
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert shown.split("\r")[-1].startswith("1/1 runs")
+    assert shown.count("\r") > 3
 
 
 def test_what_jobs_warn_of_is_said_once_a_sweep(

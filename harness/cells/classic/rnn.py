@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.base import Cell, Parameter, State, TorchLayer, Weights
 from harness.cells.functions import tanh
 
 if TYPE_CHECKING:
@@ -27,6 +27,25 @@ class RNN(Cell):
             "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
             "bias": Parameter((hidden_size,), "constant"),
         }
+
+    nonlinearity: ClassVar[str] = "tanh"
+
+    def of_torch(self) -> TorchLayer | None:
+        return TorchLayer(
+            "RNN",
+            lambda p: {
+                "weight_ih": p["input"].mT,
+                "weight_hh": p["recurrent"].mT,
+                "bias_ih": p["bias"],
+                "bias_hh": 0 * p["bias"],
+            },
+            lambda w: {
+                "input": w["weight_ih"].mT,
+                "recurrent": w["weight_hh"].mT,
+                "bias": w["bias_ih"] + w["bias_hh"],
+            },
+            {"nonlinearity": self.nonlinearity},
+        )
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"h": tanh(x @ w.input + s.h @ w.recurrent + w.bias)}

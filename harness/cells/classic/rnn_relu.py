@@ -24,6 +24,7 @@ class ReLURNN(RNN):
 
     name = "rnn_relu"
     colour = "#e0a100"
+    nonlinearity = "relu"
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"h": relu(x @ w.input + s.h @ w.recurrent + w.bias)}

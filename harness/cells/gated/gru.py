@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from harness.cells.base import Parameter, State, Weights
-from harness.cells.functions import sigmoid, tanh
+from harness.cells.base import Parameter, State, TorchLayer, Weights
+from harness.cells.functions import join, sigmoid, tanh
 from harness.cells.gating import Gated, biases, keeping_bias
 
 if TYPE_CHECKING:
@@ -36,6 +37,27 @@ class GRU(Gated):
             "recurrent": Parameter((hidden_size, 3 * hidden_size), "recurrent"),
             "bias": biases(hidden_size, 0.0, 0.0, self.keeping(self.forget_bias), 0.0),
         }
+
+    def of_torch(self) -> TorchLayer | None:
+        """Torch has the blocks r, z, n (m where the state is read), and two biases for each."""
+
+        def given(p: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            n, r, z = p["input"].chunk(3, dim=-1)
+            b_n, b_r, b_z, b_m = p["bias"].chunk(4, dim=-1)
+            return {
+                "weight_ih": join(r, z, n).mT,
+                "weight_hh": p["recurrent"].mT,
+                "bias_ih": join(b_r, b_z, b_n),
+                "bias_hh": join(0 * b_r, 0 * b_z, b_m),
+            }
+
+        def taken(w: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            r, z, n = w["weight_ih"].mT.chunk(3, dim=-1)
+            (b_r, b_z, b_n), (also_r, also_z, b_m) = (w[name].chunk(3, dim=-1) for name in ("bias_ih", "bias_hh"))
+            bias = join(b_n, b_r + also_r, b_z + also_z, b_m)
+            return {"input": join(n, r, z), "recurrent": w["weight_hh"].mT, "bias": bias}
+
+        return TorchLayer("GRU", given, taken)
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         _, r, z, _ = self._read(w, x, s)

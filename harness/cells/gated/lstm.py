@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from harness.cells.base import Parameter, State, Weights
+from harness.cells.base import Parameter, State, TorchLayer, Weights
 from harness.cells.functions import join, sigmoid, tanh
 from harness.cells.gating import Gated, biases, keeping_bias
 
@@ -77,6 +78,28 @@ class LSTM(Gated):
         if self.form == "gate_recurrence":
             found |= {f"from_{gate}": Parameter((hidden_size, 3 * hidden_size), "recurrent") for gate in "ifo"}
         return found
+
+    def of_torch(self) -> TorchLayer | None:
+        """Torch has the blocks i, f, g, o."""
+
+        def exchanged(value: Tensor) -> Tensor:
+            i, f, last, third = value.chunk(4, dim=-1)
+            return join(i, f, third, last)
+
+        def given(p: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            w = {name: exchanged(value) for name, value in p.items()}
+            return {
+                "weight_ih": w["input"].mT,
+                "weight_hh": w["recurrent"].mT,
+                "bias_ih": w["bias"],
+                "bias_hh": 0 * w["bias"],
+            }
+
+        def taken(w: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            found = {"input": w["weight_ih"].mT, "recurrent": w["weight_hh"].mT, "bias": w["bias_ih"] + w["bias_hh"]}
+            return {name: exchanged(value) for name, value in found.items()}
+
+        return TorchLayer("LSTM", given, taken) if self.form == "standard" else None
 
     def widths(self, hidden_size: int) -> dict[str, int]:
         gates = {"gates": 3 * hidden_size} if self.form == "gate_recurrence" else {}

@@ -1,0 +1,142 @@
+"""The results of sweeps in Python: their tables, figures, findings and report."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from harness.analysis.sentences import findings
+from harness.base.errors import UserError, unknown
+from harness.plugins.registry import registry
+from harness.report.claims import check_claims
+from harness.report.parts import of_experiment, with_short_names
+from harness.tables.gather import load as merged
+from harness.tables.gather import with_variants
+from harness.tables.tables import Tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+
+class Results(Tables):
+    """The tables of one or more results directories, and what is made of them: figures, findings, the report.
+
+    A notebook shows the findings of results that end a cell.
+
+    Attributes:
+        directories: where they come from.
+    """
+
+    def __init__(self, tables: Tables, directories: Sequence[Path]):
+        super().__init__({name: tables.scan(name) for name in tables}, left_out=tables.left_out)
+        self.directories = list(directories)
+
+    @property
+    def findings(self) -> list[str]:
+        """What came of the claims that were tested, and then what else was found: the sentences of the report."""
+        tables = with_short_names(self)
+        return [*(each.sentence for each in check_claims(tables).values() if each.sentence), *findings(tables)]
+
+    def figure(self, name: str, experiment: str | None = None) -> Canvas:
+        """One of the report's figures, to be looked at, changed and saved.
+
+        Args:
+            name: of a figure plugin, as the files in ``DIR/figures`` are called: ``gradient_profile_init``.
+            experiment: whose results it shows, where there are those of several.
+
+        Raises:
+            UserError: there is no such figure or experiment, or the results hold nothing that it could show.
+        """
+        from harness.report.rendering import styled
+
+        figure = registry().get("figure", name)()
+        names = list(dict.fromkeys(map(str, self.runs.experiment)))
+        if experiment not in names:
+            if experiment is not None or len(names) > 1:
+                raise unknown("experiment", experiment, names)
+            experiment = names[0]
+        with styled():
+            canvas: Canvas | None = figure.draw(of_experiment(with_short_names(self), experiment))
+        if canvas is None:
+            raise UserError(f"figure={name}: these results of {experiment} hold nothing that it could show")
+        return canvas
+
+    def report(self) -> Path:
+        """The path of ``report.html``, which is built where there is none.
+
+        Raises:
+            UserError: these are results of several directories, each with a report of its own.
+        """
+        if len(self.directories) > 1:
+            raise UserError(f"{len(self.directories)} directories: each has its own report; valid: those of one")
+        path = self.directories[0] / "report.html"
+        if not path.exists():
+            from harness.report.build import build
+
+            build(self.directories[0], self)
+        return path
+
+    def _repr_html_(self) -> str:
+        """The findings, and where the results are, for a notebook."""
+        shown = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.findings)
+        places = ", ".join(f"<code>{html.escape(str(each))}</code>" for each in self.directories)
+        sizes = ", ".join(f"{name} ({self.rows(name)} rows)" for name in self)
+        return f"<p><b>{len(self.runs)} runs</b> in {places}</p><ul>{shown}</ul><p>Tables: {html.escape(sizes)}</p>"
+
+
+def load(*directories: str | PathLike[str]) -> Results:
+    """The tables of results directories as pandas DataFrames, each read when it is first asked for.
+
+    Args:
+        directories: such as a sweep or a run has written (the ones with ``report.html``). Those of several are put
+            together in memory; a run that stands in more than one is there once, if possible one that has not failed.
+
+    Raises:
+        UserError: there are no results, or a table is damaged or of another format.
+
+    Example:
+        >>> tables = harness.load("results/dish/2026-01-31_12-00-00")    # doctest: +SKIP
+        >>> tables.runs.groupby("cell").accuracy.mean()                   # doctest: +SKIP
+    """
+    if not directories:
+        raise UserError("load(): a directory is missing; valid: results directories, such as results/dish/…")
+    paths = [Path(each) for each in directories]
+    found = [merged(path) for path in paths]
+    return Results(found[0] if len(found) == 1 else _together(found), paths)
+
+
+def _together(found: Sequence[Tables]) -> Tables:
+    """The tables of several sweeps as one."""
+    own = _whose(found)
+    tables: dict[str, pa.Table] = {}
+    for name in dict.fromkeys(name for each in found for name in each):
+        parts = [
+            each.scan(name).to_table(filter=pc.field("run_id").isin(ids))
+            for each, ids in zip(found, own, strict=True)
+            if name in each
+        ]
+        tables[name] = pa.concat_tables(parts, promote_options="permissive")
+    tables["runs"] = with_variants(tables["runs"])
+    return Tables(
+        {name: ds.dataset(table) for name, table in tables.items()},
+        left_out=[line for each in found for line in each.left_out],
+    )
+
+
+def _whose(found: Sequence[Tables]) -> list[list[str]]:
+    """For each sweep the run_ids that are taken from it."""
+    place: dict[str, int] = {}
+    failed = set[str]()
+    for number, tables in enumerate(found):
+        for run_id, status in zip(tables.runs.run_id, tables.runs.status, strict=True):
+            if run_id not in place or (run_id in failed and status != "failed"):
+                place[run_id] = number
+                (failed.add if status == "failed" else failed.discard)(run_id)
+    return [[run_id for run_id, own in place.items() if own == number] for number in range(len(found))]

@@ -1,0 +1,78 @@
+"""Results in Python: several sweeps together, plots in the sweep's order, figures, findings, the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.base.errors import UserError
+from harness.settings.members import members
+from harness.tables.gather import gather
+from harness.tables.jobs import publish
+from harness.training.pack import run
+from harness.training.rows import failed
+from tests.conftest import Config
+
+
+@pytest.fixture(scope="module")
+def sweeps(tmp_path_factory: pytest.TempPathFactory, config: Config) -> list[Path]:
+    """Two sweeps: the second has another cell, one run of the first, and one that has failed in the first."""
+    tmp_path = tmp_path_factory.mktemp("sweeps")
+    one = members(config(cell="rnn", seed=[3, 1], train={"steps": 2}, probe={"every": 2}))
+    two = members(config(cell="lstm", seed=[3], train={"steps": 2}, probe={"every": 2}))
+    lost = members(config(cell="gru", seed=[0], train={"steps": 2}, probe={"every": 2}))
+    for place, runs in (("a", [*one]), ("b", [*two, *lost])):
+        publish(tmp_path / place / "jobs" / "0" / "tables", run(runs[:1]), runs)
+    publish(tmp_path / "a" / "jobs" / "1" / "tables", run(one[1:]), one)
+    publish(tmp_path / "a" / "jobs" / "2" / "tables", failed(lost, "no oven"), lost)
+    publish(tmp_path / "b" / "jobs" / "1" / "tables", run(lost), lost)
+    publish(tmp_path / "b" / "jobs" / "2" / "tables", run(one[:1]), one)
+    for place in ("a", "b"):
+        gather(tmp_path / place)
+    return [tmp_path / "a", tmp_path / "b"]
+
+
+def test_several_sweeps_are_one_with_each_run_once(sweeps: list[Path]) -> None:
+    together, first = harness.load(*sweeps), harness.load(sweeps[0])
+    assert together.runs[["cell", "seed", "status"]].to_numpy().tolist() == [
+        ["rnn", 3, "ok"],
+        ["rnn", 1, "ok"],
+        ["lstm", 3, "ok"],
+        ["gru", 0, "ok"],
+    ]
+    own = together.gradients[together.gradients.run_id.isin(first.gradients.run_id)]
+    assert own.grad_norm.tolist() == first.gradients.grad_norm.tolist()
+    assert together.curves.run_id.nunique() == 4
+
+
+def test_texts_beside_a_table_are_categories_in_the_order_of_the_sweep(sweeps: list[Path]) -> None:
+    found = harness.load(*sweeps).with_settings("curves", ["cell", "seed"])
+    assert found.cell.cat.categories.tolist() == ["rnn", "lstm", "gru"]
+    assert found.cell.cat.ordered
+    assert found.groupby("seed", observed=True).size().to_dict() == {0: 2, 1: 2, 3: 4}
+
+
+def test_a_figure_can_be_drawn_and_the_report_found(sweeps: list[Path]) -> None:
+    found = harness.load(sweeps[0])
+    axes = found.figure("gradient_profile_init").axes
+    assert any(axis.lines for axis in axes)
+    assert not (sweeps[0] / "report.html").exists()
+    assert found.report().read_text("utf-8").count("<img") > 2
+    for wrong, said in [(("nosuch",), "unknown figure"), (("gates",), "nothing that it could show")]:
+        with pytest.raises(UserError, match=said):
+            found.figure(*wrong)
+    with pytest.raises(UserError, match="each has its own report"):
+        harness.load(*sweeps).report()
+    with pytest.raises(UserError, match="a directory is missing"):
+        harness.load()
+
+
+def test_a_notebook_shows_the_findings(sweeps: list[Path]) -> None:
+    found = harness.load(sweeps[0])
+    page = found._repr_html_()
+    assert "<b>3 runs</b>" in page
+    assert all(sentence.split()[0] in page for sentence in found.findings)
+    assert len(found.findings) > 2
+    assert repr(found).startswith("Results(curves: 4 rows")
