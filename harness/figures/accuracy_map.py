@@ -9,10 +9,18 @@ import numpy as np
 from harness.analysis import by_condition, finished
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
-from harness.figures.drawing.colours import GREY, in_order, ink
+from harness.figures.drawing.colours import in_order, ink
 from harness.figures.drawing.notes import averaged_over, note
 from harness.figures.drawing.panels import MOST_CELLS, at_most
-from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
+from harness.figures.drawing.tiles import (
+    MOST_COLUMNS,
+    MOST_TILES,
+    heat_map,
+    name_tiles,
+    tile_font,
+    tiles,
+    write_in_tiles,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +45,6 @@ class AccuracyMap(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """One heat map per cell, side by side."""
-        import seaborn as sns
         from matplotlib.patches import Patch, Rectangle
 
         runs = finished(tables.runs)
@@ -54,9 +61,7 @@ class AccuracyMap(Figure):
         for axis, cell in zip(axes, cells, strict=True):
             table = tiles(groups, cell, "accuracy").astype(float)
             guessing = tiles(groups, cell, "guessing")
-            sns.heatmap(
-                100 * table, ax=axis, vmin=0, vmax=100, cmap="viridis", cbar=False, linewidths=0.5, linecolor=GREY
-            )  # fmt: skip
+            heat_map(axis, 100 * table, 0, 100, "viridis")
             write_in_tiles(axis, (100 * table).map(_percent), size)
             for i, j in zip(*(guessing == True).to_numpy().nonzero(), strict=True):  # noqa: E712 -- missing is not true
                 tile = Rectangle((j, i), 1, 1, fill=False, hatch="///", edgecolor=(1, 1, 1, 0.45), linewidth=0)

@@ -9,10 +9,18 @@ import numpy as np
 from harness.analysis import by_condition, finished
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
-from harness.figures.drawing.colours import GREY, in_order
+from harness.figures.drawing.colours import in_order
 from harness.figures.drawing.notes import averaged_over, note
 from harness.figures.drawing.panels import MOST_CELLS, at_most
-from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
+from harness.figures.drawing.tiles import (
+    MOST_COLUMNS,
+    MOST_TILES,
+    heat_map,
+    name_tiles,
+    tile_font,
+    tiles,
+    write_in_tiles,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -46,8 +54,6 @@ class DecayMap(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Two rows of heat maps, a column per cell."""
-        import seaborn as sns
-
         runs = finished(tables.runs)
         if not len(runs):
             return None
@@ -62,10 +68,7 @@ class DecayMap(Figure):
         for row, (column, when) in enumerate((("rate_init", "before"), ("rate", "after"))):
             for axis, cell in zip(axes[row], cells, strict=True):
                 rates = tiles(groups, cell, column).astype(float)
-                sns.heatmap(
-                    rates.clip(-WIDEST, WIDEST), ax=axis, vmin=-WIDEST, vmax=WIDEST, cmap="RdBu_r", cbar=False,
-                    linewidths=0.5, linecolor=GREY,
-                )  # fmt: skip
+                heat_map(axis, rates.clip(-WIDEST, WIDEST), -WIDEST, WIDEST, "RdBu_r")
                 write_in_tiles(axis, rates.map(_factor), size)
                 axis.set_title(cell if row == 0 else "")
                 name_tiles(axis, groups)
