@@ -109,7 +109,7 @@ def test_phased_lstm_is_the_papers_with_a_clock_outside() -> None:
 def test_periods_of_a_phased_lstm_start_as_the_paper_draws_them() -> None:
     cell = PhasedLSTM(log_period=2.0)
     network = Network.create(
-        Architecture(cell, 1, 2000, 1, 1), [MemberInit(cell, 0, "orthogonal", 1.0)], torch.float32, "cpu"
+        Architecture(cell, 1, 2000, 1, 1), [MemberInit(cell, 0, "identity", 1.0)], torch.float32, "cpu"
     )
     period, shift = network.layer(1)["rhythm"][0].double().chunk(2)
     assert period.log().mean().item() == pytest.approx(1.0, abs=0.05)
