@@ -3,7 +3,7 @@
 import atexit
 import gc
 
-from harness.command_line import main
+from harness.command_line.main import main
 
 # An interpreter that ends looks through all objects for circles of garbage: for a second, after torch and pandas. Their
 # memory goes back to the system in any case.

@@ -11,10 +11,18 @@ from harness.analysis.families import MOST_CELLS, in_order, many
 from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_LENGTHS, CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.canvas import canvas
-from harness.figures.drawing.colours import GREY, ink
+from harness.figures.drawing.colours import ink
 from harness.figures.drawing.notes import averaged_over, note
 from harness.figures.drawing.panels import at_most
-from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
+from harness.figures.drawing.tiles import (
+    MOST_COLUMNS,
+    MOST_TILES,
+    heat_map,
+    name_tiles,
+    tile_font,
+    tiles,
+    write_in_tiles,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +48,6 @@ class AccuracyMap(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """One heat map per cell, side by side."""
-        import seaborn as sns
 
         runs = finished(tables.runs)
         if not len(runs):
@@ -58,9 +65,7 @@ class AccuracyMap(Figure):
         for axis, cell in zip(axes, cells, strict=True):
             table = tiles(groups, cell, "accuracy").astype(float)
             guessing = tiles(groups, cell, "guessing")
-            sns.heatmap(
-                100 * table, ax=axis, vmin=0, vmax=100, cmap="viridis", cbar=False, linewidths=0.5, linecolor=GREY
-            )  # fmt: skip
+            heat_map(axis, 100 * table, 0, 100, "viridis")
             write_in_tiles(axis, (100 * table).map(_percent), size)
             for i, j in zip(*(guessing == True).to_numpy().nonzero(), strict=True):  # noqa: E712 -- missing is not true
                 axis.add_patch(_hatched((j, i)))

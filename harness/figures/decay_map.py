@@ -11,11 +11,18 @@ from harness.analysis.families import MOST_CELLS, in_order, many
 from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.canvas import canvas
-from harness.figures.drawing.colours import GREY
 from harness.figures.drawing.crowd import at_longest
 from harness.figures.drawing.notes import averaged_over, note
 from harness.figures.drawing.panels import at_most
-from harness.figures.drawing.tiles import MOST_COLUMNS, MOST_TILES, name_tiles, tile_font, tiles, write_in_tiles
+from harness.figures.drawing.tiles import (
+    MOST_COLUMNS,
+    MOST_TILES,
+    heat_map,
+    name_tiles,
+    tile_font,
+    tiles,
+    write_in_tiles,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +59,6 @@ class DecayMap(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """Two rows of heat maps, a column per cell."""
-        import seaborn as sns
-
         runs = finished(tables.runs)
         if not len(runs):
             return None
@@ -70,10 +75,7 @@ class DecayMap(Figure):
         for row, (column, when) in enumerate((("rate_init", "before"), ("rate", "after"))):
             for axis, cell in zip(axes[row], cells, strict=True):
                 rates = tiles(groups, cell, column).astype(float)
-                sns.heatmap(
-                    rates.clip(-WIDEST, WIDEST), ax=axis, vmin=-WIDEST, vmax=WIDEST, cmap="RdBu_r", cbar=False,
-                    linewidths=0.5, linecolor=GREY,
-                )  # fmt: skip
+                heat_map(axis, rates.clip(-WIDEST, WIDEST), -WIDEST, WIDEST, "RdBu_r")
                 write_in_tiles(axis, rates.map(_factor), size)
                 axis.set_title(cell if row == 0 else "")
                 name_tiles(axis, groups)

@@ -15,7 +15,7 @@ from tests.helpers.sweeps import ROOT, SHORT, command, results
 
 
 def test_one_run_ends_in_tables_a_report_and_its_path(tmp_path: Path) -> None:
-    done = command(tmp_path, *SHORT)
+    done = command(tmp_path, *SHORT, fresh=True)
     assert done.returncode == 0, done.stderr
     (directory,) = results(tmp_path)
     assert directory.parent.name == "recall_dish"

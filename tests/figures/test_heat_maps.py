@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
 
+from harness.report.rendering import styled
 from harness.tables import Tables
 from tests.helpers.colours import contrast
-from tests.helpers.drawn import draw, panel
+from tests.helpers.drawn import draw, figure, panel
 from tests.helpers.made_tables import made_tables
 
 
@@ -43,6 +47,20 @@ def test_what_is_written_in_a_tile_can_be_read(name: str) -> None:
     for axis in drawn.axes[:-1]:
         for colour, text in zip(axis.collections[0].get_facecolor(), axis.texts, strict=True):
             assert contrast(to_rgb(colour), to_rgb(text.get_color())) >= 4.5
+
+
+@pytest.mark.parametrize("name", ["accuracy_map", "decay_map"])
+def test_a_map_that_waits_for_being_saved_holds_no_images(name: str) -> None:
+    def renderers() -> int:
+        """Those that there are in this process; each has room for all pixels of its figure."""
+        return sum(isinstance(each, RendererAgg) for each in gc.get_referrers(RendererAgg))
+
+    gc.collect()
+    before = renderers()
+    with styled():
+        drawn = figure(name).draw(made_tables(cells=("rnn",), lengths=(6, 7), scales=(0.9, 1.0), seeds=(0,)))
+    assert drawn is not None
+    assert renderers() <= before
 
 
 def test_decay_map_writes_the_factor_per_step() -> None:

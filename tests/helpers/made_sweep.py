@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from harness.measure.flow import gradient_flow
 from harness.settings.members import members
 from harness.tables.columns import COLUMNS, RUN_OUTCOMES
-from harness.tables.storage import FORMAT, FORMAT_KEY, write_tables
+from harness.tables.storage import FORMAT, FORMAT_KEY, encoding
 from harness.training.rows import runs_table
 from tests.conftest import BASE
 
@@ -45,16 +46,22 @@ def write_sweep(directory: Path, runs: int, rows: int, members_per_job: int) -> 
     """
     shapes = list(itertools.product(CELLS, LENGTHS))
     seeds = math.ceil(runs / (len(shapes) * len(SCALES)))
-    job = total = 0
-    for cell, length in shapes:
-        # Two parts (the cell's memory and the inputs) at every probe.
-        probes = max(2, round(rows / (2 * np.mean(LENGTHS))))
-        own = list(itertools.product(SCALES, range(seeds)))
-        template = _template(cell, length)
+    own = list(itertools.product(SCALES, range(seeds)))
+    # Two parts (the cell's memory and the inputs) at every probe.
+    probes = max(2, round(rows / (2 * np.mean(LENGTHS))))
+    jobs = math.ceil(len(own) / members_per_job)
+    total = 0
+    for place, (cell, length) in enumerate(shapes):
+        numbers = place * jobs + np.arange(len(own)) // members_per_job
+        tables = _tables(_template(cell, length), own, probes, numbers)
         for start in range(0, len(own), members_per_job):
-            folder = directory / "jobs" / str(job) / "tables"
-            total += _write_job(folder, template, own[start : start + members_per_job], probes, str(job))
-            job += 1
+            folder = directory / "jobs" / str(numbers[start]) / "tables"
+            folder.mkdir(parents=True)
+            for name, table in tables.items():  # runs come last
+                each = len(table) // len(own)
+                part = table.slice(start * each, members_per_job * each)
+                pq.write_table(part, folder / f"{name}.parquet", **encoding(part.schema))
+        total += len(tables["gradients"])
     return total
 
 
@@ -69,12 +76,19 @@ def _template(cell: str, length: int) -> pd.DataFrame:
     return runs_table([run], [outcome])
 
 
-def _write_job(folder: Path, template: pd.DataFrame, own: list[tuple[float, int]], probes: int, job: str) -> int:
-    """Write the tables of one job; answers how many gradient rows it has."""
+def _tables(
+    template: pd.DataFrame, own: list[tuple[float, int]], probes: int, jobs: NDArray[np.int64]
+) -> dict[str, pa.Table]:
+    """The tables of all runs of one cell and length, the rows of each run one below the other.
+
+    Args:
+        own: weight scale and seed of each run.
+        jobs: the number of each run's job.
+    """
     cell, length, memory = template.cell[0], int(template.seq_len[0]), template.memory[0]
-    rng = np.random.default_rng(int(job))
+    rng = np.random.default_rng(int(jobs[0]))
     scale, seed = np.array([each for each, _ in own]), np.array([each for _, each in own])
-    ids = np.array([f"{int(job):06x}{k:06x}" for k in range(len(own))])
+    ids = np.array([f"{job:06x}{k:06x}" for k, job in enumerate(jobs)])
     learned = (length <= 20) | (cell in ("gru", "lstm"))
     accuracy = (1.0 if learned else 0.125) - 0.01 * rng.random(len(own))
     factor = CELLS[cell] * scale
@@ -85,7 +99,7 @@ def _write_job(folder: Path, template: pd.DataFrame, own: list[tuple[float, int]
     runs = template.loc[template.index.repeat(len(own))].reset_index(drop=True)
     runs = runs.assign(
         run_id=ids, weight_scale=scale, seed=seed, accuracy=accuracy,
-        solved=pd.array(accuracy >= 0.95, dtype="boolean"), job=job, **flows, **flows.add_suffix("_init"),
+        solved=pd.array(accuracy >= 0.95, dtype="boolean"), job=jobs.astype(str), **flows, **flows.add_suffix("_init"),
     )  # fmt: skip
     steps = np.arange(probes) * 30
     by_run = np.repeat(ids, probes)
@@ -126,11 +140,13 @@ def _write_job(folder: Path, template: pd.DataFrame, own: list[tuple[float, int]
             "answered": answer, "accuracy": float(learned),
         }
     )  # fmt: skip
-    write_tables(folder, {"curves": curves, "samples": samples})
-    for name, table in (("gradients", gradients), ("transport", transport)):
-        pq.write_table(table.replace_schema_metadata({FORMAT_KEY: FORMAT}), folder / f"{name}.parquet")
-    write_tables(folder, {"runs": runs})
-    return len(gradients)
+    frames = {"curves": curves, "samples": samples, "runs": runs}
+    made = {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in frames.items()}
+    tables = {"gradients": gradients, "transport": transport, **made}
+    return {
+        name: table.replace_schema_metadata({**(table.schema.metadata or {}), FORMAT_KEY: FORMAT.encode()})
+        for name, table in tables.items()
+    }
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ def made_tables(
     experiment: str = "recall_dish",
 ) -> Tables:
     """Tables in which grad_norm is factor**lag at every probe and accuracy what ``accuracy`` says."""
-    settings, outcomes, gradients, transport, curves, samples = [], [], [], [], [], []
+    settings, outcomes, profiles, curves, samples = [], [], [], [], []
     for cell, length, scale, seed in itertools.product(cells, lengths, scales, seeds):
         changes = {"cell": {"name": cell}, "seq_len": length, "weight_scale": scale, "seed": seed}
         run = members({**BASE, **changes})[0]
@@ -67,17 +68,7 @@ def made_tables(
             continue
         for step in steps:
             curves.append([run.run_id, step, 1 - right, right, 1.0, 0.0, scale])
-            for layer, part in ((1, run.cell.memory), (0, "x")):
-                gradients.append(
-                    pd.DataFrame(
-                        {
-                            "run_id": run.run_id, "step": step, "layer": layer, "part": part,
-                            "t": length - np.arange(length), "lag": np.arange(length),
-                            **dict.fromkeys(("grad_norm", "grad_q10", "grad_q50", "grad_q90"), by_lag),
-                        }
-                    )
-                )  # fmt: skip
-                transport.append(gradients[-1].drop(columns="t").assign(log_ratio=logs, samples=16))
+            profiles += [(run.run_id, step, 1, run.cell.memory, by_lag, logs), (run.run_id, step, 0, "x", by_lag, logs)]
         answer = "红烧排骨 braised ribs" if right > 0.5 else "辣子鸡 spicy chicken"
         samples.append(
             [
@@ -92,12 +83,37 @@ def made_tables(
         )
     runs = runs_table(settings, outcomes) if settings else pd.DataFrame(columns=COLUMNS["runs"])
     runs["experiment"] = experiment
+    gradients, transport = _by_lag(profiles)
     return Tables(
         {
             "runs": runs,
             "curves": pd.DataFrame(curves, columns=COLUMNS["curves"]),
-            "gradients": pd.concat(gradients) if gradients else pd.DataFrame(columns=COLUMNS["gradients"]),
-            "transport": pd.concat(transport) if transport else pd.DataFrame(columns=COLUMNS["transport"]),
+            "gradients": gradients,
+            "transport": transport,
             "samples": pd.DataFrame(samples, columns=COLUMNS["samples"]),
         }
     )
+
+
+def _by_lag(profiles: list[tuple[Any, ...]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of gradients and of transport, all rows at once: a frame for each profile takes seconds.
+
+    Args:
+        profiles: run, training step, layer and part of each, and its gradient and the log of it by lag.
+    """
+    if not profiles:
+        return pd.DataFrame(columns=COLUMNS["gradients"]), pd.DataFrame(columns=COLUMNS["transport"])
+    sizes = [len(profile[4]) for profile in profiles]
+    keys = pd.DataFrame([profile[:4] for profile in profiles], columns=["run_id", "step", "layer", "part"])
+    lag = np.concatenate([np.arange(size) for size in sizes])
+    norms, logs = (np.concatenate([profile[place] for profile in profiles]) for place in (4, 5))
+    gradients = (
+        keys.loc[keys.index.repeat(sizes)]
+        .reset_index(drop=True)
+        .assign(
+            t=np.repeat(sizes, sizes) - lag,
+            lag=lag,
+            **dict.fromkeys(("grad_norm", "grad_q10", "grad_q50", "grad_q90"), norms),
+        )
+    )
+    return gradients, gradients.drop(columns="t").assign(log_ratio=logs, samples=16)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 import harness
+from tests.helpers.warm import warm_command
 
 ROOT = Path(harness.__file__).parent.parent
 
@@ -34,7 +35,7 @@ def start(directory: Path, *arguments: str, module: str = "harness", **env: str)
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env},
+        env=_environment(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -43,9 +44,15 @@ def start(directory: Path, *arguments: str, module: str = "harness", **env: str)
 
 
 def command(
-    directory: Path, *arguments: str, module: str = "harness", timeout: float = 300, **env: str
+    directory: Path, *arguments: str, module: str = "harness", timeout: float = 300, fresh: bool = False, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
+    """Run it to its end: in a fork of a process that has imported torch and others, as `tests.helpers.warm` says.
+
+    Args:
+        fresh: in an interpreter of its own instead; so is what has a ``PYTHONPATH`` of its own.
+    """
+    if not fresh and "PYTHONPATH" not in env:
+        return warm_command(module, arguments, directory, _environment(env), timeout)
     process = start(directory, *arguments, module=module, **env)
     try:
         out, err = process.communicate(timeout=timeout)
@@ -53,6 +60,10 @@ def command(
         process.kill()
         raise
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def _environment(env: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env}
 
 
 def results(directory: Path) -> list[Path]:

@@ -32,6 +32,12 @@ from tests.plugins.test_plugins import EXPERIMENT
 from tests.report.conftest import PROVENANCE
 
 
+@pytest.fixture(autouse=True)
+def rendered_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process that renders figures is started: each takes seconds, and they have tests of their own."""
+    monkeypatch.setattr("harness.report.renderers.useful_processes", lambda panels: 0)
+
+
 def html(directory: Path) -> str:
     return (directory / "report.html").read_text("utf-8")
 

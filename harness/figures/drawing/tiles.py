@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.figures.drawing.colours import ink
+from harness.figures.drawing.colours import GREY, ink
 from harness.figures.drawing.panels import MOST_PANELS
 
 if TYPE_CHECKING:
@@ -31,13 +31,31 @@ def tiles(groups: pd.DataFrame, cell: str, column: str) -> pd.DataFrame:
     return table.reindex(index=sorted(groups.seq_len.unique()), columns=sorted(groups.weight_scale.unique()))
 
 
+def heat_map(axis: Axes, values: pd.DataFrame, low: float, high: float, colours: str) -> None:
+    """Draw values as tiles, one below the other and side by side as they stand in the table; what is missing is open.
+
+    Args:
+        low, high: what has the first and the last of the colours, and whatever is beyond.
+    """
+    import seaborn as sns
+
+    # With names, seaborn would measure each of them, and every one would keep a picture of the whole figure.
+    sns.heatmap(
+        values, ax=axis, vmin=low, vmax=high, cmap=colours, cbar=False, linewidths=0.5, linecolor=GREY,
+        xticklabels=False, yticklabels=False,
+    )  # fmt: skip
+
+
 def name_tiles(axis: Axes, groups: pd.DataFrame) -> None:
     """Names of a map's columns and rows where there are several: a single one tells no tiles apart."""
-    axis.tick_params(rotation=0, length=0)
+    scales, lengths = sorted(groups.weight_scale.unique()), sorted(groups.seq_len.unique())
     axis.set(xlabel="weight scale", ylabel="steps")
-    if groups.weight_scale.nunique() == 1:
+    axis.set_xticks(np.arange(len(scales)) + 0.5, map(str, scales))
+    axis.set_yticks(np.arange(len(lengths)) + 0.5, map(str, lengths), va="center")
+    axis.tick_params(rotation=0, length=0)
+    if len(scales) == 1:
         axis.set(xlabel="", xticks=[])
-    if groups.seq_len.nunique() == 1:
+    if len(lengths) == 1:
         axis.set(ylabel="", yticks=[])
     _turn_crowded_names(axis)
 

@@ -24,9 +24,9 @@ UNITS = 2000
 
 
 def started(cell: Cell, seed: int = 0, layer: int = 1) -> dict[str, torch.Tensor]:
-    """The initial weights of a layer of one member."""
+    """The initial weights of the last of that many layers of one member."""
     network = Network.create(
-        Architecture(cell, 1, UNITS, 2, 1), [MemberInit(cell, seed, "identity", 1.0)], torch.float64, "cpu"
+        Architecture(cell, 1, UNITS, layer, 1), [MemberInit(cell, seed, "identity", 1.0)], torch.float64, "cpu"
     )
     return {name: value[0] for name, value in network.layer(layer).items()}
 
