@@ -24,6 +24,7 @@ from harness.plugins.registry import registry
 from harness.settings.resolve import resolve
 from harness.settings.settings import Settings
 from harness.training.keeping import file_of
+from harness.training.pack import architecture
 
 SUFFIXES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 """The weights of a layer of torch's."""
@@ -73,7 +74,8 @@ class RecurrentNetwork(nn.Module):
 
     def _layer(self, layer: int, x: Tensor, start: Mapping[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor]]:
         """One layer's outputs at every step (B, T, ·), and its states."""
-        cell, widths = self.shape.cell, self.shape.cell.widths(self.shape.hidden_size)
+        cell = self.shape.layer_cell(layer)
+        widths = cell.widths(self.shape.hidden_size)
         parameters = Named({name: value[None] for name, value in getattr(self, f"layer{layer}").named_parameters()})
         weights = as_in_a_step(cell.weights(parameters))
         begin = start or {part: x.new_zeros(len(x), size) for part, size in widths.items()}
@@ -97,10 +99,11 @@ class RecurrentNetwork(nn.Module):
         Raises:
             UserError: torch has no layer that computes what the cell does.
         """
-        own = self.shape.cell.of_torch()
-        if own is None:
-            raise UserError(f"cell {self.shape.cell.name}: torch.nn has no such layer; valid: {', '.join(_exported())}")
         shape = self.shape
+        own = shape.layer_cell(1).of_torch()
+        if own is None:
+            who = f"cell {shape.cell.name}" + (f", block={shape.block}" if shape.block != "plain" else "")
+            raise UserError(f"{who}: torch.nn has no such layer; valid: {', '.join(_exported())}")
         weight, bias = self.get_parameter("readout.weight"), self.get_parameter("readout.bias")
         like: Any = {"device": weight.device, "dtype": weight.dtype}
         layer: nn.RNNBase = getattr(nn, own.name)(
@@ -142,9 +145,7 @@ def network(directory: str | PathLike[str], run_id: str, which: Literal["last", 
     except Exception as error:
         raise UserError(f"{found[0]}: cannot be read: {reason(error)}") from None
     settings = resolve(json.loads(about["settings"]))
-    task = settings.experiment
-    shape = Architecture(settings.cell, task.input_size, settings.hidden_size, settings.num_layers, task.outputs.size)
-    return RecurrentNetwork(shape, weights, settings)
+    return RecurrentNetwork(architecture(settings), weights, settings)
 
 
 def of_module(module: nn.Module, readout: nn.Linear | None, input_size: int = 0) -> RecurrentNetwork:

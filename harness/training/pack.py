@@ -213,16 +213,14 @@ class Pack:
 def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
     """The untrained network of a pack."""
     first = runs[0]
-    shape = Architecture(
-        first.cell,
-        first.experiment.input_size,
-        first.hidden_size,
-        first.num_layers,
-        first.experiment.outputs.size,
-        first.block,
-    )
     inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in runs]
-    return Network.create(shape, inits, dtype, first.device, first.compiled, first.recomputed)
+    return Network.create(architecture(first), inits, dtype, first.device, first.compiled, first.recomputed)
+
+
+def architecture(run: Settings) -> Architecture:
+    """What the network of a run shares with those that it may train with."""
+    task = run.experiment
+    return Architecture(run.cell, task.input_size, run.hidden_size, run.num_layers, task.outputs.size, run.block)
 
 
 def streams(runs: Sequence[Settings], purpose: str) -> Streams:

@@ -21,7 +21,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 IMPORTED = [
     "torch", "torch._dynamo", "pandas", "pyarrow.parquet", "pyarrow.dataset", "seaborn", "scipy.special",
     "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "hydra.main", "jinja2", "rich.progress",
-    "harness.command_line.main", "harness.sweep.worker", "harness.report.build", "tests.helpers.warm",
+    "harness.command_line.main", "harness.sweeping.worker", "harness.report.build", "tests.helpers.warm",
 ]  # fmt: skip
 
 _forks = multiprocessing.get_context("forkserver")
