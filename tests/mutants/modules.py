@@ -12,7 +12,7 @@ MODULES: dict[str, str] = {
         "tests/run/test_training.py"
     ),
     "engine/scan/*.py": "tests/engine",
-    "cells/[gflr]*.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
+    "cells/functions.py cells/module.py cells/_of_torch.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
     "run/pack.py": (
         "tests/run/test_training.py tests/run/test_windows.py tests/run/test_checkpoint.py tests/tasks/test_streams.py "
         "tests/run/test_run.py"
