@@ -6,7 +6,9 @@ from pathlib import Path
 
 MODULES: dict[str, str] = {
     "engine/optimizer.py": "tests/engine/test_optimizer.py",
-    "engine/weights.py cells/initial.py": "tests/engine/test_weights.py tests/engine/test_initial_weights.py",
+    "engine/weights.py cells/initial.py": (
+        "tests/engine/test_weights.py tests/engine/test_initial_weights.py tests/engine/test_formulas.py"
+    ),
     "cells/base.py": "tests/engine/test_engine.py tests/engine/test_weights.py tests/testing/test_cell.py",
     "engine/network.py engine/threads.py": (
         "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_threads.py "
