@@ -114,6 +114,28 @@ def test_a_diagonal_of_the_identity_is_the_scale() -> None:
     assert network.layer(1)["own"].tolist() == [[0.7] * 6, [1.1] * 6]
 
 
+def test_a_diagonal_counts_in_the_spectral_radius_like_the_matrix_that_it_stands_for() -> None:
+    cell = Diagonal()
+    network = Network.create(
+        Architecture(cell, 2, 3, 1, 2), [MemberInit(cell, 0, "identity", 0.7)] * 2, torch.float64, "cpu", compiled=False
+    )
+    assert network.spectral_radius() == [0.7, 0.7]
+    network.layer(1)["own"][1] = torch.tensor([0.1, 0.2, 0.3, -1.5, 0.5, 1.2])
+    np.testing.assert_allclose(network.spectral_radius(), [0.7, 1.5])
+
+
+def test_a_network_in_another_precision_or_of_some_members_is_a_copy() -> None:
+    cell = RNN()
+    members = [MemberInit(cell, seed, "gaussian", 1.0) for seed in (0, 1)]
+    network = Network.create(Architecture(cell, 2, 3, 1, 2), members, torch.float64, "cpu", compiled=False)
+    before = network.flat.clone()
+    for copied in (network.to(torch.float64), network.only([0, 1])):
+        assert torch.equal(copied.flat, before)
+        copied.flat += 1
+    assert torch.equal(network.flat, before)
+    assert network.to(torch.float32).flat.dtype == torch.float32
+
+
 @pytest.mark.parametrize("features", [5, 200])
 def test_other_matrices_are_uniform_within_the_root_of_the_hidden_size_whatever_enters(features: int) -> None:
     found, bound = weights("orthogonal", scale=3.0, features=features), 1 / np.sqrt(SIZE)
