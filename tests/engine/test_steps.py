@@ -28,8 +28,15 @@ def arithmetic(x: Tensor) -> Tensor:
     )  # fmt: skip
 
 
+def at_zero(x: Tensor) -> Tensor:
+    """Functions with a corner, at the corner: ``y`` is 0, and its derivative is that of ``x``."""
+    y = x - x.detach()
+    return x + 2 * y.abs() + 3 * torch.relu(y) + torch.log1p(x * x)
+
+
 ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "arithmetic": arithmetic,
+    "at zero": at_zero,
     "x**3": lambda x: x**3,
     "x**-1": lambda x: (x * x + 1) ** -1,
     "x**0.5": lambda x: (x * x + 1) ** 0.5,

@@ -46,6 +46,12 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "if packs(name, cells) and len(values) >= 1}",
         ): "a list of one value is none: it is looked at again where lists are made",
     },
+    "harness/analysis/about_accuracy.py": {
+        (
+            'for cell, rows in groups[groups.memoryless].groupby("who", sort=False):',
+            'for cell, rows in groups[groups.memoryless].groupby("who"):',
+        ): "conditions stand in the order of their names already",
+    },
     "harness/analysis/claims.py": {
         (
             'not_above(accuracies(runs, ["kind"]), runs.groupby("kind").chance.mean()).all()',
