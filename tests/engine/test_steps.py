@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from harness.cells import Cell
 from harness.cells.classic.rnn import RNN
+from harness.cells.functions import join, total
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 
@@ -54,6 +55,8 @@ ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "maximum": lambda x: torch.maximum(x, x * x),
     "where": lambda x: torch.where(x > 0, x, 0.5 * x),
     "detached": lambda x: x + (3 * x).detach(),
+    "amax": lambda x: x - x.amax(-1, keepdim=True),
+    "amax of what is no variable": lambda x: x * x - x.detach().amax(-1, keepdim=True),
     "lerp": lambda x: torch.lerp(x, x * x, 0.3),
 }
 """Functions of one number that a step may hold."""
@@ -81,7 +84,16 @@ def from_the_new(pre: Tensor, state: State) -> State:
     return {"h": c.tanh() * c + pre, "c": c}
 
 
-TWO: dict[str, Step] = {"shared": shared, "untouched": untouched, "swapped": swapped, "from the new": from_the_new}
+def read_in_part(pre: Tensor, state: State) -> State:
+    """Of the new ``h`` one piece is read again."""
+    high = pre[..., 1:].tanh()
+    return {"h": join(pre[..., :1].sigmoid(), high), "c": 0.6 * state["c"] + total(high)}
+
+
+TWO: dict[str, Step] = {
+    "shared": shared, "untouched": untouched, "swapped": swapped, "from the new": from_the_new,
+    "read in part": read_in_part,
+}  # fmt: skip
 """Steps of a state with two parts."""
 
 
