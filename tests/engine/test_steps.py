@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from harness.cells import Cell
 from harness.cells.classic.rnn import RNN
-from harness.cells.functions import join, total
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 
@@ -84,16 +83,7 @@ def from_the_new(pre: Tensor, state: State) -> State:
     return {"h": c.tanh() * c + pre, "c": c}
 
 
-def read_in_part(pre: Tensor, state: State) -> State:
-    """Of the new ``h`` one piece is read again."""
-    high = pre[..., 1:].tanh()
-    return {"h": join(pre[..., :1].sigmoid(), high), "c": 0.6 * state["c"] + total(high)}
-
-
-TWO: dict[str, Step] = {
-    "shared": shared, "untouched": untouched, "swapped": swapped, "from the new": from_the_new,
-    "read in part": read_in_part,
-}  # fmt: skip
+TWO: dict[str, Step] = {"shared": shared, "untouched": untouched, "swapped": swapped, "from the new": from_the_new}
 """Steps of a state with two parts."""
 
 
