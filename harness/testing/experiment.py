@@ -22,6 +22,9 @@ from harness.testing._problems import Problems, check_registration, possible_len
 from harness.testing.figure import small_tables
 from harness.training.pack import run
 
+SAMPLES = 200
+"""Samples of a batch in which faults are looked for: enough for one that shows in a sample of fifty."""
+
 MEMORYLESS_STEPS = 400
 """Training steps of the network without memory, enough for what can be learned from single inputs."""
 
@@ -62,8 +65,9 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
         with problems.during(f"at seq_len={length}, drawing a batch"):
             _check_batches(problems, experiment, length)
     if not problems.found:
-        with problems.during(f"at seq_len={lengths[0]}, counting what single tokens say of the answer"):
-            _check_counted(problems, experiment, lengths[0])
+        for length in lengths:
+            with problems.during(f"at seq_len={length}, counting what single tokens say of the answer"):
+                _check_counted(problems, experiment, length)
     if not problems.found:
         _check_show(problems, experiment, lengths[0])
     if not problems.found:
@@ -95,9 +99,9 @@ def _check_batches(problems: Problems, experiment: Experiment, seq_len: int) -> 
     own = type(experiment).held_out is not Experiment.held_out
     for draw in (experiment.sample, experiment.held_out) if own else (experiment.sample,):
         before = _global_randomness()
-        batch = draw(stream(0, "contract"), 6, length)
-        again = draw(stream(0, "contract"), 6, length)
-        other = draw(stream(1, "contract"), 6, length)
+        batch = draw(stream(0, "contract"), SAMPLES, length)
+        again = draw(stream(0, "contract"), SAMPLES, length)
+        other = draw(stream(1, "contract"), SAMPLES, length)
         name = draw.__name__
         problems.unless(_equal(batch, again), f"{name} is not reproducible from its generator")
         if experiment.windows == 1:  # a long stream may be the same for all
@@ -105,7 +109,7 @@ def _check_batches(problems: Problems, experiment: Experiment, seq_len: int) -> 
         problems.unless(
             before == _global_randomness(), f"{name} draws from a global random generator; valid: rng alone"
         )
-        if found := [f"{name}: {fault}" for fault in faults(experiment, batch, (6, length))]:
+        if found := [f"{name}: {fault}" for fault in faults(experiment, batch, (SAMPLES, length))]:
             for problem in found:
                 problems.add(problem)
             continue

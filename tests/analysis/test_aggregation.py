@@ -79,6 +79,25 @@ def test_a_cell_is_without_memory_where_all_its_runs_are() -> None:
     assert by_condition(made(has_memory=pd.array([None] * 3, dtype="boolean"))).memoryless.tolist() == [False]
 
 
+def test_the_chance_level_that_a_cell_without_memory_stays_at_is_the_mean_over_its_settings() -> None:
+    runs = made(cells=("feedforward",), lengths=(10, 20, 40), has_memory=False,
+                accuracy=lambda row: {10: 0.1, 20: 0.2, 40: 0.6}[row.seq_len])  # fmt: skip
+    assert said(runs.assign(chance=runs.accuracy), "which has no memory") == (
+        "feedforward, which has no memory, answers at most 60 % right: it stays at the chance level, 30 %."
+    )
+
+
+def test_a_cell_without_a_factor_before_training_does_not_hide_those_after_it() -> None:
+    runs = made(
+        cells=("lstm", "rnn"), decay_rate_init=lambda row: np.nan if row.cell == "lstm" else np.log(0.9),
+        verdict_init=lambda row: "undefined" if row.cell == "lstm" else "vanishing", grad_ratio_init=1.5,
+    )  # fmt: skip
+    assert said(runs, "Before training (20 steps), each step back") == (
+        "Before training (20 steps), each step back multiplies the gradient of rnn by 0.9; the cue receives 1.5 times "
+        "what the step of the answer receives."
+    )
+
+
 def test_every_run_means_every_run() -> None:
     all_but_one = made(accuracy=by_seed(1.0, 1.0, 0.9))
     assert said(all_but_one, "rnn solves") == (

@@ -360,3 +360,20 @@ def test_a_spectral_radius_is_a_number_or_none_and_0_without_memory_alone() -> N
         )
         (found,) = network.spectral_radius()
         assert (found == 0) == (not cell.has_memory), cell.name
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-170, 1.0, 1e170, 1e300])
+def test_a_norm_neither_overflows_nor_vanishes_by_squaring(size: float) -> None:
+    vectors = torch.tensor([[3.0, -4.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(
+        norm(size * vectors), torch.tensor([5.0 * size, 0.0], dtype=torch.float64), rtol=1e-14, atol=0
+    )
+
+
+def test_a_norm_in_single_precision_is_taken_in_double_and_what_is_not_finite_stays_so() -> None:
+    found = norm(torch.tensor([[3e30, 4e30], [3e-30, 4e-30], [torch.inf, 1.0], [torch.nan, 1.0]]))
+    assert found.dtype == torch.float64
+    np.testing.assert_allclose(found, [5e30, 5e-30, np.inf, np.nan], rtol=1e-6)
+    np.testing.assert_array_equal(
+        norm(torch.tensor([[-torch.inf, 1.0], [torch.nan, torch.inf]]).double()), [np.inf, np.nan]
+    )

@@ -12,7 +12,7 @@ from harness.cells import Parameter
 from harness.cells.classic.rnn import RNN
 from harness.engine.network import Network
 from harness.engine.scan.plan import stored_per_step
-from harness.engine.weights import Architecture, MemberInit
+from harness.engine.weights import Architecture, MemberInit, initial
 from harness.plugins.registry import registry
 
 SIZE = 64
@@ -75,6 +75,65 @@ def test_uniform_entries_fill_their_bounds() -> None:
     # A quarter of the numbers lies in each quarter of the interval.
     shares = np.histogram(found, 4, (-bound, bound))[0] / found.size
     np.testing.assert_allclose(shares, 0.25, atol=0.01)
+
+
+class Diagonal(RNN):
+    """A recurrence of every unit with itself alone, in two blocks."""
+
+    name = "diagonal"
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        return {**super().parameters(input_size, hidden_size), "own": Parameter((2 * hidden_size,), "recurrent")}
+
+
+@pytest.mark.parametrize(
+    ("init", "variance", "least", "most"),
+    [("orthogonal", 1.0, 1.0, 1.0), ("gaussian", 1.0, 0.0, 5.5), ("uniform", 1 / 3, 0.0, 1.0)],
+)
+def test_diagonals_are_drawn_as_diagonal_matrices_of_the_kind(
+    init: str, variance: float, least: float, most: float
+) -> None:
+    """Orthogonal ones are signs, both as frequent; entries of the others do not grow smaller with the size."""
+    size, parameter, member = 2000, Parameter((4000,), "recurrent"), MemberInit(Diagonal(), 0, init, 0.5)
+    row = 2 * np.concatenate([initial(parameter, np.random.default_rng(seed), size, member) for seed in range(2)])
+    count = len(row)
+    assert abs(row.mean()) < 4 * np.sqrt(variance / count)
+    assert (row**2).mean() == pytest.approx(variance, rel=4 * np.sqrt(2 / count))
+    assert abs((row > 0).mean() - 0.5) < 2 / np.sqrt(count)
+    assert least <= np.abs(row).min()
+    assert 0.99 * min(most, 3.0) < np.abs(row).max() <= most
+    one, other, again, _ = np.split(row, 4)
+    for pair in ((one, other), (one, again)):
+        assert abs(np.corrcoef(*pair)[0, 1]) < 5 / np.sqrt(size)
+
+
+def test_a_diagonal_of_the_identity_is_the_scale() -> None:
+    cell = Diagonal()
+    members = [MemberInit(cell, 0, "identity", scale) for scale in (0.7, 1.1)]
+    network = Network.create(Architecture(cell, 2, 3, 1, 2), members, torch.float64, "cpu", compiled=False)
+    assert network.layer(1)["own"].tolist() == [[0.7] * 6, [1.1] * 6]
+
+
+def test_a_diagonal_counts_in_the_spectral_radius_like_the_matrix_that_it_stands_for() -> None:
+    cell = Diagonal()
+    network = Network.create(
+        Architecture(cell, 2, 3, 1, 2), [MemberInit(cell, 0, "identity", 0.7)] * 2, torch.float64, "cpu", compiled=False
+    )
+    assert network.spectral_radius() == [0.7, 0.7]
+    network.layer(1)["own"][1] = torch.tensor([0.1, 0.2, 0.3, -1.5, 0.5, 1.2])
+    np.testing.assert_allclose(network.spectral_radius(), [0.7, 1.5])
+
+
+def test_a_network_in_another_precision_or_of_some_members_is_a_copy() -> None:
+    cell = RNN()
+    members = [MemberInit(cell, seed, "gaussian", 1.0) for seed in (0, 1)]
+    network = Network.create(Architecture(cell, 2, 3, 1, 2), members, torch.float64, "cpu", compiled=False)
+    before = network.flat.clone()
+    for copied in (network.to(torch.float64), network.only([0, 1])):
+        assert torch.equal(copied.flat, before)
+        copied.flat += 1
+    assert torch.equal(network.flat, before)
+    assert network.to(torch.float32).flat.dtype == torch.float32
 
 
 @pytest.mark.parametrize("features", [5, 200])

@@ -28,8 +28,15 @@ def arithmetic(x: Tensor) -> Tensor:
     )  # fmt: skip
 
 
+def at_zero(x: Tensor) -> Tensor:
+    """Functions with a corner, at the corner: ``y`` is 0, and its derivative is that of ``x``."""
+    y = x - x.detach()
+    return x + 2 * y.abs() + 3 * torch.relu(y) + torch.log1p(x * x)
+
+
 ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "arithmetic": arithmetic,
+    "at zero": at_zero,
     "x**3": lambda x: x**3,
     "x**-1": lambda x: (x * x + 1) ** -1,
     "x**0.5": lambda x: (x * x + 1) ** 0.5,
@@ -47,6 +54,8 @@ ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "maximum": lambda x: torch.maximum(x, x * x),
     "where": lambda x: torch.where(x > 0, x, 0.5 * x),
     "detached": lambda x: x + (3 * x).detach(),
+    "amax": lambda x: x - x.amax(-1, keepdim=True),
+    "amax of what is no variable": lambda x: x * x - x.detach().amax(-1, keepdim=True),
     "lerp": lambda x: torch.lerp(x, x * x, 0.3),
 }
 """Functions of one number that a step may hold."""
@@ -111,20 +120,25 @@ def networks(cell: Cell) -> tuple[Network, Network]:
 
 
 def by_autograd(network: Network, step: Step, parts: tuple[str, ...]) -> dict[str, Tensor]:
-    """The same through a plain loop."""
+    """The same through a plain loop, in which a part that is handed on as it was is a tensor of its own."""
     inputs = torch.randn(2, 5, 3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).requires_grad_()
     flat = network.flat.clone().requires_grad_()
     weights = Network(network.shape, flat, compiled=False).weights
-    state = {part: torch.zeros(2, 3, 3, dtype=torch.float64) for part in parts}
-    scored = []
+    state = {part: torch.zeros(2, 3, 3, dtype=torch.float64, requires_grad=True) for part in parts}
+    scored, kept = [], []
     for t in range(5):
         pre = inputs[:, t] @ weights["layer1.input"] + state["h"] @ weights["layer1.recurrent"]
-        state = step(pre + weights["layer1.bias"][:, None], state)
+        made = step(pre + weights["layer1.bias"][:, None], state)
+        old = [id(value) for value in state.values()]
+        state = {part: value.view_as(value) if id(value) in old else value for part, value in made.items()}
+        kept.append(state)
         if t + 1 in (2, 5):
             scored.append(state["h"] @ weights["readout.weight"] + weights["readout.bias"][:, None])
     losses = torch.stack(scored, dim=2).square().mean((2, 3))
-    grad = torch.autograd.grad(losses.sum(), [flat, inputs])
-    return {"losses": losses.detach(), "weights": grad[0], "inputs": grad[1]}
+    states = [each[part] for part in parts for each in kept]
+    weight, below, *arrived = torch.autograd.grad(losses.sum(), [flat, inputs, *states], materialize_grads=True)
+    totals = {f"total {part}": torch.stack(arrived[5 * k : 5 * k + 5], dim=1) for k, part in enumerate(parts)}
+    return {"losses": losses.detach(), "weights": weight, "inputs": below, **totals}
 
 
 CASES = {**{name: (of(function), ("h",)) for name, function in ONE.items()},

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.engine.network import Network
+from harness.engine.scan.plan import planned_step
+from harness.plugins.registry import registry
 from tests.engine.test_engine import FORMULAS, WAYS, by, make_data, make_network, measure
 from tests.engine.test_graphed import graphed
 
@@ -49,6 +51,13 @@ def assert_same_weights(one: dict[str, Any], other: dict[str, Any], exact: bool)
             # The product sums in the order of the BLAS.
             bound = 100 * torch.finfo(value.dtype).eps * value.abs().max().item()
             torch.testing.assert_close(value, other["weights"][name], rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("cell", FORMULAS)
+def test_where_inputs_enter_products_alone_no_vectors_are_made_of_tokens(cell: str) -> None:
+    planned = planned_step(registry().get("cell", cell)(), TOKENS, 5)
+    assert planned is not None
+    assert planned.takes_tokens
 
 
 @pytest.mark.parametrize("cell", FORMULAS)

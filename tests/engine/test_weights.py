@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
@@ -91,3 +92,43 @@ def test_an_option_that_changes_shapes_is_none_of_the_start_alone(monkeypatch: p
     monkeypatch.setattr(Shaped, "wanted", Parameter((SIZE, SIZE), "recurrent"), raising=False)
     with pytest.raises(UserError, match="marked INIT_ONLY changes the shapes of weights"):
         network([Shaped(blocks=1), Shaped(blocks=2)])
+
+
+class Drawn(Shaped):
+    """A cell that draws weights in a way of its own, two of them from the same numbers."""
+
+    name: ClassVar[str] = "drawn"
+    columns: ClassVar[int] = SIZE
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        def draw(rng: np.random.Generator) -> NDArray[np.float64]:
+            return rng.normal(3.0, 2.0, (hidden_size, type(self).columns))
+
+        shape = (hidden_size, SIZE)
+        return {
+            "one": Parameter(shape, "drawn", draw=draw, stream="both"),
+            "other": Parameter(shape, "drawn", draw=lambda rng: -draw(rng), stream="both"),
+            "apart": Parameter(shape, "drawn", draw=draw),
+            "elsewhere": Parameter(shape, "drawn", draw=draw, stream="another"),
+        }
+
+
+def test_weights_of_one_stream_are_drawn_from_the_same_numbers_in_every_layer_anew() -> None:
+    cell = Drawn()
+    members = [MemberInit(cell, seed, "gaussian", 0.5) for seed in (0, 1)]
+    found = Network.create(Architecture(cell, 3, SIZE, 2, 2), members, torch.float64, "cpu")
+    one, other, apart, elsewhere = (
+        [found.layer(layer)[name] for layer in (1, 2)] for name in ("one", "other", "apart", "elsewhere")
+    )
+    for layer in (0, 1):
+        assert torch.equal(one[layer], -other[layer])
+    drawn = [*one, *apart, *elsewhere]
+    every = [values for weight in drawn for values in weight]
+    assert len({tuple(values.flatten().tolist()) for values in every}) == 12  # by layer, stream and member
+    assert torch.stack(every).mean().item() == pytest.approx(3.0, abs=4 * 2 / (12 * SIZE * SIZE) ** 0.5)
+
+
+def test_a_weight_that_is_drawn_in_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Drawn, "columns", SIZE - 1)
+    with pytest.raises(UserError, match=r"cell drawn: a weight of shape \(4, 4\) is drawn in the shape \(4, 3\)"):
+        network([Drawn()])

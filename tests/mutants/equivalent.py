@@ -6,6 +6,9 @@ PACE = "when members are left out decides on the pace alone: their neighbours' n
 TWO_AXES = "of two axes the last one is the second"
 NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
 
+CACHED = "what is kept for the next time is only found sooner"
+ANY_GROUP = "whether any group has something does not depend on the groups' order"
+
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/training/pack.py": {
         (
@@ -34,6 +37,45 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     },
     "harness/tables/gather.py": {
         ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
+    },
+    "harness/sweep/packing.py": {
+        (
+            "packed = {name: len(values) for name, values in choices.items() "
+            "if packs(name, cells) and len(values) > 1}",
+            "packed = {name: len(values) for name, values in choices.items() "
+            "if packs(name, cells) and len(values) >= 1}",
+        ): "a list of one value is none: it is looked at again where lists are made",
+    },
+    "harness/analysis/about_accuracy.py": {
+        (
+            'for cell, rows in groups[groups.memoryless].groupby("who", sort=False):',
+            'for cell, rows in groups[groups.memoryless].groupby("who"):',
+        ): "conditions stand in the order of their names already",
+    },
+    "harness/analysis/claims.py": {
+        (
+            'not_above(accuracies(runs, ["kind"]), runs.groupby("kind").chance.mean()).all()',
+            'not_above(accuracies(runs, ["kind"]), runs.groupby("kind").chance.mean()).any()',
+        ): "a kind is one group",
+    },
+    "harness/tables/jobs.py": {
+        (
+            'return (int(name), "") if name.isdecimal() else (1 << 62, name)',
+            'return (int(name), "") if name.isdecimal() else (1 << 63, name)',
+        ): "any number beyond those of jobs would do",
+        (
+            'return (int(name), "") if name.isdecimal() else (1 << 62, name)',
+            'return (int(name), "") if name.isdecimal() else (1 << 61, name)',
+        ): "any number beyond those of jobs would do",
+    },
+    "harness/tables/schemas.py": {
+        ("@cache", ""): CACHED,
+    },
+    "harness/tables/varied.py": {
+        (
+            "groups = runs.groupby(within, sort=False, dropna=False)",
+            "groups = runs.groupby(within, dropna=False)",
+        ): ANY_GROUP,
     },
     "harness/training/record.py": {
         ("steps: int = 0", "steps: int = 1"): "the first measurement says how many they are, and there always is one",

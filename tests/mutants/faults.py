@@ -66,7 +66,7 @@ def faults(path: Path, share: float = 1.0, seed: int = 0) -> list[Fault]:
 
 def _change(before: str, after: str) -> tuple[str, str]:
     lines = [each for each in difflib.ndiff(before.splitlines(), after.splitlines()) if each[:2] in ("- ", "+ ")]
-    return tuple(" ".join(each[2:].strip() for each in lines if each[0] == sign) for sign in "-+")  # type: ignore[return-value]
+    return tuple(" ".join(each[2:].strip() for each in lines if each[0] == sign).strip() for sign in "-+")  # type: ignore[return-value]
 
 
 class _WithoutTypes(ast.NodeTransformer):

@@ -6,7 +6,10 @@ from pathlib import Path
 
 MODULES: dict[str, str] = {
     "engine/optimizer.py": "tests/engine/test_optimizer.py",
-    "engine/weights.py cells/initial.py cells/base.py": "tests/engine/test_weights.py tests/testing/test_cell.py",
+    "engine/weights.py cells/initial.py": (
+        "tests/engine/test_weights.py tests/engine/test_initial_weights.py tests/engine/test_formulas.py"
+    ),
+    "cells/base.py": "tests/engine/test_engine.py tests/engine/test_weights.py tests/testing/test_cell.py",
     "engine/blocks.py": "tests/engine/test_blocks.py",
     "cells/gating.py": "tests/cells/gated/test_gate_init.py",
     "engine/network.py engine/threads.py": (
@@ -14,7 +17,7 @@ MODULES: dict[str, str] = {
         "tests/training/test_training.py"
     ),
     "engine/scan/*.py": "tests/engine",
-    "cells/[gflr]*.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
+    "cells/functions.py cells/module.py cells/_of_torch.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"

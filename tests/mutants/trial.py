@@ -8,8 +8,10 @@ import gc
 import importlib.abc
 import importlib.util
 import inspect
+import math
 import os
 import pickle
+import resource
 import signal
 import sys
 import tempfile
@@ -28,7 +30,10 @@ import pytest
 from tests.mutants.faults import Fault
 
 LEAST_SECONDS = 30
-"""A trial has so much time, and three times what its tests take without a fault; beyond, the fault is noticed."""
+"""A trial may compute for so long, or three times what its tests take without a fault; beyond, the fault is noticed."""
+
+PATIENCE = 10
+"""A trial that waits for something, or for a machine that is busy, has so many times as long by the clock."""
 
 
 @dataclass
@@ -132,17 +137,18 @@ class Trial:
     @classmethod
     def start(cls, fault: Fault, tests: Sequence[str], seconds: float) -> Trial:
         folder = tempfile.TemporaryDirectory(prefix="mutant-")
+        allowed = math.ceil(max(LEAST_SECONDS, 3 * seconds))
 
         def attempt() -> None:
             os.setpgid(0, 0)
+            resource.setrlimit(resource.RLIMIT_CPU, (allowed, allowed))
             if not put_in(fault):
                 forget_project()
                 sys.meta_path.insert(0, _Changed(fault))
             code = _pytest(["-x", f"--basetemp={folder.name}/tests", *tests], [])
             os._exit(int(code))
 
-        ends_at = time.monotonic() + max(LEAST_SECONDS, 3 * seconds)
-        return cls(fault, _forked(attempt), ends_at, folder)
+        return cls(fault, _forked(attempt), time.monotonic() + PATIENCE * allowed, folder)
 
     def noticed(self) -> bool | None:
         """Whether a test has failed, or never ended; None while they run."""

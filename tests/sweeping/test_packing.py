@@ -101,6 +101,16 @@ def test_a_container_has_what_its_limit_leaves(tmp_path: Path, monkeypatch: pyte
     assert (most_members("cpu"), most_members("cuda")) == (64, 1024)
 
 
+def test_where_nobody_says_how_much_memory_there_is_it_is_taken_for_eight_gibibytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(name: str) -> int:
+        raise ValueError(name)
+
+    monkeypatch.setattr(packing.os, "sysconf", unknown)
+    assert packing.memory("cpu") == 8 * 1024**3
+
+
 @pytest.mark.parametrize(
     ("choices", "most", "packed"),
     [

@@ -70,6 +70,27 @@ def test_what_a_killed_process_had_half_written_is_no_table(tmp_path: Path) -> N
     assert not half.exists()
 
 
+def test_a_table_that_a_killed_process_has_left_does_not_slip_in_among_those_of_another(tmp_path: Path) -> None:
+    folder = tmp_path / "jobs" / "0" / "tables"
+    half = folder.with_name(".tables.next")
+    write_table(half / "gates.parquet", pd.DataFrame({"run_id": ["b"]}))
+    publish(folder, frames(a="ok"), ORDER)
+    assert {path.stem for path in folder.iterdir()} == {"runs", "curves"}
+    write_table(half / "gates.parquet", pd.DataFrame({"run_id": ["b"]}))
+    renamed(folder, {"a": "A"}, {})
+    assert {path.stem for path in folder.iterdir()} == {"runs", "curves"}
+    assert not half.exists()
+
+
+def test_the_table_of_runs_is_written_when_all_others_are(tmp_path: Path) -> None:
+    for name in ("curves", "samples"):
+        folder = tmp_path / name
+        (folder / f"{name}.parquet").mkdir(parents=True)  # in the way
+        with pytest.raises(OSError, match=f"{name}.parquet"):
+            write_tables(folder, {**frames(a="ok"), "samples": pd.DataFrame({"run_id": ["a"]})})
+        assert not (folder / "runs.parquet").exists()
+
+
 def test_a_disk_that_takes_no_more_leaves_the_tables_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +167,18 @@ def test_tables_take_the_columns_of_all(tmp_path: Path) -> None:
     assert of_schema(first, schema).to_pydict() == {"a": ["1", "2"], "b": [0.5, 1.5], "c": [None, None]}
     assert of_schema(second, schema).to_pydict() == {"a": ["x"], "b": [None], "c": [True]}
     assert of_schema(first, first.schema) is first
+
+
+def test_tables_that_differ_in_pandas_notes_alone_take_those_of_all() -> None:
+    plain = pa.table({"a": pa.array([1, None], pa.int64())})
+    noted = pa.Table.from_pandas(pd.DataFrame({"a": pd.array([3, 4], dtype="Int64")}), preserve_index=False)
+    for pair in ((plain, noted), (noted, plain)):
+        schema = union([each.schema for each in pair])
+        assert b"Int64" in schema.metadata[b"pandas"]
+        for table in pair:
+            found = of_schema(table, schema)
+            assert found.schema.equals(schema, check_metadata=True)
+            assert found.to_pydict() == table.to_pydict()
 
 
 def test_whole_numbers_and_booleans_stay_what_they_are_where_some_are_missing() -> None:

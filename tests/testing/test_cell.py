@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -96,6 +96,33 @@ class Detached(Sine):
         return {"h": torch.tanh(pre.clone().detach()) + 0.1 * pre}
 
 
+class Scaled(Sine):
+    """A cell whose values are right and whose gradient is 1 % too large."""
+
+    name = "scaled"
+
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        h = sin(self.pre(w, x, s))
+        return {"h": h + 0.01 * (h - h.detach())}
+
+
+class Noisy(Sine):
+    """A cell that draws random numbers at every step."""
+
+    name = "noisy"
+
+    def step(self, w: Any, x: Any, s: Any) -> Any:
+        pre = self.pre(w, x, s)
+        return {"h": sin(pre + 0.01 * torch.randn(pre.shape, dtype=pre.dtype))}
+
+
+class Gateless(Sine):
+    """A cell that names a gate and does not give it."""
+
+    name = "gateless"
+    gate_roles: ClassVar[dict[str, str]] = {"f": "forget"}
+
+
 class Missing(Sine):
     """A cell that forgets to return a part."""
 
@@ -132,6 +159,9 @@ class Blank(Sine):
         (WrongShape, "a step returns h of shape (3, 4, 1); valid: (K, B, 5)"),
         (NoMemoryPart, "memory = 'c' is none of the parts ['h']"),
         (Detached, "differs from finite differences"),
+        (Scaled, "gradient of the weights differs from finite differences"),
+        (Noisy, "outputs (loss) differs from float64 autograd through the plain step"),
+        (Gateless, "gates() does not give f"),
         (Missing, "a step returns the parts ['c'], declared are ['h']"),
     ],
 )

@@ -153,6 +153,12 @@ def leaking_now_and_then(batch: Batch, rng: np.random.Generator) -> Batch:
     return Batch(row, row[:, :1])
 
 
+def asking_nothing_now_and_then(batch: Batch, rng: np.random.Generator) -> Batch:
+    """Where the sequence is as short as can be, nothing is asked for in one sample of fifty."""
+    asked = (batch.length > 2) | (rng.random((len(batch.inputs), 1)) > 1 / 50)
+    return Batch(batch.inputs, batch.targets, mask=asked)
+
+
 class Undocumented(First):
     """A task whose option nobody explains."""
 
@@ -171,7 +177,7 @@ FOUND_BY_LOOKING = {
     "class out of range": (faulty(outputs=property(lambda self: Classes(3))), "whole numbers from 0 to 2"),
     "labels without their axis": (faulty(outputs=property(lambda self: Labels(4))), "(B, S, 4)"),
     "values of integers": (faulty(outputs=property(lambda self: Values(0.1))), "finite real numbers"),
-    "wrong length": (drawing(lambda batch, rng: Batch(batch.inputs[:, 1:], batch.targets)), "asked for (6, 12, …)"),
+    "wrong length": (drawing(lambda batch, rng: Batch(batch.inputs[:, 1:], batch.targets)), "asked for (200, 12, …)"),
     "vector length": (
         drawing(lambda batch, rng: Batch(rng.random((*batch.inputs.shape, 3)), batch.targets)),
         "vectors of length 3, but input_size is 4",
@@ -191,6 +197,18 @@ FOUND_BY_LOOKING = {
     "shortest length too short": (
         faulty(min_seq_len=lambda self: 2, sample=sampling_the_third),
         "at seq_len=2, drawing a batch raises IndexError",
+    ),
+    "shortest length too short for some samples": (
+        drawing(asking_nothing_now_and_then),
+        "a sample has no scored output",
+    ),
+    "chance one per cent too high for long sequences": (
+        faulty(chance=lambda self, seq_len: 0.25 if seq_len <= 12 else 0.26),
+        "at seq_len=24, chance is stated as 0.2600: it is too high",
+    ),
+    "chance one per cent too low for the shortest ones": (
+        faulty(chance=lambda self, seq_len: 0.25 if seq_len > 2 else 0.24),
+        "at seq_len=2, chance is stated as 0.2400: the answer leaks through single inputs, or chance is too low",
     ),
     "feedback": (
         faulty(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from harness.plugins.registry import Plugin
 from harness.probes import Moment, Probe
@@ -72,12 +73,34 @@ class Strict(Size):
         return super().measure(moment)
 
 
+class Moody(Size):
+    """A probe that draws random numbers."""
+
+    name = "moody"
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        found = super().measure(moment)
+        return found.assign(last=found["last"] + torch.rand(len(found)).numpy())
+
+
+class Inventive(Size):
+    """A probe that measures members that there are not."""
+
+    name = "inventive"
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        found = super().measure(moment)
+        return found.assign(member=found["member"] + 1)
+
+
 @pytest.mark.parametrize(
     ("probe", "words"),
     [
         (Crowd, "mixes members"),
         (Breaking, "changes the weights"),
         (Anonymous, "column member"),
+        (Moody, "measure is not the same twice"),
+        (Inventive, "measure returns a member outside of 0 to 1"),
         (Strict, "measure on weights that are inf raises"),
     ],
 )

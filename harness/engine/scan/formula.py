@@ -149,12 +149,14 @@ class Vector:
         return self._reduced("sum", dim, keepdim) * (1 / self.width)
 
     def amax(self, dim: int = -1, keepdim: bool = False) -> Vector:
-        """The largest unit, of width 1; its derivative is 0."""
+        """The largest unit, of width 1, of what is detached: no derivative is known."""
         return self._reduced("amax", dim, keepdim)
 
     def _reduced(self, op: str, dim: int, keepdim: bool) -> Vector:
-        if dim != -1 or not keepdim or (op == "amax" and len(self.nodes) > 1):
+        if dim != -1 or not keepdim:
             raise Untraceable(f"{op}(dim={dim}, keepdim={keepdim})")
+        if op == "amax" and [node.op for node in self.nodes] != ["detach"]:
+            raise Untraceable("amax of what is not detached, or of several vectors side by side")
         parts = [Node(op, 1, (node,)) for node in self.nodes]
         made = parts[0]
         for part in parts[1:]:
