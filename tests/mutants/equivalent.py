@@ -38,7 +38,7 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/tables/gather.py": {
         ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
     },
-    "harness/sweep/packing.py": {
+    "harness/sweeping/packing.py": {
         (
             "packed = {name: len(values) for name, values in choices.items() "
             "if packs(name, cells) and len(values) > 1}",
