@@ -37,7 +37,7 @@ def ours(task: Task, probing: bool) -> Step:
         )
         optimizer.grad /= batch
         optimizer.step([True] * members)
-        return loss.mean(1), None if keep is None else keep[1].norms["h"]
+        return loss.mean(1), None if keep is None else keep[1].norms[task.network.shape.cell.parts[0]]
 
     return step
 

@@ -18,6 +18,7 @@ from harness.cells.functions import (
     cos,
     exp,
     floor,
+    fold,
     hard_sigmoid,
     join,
     largest,
@@ -28,6 +29,7 @@ from harness.cells.functions import (
     minimum,
     normalised,
     relu,
+    repeat,
     sigmoid,
     silu,
     sin,
@@ -117,6 +119,14 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
     "a sum of products that is read twice": lambda a, b, w, x, s: (
         lambda sums: {"h": tanh(sums) * sums, "c": 0.3 * s.c + sums @ w.h_b}
     )(x @ w.x_a + s.h @ w.h_a),
+    "repeated and added up": lambda a, b, w, x, s: {
+        "h": tanh(a + fold(repeat(a, 3, 2) * repeat(s.c, 3) * repeat(w.peephole, 3, 4), 3, 2)),
+        "c": 0.5 * s.c + repeat(fold(b * s.h, 2), 2) * repeat(total(a), b.shape[-1]) + fold(b, b.shape[-1]),
+    },
+    "a part of the repeated": lambda a, b, w, x, s: {
+        "h": tanh(repeat(join(a[..., 2:], b[..., :2]), 2)[..., 2:6]),
+        "c": 0.5 * s.c + repeat(fold(join(a, b), 2, 2)[..., :2], 2),
+    },
     "constants": lambda a, b, w, x, s: {"h": 0.0 * a + 0.25, "c": tanh(b) + 0.1 * s.c},
 }  # fmt: skip
 
@@ -211,6 +221,8 @@ def test_a_diagonal_recurrence_starts_as_the_diagonal_of_what_init_draws() -> No
         (lambda a, b, w, x, s: {"h": a if (a > 0) else b, "c": b}, "decision"),
         (lambda a, b, w, x, s: {"h": torch.tensor(2.0) * a, "c": b}, "torch.mul"),
         (lambda a, b, w, x, s: {"h": a[..., ::2], "c": b}, "index"),
+        (lambda a, b, w, x, s: {"h": repeat(tanh(a), 2, 2)[..., 1:5], "c": b}, "a part of what repeat gives"),
+        (lambda a, b, w, x, s: {"h": a * fold(b, 3), "c": b}, "stretches of 1 units, 3 times, of 4 units"),
         (lambda a, b, w, x, s: {"h": a}, "returns"),
         (lambda a, b, w, x, s: {"h": a + x, "c": b}, "units"),
     ],
