@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from harness.bench.compiling import seconds_to_compile
 from harness.bench.memory import peak_bytes
+from harness.bench.plain import plain_cells, run
 from harness.bench.task import LR, Step, Task, cross_entropy, make_task
 from harness.bench.ways import First, Problem
 from harness.engine.network import Network
@@ -69,7 +71,8 @@ def torch_weights(network: Network, member: int) -> tuple[Tensor, Tensor, Tensor
 
 
 def _readout(network: Network, member: int) -> nn.Linear:
-    made = nn.Linear(network.shape.hidden_size, network.shape.output_size, device=network.flat.device)
+    size = network.shape.cell.output_size(network.shape.hidden_size)
+    made = nn.Linear(size, network.shape.output_size, device=network.flat.device)
     with torch.no_grad():
         made.weight.copy_(network.weights["readout.weight"][member].T)
         made.bias.copy_(network.weights["readout.bias"][member])
@@ -108,7 +111,9 @@ def _torch_step(
             losses.append(loss.detach())
             if states:
                 # The mean over the batch divides each sample's own gradient by the batch size.
-                norms.append(len(outputs) * torch.stack([state.grad for state in states]).norm(dim=-1))  # type: ignore[misc]
+                # What a later step does not read has no gradient.
+                found = [torch.zeros_like(state) if state.grad is None else state.grad for state in states]
+                norms.append(len(outputs) * torch.stack(found).norm(dim=-1))
         optimizer.step()
         return torch.stack(losses), torch.stack(norms) if norms else None
 
@@ -116,7 +121,15 @@ def _torch_step(
 
 
 def cell_loop(task: Task) -> Step:
-    """A loop over ``torch.nn`` cells with ``retain_grad`` on every state: what people write today."""
+    """A loop with ``retain_grad`` on every state: what people write today, over a cell of ``torch.nn`` or their own."""
+    if task.network.shape.cell.name not in TORCH_BLOCKS:
+        own = plain_cells(task)
+
+        def plain(member: int, readout: nn.Linear) -> tuple[Tensor, list[Tensor]]:
+            seen, states = run(own[member], task.inputs[member])
+            return readout(seen), states
+
+        return _torch_step(task, own, plain)
     kinds = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
     cells = _modules(task, kinds, "")
     size, lstm = task.network.shape.hidden_size, task.network.shape.cell.name == "lstm"
@@ -218,6 +231,10 @@ class Worker:
         self._step()
         if self.device != "cpu":
             torch.cuda.synchronize()
+
+    def compile(self, problem: Problem) -> float | None:
+        """Seconds that the cell's kernel takes to make."""
+        return seconds_to_compile(problem)
 
     def memory(self, problem: Problem) -> tuple[int, int]:
         """Bytes that torch takes in the first step above what it held before, and what the activations need."""

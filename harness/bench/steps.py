@@ -26,9 +26,10 @@ class Teams:
         self._started: dict[tuple[str, Setting], Team] = {}
         self._memory: Team | None = None
 
-    def of(self, ways: Sequence[str], members: int) -> list[Team]:
-        """The teams that measure some ways on a problem of so many members."""
-        keys = [(way, each) for way in ways for each in settings(way, members, len(self.cores), self.device)]
+    def of(self, ways: Sequence[str], members: int, alone: bool = False) -> list[Team]:
+        """The teams that measure some ways on a problem of so many members; ``alone`` as in `settings`."""
+        cores = len(self.cores)
+        keys = [(way, each) for way in ways for each in settings(way, members, cores, self.device, alone)]
         for way, setting in keys:
             if (way, setting) not in self._started:
                 self._started[way, setting] = Team(way, setting, self.cores, self.device)

@@ -92,6 +92,12 @@ class Team:
         found: tuple[int, int] = self._answers()[0]
         return found
 
+    def compile(self, problem: Problem) -> float | None:
+        """Seconds that the cell's kernel takes to make; None where it has none."""
+        self._tell(self.pipes[0], ("compile", problem))
+        found: float | None = self._answers()[0]
+        return found
+
     def close(self) -> None:
         """End the processes, whatever they are doing."""
         for pipe, process in zip(self.pipes, self.processes, strict=True):
