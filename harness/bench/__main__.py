@@ -106,12 +106,11 @@ def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
     repeats = options.repeats or (3 if others else 9)
     rows, memory = [], []
     with closing(Teams(options.device)) as teams:
-        for shape, cell in dict.fromkeys(
-            itertools.product(options.shapes or ([OF_CELLS] if others else SHAPES), cells)
-        ):
+        shapes = options.shapes or ([OF_CELLS] if others else SHAPES)
+        for shape, cell in dict.fromkeys(itertools.product(shapes, cells)):
             print(f"{cell}, K,T,B,H = {','.join(map(str, shape))}", file=sys.stderr, flush=True)
             problem = Problem(cell, shape)
-            rows += measure(teams.of(ways, members=shape[0], spread=others), problem, repeats)
+            rows += measure(teams.of(ways, members=shape[0], alone=others), problem, repeats)
             if options.device == "cpu":
                 taken, stored = teams.memory.memory(problem)
                 where = {"cell": cell, **dict(zip("KTBH", shape, strict=True))}
