@@ -23,6 +23,8 @@ from harness.bench.ways import CPU_ONLY, OF_ALL_CELLS, PEERS, WAYS, Problem
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.bench.steps import Teams
+
 SHAPES = [(1, 100, 32, 64), (9, 100, 32, 64), (45, 100, 32, 32), (9, 100, 64, 128), (9, 1000, 32, 64)]
 OF_CELLS = (9, 100, 32, 64)
 SWEEP = ["+study=dish"]
@@ -94,7 +96,7 @@ def _device(text: str) -> str:
 
 
 def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
-    """Training steps; a table of all settings of all ways, and one of the memory that ours takes."""
+    """Training steps; a table of all settings of all ways, and one of the memory that ours takes, or of compiling."""
     import pandas as pd
 
     from harness.bench.steps import Teams, measure
@@ -104,7 +106,7 @@ def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
     others = not set(cells) <= set(PEERS)
     ways = _measurable(options.ways or ("ac" if others else "".join(WAYS)), options.device, others)
     repeats = options.repeats or (3 if others else 9)
-    rows, memory = [], []
+    rows, besides = [], []
     with closing(Teams(options.device)) as teams:
         shapes = options.shapes or ([OF_CELLS] if others else SHAPES)
         for shape, cell in dict.fromkeys(itertools.product(shapes, cells)):
@@ -112,15 +114,22 @@ def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
             problem = Problem(cell, shape)
             rows += measure(teams.of(ways, members=shape[0], alone=others), problem, repeats)
             if options.device == "cpu":
-                taken, stored = teams.memory.memory(problem)
-                where = {"cell": cell, **dict(zip("KTBH", shape, strict=True))}
-                made = {"compile_s": teams.memory.compile(problem)} if others else {}
-                memory.append({**where, "MB": taken / 1e6, "MB_stored": stored / 1e6, **made})
-    steps = pd.DataFrame(rows)
-    show_steps(steps, pd.DataFrame(memory))
-    if others and "c" in ways and memory:
-        write_text(options.out / "cells.md", as_markdown(steps, pd.DataFrame(memory)))
-    return {"steps": steps, **({"memory": pd.DataFrame(memory)} if memory else {})}
+                besides.append(
+                    {"cell": cell, **dict(zip("KTBH", shape, strict=True)), **_besides(teams, problem, others)}
+                )
+    steps, beside = pd.DataFrame(rows), pd.DataFrame(besides)
+    show_steps(steps, beside)
+    if others and "c" in ways and besides:
+        write_text(options.out / "cells.md", as_markdown(steps, beside))
+    return {"steps": steps, **({"compile" if others else "memory": beside} if besides else {})}
+
+
+def _besides(teams: Teams, problem: Problem, others: bool) -> dict[str, float | None]:
+    """What else is measured: how long compiling takes where all cells are compared, else memory."""
+    if others:
+        return {"compile_s": teams.beside.compile(problem)}
+    taken, stored = teams.beside.memory(problem)
+    return {"MB": taken / 1e6, "MB_stored": stored / 1e6}
 
 
 def _cells(patterns: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ give per-step gradients return their norms, so that what is compared can be seen
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -206,24 +207,35 @@ BUILD: dict[str, Callable[[Task], Step]] = {
 """The code of every way in `harness.bench.ways.WAYS`."""
 
 
+LONG = 0.5
+"""Seconds from which on a step is itself what fills the caches."""
+
+
 class Worker:
     """A way in the process that is its own.
 
     Args:
         way: its letter.
         threads: that torch may use; JAX goes by the cores that the process may use.
+
+    Attributes:
+        long: whether steps need no other step before them.
     """
 
     def __init__(self, way: str, threads: int, device: str):
         self.way = way
         self.device = device
+        self.long = False
         torch.set_num_threads(threads)
 
     def first(self, problem: Problem, own: Sequence[int]) -> First:
         """Build the way for some members of a problem and take its first step."""
         self._step: Step | None = None  # what the problem before needs is freed first
         self._step = BUILD[self.way](make_task(problem, own, self.device))
-        return First(*(None if each is None else each.detach().double().cpu().numpy() for each in self._step()))
+        begin = time.perf_counter()
+        found = self._step()
+        self.long = time.perf_counter() - begin > LONG
+        return First(*(None if each is None else each.detach().double().cpu().numpy() for each in found))
 
     def step(self) -> None:
         """Take a step, to its end."""

@@ -24,7 +24,7 @@ class Teams:
         self.device = device
         self.cores = usable_cores()
         self._started: dict[tuple[str, Setting], Team] = {}
-        self._memory: Team | None = None
+        self._beside: Team | None = None
 
     def of(self, ways: Sequence[str], members: int, alone: bool = False) -> list[Team]:
         """The teams that measure some ways on a problem of so many members; ``alone`` as in `settings`."""
@@ -36,15 +36,15 @@ class Teams:
         return [self._started[key] for key in keys]
 
     @property
-    def memory(self) -> Team:
-        """A process of its own in which bytes are counted."""
-        if self._memory is None:
-            self._memory = Team("a", Setting(1, len(self.cores)), self.cores, self.device)
-        return self._memory
+    def beside(self) -> Team:
+        """A process of its own in which bytes are counted and kernels compiled."""
+        if self._beside is None:
+            self._beside = Team("a", Setting(1, len(self.cores)), self.cores, self.device)
+        return self._beside
 
     def close(self) -> None:
         """End all processes."""
-        for team in [*self._started.values(), *([self._memory] if self._memory else [])]:
+        for team in [*self._started.values(), *([self._beside] if self._beside else [])]:
             team.close()
 
 

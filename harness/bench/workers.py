@@ -163,8 +163,9 @@ def _work(pipe: Connection, way: str, cores: list[int], threads: int, device: st
 
 
 def _turn(worker: Any, pipe: Connection, alone: bool) -> tuple[float, float]:
-    """When a step began and when it ended, after one to warm up: the turns before have filled the caches."""
-    worker.step()
+    """When a step began and when it ended, after one to warm up, if it is short: others have filled the caches."""
+    if not worker.long:
+        worker.step()
     if not alone:
         pipe.send((None, None))
         start = pipe.recv()

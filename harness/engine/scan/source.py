@@ -223,6 +223,8 @@ class Source:
 
     def _loop(self, loop: Loop, places: dict[Node, Place]) -> list[str]:
         writer = _LoopWriter(self, loop, places)
+        if loop.width == 1:  # compilers take long over a loop
+            return [*writer.addresses, "const long j = 0;", *writer.lines]
         return [*writer.addresses, "INDEPENDENT", f"for (long j = 0; j < {self._n(loop.width)}; j++) {{",
                 *("    " + line for line in writer.lines), "}"]  # fmt: skip
 
