@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,30 @@ class Everything(Plain):
 
 def test_a_cell_with_all_there_is_keeps_the_contract() -> None:
     check_cell(Everything())
+
+
+def test_what_nobody_trains_gets_no_gradient_in_the_scan() -> None:
+    class Fixed(Everything):
+        """The same with constants."""
+
+        name = "fixed"
+
+        def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+            found = super().parameters(input_size, hidden_size)
+            return found | {"read": replace(found["read"], trained=False)}
+
+        def weights(self, p: Any) -> dict[str, Tensor]:
+            return super().weights(p) | {"decay": torch.full_like(p.rates, 0.9)}
+
+    def added_to(cell: Cell) -> set[str]:
+        made = plan(cell, 3, 4)
+        loops = [loop for phase in made.backward.phases for each in phase.passes for loop in each.loops]
+        vectors = {store.dest.name for loop in loops for store in loop.stores if store.dest.buffer == "vector"}
+        return vectors | {each.block.weight for each in made.matrices}
+
+    assert added_to(Everything()) == {"input", "orthogonal", "decay", "read"}
+    assert added_to(Fixed()) == {"input", "orthogonal"}
+    assert Fixed().fixed(3, 4) == {"decay", "read"}
 
 
 def test_weights_made_of_parameters_follow_them() -> None:
