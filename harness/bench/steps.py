@@ -48,8 +48,11 @@ class Teams:
             team.close()
 
 
-def measure(chosen: Sequence[Team], problem: Problem, repeats: int) -> list[Row]:
+def measure(chosen: Sequence[Team], problem: Problem, repeats: int, cpu: bool = False) -> list[Row]:
     """Milliseconds of a step of every team, the teams taking turns; all are first checked to agree.
+
+    Args:
+        cpu: of CPU time.
 
     Returns:
         A row per team: what was measured, ``ms`` (the median), ``ms_q25`` and ``ms_q75``, and ``taken``: whether
@@ -62,7 +65,7 @@ def measure(chosen: Sequence[Team], problem: Problem, repeats: int) -> list[Row]
     times: dict[Team, list[float]] = {team: [] for team in chosen}
     for _ in range(repeats):
         for team, own in times.items():
-            own.append(team.turn())
+            own.append(team.turn(cpu))
     rows = [_row(team, problem, own) for team, own in times.items()]
     for way in {team.way for team in chosen}:
         min((row for row in rows if row["way"] == way), key=lambda row: row["ms"])["taken"] = True

@@ -13,11 +13,12 @@ from harness.bench.ways import WAYS
 BESIDE = {"MB": "MB", "MB_stored": "MB stored", "compile_s": "compile s"}
 
 
-def show_steps(steps: pd.DataFrame, beside: pd.DataFrame) -> None:
-    """Milliseconds of every way in its best setting, which is named, and how many times as long as ours it takes."""
+def show_steps(steps: pd.DataFrame, beside: pd.DataFrame, unit: str) -> None:
+    """The time of every way in its best setting, which is named, and how many times as long as ours it takes."""
     also = [column for column in BESIDE if column in beside]
     ways = list(dict.fromkeys(steps.way))
-    table = Table("cell", "K,T,B,H", *ways, "samples/s", *(BESIDE[each] for each in also), title="ms per training step")
+    columns = [*ways, "samples/s", *(BESIDE[each] for each in also)]
+    table = Table("cell", "K,T,B,H", *columns, title=f"{unit} per training step")
     where = ["cell", *"KTBH"]
     for place, (key, rows) in enumerate(steps[steps.taken].groupby(where, sort=False)):
         best = rows.set_index("way")
@@ -37,12 +38,13 @@ def show_steps(steps: pd.DataFrame, beside: pd.DataFrame) -> None:
 
 
 def as_markdown(steps: pd.DataFrame, beside: pd.DataFrame) -> str:
-    """Of every cell how many times as long as ours the loop takes, both in milliseconds, and what its kernel takes."""
+    """Of every cell how many times as long as ours the loop takes, both in CPU time, and what its kernel takes."""
     ms = steps[steps.taken].pivot_table(index="cell", columns="way", values="ms", sort=False)
     made = beside.set_index("cell").compile_s
     rows = [f"| `{cell}` | {c / a:.1f} | {a:.1f} | {c:.0f} | {_short(made[cell])} |"
             for cell, a, c in ms[["a", "c"]].itertuples()]  # fmt: skip
-    return "\n".join(["| cell | factor | ours, ms | loop, ms | compile, s |", "|---|---|---|---|---|", *rows]) + "\n"
+    header = ["| cell | factor | ours, CPU ms | loop, CPU ms | compile, s |", "|---|---|---|---|---|"]
+    return "\n".join([*header, *rows]) + "\n"
 
 
 def _short(value: float | None) -> str:

@@ -140,7 +140,7 @@ def normalised(x: Tensor, epsilon: float = 1e-5) -> Tensor:
 
 
 def repeat(x: Tensor, times: int, stretch: int = 1) -> Tensor:
-    """Every stretch of units several times: a b c d with times=2 is a a b b c c d d, and with stretch=2 a b a b c d c d.
+    """Every stretch of units several times: a b c d with times=2 is a a b b c c d d, with stretch=2 a b a b c d c d.
 
     Args:
         stretch: units in a stretch; the vector is made of whole ones.

@@ -51,7 +51,7 @@ def test_any_cells_are_compared_with_a_loop_over_their_steps(
     assert made.compile_s["rnn_relu"] > 0
     assert np.isnan(made.compile_s["module"])  # whose step is no formula
     header, _, *rows = (tmp_path / "cells.md").read_text().splitlines()
-    assert header == "| cell | factor | ours, ms | loop, ms | compile, s |"
+    assert header == "| cell | factor | ours, CPU ms | loop, CPU ms | compile, s |"
     ms = steps[steps.cell == "feedforward"].set_index("way").ms
     assert rows[2].startswith(f"| `feedforward` | {ms.c / ms.a:.1f} | {ms.a:.1f} | {ms.c:.0f} |")
     assert f"(×{ms.c / ms.a:.2f})" in capsys.readouterr().out
