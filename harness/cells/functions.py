@@ -139,7 +139,7 @@ def normalised(x: Tensor, epsilon: float = 1e-5) -> Tensor:
     return centred / sqrt(mean(centred * centred) + epsilon)
 
 
-def repeat(x: Tensor, times: int, stretch: int = 1) -> Tensor:
+def repeat(x: Any, times: int, stretch: int = 1) -> Tensor:
     """Every stretch of units several times: a b c d with times=2 is a a b b c c d d, with stretch=2 a b a b c d c d.
 
     Args:
@@ -148,15 +148,17 @@ def repeat(x: Tensor, times: int, stretch: int = 1) -> Tensor:
     if hasattr(x, "nodes"):
         found: Tensor = x.repeat(times, stretch)
         return found
-    return x.unflatten(-1, (-1, 1, stretch)).expand(*[-1] * x.ndim, times, -1).flatten(-3)
+    wide: Tensor = x.unflatten(-1, (-1, 1, stretch)).expand(*[-1] * x.ndim, times, -1)
+    return wide.flatten(-3)
 
 
-def fold(x: Tensor, times: int, stretch: int = 1) -> Tensor:
+def fold(x: Any, times: int, stretch: int = 1) -> Tensor:
     """Stretches added up as `repeat` lays them out: of a b c d with times=2 a+b c+d, with stretch=2, too, a+c b+d."""
     if hasattr(x, "nodes"):
         found: Tensor = x.fold(times, stretch)
         return found
-    return x.unflatten(-1, (-1, times, stretch)).sum(-2).flatten(-2)
+    summed: Tensor = x.unflatten(-1, (-1, times, stretch)).sum(-2)
+    return summed.flatten(-2)
 
 
 def join(*vectors: Tensor) -> Tensor:
