@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import importlib.util
 import itertools
 import json
@@ -17,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 from harness.base.errors import UserError
 from harness.base.files import write_text
 from harness.bench.machine import machine
-from harness.bench.ways import CPU_ONLY, WAYS, Problem
+from harness.bench.ways import CPU_ONLY, OF_ALL_CELLS, PEERS, WAYS, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
+
+    from harness.bench.steps import Teams
 
 SHAPES = [(1, 100, 32, 64), (9, 100, 32, 64), (45, 100, 32, 32), (9, 100, 64, 128), (9, 1000, 32, 64)]
-CELLS = ["rnn", "gru", "lstm"]
+OF_CELLS = (9, 100, 32, 64)
 SWEEP = ["+study=dish"]
 
 
@@ -52,13 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--start", action="store_true", help="CPU time of the commands that should answer at once")
     what.add_argument("--sweep", nargs="*", metavar="WORD",
                       help=f"where the time of a sweep goes; its words, default {' '.join(SWEEP)}")  # fmt: skip
-    parser.add_argument("--repeats", type=_positive, default=9, help="measurements of each (default 9)")
-    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
-    parser.add_argument("--shapes", nargs="+", type=_shape, default=SHAPES,
-                        metavar="K,T,B,H", help="members, steps, batch, hidden size")  # fmt: skip
-    parser.add_argument(
-        "--ways", type=_ways, default="".join(WAYS), help=f"which of {''.join(WAYS)} to measure (a always is)"
-    )
+    parser.add_argument("--repeats", type=_positive, help="measurements of each (default 9; 3 with other cells)")
+    parser.add_argument("--cells", nargs="+", default=PEERS, metavar="NAME",
+                        help=f"names or patterns; all: every one (default {' '.join(PEERS)}). Where there are others"
+                        " than these, each is compared with a loop alone, in one shape and in CPU time")  # fmt: skip
+    parser.add_argument("--shapes", nargs="+", type=_shape, metavar="K,T,B,H",
+                        help="members, steps, batch, hidden size")  # fmt: skip
+    parser.add_argument("--ways", type=_ways, help=f"which of {''.join(WAYS)} to measure (a always is)")
     parser.add_argument("--device", type=_device, default="cpu",
                         help="cpu or cuda; JAX and the floor are measured on the CPU only")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("results/bench") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}")
@@ -94,30 +96,65 @@ def _device(text: str) -> str:
 
 
 def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
-    """Training steps; a table of all settings of all ways, and one of the memory that ours takes."""
+    """Training steps; a table of all settings of all ways, and one of the memory that ours takes, or of compiling."""
     import pandas as pd
 
     from harness.bench.steps import Teams, measure
+    from harness.bench.tables import as_markdown, show_steps
 
-    ways = _measurable(options.ways, options.device)
-    rows, memory = [], []
+    cells = _cells(options.cells)
+    others = not set(cells) <= set(PEERS)
+    ways = _measurable(options.ways or ("ac" if others else "".join(WAYS)), options.device, others)
+    repeats = options.repeats or (3 if others else 9)
+    rows, besides = [], []
     with closing(Teams(options.device)) as teams:
-        for shape, cell in dict.fromkeys(itertools.product(options.shapes, options.cells)):
+        shapes = options.shapes or ([OF_CELLS] if others else SHAPES)
+        for shape, cell in dict.fromkeys(itertools.product(shapes, cells)):
             print(f"{cell}, K,T,B,H = {','.join(map(str, shape))}", file=sys.stderr, flush=True)
             problem = Problem(cell, shape)
-            rows += measure(teams.of(ways, members=shape[0]), problem, options.repeats)
+            rows += measure(teams.of(ways, members=shape[0], alone=others), problem, repeats, cpu=others)
             if options.device == "cpu":
-                taken, stored = teams.memory.memory(problem)
-                where = {"cell": cell, **dict(zip("KTBH", shape, strict=True))}
-                memory.append({**where, "MB": taken / 1e6, "MB_stored": stored / 1e6})
-    steps = pd.DataFrame(rows)
-    _show_steps(steps, pd.DataFrame(memory))
-    return {"steps": steps, **({"memory": pd.DataFrame(memory)} if memory else {})}
+                besides.append(
+                    {"cell": cell, **dict(zip("KTBH", shape, strict=True)), **_besides(teams, problem, others)}
+                )
+    steps, beside = pd.DataFrame(rows), pd.DataFrame(besides)
+    show_steps(steps, beside, "CPU ms" if others else "ms")
+    if others and "c" in ways and besides:
+        write_text(options.out / "cells.md", as_markdown(steps, beside))
+    return {"steps": steps, **({"compile" if others else "memory": beside} if besides else {})}
 
 
-def _measurable(chosen: str, device: str) -> list[str]:
+def _besides(teams: Teams, problem: Problem, others: bool) -> dict[str, float | None]:
+    """What else is measured: how long compiling takes where all cells are compared, else memory."""
+    if others:
+        return {"compile_s": teams.beside.compile(problem)}
+    taken, stored = teams.beside.memory(problem)
+    return {"MB": taken / 1e6, "MB_stored": stored / 1e6}
+
+
+def _cells(patterns: Sequence[str]) -> list[str]:
+    """The cells that names and patterns stand for.
+
+    Raises:
+        UserError: one stands for none.
+    """
+    from harness.plugins.registry import registry
+
+    there = registry().names("cell")
+    found: list[str] = []
+    for pattern in patterns:
+        own = fnmatch.filter(there, "*" if pattern == "all" else pattern)
+        if not own:
+            raise UserError(f"--cells {pattern}: no such cell; valid: all, a pattern, or of {', '.join(there)}")
+        found += own
+    return list(dict.fromkeys(found))
+
+
+def _measurable(chosen: str, device: str, others: bool) -> list[str]:
     """The chosen ways, ours first, without those that cannot be measured here."""
     ways = [way for way in WAYS if way == "a" or way in chosen]
+    if others:
+        ways = [way for way in ways if way in OF_ALL_CELLS]
     if device != "cpu":
         ways = [way for way in ways if way not in CPU_ONLY]
     if "e" in ways and importlib.util.find_spec("jax") is None:
@@ -126,42 +163,19 @@ def _measurable(chosen: str, device: str) -> list[str]:
     return ways
 
 
-def _show_steps(steps: pd.DataFrame, memory: pd.DataFrame) -> None:
-    """Milliseconds of every way in its best setting, which is named, and how many times as long as ours it takes."""
-    from rich.table import Table
-
-    ways = list(dict.fromkeys(steps.way))
-    table = Table("cell", "K,T,B,H", *ways, "samples/s", "MB", "MB stored", title="ms per training step")
-    where = ["cell", *"KTBH"]
-    for place, (key, rows) in enumerate(steps[steps.taken].groupby(where, sort=False)):
-        best = rows.set_index("way")
-        ours = best.loc["a"]
-        texts = [
-            f"{row.ms:.1f}" + (f" (×{row.ms / ours.ms:.2f})" if way != "a" else "") + f"\n{row.processes}×{row.threads}"
-            for way, row in best.iterrows()
-        ]
-        bytes_taken = [f"{value:.0f}" for value in memory.iloc[place][["MB", "MB_stored"]]] if len(memory) else ["", ""]
-        cell, *shape = map(str, key)
-        table.add_row(cell, ",".join(shape), *texts, f"{ours.samples_per_s:.0f}", *bytes_taken)
-    table.caption = (
-        "; ".join(f"{way}: {WAYS[way]}" for way in ways)
-        + ". In brackets: how many times as long as a. Below: processes × threads, the best setting of the way."
-    )
-    _console().print(table)
-
-
 def _start(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
     """The quick commands."""
     from rich.table import Table
 
     from harness.bench.start import measure_start
+    from harness.bench.tables import console
 
     found = measure_start(options.repeats)
     table = Table("command", "CPU s", "quartiles", "wall s", title="start, medians")
     for row in found.to_dict("records"):
         quartiles = f"{row['cpu_q25']:.2f} to {row['cpu_q75']:.2f}"
         table.add_row(row["command"], f"{row['cpu']:.2f}", quartiles, f"{row['wall']:.2f}")
-    _console().print(table)
+    console().print(table)
     return {"start": found}
 
 
@@ -171,6 +185,7 @@ def _sweep(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
 
     from harness.bench.stopwatch import KERNELS
     from harness.bench.sweep import GOAL_FACTOR, GOAL_SECONDS, measure_sweep
+    from harness.bench.tables import console
 
     found = measure_sweep(options.sweep or SWEEP, options.out / "sweep")
     total, kernels = found.seconds.sum(), found.set_index("part").seconds[KERNELS]
@@ -189,14 +204,8 @@ def _sweep(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
         )
     else:
         table.caption = "no compiled kernel was called in this process: no compiler, or jobs in other processes"
-    _console().print(table)
+    console().print(table)
     return {"sweep": found}
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def _keep(folder: Path, tables: dict[str, pd.DataFrame], facts: dict[str, Any]) -> None:

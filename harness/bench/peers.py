@@ -6,6 +6,7 @@ give per-step gradients return their norms, so that what is compared can be seen
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from harness.bench.compiling import seconds_to_compile
 from harness.bench.memory import peak_bytes
+from harness.bench.plain import plain_cells, run
 from harness.bench.task import LR, Step, Task, cross_entropy, make_task
 from harness.bench.ways import First, Problem
 from harness.engine.network import Network
@@ -37,7 +40,7 @@ def ours(task: Task, probing: bool) -> Step:
         )
         optimizer.grad /= batch
         optimizer.step([True] * members)
-        return loss.mean(1), None if keep is None else keep[1].norms["h"]
+        return loss.mean(1), None if keep is None else keep[1].norms[task.network.shape.cell.parts[0]]
 
     return step
 
@@ -69,7 +72,8 @@ def torch_weights(network: Network, member: int) -> tuple[Tensor, Tensor, Tensor
 
 
 def _readout(network: Network, member: int) -> nn.Linear:
-    made = nn.Linear(network.shape.hidden_size, network.shape.output_size, device=network.flat.device)
+    size = network.shape.cell.output_size(network.shape.hidden_size)
+    made = nn.Linear(size, network.shape.output_size, device=network.flat.device)
     with torch.no_grad():
         made.weight.copy_(network.weights["readout.weight"][member].T)
         made.bias.copy_(network.weights["readout.bias"][member])
@@ -108,7 +112,9 @@ def _torch_step(
             losses.append(loss.detach())
             if states:
                 # The mean over the batch divides each sample's own gradient by the batch size.
-                norms.append(len(outputs) * torch.stack([state.grad for state in states]).norm(dim=-1))  # type: ignore[misc]
+                # What a later step does not read has no gradient.
+                found = [torch.zeros_like(state) if state.grad is None else state.grad for state in states]
+                norms.append(len(outputs) * torch.stack(found).norm(dim=-1))
         optimizer.step()
         return torch.stack(losses), torch.stack(norms) if norms else None
 
@@ -116,7 +122,15 @@ def _torch_step(
 
 
 def cell_loop(task: Task) -> Step:
-    """A loop over ``torch.nn`` cells with ``retain_grad`` on every state: what people write today."""
+    """A loop with ``retain_grad`` on every state: what people write today, over a cell of ``torch.nn`` or their own."""
+    if task.network.shape.cell.name not in TORCH_BLOCKS:
+        own = plain_cells(task)
+
+        def plain(member: int, readout: nn.Linear) -> tuple[Tensor, list[Tensor]]:
+            seen, states = run(own[member], task.inputs[member])
+            return readout(seen), states
+
+        return _torch_step(task, own, plain)
     kinds = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
     cells = _modules(task, kinds, "")
     size, lstm = task.network.shape.hidden_size, task.network.shape.cell.name == "lstm"
@@ -193,24 +207,35 @@ BUILD: dict[str, Callable[[Task], Step]] = {
 """The code of every way in `harness.bench.ways.WAYS`."""
 
 
+LONG = 0.5
+"""Seconds from which on a step is itself what fills the caches."""
+
+
 class Worker:
     """A way in the process that is its own.
 
     Args:
         way: its letter.
         threads: that torch may use; JAX goes by the cores that the process may use.
+
+    Attributes:
+        long: whether steps need no other step before them.
     """
 
     def __init__(self, way: str, threads: int, device: str):
         self.way = way
         self.device = device
+        self.long = False
         torch.set_num_threads(threads)
 
     def first(self, problem: Problem, own: Sequence[int]) -> First:
         """Build the way for some members of a problem and take its first step."""
         self._step: Step | None = None  # what the problem before needs is freed first
         self._step = BUILD[self.way](make_task(problem, own, self.device))
-        return First(*(None if each is None else each.detach().double().cpu().numpy() for each in self._step()))
+        begin = time.perf_counter()
+        found = self._step()
+        self.long = time.perf_counter() - begin > LONG
+        return First(*(None if each is None else each.detach().double().cpu().numpy() for each in found))
 
     def step(self) -> None:
         """Take a step, to its end."""
@@ -218,6 +243,10 @@ class Worker:
         self._step()
         if self.device != "cpu":
             torch.cuda.synchronize()
+
+    def compile(self, problem: Problem) -> float | None:
+        """Seconds that the cell's kernel takes to make."""
+        return seconds_to_compile(problem)
 
     def memory(self, problem: Problem) -> tuple[int, int]:
         """Bytes that torch takes in the first step above what it held before, and what the activations need."""

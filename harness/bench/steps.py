@@ -24,31 +24,35 @@ class Teams:
         self.device = device
         self.cores = usable_cores()
         self._started: dict[tuple[str, Setting], Team] = {}
-        self._memory: Team | None = None
+        self._beside: Team | None = None
 
-    def of(self, ways: Sequence[str], members: int) -> list[Team]:
-        """The teams that measure some ways on a problem of so many members."""
-        keys = [(way, each) for way in ways for each in settings(way, members, len(self.cores), self.device)]
+    def of(self, ways: Sequence[str], members: int, alone: bool = False) -> list[Team]:
+        """The teams that measure some ways on a problem of so many members; ``alone`` as in `settings`."""
+        cores = len(self.cores)
+        keys = [(way, each) for way in ways for each in settings(way, members, cores, self.device, alone)]
         for way, setting in keys:
             if (way, setting) not in self._started:
                 self._started[way, setting] = Team(way, setting, self.cores, self.device)
         return [self._started[key] for key in keys]
 
     @property
-    def memory(self) -> Team:
-        """A process of its own in which bytes are counted."""
-        if self._memory is None:
-            self._memory = Team("a", Setting(1, len(self.cores)), self.cores, self.device)
-        return self._memory
+    def beside(self) -> Team:
+        """A process of its own in which bytes are counted and kernels compiled."""
+        if self._beside is None:
+            self._beside = Team("a", Setting(1, len(self.cores)), self.cores, self.device)
+        return self._beside
 
     def close(self) -> None:
         """End all processes."""
-        for team in [*self._started.values(), *([self._memory] if self._memory else [])]:
+        for team in [*self._started.values(), *([self._beside] if self._beside else [])]:
             team.close()
 
 
-def measure(chosen: Sequence[Team], problem: Problem, repeats: int) -> list[Row]:
+def measure(chosen: Sequence[Team], problem: Problem, repeats: int, cpu: bool = False) -> list[Row]:
     """Milliseconds of a step of every team, the teams taking turns; all are first checked to agree.
+
+    Args:
+        cpu: of CPU time.
 
     Returns:
         A row per team: what was measured, ``ms`` (the median), ``ms_q25`` and ``ms_q75``, and ``taken``: whether
@@ -61,7 +65,7 @@ def measure(chosen: Sequence[Team], problem: Problem, repeats: int) -> list[Row]
     times: dict[Team, list[float]] = {team: [] for team in chosen}
     for _ in range(repeats):
         for team, own in times.items():
-            own.append(team.turn())
+            own.append(team.turn(cpu))
     rows = [_row(team, problem, own) for team, own in times.items()]
     for way in {team.way for team in chosen}:
         min((row for row in rows if row["way"] == way), key=lambda row: row["ms"])["taken"] = True

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 WAYS = {
     "a": "ours, every per-step norm",
     "b": "ours",
-    "c": "torch.nn cells in a loop, retain_grad",
+    "c": "a loop in torch, retain_grad: over the cell of torch.nn, or the cell's own step",
     "d": "torch.nn fused, no per-step gradients",
     "e": "JAX vmap of lax.scan, per-step gradients",
     "f": "the matmuls alone",
@@ -21,6 +21,12 @@ OURS = "ab"
 """Run as the harness runs them: one process on all cores."""
 
 CPU_ONLY = "ef"
+
+OF_ALL_CELLS = "abc"
+"""The ways in which every cell is run."""
+
+PEERS = ["rnn", "gru", "lstm"]
+"""The cells that there are in all ways."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +58,18 @@ class Setting:
         return f"{self.processes} {many} × {self.threads} thread{'s' if self.threads > 1 else ''}"
 
 
-def settings(way: str, members: int, cores: int, device: str = "cpu") -> list[Setting]:
+def settings(way: str, members: int, cores: int, device: str = "cpu", alone: bool = False) -> list[Setting]:
     """The settings in which a way is measured; the best of them counts.
 
     Args:
         cores: that this process may use.
+        alone: not with others but as people write it: one process, and one thread, since operations are small.
     """
     everything = Setting(1, cores)
     if device != "cpu" or way in OURS:
         return [everything]
     found = [Setting(1, 1), everything, Setting(min(cores, members), 1)]
-    return list(dict.fromkeys(found))
+    return found[:1] if alone else list(dict.fromkeys(found))
 
 
 def usable_cores() -> list[int]:

@@ -74,10 +74,14 @@ class Team:
         found: list[First] = self._answers()
         return First(_joined([each.losses for each in found]), _joined([each.norms for each in found]))
 
-    def turn(self) -> float:
-        """Milliseconds of one step, after one to warm up; of several processes the slowest, from a common start."""
+    def turn(self, cpu: bool = False) -> float:
+        """Milliseconds of one step, after one to warm up; of several processes the slowest, from a common start.
+
+        Args:
+            cpu: of CPU time, of one process.
+        """
         for pipe in self.pipes:
-            self._tell(pipe, ("turn", len(self.pipes) == 1))
+            self._tell(pipe, ("turn", len(self.pipes) == 1, cpu))
         if len(self.pipes) > 1:
             self._answers()  # all are warm
             start = time.perf_counter() + LEAD
@@ -90,6 +94,12 @@ class Team:
         """Bytes that torch takes in a first step above what it held before, and what the activations need."""
         self._tell(self.pipes[0], ("memory", problem))
         found: tuple[int, int] = self._answers()[0]
+        return found
+
+    def compile(self, problem: Problem) -> float | None:
+        """Seconds that the cell's kernel takes to make; None where it has none."""
+        self._tell(self.pipes[0], ("compile", problem))
+        found: float | None = self._answers()[0]
         return found
 
     def close(self) -> None:
@@ -156,14 +166,16 @@ def _work(pipe: Connection, way: str, cores: list[int], threads: int, device: st
         pipe.send((reason(error), None))
 
 
-def _turn(worker: Any, pipe: Connection, alone: bool) -> tuple[float, float]:
-    """When a step began and when it ended, after one to warm up: the turns before have filled the caches."""
-    worker.step()
+def _turn(worker: Any, pipe: Connection, alone: bool, cpu: bool) -> tuple[float, float]:
+    """When a step began and when it ended, after one to warm up, if it is short: others have filled the caches."""
+    if not worker.long:
+        worker.step()
     if not alone:
         pipe.send((None, None))
         start = pipe.recv()
         while time.perf_counter() < start:  # on Linux and macOS one clock for all processes
             pass
-    begin = time.perf_counter()
+    clock = time.process_time if cpu else time.perf_counter
+    begin = clock()
     worker.step()
-    return begin, time.perf_counter()
+    return begin, clock()

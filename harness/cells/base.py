@@ -210,13 +210,22 @@ class Cell(Options, Pluggable):
 
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights in use (without K), by name."""
+        return {name: shape for name, (shape, _) in self._in_use(input_size, hidden_size).items()}
+
+    def fixed(self, input_size: int, hidden_size: int) -> frozenset[str]:
+        """The names of the weights in use that no parameter that is trained has a part in: without a gradient."""
+        return frozenset(name for name, (_, trained) in self._in_use(input_size, hidden_size).items() if not trained)
+
+    def _in_use(self, input_size: int, hidden_size: int) -> dict[str, tuple[tuple[int, ...], bool]]:
+        """The weights in use by name: their shapes (without K), and whether anything about them is trained."""
         parameters = self.parameters(input_size, hidden_size)
         if type(self).weights is Cell.weights:
-            return {name: parameter.shape for name, parameter in parameters.items()}
+            return {name: (parameter.shape, parameter.trained) for name, parameter in parameters.items()}
         import torch
 
-        like = Named({name: torch.ones(1, *parameter.shape) for name, parameter in parameters.items()})
-        return {name: tuple(value.shape[1:]) for name, value in self.weights(like).items()}
+        with torch.enable_grad():
+            like = Named({name: torch.ones(1, *p.shape, requires_grad=p.trained) for name, p in parameters.items()})
+            return {name: (tuple(each.shape[1:]), each.requires_grad) for name, each in self.weights(like).items()}
 
     def flaw_of_weights(self, hidden_size: int, input_size: int = 1) -> str | None:
         """What is wrong with `parameters`, by the weight's name; None where nothing is."""

@@ -1,7 +1,7 @@
 """Functions for the equations of cells: each works on tensors, and on what stands in for them while a step is read.
 
 All of them work unit by unit but for `total`, `mean`, `largest`, `softmax` and `normalised`, which go over the units of
-a vector, and `join`, which puts vectors side by side.
+a vector, `join`, which puts vectors side by side, and `repeat` and `fold`, by which a vector can be a matrix.
 """
 
 from __future__ import annotations
@@ -143,6 +143,28 @@ def normalised(x: Tensor, epsilon: float = 1e-5) -> Tensor:
     """(x - mean) / √(variance + epsilon) over the units: layer normalisation without gain and bias (Ba et al. 2016)."""
     centred = x - mean(x)
     return centred / sqrt(mean(centred * centred) + epsilon)
+
+
+def repeat(x: Any, times: int, stretch: int = 1) -> Tensor:
+    """Every stretch of units several times: a b c d with times=2 is a a b b c c d d, with stretch=2 a b a b c d c d.
+
+    Args:
+        stretch: units in a stretch; the vector is made of whole ones.
+    """
+    if hasattr(x, "nodes"):
+        found: Tensor = x.repeat(times, stretch)
+        return found
+    wide: Tensor = x.unflatten(-1, (-1, 1, stretch)).expand(*[-1] * x.ndim, times, -1)
+    return wide.flatten(-3)
+
+
+def fold(x: Any, times: int, stretch: int = 1) -> Tensor:
+    """Stretches added up as `repeat` lays them out: of a b c d with times=2 a+b c+d, with stretch=2, too, a+c b+d."""
+    if hasattr(x, "nodes"):
+        found: Tensor = x.fold(times, stretch)
+        return found
+    summed: Tensor = x.unflatten(-1, (-1, times, stretch)).sum(-2)
+    return summed.flatten(-2)
 
 
 def join(*vectors: Tensor) -> Tensor:

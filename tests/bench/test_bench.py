@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -34,6 +35,32 @@ def test_the_benchmark_keeps_all_settings_and_names_the_best(
     assert (memory.MB_stored <= memory.MB).all()
     assert memory.MB_stored.iloc[0] == pytest.approx(2 * 2 * 5 * 3 * 4 * 4 / 1e6)  # 2 H floats per sample and step
     assert (tmp_path / "machine.json").exists()
+
+
+@pytest.mark.slow
+def test_any_cells_are_compared_with_a_loop_over_their_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["--repeats", "1", "--shapes", "2,5,3,4", "--out", str(tmp_path)]
+    assert main(["--cells", "rnn_r*", "module", "feedforward", *sizes]) == 0
+    steps, made = pd.read_csv(tmp_path / "steps.csv"), pd.read_csv(tmp_path / "compile.csv").set_index("cell")
+    assert list(zip(steps.cell, steps.way, strict=True)) == [
+        (cell, way) for cell in ("rnn_relu", "module", "feedforward") for way in "ac"
+    ]
+    assert steps.taken.all()
+    assert made.compile_s["rnn_relu"] > 0
+    assert np.isnan(made.compile_s["module"])  # whose step is no formula
+    header, _, *rows = (tmp_path / "cells.md").read_text().splitlines()
+    assert header == "| cell | factor | ours, CPU ms | loop, CPU ms | compile, s |"
+    ms = steps[steps.cell == "feedforward"].set_index("way").ms
+    assert rows[2].startswith(f"| `feedforward` | {ms.c / ms.a:.1f} | {ms.a:.1f} | {ms.c:.0f} |")
+    assert f"(×{ms.c / ms.a:.2f})" in capsys.readouterr().out
+
+
+def test_a_cell_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--cells", "rnn", "lstn", "--out", str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("harness.bench: --cells lstn: no such cell; valid: all, a pattern, or of ")
 
 
 @pytest.mark.parametrize(

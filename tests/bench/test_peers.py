@@ -37,6 +37,13 @@ def test_the_other_ways_compute_the_same_losses_and_norms(cell: str, way: str) -
     assert_same(BUILD[way](a_task(cell))(), BUILD["a"](a_task(cell))())
 
 
+@pytest.mark.parametrize("cell", ["linear_attention", "echo_state", "feedforward", "module"])
+def test_a_loop_over_the_cells_own_step_computes_the_same_losses_and_norms(cell: str) -> None:
+    ours, loop = (BUILD[way](make_task(Problem(cell, (2, 6, 4, 8)))) for way in "ac")
+    for _ in range(2):
+        assert_same(loop(), ours())
+
+
 def test_members_have_the_same_weights_and_data_alone_as_with_others() -> None:
     problem = Problem("gru", (3, 6, 4, 5))
     all_members, last = make_task(problem), make_task(problem, [2])

@@ -67,7 +67,7 @@ def test_every_team_is_measured_and_the_best_setting_of_a_way_taken(
     assert [(row["way"], row["processes"], row["threads"]) for row in rows] == [("a", 1, 1), ("c", 2, 1)]
     assert all(0 < row["ms_q25"] <= row["ms"] <= row["ms_q75"] for row in rows)
     times = iter([5.0, 3.0, 7.0, 1.0, 6.0, 2.0])
-    monkeypatch.setattr(Team, "turn", lambda team: next(times))
+    monkeypatch.setattr(Team, "turn", lambda team, cpu: next(times))
     slow, quick = measure([divided, divided_twin(divided)], PROBLEM, repeats=3)
     assert (slow["ms"], slow["taken"]) == (6, False)
     assert (quick["ms"], quick["taken"], quick["samples_per_s"]) == (2, True, 6000)

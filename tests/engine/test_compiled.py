@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -31,33 +32,47 @@ class Sorting(RNN):
         return {"h": (x @ w.input + s.h @ w.recurrent).sort()[0]}
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_kernels_tanh_and_sigmoid_are_those_of_torch_to_a_few_units(dtype: torch.dtype) -> None:
-    class Squash(Cell):
-        name = "squash"
-        parts = ("h", "s")
+def of_a_kernel(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+    """What a function of one number gives in a kernel."""
+
+    class Function(Cell):
+        name = "function"
 
         def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-            return {"input": Parameter((input_size, 2 * hidden_size), "dense")}
+            return {"gain": Parameter((hidden_size,), "constant", (1.0,))}
 
         def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-            a, b = (x @ w.input).chunk(2, dim=-1)
-            return {"h": a.tanh(), "s": b.sigmoid()}
+            return {"h": function(w.gain * x)}
 
-    values = torch.cat([torch.linspace(-95, 95, 4000), torch.logspace(-30, 1, 500), -torch.logspace(-30, 1, 500)])
-    size = 100  # a vector register and more; the values are those of 50 samples
-    values = values.to(dtype).view(-1, size)
+    cell, size = Function(), 64
     network = Network.create(
-        Architecture(Squash(), 2 * size, size, 1, 1), [MemberInit(Squash(), 0, "identity", 1.0)], dtype, "cpu"
+        Architecture(cell, size, size, 1, 1), [MemberInit(cell, 0, "identity", 1.0)], values.dtype, "cpu"
     )
-    network.weights["layer1.input"][0] = torch.eye(2 * size, dtype=dtype)
     assert isinstance(network.scanners[0], compiled.Kernel)
-    states = network.forward(torch.cat([values, values], dim=-1)[None, None])[0].states
-    accuracy = 8 * torch.finfo(dtype).eps
-    for part, truth in (("h", values.double().tanh()), ("s", values.double().sigmoid())):
-        # Below the smallest normal number sigmoids may be flushed.
-        found, sure = states[part][0, 1].double(), truth.abs() > 1e-37
-        torch.testing.assert_close(found[sure], truth[sure], rtol=accuracy, atol=0)
+    whole = torch.nn.functional.pad(values, (0, -len(values) % size), value=1.0)
+    return network.forward(whole.view(1, 1, -1, size))[0].states["h"][0, 1].flatten()[: len(values)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("function", "units"), [(torch.tanh, 8), (torch.sigmoid, 8), (torch.log1p, 2)])
+def test_a_kernels_functions_are_right_to_a_few_units(
+    function: Callable[[Tensor], Tensor], units: int, dtype: torch.dtype
+) -> None:
+    small = torch.logspace(-30, 1, 500, dtype=torch.float64)
+    values = torch.cat([torch.linspace(-95, 95, 4001, dtype=torch.float64), small, -small]).to(dtype)
+    if function is torch.log1p:
+        inner = torch.linspace(-1, 3, 4000, dtype=torch.float64)[1:].to(dtype)
+        values = torch.cat([values[values > -1], inner, torch.logspace(1, 37, 500).to(dtype)])
+    found, truth = of_a_kernel(function, values).double(), function(values.double())
+    # Below the smallest normal number sigmoids may be flushed.
+    sure = truth.abs() > 1e-37
+    torch.testing.assert_close(found[sure], truth[sure], rtol=units * torch.finfo(dtype).eps, atol=0)
+
+
+def test_a_kernels_logarithm_has_the_limits_of_the_logarithm() -> None:
+    found = of_a_kernel(torch.log1p, torch.tensor([-torch.inf, -2.0, -1.0, 0.0, torch.inf, torch.nan]))
+    assert found.isnan().tolist() == [True, True, False, False, False, True]
+    assert found[2:5].tolist() == [-torch.inf, 0.0, torch.inf]
 
 
 def test_a_nan_stays_a_nan_and_infinity_saturates() -> None:

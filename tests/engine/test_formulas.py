@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from harness.cells.functions import (
     cos,
     exp,
     floor,
+    fold,
     hard_sigmoid,
     join,
     largest,
@@ -28,6 +30,7 @@ from harness.cells.functions import (
     minimum,
     normalised,
     relu,
+    repeat,
     sigmoid,
     silu,
     sin,
@@ -117,6 +120,14 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
     "a sum of products that is read twice": lambda a, b, w, x, s: (
         lambda sums: {"h": tanh(sums) * sums, "c": 0.3 * s.c + sums @ w.h_b}
     )(x @ w.x_a + s.h @ w.h_a),
+    "repeated and added up": lambda a, b, w, x, s: {
+        "h": tanh(a + fold(repeat(a, 3, 2) * repeat(s.c, 3) * repeat(w.peephole, 3, 4), 3, 2)),
+        "c": 0.5 * s.c + repeat(fold(b * s.h, 2), 2) * repeat(total(a), b.shape[-1]) + fold(b, b.shape[-1]),
+    },
+    "a part of the repeated": lambda a, b, w, x, s: {
+        "h": tanh(repeat(join(a[..., 2:], b[..., :2]), 2)[..., 2:6]),
+        "c": 0.5 * s.c + repeat(fold(join(a, b), 2, 2)[..., :2], 2),
+    },
     "constants": lambda a, b, w, x, s: {"h": 0.0 * a + 0.25, "c": tanh(b) + 0.1 * s.c},
 }  # fmt: skip
 
@@ -174,6 +185,30 @@ def test_a_cell_with_all_there_is_keeps_the_contract() -> None:
     check_cell(Everything())
 
 
+def test_what_nobody_trains_gets_no_gradient_in_the_scan() -> None:
+    class Fixed(Everything):
+        """The same with constants."""
+
+        name = "fixed"
+
+        def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+            found = super().parameters(input_size, hidden_size)
+            return found | {"read": replace(found["read"], trained=False)}
+
+        def weights(self, p: Any) -> dict[str, Tensor]:
+            return super().weights(p) | {"decay": torch.full_like(p.rates, 0.9)}
+
+    def added_to(cell: Cell) -> set[str]:
+        made = plan(cell, 3, 4)
+        loops = [loop for phase in made.backward.phases for each in phase.passes for loop in each.loops]
+        vectors = {store.dest.name for loop in loops for store in loop.stores if store.dest.buffer == "vector"}
+        return vectors | {each.block.weight for each in made.matrices}
+
+    assert added_to(Everything()) == {"input", "orthogonal", "decay", "read"}
+    assert added_to(Fixed()) == {"input", "orthogonal"}
+    assert Fixed().fixed(3, 4) == {"decay", "read"}
+
+
 def test_weights_made_of_parameters_follow_them() -> None:
     cell = Everything()
     network = Network.create(
@@ -211,6 +246,8 @@ def test_a_diagonal_recurrence_starts_as_the_diagonal_of_what_init_draws() -> No
         (lambda a, b, w, x, s: {"h": a if (a > 0) else b, "c": b}, "decision"),
         (lambda a, b, w, x, s: {"h": torch.tensor(2.0) * a, "c": b}, "torch.mul"),
         (lambda a, b, w, x, s: {"h": a[..., ::2], "c": b}, "index"),
+        (lambda a, b, w, x, s: {"h": repeat(tanh(a), 2, 2)[..., 1:5], "c": b}, "a part of what repeat gives"),
+        (lambda a, b, w, x, s: {"h": a * fold(b, 3), "c": b}, "stretches of 1 units, 3 times, of 4 units"),
         (lambda a, b, w, x, s: {"h": a}, "returns"),
         (lambda a, b, w, x, s: {"h": a + x, "c": b}, "units"),
     ],

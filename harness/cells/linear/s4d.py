@@ -3,10 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.base.options import INIT_ONLY
 from harness.cells.base import Cell, Parameter, State, Weights
+from harness.cells.functions import fold, repeat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,43 +49,42 @@ class S4D(Cell):
         return dict.fromkeys(self.parts, hidden_size * self.states)
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
-        """Of states, those of one unit lie side by side."""
+        """Of states, the first ones of all units lie side by side."""
         size = (hidden_size * self.states,)
         span = np.log(self.dt_min), np.log(self.dt_max)
-        frequencies = tuple(np.pi * n for n in range(self.states)) * hidden_size
+        frequencies = tuple(float(np.pi * n) for n in range(self.states))
+
+        def gaussian(rng: np.random.Generator) -> NDArray[np.float64]:
+            return np.asarray(rng.standard_normal((hidden_size, self.states)).T.ravel() / 2**0.5)
+
         return {
             "input": Parameter((input_size, hidden_size), "dense"),
             "bias": Parameter((hidden_size,), "constant"),
             "dt": Parameter((hidden_size,), "drawn", draw=lambda rng: rng.uniform(*span, hidden_size)),
             "alpha": Parameter(size, "constant", (float(np.log(0.5)),)),
             "omega": Parameter(size, "constant", frequencies),
-            "c_re": Parameter(size, "drawn", draw=lambda rng: rng.standard_normal(size) / 2**0.5),
-            "c_im": Parameter(size, "drawn", draw=lambda rng: rng.standard_normal(size) / 2**0.5),
+            "c_re": Parameter(size, "drawn", draw=gaussian),
+            "c_im": Parameter(size, "drawn", draw=gaussian),
             "d": Parameter((hidden_size,), "drawn", draw=lambda rng: rng.standard_normal(hidden_size)),
         }
 
     def weights(self, p: Weights) -> dict[str, Tensor]:
-        """The system of each step; W with B̄ and with D in it, and C as a matrix from states to units."""
+        """The system of each step, and C doubled."""
         import torch
 
-        def spread(units: Tensor) -> Tensor:
-            return units.repeat_interleave(self.states, dim=-1)
-
         a = torch.complex(-p.alpha.exp(), p.omega)
-        kept = (spread(p.dt.exp()) * a).exp()
+        kept = (repeat(p.dt.exp(), self.states, p.dt.shape[-1]) * a).exp()
         into = (kept - 1) / a
-        home = spread(torch.eye(p.d.shape[-1], dtype=p.d.dtype, device=p.d.device)).mT
         return {
             "a_re": kept.real,
             "a_im": kept.imag,
-            "x_re": spread(p.input) * into.real[:, None],
-            "x_im": spread(p.input) * into.imag[:, None],
-            "b_re": spread(p.bias) * into.real,
-            "b_im": spread(p.bias) * into.imag,
-            "c_re": 2 * p.c_re[..., None] * home,
-            "c_im": 2 * p.c_im[..., None] * home,
-            "x_y": p.input * p.d[:, None],
-            "b_y": p.bias * p.d,
+            "b_re": into.real,
+            "b_im": into.imag,
+            "c_re": 2 * p.c_re,
+            "c_im": 2 * p.c_im,
+            "input": p.input,
+            "bias": p.bias,
+            "d": p.d,
         }
 
     def recurrence(self, w: Weights, hidden_size: int) -> list[Tensor]:
@@ -93,10 +94,13 @@ class S4D(Cell):
         return [torch.complex(w.a_re, w.a_im)]
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        u = x @ w.input + w.bias
+        u = repeat(u, self.states, u.shape[-1])
         return {
-            "re": w.a_re * s.re - w.a_im * s.im + x @ w.x_re + w.b_re,
-            "im": w.a_re * s.im + w.a_im * s.re + x @ w.x_im + w.b_im,
+            "re": w.a_re * s.re - w.a_im * s.im + w.b_re * u,
+            "im": w.a_re * s.im + w.a_im * s.re + w.b_im * u,
         }
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
-        return s.re @ w.c_re - s.im @ w.c_im + x @ w.x_y + w.b_y
+        u = x @ w.input + w.bias
+        return fold(w.c_re * s.re - w.c_im * s.im, self.states, u.shape[-1]) + w.d * u

@@ -1,8 +1,8 @@
-"""What cells with a matrix for a state share: how the matrix lies in a vector, and the weights that fit it.
+"""What cells with a matrix for a state share: how the matrix lies in a vector.
 
-The state of a unit is a column: one number for each of ``key_size`` keys. Numbers of one key lie side by side, units
-within them. An outer product of a key and a value is then a product, number by number, of the key spread over the units
-of its head and the value repeated for every key; where both come from the input, they are spread by spreading weights.
+A head's part of the state is a matrix: a row for every number of its key, a column for every one of its units. In the
+vector the heads follow one another, in a head the rows. So a number of a head, or of a head's key, is one for all in a
+stretch of the state (`spread`), and an outer product is one number by number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from harness.base.errors import UserError
 from harness.cells.base import Cell, Parameter
-from harness.cells.functions import exp, where
+from harness.cells.functions import exp, fold, repeat, where
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,41 +42,27 @@ class MatrixCell(Cell):
             raise UserError(f"cell.heads={self.heads}: valid: a divisor of hidden_size={hidden_size}")
         return {name: Parameter((input_size, each), "dense") for name, each in columns.items()}
 
-    def keyed(self, keys: Tensor, hidden_size: int) -> Tensor:
-        """Keys (…, heads · key_size) spread over the units of their heads, (…, key_size · H)."""
-        by_key = keys.unflatten(-1, (self.heads, self.key_size)).mT
-        return by_key.repeat_interleave(hidden_size // self.heads, dim=-1).flatten(-2)
+    def outer(self, keys: Tensor, values: Tensor) -> Tensor:
+        """Of every head the key, (…, heads · key_size), times the values, (…, H): as the state lies."""
+        wide = self.valued(values)
+        return spread(keys, wide.shape[-1]) * wide
 
     def valued(self, values: Tensor) -> Tensor:
-        """Values (…, H) repeated for every key, (…, key_size · H)."""
-        return values.repeat(*[1] * (values.ndim - 1), self.key_size)
+        """Values, (…, H), once for every number of a key: as the state lies."""
+        return repeat(values, self.key_size, values.shape[-1] // self.heads)
 
-    def of_heads(self, numbers: Tensor, hidden_size: int) -> Tensor:
-        """A number of each head (…, heads) for each of its units, (…, H)."""
-        return numbers.repeat_interleave(hidden_size // self.heads, dim=-1)
+    def read(self, keys: Tensor, state: Tensor) -> Tensor:
+        """Of every head the key, (…, heads · key_size), times its part of the state: (…, H)."""
+        return self.summed(spread(keys, state.shape[-1]) * state)
 
-    def sums(self, like: Tensor, hidden_size: int) -> Tensor:
-        """The constant matrix (K, key_size · H, H) that adds up, for every unit, what lies at all keys."""
-        return self.valued(_eye(like, hidden_size)).mT
-
-    def repeats(self, like: Tensor, hidden_size: int) -> Tensor:
-        """The constant matrix (K, H, key_size · H) that repeats values for every key."""
-        return self.valued(_eye(like, hidden_size))
-
-    def spreads(self, like: Tensor, hidden_size: int) -> Tensor:
-        """The constant matrix (K, heads · key_size, key_size · H) that spreads keys over units."""
-        return self.keyed(_eye(like, self.heads * self.key_size), hidden_size)
-
-    def sums_of_keys(self, like: Tensor, each: int) -> Tensor:
-        """The constant matrix (K, heads · key_size, heads · each) that adds up the numbers of each head's key."""
-        by_head = _eye(like, self.heads).repeat_interleave(self.key_size, dim=-2)
-        return by_head.repeat_interleave(each, dim=-1)
+    def summed(self, state: Tensor) -> Tensor:
+        """The sums over the numbers of a key, of what lies as the state does: (…, H)."""
+        return fold(state, self.key_size, state.shape[-1] // (self.heads * self.key_size))
 
 
-def _eye(like: Tensor, size: int) -> Tensor:
-    import torch
-
-    return torch.eye(size, dtype=like.dtype, device=like.device).expand(len(like), -1, -1)
+def spread(numbers: Tensor, width: int) -> Tensor:
+    """Each number several times, side by side, so that they become so many."""
+    return repeat(numbers, width // numbers.shape[-1])
 
 
 def feature(x: Tensor) -> Tensor:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cells.base import Parameter, State, Weights
-from harness.cells.functions import sigmoid, silu, sqrt
-from harness.cells.matrix._memory import MatrixCell
+from harness.cells.functions import fold, sigmoid, silu, sqrt
+from harness.cells.matrix._memory import MatrixCell, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,36 +37,21 @@ class DeltaNet(MatrixCell):
         keys = self.heads * self.key_size
         return self.dense(input_size, hidden_size, x_q=keys, x_k=keys, x_v=hidden_size, x_b=self.heads)
 
-    def weights(self, p: Weights) -> dict[str, Tensor]:
-        size = p.x_v.shape[-1]
-        return {
-            "q": p.x_q,
-            "k": p.x_k,
-            "v": p.x_v,
-            "b": self.of_heads(p.x_b, size),
-            "spreads": self.spreads(p.x_v, size),
-            "repeats": self.repeats(p.x_v, size),
-            "sums": self.sums(p.x_v, size),
-            "lengths": self.sums_of_keys(p.x_v, self.key_size),
-        }
-
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        return {"b": sigmoid(x @ w.b)}
+        return {"b": sigmoid(x @ w.x_b)}
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"S": self.written(w, x, s.S)}
 
     def written(self, w: Weights, x: Tensor, held: Tensor) -> Tensor:
         """What is held, with the value of this step in the place of what its key held."""
-        k = normalised_keys(w, x @ w.k)
-        change = sigmoid(x @ w.b) * (silu(x @ w.v) - (k * held) @ w.sums)
-        return held + k * (change @ w.repeats)
+        k, v = self.key(x @ w.x_k), silu(x @ w.x_v)
+        return held + self.outer(k, spread(sigmoid(x @ w.x_b), v.shape[-1]) * (v - self.read(k, held)))
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
-        return (normalised_keys(w, x @ w.q) * s.S) @ w.sums * self.key_size**-0.5
+        return self.read(self.key(x @ w.x_q), s.S) * self.key_size**-0.5
 
-
-def normalised_keys(w: Weights, read: Tensor) -> Tensor:
-    """Keys of length 1, spread over units."""
-    k = silu(read)
-    return (k / sqrt((k * k) @ w.lengths + EPSILON)) @ w.spreads
+    def key(self, read: Tensor) -> Tensor:
+        """Of every head a key of length 1."""
+        k = silu(read)
+        return k / spread(sqrt(fold(k * k, self.key_size) + EPSILON), k.shape[-1])

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.cells.base import Parameter, State, Weights
-from harness.cells.functions import exp, sigmoid, softplus
+from harness.cells.functions import exp, softplus
+from harness.cells.matrix._memory import spread
 from harness.cells.matrix.delta_net import DeltaNet
 
 if TYPE_CHECKING:
@@ -45,17 +46,12 @@ class GatedDeltaNet(DeltaNet):
         }
 
     def weights(self, p: Weights) -> dict[str, Tensor]:
-        size = p.x_v.shape[-1]
-        forgets = {
-            "x_a": self.of_heads(p.x_a, size),
-            "b_a": self.of_heads(p.b_a, size),
-            "a": self.of_heads(p.a.exp(), size),
-        }
-        return super().weights(p) | forgets
+        """With exp(a) in the place of a."""
+        return {**p, "a": p.a.exp()}
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        return {"b": sigmoid(x @ w.b), "a": exp(-(w.a * softplus(x @ w.x_a + w.b_a)))}
+        return super().gates(w, x, s) | {"a": exp(-(w.a * softplus(x @ w.x_a + w.b_a)))}
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         kept = exp(-(w.a * softplus(x @ w.x_a + w.b_a)))
-        return {"S": self.written(w, x, (kept @ w.repeats) * s.S)}
+        return {"S": self.written(w, x, spread(kept, s.S.shape[-1]) * s.S)}

@@ -7,7 +7,7 @@ from pydantic import Field
 from harness.cells.base import Parameter, State, Weights
 from harness.cells.functions import exp, sigmoid, softplus
 from harness.cells.gating import keeping_bias
-from harness.cells.matrix._memory import MatrixCell
+from harness.cells.matrix._memory import MatrixCell, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,23 +46,14 @@ class GLA(MatrixCell):
         }
 
     def weights(self, p: Weights) -> dict[str, Tensor]:
-        size = p.x_v.shape[-1]
-        return {
-            "q": self.keyed(p.x_q, size) * self.key_size**-0.5,
-            "k": self.keyed(p.x_k, size),
-            "v": self.valued(p.x_v),
-            "a": p.x_a @ p.a_a,
-            "b": p.b_a,
-            "spreads": self.spreads(p.x_v, size),
-            "sums": self.sums(p.x_v, size),
-        }
+        return {"q": p.x_q * self.key_size**-0.5, "k": p.x_k, "v": p.x_v, "a": p.x_a @ p.a_a, "b": p.b_a}
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"a": sigmoid(x @ w.a + w.b)}
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         kept = exp(softplus(-(x @ w.a + w.b)) * (-1 / SLOWNESS))
-        return {"S": (kept @ w.spreads) * s.S + (x @ w.k) * (x @ w.v)}
+        return {"S": spread(kept, s.S.shape[-1]) * s.S + self.outer(x @ w.k, x @ w.v)}
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
-        return ((x @ w.q) * s.S) @ w.sums
+        return self.read(x @ w.q, s.S)

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cells.base import Parameter, State, Weights
-from harness.cells.matrix._memory import MatrixCell, feature
+from harness.cells.functions import fold
+from harness.cells.matrix._memory import MatrixCell, feature, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,21 +37,11 @@ class LinearAttention(MatrixCell):
         keys = self.heads * self.key_size
         return self.dense(input_size, hidden_size, x_q=keys, x_k=keys, x_v=hidden_size)
 
-    def weights(self, p: Weights) -> dict[str, Tensor]:
-        size = p.x_v.shape[-1]
-        return {
-            "q": p.x_q,
-            "k": p.x_k,
-            "v": self.valued(p.x_v),
-            "spreads": self.spreads(p.x_v, size),
-            "sums": self.sums(p.x_v, size),
-            "sums_z": self.sums_of_keys(p.x_v, size // self.heads),
-        }
-
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        k = feature(x @ w.k)
-        return {"S": s.S + (k @ w.spreads) * (x @ w.v), "z": s.z + k}
+        k = feature(x @ w.x_k)
+        return {"S": s.S + self.outer(k, x @ w.x_v), "z": s.z + k}
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
-        q = feature(x @ w.q)
-        return (((q @ w.spreads) * s.S) @ w.sums) / ((q * s.z) @ w.sums_z + EPSILON)
+        q = feature(x @ w.x_q)
+        read = self.read(q, s.S)
+        return read / spread(fold(q * s.z, self.key_size) + EPSILON, read.shape[-1])

@@ -66,24 +66,15 @@ class Mamba(MatrixCell):
         }
 
     def weights(self, p: Weights) -> dict[str, Tensor]:
-        size = p.d.shape[-1]
-        return {
-            "input": p.input,
-            "b": self.keyed(p.u_b, size),
-            "c": self.keyed(p.u_c, size),
-            "dt": p.u_dt @ p.dt_dt,
-            "b_dt": p.b_dt,
-            "a": -p.a.exp(),
-            "d": p.d,
-            "repeats": self.repeats(p.input, size),
-            "sums": self.sums(p.input, size),
-        }
+        """With A in the place of a, and the weights of Δ as one matrix."""
+        made = {name: p[name] for name in ("input", "u_b", "u_c", "b_dt", "d")}
+        return made | {"dt": p.u_dt @ p.dt_dt, "a": -p.a.exp()}
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         u = x @ w.input
         dt = softplus(u @ w.dt + w.b_dt)
-        return {"S": exp((dt @ w.repeats) * w.a) * s.S + (u @ w.b) * ((dt * u) @ w.repeats)}
+        return {"S": exp(self.valued(dt) * w.a) * s.S + self.outer(u @ w.u_b, dt * u)}
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
         u = x @ w.input
-        return ((u @ w.c) * s.S) @ w.sums + w.d * u
+        return self.read(u @ w.u_c, s.S) + w.d * u

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cells.base import Parameter, State, Weights
-from harness.cells.matrix._memory import MatrixCell
+from harness.cells.matrix._memory import MatrixCell, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,24 +37,18 @@ class RetNet(MatrixCell):
         return self.dense(input_size, hidden_size, q_re=keys, q_im=keys, k_re=keys, k_im=keys, x_v=hidden_size)
 
     def weights(self, p: Weights) -> dict[str, Tensor]:
+        """With γ exp(iθ) for all units, and q divided."""
         import torch
 
-        size, like = p.x_v.shape[-1], p.x_v
+        like, scale = p.x_v, (2 * self.key_size) ** -0.5
         pair, head = (torch.arange(each, dtype=like.dtype, device=like.device) for each in (self.key_size, self.heads))
-        decay = (1 - 2.0 ** (-5 - head)).repeat_interleave(self.key_size).expand(len(like), -1)
-        angle = (10000 ** (-pair / self.key_size)).repeat(self.heads)
-        keys = {name: self.keyed(p[name], size) for name in ("q_re", "q_im", "k_re", "k_im")}
-        scale = (2 * self.key_size) ** -0.5
-        return {
-            "q_re": keys["q_re"] * scale,
-            "q_im": keys["q_im"] * scale,
-            "k_re": keys["k_re"],
-            "k_im": keys["k_im"],
-            "v": self.valued(p.x_v),
-            "a_re": self.keyed(decay * angle.cos(), size),
-            "a_im": self.keyed(decay * angle.sin(), size),
-            "sums": self.sums(like, size),
+        decay, angle = 1 - 2.0 ** (-5 - head[:, None]), 10000 ** (-pair / self.key_size)
+        turned = {"a_re": decay * angle.cos(), "a_im": decay * angle.sin()}
+        wide = {
+            name: spread(each.flatten(), self.key_size * like.shape[-1]).expand(len(like), -1)
+            for name, each in turned.items()
         }
+        return {**p, "q_re": p.q_re * scale, "q_im": p.q_im * scale, **wide}
 
     def recurrence(self, w: Weights, hidden_size: int) -> list[Tensor]:
         """Its factors."""
@@ -63,11 +57,12 @@ class RetNet(MatrixCell):
         return [torch.complex(w.a_re, w.a_im)]
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        v = x @ w.v
+        v = x @ w.x_v
         return {
-            "re": w.a_re * s.re - w.a_im * s.im + (x @ w.k_re) * v,
-            "im": w.a_re * s.im + w.a_im * s.re - (x @ w.k_im) * v,
+            "re": w.a_re * s.re - w.a_im * s.im + self.outer(x @ w.k_re, v),
+            "im": w.a_re * s.im + w.a_im * s.re - self.outer(x @ w.k_im, v),
         }
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
-        return ((x @ w.q_re) * s.re - (x @ w.q_im) * s.im) @ w.sums
+        width = s.re.shape[-1]
+        return self.summed(spread(x @ w.q_re, width) * s.re - spread(x @ w.q_im, width) * s.im)

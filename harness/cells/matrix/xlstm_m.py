@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cells.base import Parameter, State, Weights
-from harness.cells.functions import absolute, exp, maximum, sigmoid, softplus
+from harness.cells.functions import absolute, exp, fold, maximum, sigmoid, softplus
 from harness.cells.gating import Gated, biases, keeping_bias
-from harness.cells.matrix._memory import MatrixCell
+from harness.cells.matrix._memory import MatrixCell, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,24 +46,9 @@ class MatrixXLSTM(MatrixCell, Gated):
         return found | {f"b_{name}": biases(width, starts[name]) for name, width in widths.items()}
 
     def weights(self, p: Weights) -> dict[str, Tensor]:
-        import torch
-
-        size, scale = p.x_v.shape[-1], self.key_size**-0.5
-        heads = torch.eye(self.heads, dtype=p.x_v.dtype, device=p.x_v.device).expand(len(p.x_v), -1, -1)
-        made = {name: p[name] for name in ("x_q", "b_q", "x_o", "b_o", "x_i", "b_i", "x_f", "b_f")}
-        made |= {"x_k": p.x_k * scale, "b_k": p.b_k * scale}
-        for kind in ("x", "b"):
-            made[f"{kind}_q_all"] = self.keyed(p[f"{kind}_q"], size)
-            made[f"{kind}_k_all"] = self.keyed(made[f"{kind}_k"], size)
-            made[f"{kind}_v_all"] = self.valued(p[f"{kind}_v"])
-        of_units = self.of_heads(heads, size)
-        return made | {
-            "of_units": of_units,
-            "of_all": self.valued(of_units),
-            "of_keys": heads.repeat_interleave(self.key_size, dim=-1),
-            "sums": self.sums(p.x_v, size),
-            "sums_n": self.sums_of_keys(p.x_v, size // self.heads),
-        }
+        """With k divided."""
+        scale = self.key_size**-0.5
+        return {**p, "x_k": p.x_k * scale, "b_k": p.b_k * scale}
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"f": sigmoid(x @ w.x_f + w.b_f), "o": sigmoid(x @ w.x_o + w.b_o)}
@@ -72,14 +57,15 @@ class MatrixXLSTM(MatrixCell, Gated):
         i, kept = x @ w.x_i + w.b_i, s.m - softplus(-(x @ w.x_f + w.b_f))
         m = maximum(kept, i)
         keep, write = exp(kept - m), exp(i - m)
-        new = (x @ w.x_k_all + w.b_k_all) * (x @ w.x_v_all + w.b_v_all)
+        k, v = x @ w.x_k + w.b_k, x @ w.x_v + w.b_v
+        k = spread(write, k.shape[-1]) * k
         return {
-            "S": (keep @ w.of_all) * s.S + (write @ w.of_all) * new,
-            "n": (keep @ w.of_keys) * s.n + (write @ w.of_keys) * (x @ w.x_k + w.b_k),
+            "S": spread(keep, s.S.shape[-1]) * s.S + self.outer(k, v),
+            "n": spread(keep, s.n.shape[-1]) * s.n + k,
             "m": m,
         }
 
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
-        read = ((x @ w.x_q_all + w.b_q_all) * s.S) @ w.sums
-        share = absolute(((x @ w.x_q + w.b_q) * s.n) @ w.sums_n)
-        return sigmoid(x @ w.x_o + w.b_o) * read / maximum(share, exp(-s.m) @ w.of_units)
+        q, told = x @ w.x_q + w.b_q, sigmoid(x @ w.x_o + w.b_o)
+        share = absolute(fold(q * s.n, self.key_size))
+        return told * self.read(q, s.S) / spread(maximum(share, exp(-s.m)), told.shape[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,11 +12,13 @@ from harness.engine.scan.nodes import (
     Node,
     binary,
     choose,
+    fold,
     in_order,
     is_number,
     number,
     piece,
     product,
+    repeat,
     summed_products,
 )
 
@@ -59,8 +61,14 @@ class Derivative:
         return [*found, *(node for *_, node in self.vectors), *(each.delta for each in self.matrices)]
 
 
-def derivative(read: Formula, widths: dict[str, int], input_size: int) -> Derivative:
-    """Differentiate a step."""
+def derivative(
+    read: Formula, widths: dict[str, int], input_size: int, fixed: Collection[str] = frozenset()
+) -> Derivative:
+    """Differentiate a step.
+
+    Args:
+        fixed: weights whose gradients nobody asks for.
+    """
     joined = summed_products([node for nodes in (*read.new.values(), read.output) for node in nodes])
     step = Formula(
         {part: tuple(joined[node] for node in nodes) for part, nodes in read.new.items()},
@@ -81,8 +89,12 @@ def derivative(read: Formula, widths: dict[str, int], input_size: int) -> Deriva
         total={part: tuple(adjoint.found[node] for node in nodes) for part, nodes in step.new.items()},
         carry={part: _assembled(pairs, widths[part]) for part, pairs in whole.items()},
         x=_assembled([(each, adjoint.found[each]) for each in leaves if each.op == "x"], input_size),
-        vectors=[(each.name, each.offset, adjoint.found[each]) for each in leaves if each.op == "weight"],
-        matrices=matrices,
+        vectors=[
+            (each.name, each.offset, adjoint.found[each])
+            for each in leaves
+            if each.op == "weight" and each.name not in fixed
+        ],
+        matrices=[each for each in matrices if each.block.weight not in fixed],
     )
     return _with_sums(found, set(order))
 
@@ -216,6 +228,8 @@ def _chosen(node: Node, grad: Node) -> list[Node | None]:
 _PASSED: dict[str, Callable[[Node, Node], list[Node | None]]] = {
     "copy": lambda node, grad: [grad],
     "sum": lambda node, grad: [grad],
+    "repeat": lambda node, grad: [fold(grad, node.times, node.stretch)],
+    "fold": lambda node, grad: [repeat(grad, node.times, node.stretch)],
     "relu": _masked,
     "abs": _signed,
     "where": _chosen,

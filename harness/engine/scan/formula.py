@@ -22,8 +22,10 @@ from harness.engine.scan.nodes import (
     borders,
     choose,
     cut,
+    fold,
     number,
     product,
+    repeat,
 )
 
 METHODS = {
@@ -151,6 +153,19 @@ class Vector:
     def amax(self, dim: int = -1, keepdim: bool = False) -> Vector:
         """The largest unit, of width 1, of what is detached: no derivative is known."""
         return self._reduced("amax", dim, keepdim)
+
+    def repeat(self, times: int, stretch: int) -> Vector:
+        """See `harness.cells.functions.repeat`."""
+        return self._by_stretches(repeat, stretch, times, stretch)
+
+    def fold(self, times: int, stretch: int) -> Vector:
+        """See `harness.cells.functions.fold`."""
+        return self._by_stretches(fold, times * stretch, times, stretch)
+
+    def _by_stretches(self, make: Callable[..., Node], whole: int, times: int, stretch: int) -> Vector:
+        if any(node.width % whole for node in self.nodes):
+            raise Untraceable(f"stretches of {stretch} units, {times} times, of {self.width} units")
+        return self if times == 1 else Vector(tuple(make(node, times, stretch) for node in self.nodes))
 
     def _reduced(self, op: str, dim: int, keepdim: bool) -> Vector:
         if dim != -1 or not keepdim:

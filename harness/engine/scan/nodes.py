@@ -19,7 +19,8 @@ class Untraceable(Exception):
 LEAVES = ("x", "state", "weight", "number")
 FUNCTIONS = {"sigmoid", "tanh", "relu", "exp", "log", "log1p", "sqrt", "sin", "cos", "abs", "floor", "detach"}
 BINARY = {"+", "-", "*", "/", "<", "<="}
-REDUCTIONS = {"sum", "amax"}
+ACROSS = {"sum", "amax", "repeat", "fold"}
+"""Operations across units, which read a whole vector."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,9 @@ class Node:
 
     Attributes:
         op: ``x``, ``state`` or ``weight`` (``name``, from ``offset`` on), ``number`` (``value``), a function, an
-            operation, a reduction over units, or ``affine``: the sum of products of ``args`` with ``blocks``.
-        args: what it is computed from; of width 1, or of its own width.
+            operation, an operation across units, or ``affine``: the sum of products of ``args`` with ``blocks``.
+        args: what it is computed from; where it goes unit by unit, of width 1 or of its own width.
+        times, stretch: of ``repeat`` and ``fold``, see `harness.cells.functions`.
     """
 
     op: str
@@ -59,6 +61,8 @@ class Node:
     offset: int = 0
     value: float = 0.0
     blocks: tuple[Block, ...] = ()
+    times: int = 1
+    stretch: int = 1
 
 
 def number(value: float) -> Node:
@@ -95,6 +99,21 @@ def product(left: Node, block: Block) -> Node:
 
 
 @lru_cache(maxsize=4096)
+def repeat(node: Node, times: int, stretch: int) -> Node:
+    """Every stretch of units several times."""
+    if node.width == 1:
+        return Node("copy", times, (node,))
+    return Node("repeat", node.width * times, (node,), times=times, stretch=stretch)
+
+
+def fold(node: Node, times: int, stretch: int) -> Node:
+    """The sums of stretches of units."""
+    if node.width == times:
+        return Node("sum", 1, (node,))
+    return Node("fold", node.width // times, (node,), times=times, stretch=stretch)
+
+
+@lru_cache(maxsize=4096)
 def piece(node: Node, start: int, width: int) -> Node:
     """Units ``start`` … of a node: the same computation on a part of everything that it is made of."""
     if (start, width) == (0, node.width) or node.width == 1:
@@ -109,6 +128,14 @@ def piece(node: Node, start: int, width: int) -> Node:
             for where in [columns[block.transposed]]
         )
         return replace(node, width=width, blocks=blocks)
+    if node.op in ("repeat", "fold"):
+        # Whole stretches and their repetitions are made of whole stretches.
+        whole, apart = node.stretch, node.stretch * node.times
+        ours, its = (apart, whole) if node.op == "repeat" else (whole, apart)
+        if start % ours or width % ours:
+            raise Untraceable(f"a part of what {node.op} gives")
+        make = repeat if node.op == "repeat" else fold
+        return make(piece(node.args[0], start // ours * its, width // ours * its), node.times, node.stretch)
     return replace(node, width=width, args=tuple(piece(argument, start, width) for argument in node.args))
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from harness.cells.base import Cell
 from harness.engine.scan.derivative import Derivative, derivative
 from harness.engine.scan.formula import formula
-from harness.engine.scan.nodes import BINARY, REDUCTIONS, Block, Node, Untraceable, in_order
+from harness.engine.scan.nodes import ACROSS, BINARY, Block, Node, Untraceable, in_order
 from harness.engine.scan.schedule import Place, Program, Scheduler, Store, leaf_place
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ def plan(cell: Cell, input_size: int, hidden_size: int) -> Plan:
         Untraceable: the step is no formula of the supported operations.
     """
     widths = cell.widths(hidden_size)
-    found = derivative(formula(cell, input_size, hidden_size), widths, input_size)
+    fixed = cell.fixed(input_size, hidden_size)
+    found = derivative(formula(cell, input_size, hidden_size), widths, input_size, fixed)
     step = found.step
     new = {node: Place("new", at, part) for part, nodes in step.new.items() for node, at in _placed(nodes)}
     results = [Store(node, Place("new", at, part)) for part, nodes in step.new.items() for node, at in _placed(nodes)]
@@ -162,7 +163,7 @@ def _value_to_store(node: Node, users: dict[Node, set[Node]], ends: set[Node]) -
     found = at = node
     while at not in ends and len(users.get(at, ())) == 1:
         (at,) = users[at]
-        if at.op == "affine" or at.op in REDUCTIONS or at.width != node.width:
+        if at.op == "affine" or at.op in ACROSS or at.width != node.width:
             break
         if at.op not in CHEAP:
             found = at

@@ -1,9 +1,9 @@
 """In which order a formula is computed: products of all samples, and between them loops over the units.
 
 A formula becomes *phases*. A phase starts with products, which need whole vectors of all samples that go together, and
-goes on sample by sample in *passes*: reductions over the units of what is there, then loops, one for all nodes of the
-same width. What another loop, a product or a reduction needs is kept at a `Place`; everything else never leaves its
-loop.
+goes on sample by sample, in *passes*: operations across the units of what is there, then loops, one for all nodes of
+the same width. What another loop, a product or an operation across units needs is kept at a `Place`; everything else
+never leaves its loop.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.engine.scan.nodes import REDUCTIONS, Block, Node, binary, in_order
+from harness.engine.scan.nodes import ACROSS, Block, Node, binary, in_order
 
 
 @dataclass(frozen=True, order=True)
@@ -19,9 +19,10 @@ class Place:
     """Where a vector lies: a buffer, and the number of its first unit there.
 
     Buffers have a row for every sample: ``x``; ``old``, ``new``: the state before and after the step; ``weight``: the
-    same row for all samples; ``act``: what is stored for the backward pass; ``scratch``; going back also ``grad``: what
-    arrives at the new state; ``total``; ``carry``: what goes on to the old one; ``kept``: what enters the gradients of
-    weight matrices; ``vector``: gradients of weight vectors; ``grad_x``.
+    same row for all samples; ``act``: what is stored for the backward pass; ``scratch``; ``own``: scratch that a sample
+    leaves to the next one within a phase; going back also ``grad``: what arrives at the new state; ``total``;
+    ``carry``: what goes on to the old one; ``kept``: what enters the gradients of weight matrices; ``vector``:
+    gradients of weight vectors; ``grad_x``.
     """
 
     buffer: str
@@ -40,12 +41,11 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Reduction:
-    """One number of a vector: dest = sum or largest of its units."""
+class Across:
+    """An operation across units: dest = node, of what lies at ``of``."""
 
-    op: str
+    node: Node
     of: Place
-    width: int
     dest: Place
 
 
@@ -69,9 +69,9 @@ class Loop:
 
 @dataclass
 class Pass:
-    """Reductions, then loops; the narrow ones first, since numbers of a sample enter loops over units."""
+    """Operations across units, then loops; the narrow ones first, since numbers of a sample enter loops over units."""
 
-    reductions: list[Reduction] = field(default_factory=list)
+    across: list[Across] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
 
 
@@ -90,11 +90,13 @@ class Program:
     Attributes:
         places: where every node lies that is read from memory.
         scratch: how many numbers of a sample are kept for the step alone.
+        own: how many numbers a sample has for itself in ``own``.
     """
 
     phases: list[Phase]
     places: dict[Node, Place]
     scratch: int
+    own: int
 
 
 LEAVES = {"x", "state", "weight", "grad"}
@@ -121,10 +123,11 @@ class Scheduler:
     def __init__(self, known: dict[Node, Place], homes: dict[Node, Place], scratch: int = 0):
         self.places = {**known, **homes}
         self.known = set(known)
-        self.scratch = scratch
+        self.room = {"scratch": scratch, "own": 0}
         self.levels: dict[Node, Level] = {}
         self.phases: dict[int, Phase] = {}
         self.onto: dict[Node, Node | None] = {}
+        self._passed_on: set[Node] = set()
 
     def program(self, stores: Sequence[Store]) -> Program:
         """The program that computes and keeps these nodes."""
@@ -136,12 +139,14 @@ class Scheduler:
         order = in_order([*(store.node for store in stores), *self.onto], self.known)
         for node in order:
             self.levels[node] = self._level(node)
-            if node not in self.places and (node.op == "affine" or node.op in REDUCTIONS):
-                self.places[node] = self._room(node.width)
+        self._passed_on = self._read_in_later_phases(order)
+        for node in order:
+            if node not in self.places and (node.op == "affine" or node.op in ACROSS):
+                self.places[node] = self._room(node)
         kept = self._keep_what_others_read(order, stores)
         self._products(order)
         self._passes(order, [*stores, *kept])
-        return Program([self.phases[key] for key in sorted(self.phases)], self.places, self.scratch)
+        return Program([self.phases[key] for key in sorted(self.phases)], self.places, **self.room)
 
     def _onto_their_places(self, stores: Sequence[Store]) -> list[Store]:
         """Where a sum that is asked for once ends in products, these are added to the rest at the place of the sum."""
@@ -181,23 +186,35 @@ class Scheduler:
         phase, step = max(self.levels[argument] for argument in node.args)
         if node.op == "affine":
             return phase + 1, 0
-        if node.op in REDUCTIONS:
+        if node.op in ACROSS:
             return phase, step + any(map(self._is_computed, node.args))
         return phase, step
 
     def _is_computed(self, node: Node) -> bool:
         """Whether a node is computed in a loop."""
-        return not (node in self.known or node.op in ("affine", "number") or node.op in REDUCTIONS)
+        return not (node in self.known or node.op in ("affine", "number") or node.op in ACROSS)
 
     def _loop_of(self, node: Node) -> tuple[int, int, int]:
         return (*self.levels[node], node.width)
 
-    def _room(self, width: int) -> Place:
-        self.scratch += width
-        return Place("scratch", self.scratch - width)
+    def _read_in_later_phases(self, order: Sequence[Node]) -> set[Node]:
+        """What products and other phases read, and has to be there for all samples at once."""
+        return {
+            argument
+            for node in order
+            if node not in self.known
+            for argument in node.args
+            if node.op == "affine" or self.levels[argument][0] != self.levels[node][0]
+        }
+
+    def _room(self, node: Node) -> Place:
+        buffer = "scratch" if node.op == "affine" or node in self._passed_on else "own"
+        start = self.room[buffer]
+        self.room[buffer] += node.width
+        return Place(buffer, start)
 
     def _keep_what_others_read(self, order: Sequence[Node], stores: Sequence[Store]) -> list[Store]:
-        """Gives a place to every node that another loop, a product or a reduction reads; says what to store for it."""
+        """Gives a place to every node that is read outside of its loop; says what to store for it."""
         asked = {store.node: store.dest for store in stores if store.dest.buffer in READABLE}
         kept = []
         for node in order:
@@ -205,7 +222,7 @@ class Scheduler:
                 elsewhere = not self._is_computed(node) or self._loop_of(argument) != self._loop_of(node)
                 if self._is_computed(argument) and argument not in self.places and elsewhere:
                     if argument not in asked:
-                        kept.append(Store(argument, self._room(argument.width)))
+                        kept.append(Store(argument, self._room(argument)))
                     self.places[argument] = asked[argument] if argument in asked else kept[-1].dest
         return kept
 
@@ -227,10 +244,9 @@ class Scheduler:
 
     def _passes(self, order: Sequence[Node], stores: Sequence[Store]) -> None:
         for node in order:
-            if node.op in REDUCTIONS and node not in self.known:
+            if node.op in ACROSS and node not in self.known:
                 (of,) = node.args
-                made = Reduction(node.op, self.places[of], of.width, self.places[node])
-                self._pass(self.levels[node]).reductions.append(made)
+                self._pass(self.levels[node]).across.append(Across(node, self.places[of], self.places[node]))
             elif self._is_computed(node):
                 self._loop(self._loop_of(node)).nodes.append(node)
         for store in stores:

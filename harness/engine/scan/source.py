@@ -18,9 +18,18 @@ from harness.engine.scan.calling import arguments
 from harness.engine.scan.derivative import OUTPUT
 from harness.engine.scan.nodes import BINARY, Block, Node
 from harness.engine.scan.plan import MatrixGradient, Plan
-from harness.engine.scan.schedule import Loop, Pass, Place, Product, Program
+from harness.engine.scan.schedule import Across, Loop, Pass, Place, Product, Program
 
 REALS = {torch.float32: "float", torch.float64: "double"}
+LOG_COEFFICIENTS = {
+    torch.float32: (0.24279078841, 0.28498786688, 0.40000972152, 0.66666662693),
+    torch.float64: (
+        0.1479819860511658591, 0.1531383769920937332, 0.1818357216161805012, 0.2222219843214978396,
+        0.2857142874366239149, 0.3999999999940941908, 0.6666666666666735130,
+    ),
+}  # fmt: skip
+"""Of FreeBSD's libm: ln((1 + s) / (1 - s)) = 2 s + s³ p(s²), the highest power first."""
+
 TAYLOR_DEGREE = {torch.float32: 7, torch.float64: 13}
 
 CHUNK = 16
@@ -33,6 +42,9 @@ LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)
 """Constants that are written into the code, never as whole numbers, whose quotients C cuts; others are handed over."""
 
 CONDITIONS = {"<", "<="}
+
+SHARED = {"weight", "vector", "own"}
+"""Buffers of one row for all samples."""
 
 
 @cache
@@ -83,6 +95,7 @@ class Source:
             .render(
                 real=REALS[dtype],
                 coefficients=[repr(1 / math.factorial(power)) for power in range(TAYLOR_DEGREE[dtype], -1, -1)],
+                log_coefficients=[repr(value) for value in LOG_COEFFICIENTS[dtype]],
                 arguments=[each.in_c() for each in arguments(len(plan.widths), len(plan.shapes))],
                 chunk=CHUNK,
                 block=BLOCK,
@@ -96,6 +109,7 @@ class Source:
                 act=self._n(plan.act),
                 kept=self._n(plan.kept),
                 scratch=self._n(max(plan.forward.scratch, plan.backward.scratch)),
+                own=self._n(max(plan.forward.own, plan.backward.own)),
                 carried=self._n(sum(carried)),
                 carried_at=[self._n(sum(carried[:place])) for place in range(len(carried))],
                 entered=len(plan.widths) if plan.output_part is None else parts.index(plan.output_part),
@@ -135,11 +149,11 @@ class Source:
 
     def _row(self, place: Place) -> str:
         """How far the samples' vectors are apart."""
-        return "0" if place.buffer in ("weight", "vector") else f"{self._buffer(place)}_s"
+        return "0" if place.buffer in SHARED else f"{self._buffer(place)}_s"
 
     def _at(self, place: Place) -> str:
         """Where the vector of sample b lies."""
-        return self._start(place) + ("" if place.buffer in ("weight", "vector") else f" + b * {self._row(place)}")
+        return self._start(place) + ("" if place.buffer in SHARED else f" + b * {self._row(place)}")
 
     def _factor(self, block: Block) -> tuple[str, str]:
         """Where a block of a weight matrix starts, and its strides of rows and columns."""
@@ -164,8 +178,11 @@ class Source:
                 panels.append(f"const right_t {name} = f->packed({start}, {strides}, {depth}, {columns}, &space);")
                 sizes.append(f"packed_size({self._n(product.block.rows)}, {columns})")
                 lines += self._product(product, name)
-            for each in phase.passes:
-                lines += self._pass(each, program.places)
+            if phase.passes:
+                lines += ["for (long b = 0; b < rows; b++) {"]
+                for each in phase.passes:
+                    lines += self._pass(each, program.places)
+                lines += ["}"]
         return {"panels": panels, "panels_size": " + ".join(sizes), "lines": lines}
 
     def _product(self, product: Product, panel: str) -> list[str]:
@@ -192,15 +209,22 @@ class Source:
         ]
 
     def _pass(self, each: Pass, places: dict[Node, Place]) -> list[str]:
-        lines = ["for (long b = 0; b < rows; b++) {"]
-        for made in each.reductions:
-            lines.append(f"    *({self._at(made.dest)}) = f->{made.op}({self._at(made.of)}, {self._n(made.width)});")
+        lines = [f"    {self._across(made)}" for made in each.across]
         for loop in each.loops:
             lines += ["    {", *("        " + line for line in self._loop(loop, places)), "    }"]
-        return [*lines, "}"]
+        return lines
+
+    def _across(self, made: Across) -> str:
+        node, of, dest = made.node, self._at(made.of), self._at(made.dest)
+        if node.op in ("repeat", "fold"):
+            stretches = self._n(min(node.width, node.args[0].width) // node.stretch)
+            return f"f->{node.op}({of}, {stretches}, {self._n(node.times)}, {self._n(node.stretch)}, {dest});"
+        return f"*({dest}) = f->{node.op}({of}, {self._n(node.args[0].width)});"
 
     def _loop(self, loop: Loop, places: dict[Node, Place]) -> list[str]:
         writer = _LoopWriter(self, loop, places)
+        if loop.width == 1:  # compilers take long over a loop
+            return [*writer.addresses, "const long j = 0;", *writer.lines]
         return [*writer.addresses, "INDEPENDENT", f"for (long j = 0; j < {self._n(loop.width)}; j++) {{",
                 *("    " + line for line in writer.lines), "}"]  # fmt: skip
 

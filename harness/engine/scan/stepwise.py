@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import State, Weights, as_in_a_step
+from harness.cells.functions import fold, repeat
 from harness.engine.scan.derivative import OUTPUT
 from harness.engine.scan.interface import (
     BackwardPass,
@@ -21,7 +22,7 @@ from harness.engine.scan.interface import (
 )
 from harness.engine.scan.nodes import Block, Node
 from harness.engine.scan.plan import MatrixGradient, Plan
-from harness.engine.scan.schedule import Loop, Place, Product, Program, Reduction
+from harness.engine.scan.schedule import Across, Loop, Place, Product, Program
 
 OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "+": lambda a, b: a + b,
@@ -45,6 +46,8 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "cos": torch.cos,
     "abs": torch.abs,
     "floor": torch.floor,
+    "repeat": repeat,
+    "fold": fold,
     "sum": lambda a: a.sum(-1, keepdim=True),
     "amax": lambda a: a.amax(-1, keepdim=True),
 }
@@ -72,8 +75,9 @@ class StepwiseScanner(TorchProduct):
         states = states_buffers(plan.widths, inputs, start, buffers)
         act = buffers("act", (members, steps, batch, plan.act))
         scratch = buffers("scratch", (members, batch, max(plan.forward.scratch, plan.backward.scratch)))
+        own = buffers("own", (members, batch, max(plan.forward.own, plan.backward.own)))
         seen = buffers("output", (members, steps, batch, plan.output_size)) if plan.output_part is None else None
-        trace = StepwiseTrace(plan, as_in_a_step(weights), inputs, states, act, scratch, seen)
+        trace = StepwiseTrace(plan, as_in_a_step(weights), inputs, states, act, scratch, own, seen)
         # Products of the inputs alone that begin a sum which is stored: at many steps at once.
         ahead = [p for p in _products(plan.forward) if (p.left.buffer, p.dest.buffer, p.add) == ("x", "act", False)]
         for product in ahead:
@@ -94,6 +98,7 @@ class StepwiseTrace:
         inputs: x, (K, T, B, F), or tokens (K, T, B).
         states: for each part (K, T + 1, B, width): s_0, s_1, …, s_T.
         act: what the forward program stores of every step.
+        scratch, own: room for a step.
         seen: what the next layer sees, where that is no part of the state.
     """
 
@@ -103,6 +108,7 @@ class StepwiseTrace:
     states: State
     act: Tensor
     scratch: Tensor
+    own: Tensor
     seen: Tensor | None
 
     @property
@@ -190,8 +196,8 @@ class _Step:
         for phase in program.phases:
             self.products([product for product in phase.products if product not in without])
             for each in phase.passes:
-                for reduction in each.reductions:
-                    self.reduce(reduction)
+                for made in each.across:
+                    self.across(made)
                 for loop in each.loops:
                     self.loop(loop, program.places)
 
@@ -214,9 +220,11 @@ class _Step:
         else:
             dest.copy_(torch.bmm(left, factor))
 
-    def reduce(self, reduction: Reduction) -> None:
-        """A number of each sample from a vector."""
-        self.at(reduction.dest, 1).copy_(OPERATIONS[reduction.op](self.at(reduction.of, reduction.width)))
+    def across(self, made: Across) -> None:
+        """An operation across the units of a vector."""
+        node, of = made.node, self.at(made.of, made.node.args[0].width)
+        how = (node.times, node.stretch) if node.op in ("repeat", "fold") else ()
+        self.at(made.dest, node.width).copy_(OPERATIONS[node.op](of, *how))
 
     def loop(self, loop: Loop, places: dict[Node, Place]) -> None:
         """Compute nodes, and keep some."""
@@ -249,6 +257,8 @@ class _Step:
                 return trace.weights[place.name]
             case "scratch":
                 return trace.scratch
+            case "own":
+                return trace.own
             case "grad":
                 return self.arrived[place.name]
             case "vector":

@@ -66,11 +66,11 @@ def test_s4d_as_a_convolution() -> None:
 
     def reference(p: Weights, x: Tensor) -> Tensor:
         u = x @ p.input + p.bias
-        a = torch.complex(-torch.exp(p.alpha), p.omega).view(SIZE, 2)
-        c, dt = torch.complex(p.c_re, p.c_im).view(SIZE, 2), torch.exp(p.dt)[:, None]
+        a = torch.complex(-torch.exp(p.alpha), p.omega).view(2, SIZE)
+        c, dt = torch.complex(p.c_re, p.c_im).view(2, SIZE), torch.exp(p.dt)
         # The paper's kernel: K_t = 2 Re(Σ C · (exp(dt A) - 1) / A · exp(t dt A)).
         times = torch.arange(STEPS, dtype=torch.float64)[:, None, None]
-        kernel = 2 * (c * (torch.exp(dt * a) - 1) / a * torch.exp(times * dt * a)).sum(-1).real
+        kernel = 2 * (c * (torch.exp(dt * a) - 1) / a * torch.exp(times * dt * a)).sum(-2).real
         made = [sum(kernel[t - j] * u[j] for j in range(t + 1)) for t in range(STEPS)]
         return torch.stack(made) + p.d * u
 
