@@ -118,7 +118,7 @@ def _together(found: Sequence[Tables]) -> Tables:
     tables: dict[str, pa.Table] = {}
     for name in dict.fromkeys(name for each in found for name in each):
         parts = [
-            each.scan(name).to_table(filter=pc.field("run_id").isin(ids))
+            each.scan(name).to_table(filter=pc.field("run_id").isin(pa.array(ids, pa.string())))
             for each, ids in zip(found, own, strict=True)
             if name in each
         ]
