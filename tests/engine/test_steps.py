@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from harness.cells import Cell
 from harness.cells.classic.rnn import RNN
+from harness.cells.functions import join, total
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 
@@ -83,7 +84,19 @@ def from_the_new(pre: Tensor, state: State) -> State:
     return {"h": c.tanh() * c + pre, "c": c}
 
 
-TWO: dict[str, Step] = {"shared": shared, "untouched": untouched, "swapped": swapped, "from the new": from_the_new}
+def joined_of_what_is_read_again(pre: Tensor, state: State) -> State:
+    """Joined vectors are new: what else is read of a piece does not reach the part that it is a piece of."""
+    high = pre[..., 1:].tanh()
+    return {"h": join(pre[..., :1].sigmoid(), high), "c": 0.6 * state["c"] + total(high)}
+
+
+TWO: dict[str, Step] = {
+    "shared": shared,
+    "untouched": untouched,
+    "swapped": swapped,
+    "from the new": from_the_new,
+    "joined": joined_of_what_is_read_again,
+}
 """Steps of a state with two parts."""
 
 

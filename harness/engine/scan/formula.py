@@ -135,8 +135,8 @@ class Vector:
         return tuple(self[..., end - size : end] for size, end in zip(sizes, ends, strict=True))
 
     def beside(self, *others: Vector) -> Vector:
-        """This vector and others side by side."""
-        return Vector(tuple(node for vector in (self, *others) for node in vector.nodes))
+        """This vector and others side by side: a new vector, so that what is read of them elsewhere is not of it."""
+        return Vector(tuple(_copied(node) for vector in (self, *others) for node in vector.nodes))
 
     def chosen(self, left: Any, right: Any) -> Vector:
         """As `torch.where`, of this condition."""
@@ -300,7 +300,11 @@ def _stand_in(name: str, shape: tuple[int, ...]) -> Vector | Matrix:
 
 
 def _computed(node: Node) -> Node:
-    return Node("copy", node.width, (node,)) if node.op in LEAVES else node
+    return _copied(node) if node.op in LEAVES else node
+
+
+def _copied(node: Node) -> Node:
+    return Node("copy", node.width, (node,))
 
 
 def _wide(vector: Vector, width: int) -> Vector:
