@@ -152,7 +152,7 @@ def test_a_pack_that_was_interrupted_keeps_the_same_weights(
     again = tmp_path / "again" / "jobs" / "0"
     checkpoint = Checkpoint(tmp_path / "checkpoint-0.pt", ids, every=16)
     with pytest.raises(KeyboardInterrupt):
-        run(runs, stop, checkpoint, Keeper(again, runs, best=True))
+        run(runs, stop, checkpoint, keeper=Keeper(again, runs, best=True))
     run(runs, checkpoint=Checkpoint(tmp_path / "checkpoint-0.pt", ids, every=16), keeper=Keeper(again, runs, best=True))
     for run_id in ids:
         for which in ("last", "best"):

@@ -84,6 +84,6 @@ def test_importing_the_package_and_what_plugins_import(tmp_path: Path) -> None:
 
 def test_what_the_package_offers_is_there_when_it_is_used() -> None:
     assert {"load", "Tables"} <= set(dir(harness))
-    assert harness.load.__module__ == "harness.tables.gather"
+    assert harness.load.__module__ == "harness.api.results"
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         harness.lode  # noqa: B018 -- the access is the test
