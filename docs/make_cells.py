@@ -68,6 +68,8 @@ def main(directory: str) -> None:
         scales=", ".join(scales[:-1]) + f" and {scales[-1]}", longest=runs.seq_len.max(), chance=first.chance,
         cores=provenance["machine"]["cores"],
     )  # fmt: skip
+    if others := sorted(cells.keys() - set(runs.cell) - {"module"}):
+        text += f"\nNot trained for this page: {', '.join(f'`{name}`' for name in others)}; `--help` describes each.\n"
     for family, rows in families.items():
         text += f"\n## {family}\n\n{table(rows)}" + "".join(equations(cells[row.who]) for row in rows)
     (DOCS / "cells.md").write_text(text, "utf-8")
