@@ -23,6 +23,9 @@ QUICK = ["hidden_size=4", "seq_len=8", "train.batch_size=4", "probe.batch_size=4
 SHORT = [*QUICK, "train.steps=4", "probe.every=2"]
 """The same with a training that is over at once."""
 
+POOLS = {"hydra/launcher=joblib", "hydra/launcher=ray"}
+"""The words for launchers that keep a pool of workers."""
+
 TIMES = ["seconds"]
 """Columns that no two sweeps share."""
 
@@ -49,9 +52,10 @@ def command(
     """Run it to its end: in a fork of a process that has imported torch and others, as `tests.helpers.warm` says.
 
     Args:
-        fresh: in an interpreter of its own instead; so is what has a ``PYTHONPATH`` of its own.
+        fresh: in an interpreter of its own instead; so is what has a ``PYTHONPATH`` of its own, and what starts a pool
+            of workers, which ends when an interpreter does, and not with a fork.
     """
-    if not fresh and "PYTHONPATH" not in env:
+    if not (fresh or "PYTHONPATH" in env or POOLS & set(arguments)):
         return warm_command(module, arguments, directory, _environment(env), timeout)
     process = start(directory, *arguments, module=module, **env)
     try:
