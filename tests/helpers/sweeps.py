@@ -53,7 +53,7 @@ def command(
 
     Args:
         fresh: in an interpreter of its own instead; so is what has a ``PYTHONPATH`` of its own, and what starts a pool
-            of workers, which ends when an interpreter does, and not with a fork.
+            of workers: in a fork its end is another one, with warnings of its own.
     """
     if not (fresh or "PYTHONPATH" in env or POOLS & set(arguments)):
         return warm_command(module, arguments, directory, _environment(env), timeout)

@@ -14,6 +14,7 @@ import runpy
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
@@ -61,5 +62,9 @@ def _run(module: str, arguments: Sequence[str], directory: str, env: dict[str, s
     os.environ.update(env)
     sys.argv = [module, *arguments]
     sys.path.insert(0, directory)
-    # What a process does at its end, multiprocessing leaves out: nothing here needs it.
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        # As an interpreter does at its end, and multiprocessing too late: before it waits for all processes of this
+        # one, those of pools (joblib's) have to be told that there is no more to do.
+        threading._shutdown()  # type: ignore[attr-defined]
