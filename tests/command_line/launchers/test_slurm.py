@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.command_line.launchers import queue
-from tests.helpers.clusters import needs_slurm
+from tests.helpers.clusters import needs, needs_slurm
 from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, with_code
 
 SLOW = """
@@ -97,6 +97,7 @@ def test_what_sbatch_would_refuse_is_refused_before_anything_is_written(tmp_path
 
 
 def test_a_limit_that_is_announced_when_a_job_begins_is_refused(tmp_path: Path) -> None:
+    needs("hydra_submitit_launcher", "slurm")
     done = command(tmp_path, *QUICK, "hydra/launcher=slurm", "hydra.launcher.timeout_min=2")
     assert done.returncode == 1
     assert done.stderr.startswith("harness: hydra.launcher.timeout_min=2: Slurm would announce a job's end")
@@ -104,6 +105,7 @@ def test_a_limit_that_is_announced_when_a_job_begins_is_refused(tmp_path: Path) 
 
 
 def test_without_sbatch_nothing_is_written(tmp_path: Path) -> None:
+    needs("hydra_submitit_launcher", "slurm")
     done = command(tmp_path, *QUICK, "hydra/launcher=slurm", PATH=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith("harness: hydra/launcher=slurm: no sbatch here; valid: ")
@@ -112,6 +114,7 @@ def test_without_sbatch_nothing_is_written(tmp_path: Path) -> None:
 
 def test_a_submission_that_fails_says_how_to_go_on(tmp_path: Path) -> None:
     """An `sbatch` that tests jobs and then takes none, as where a user has too many."""
+    needs("hydra_submitit_launcher", "slurm")
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("sbatch", "srun"):
