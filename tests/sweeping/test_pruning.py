@@ -16,7 +16,7 @@ from tests.conftest import Config
 
 optuna = pytest.importorskip("optuna", minversion="4.0")
 
-from harness.command_line.search.study import make_pruner, report  # noqa: E402
+from harness.command_line.search.study import make_pruner, open_study, report  # noqa: E402
 
 SPACE = {"lr": optuna.distributions.FloatDistribution(0, 1)}
 
@@ -84,7 +84,9 @@ def test_trials_that_are_judged_in_their_jobs_end_as_in_optunas_own_loop(
     rng = np.random.default_rng(3)
     curves = [dict(zip(range(2, 14, 2), level + 0.1 * rng.random(6), strict=True)) for level in rng.random(20)]
     kind = getattr(optuna.pruners, pruner)
-    theirs, ours = (optuna.create_study(study_name="one", pruner=kind(**options)) for _ in range(2))
+    theirs = optuna.create_study(study_name="one", pruner=kind(**options))
+    storage = f"sqlite:///{tmp_path}/study.db"
+    ours = open_study(storage, "one", "minimize", "RandomSampler", None, make_pruner(pruner, options))
     for curve in curves:
         trial = theirs.ask()
         end = optuna.trial.TrialState.COMPLETE

@@ -59,7 +59,9 @@ def open_study(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(storage=_opened(storage), study_name=name, direction=direction, load_if_exists=True)
+        study = optuna.create_study(
+            storage=_opened(storage), study_name=name, direction=direction, pruner=pruner, load_if_exists=True
+        )
         # A sitting that goes on must not draw again what the first has drawn.
         drawn = len(study.get_trials(deepcopy=False))
         study.sampler = getattr(optuna.samplers, sampler)(seed=None if seed is None else seed + drawn)
