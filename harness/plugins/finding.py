@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import inspect
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from harness.base.hashes import short_hash
 from harness.base.paths import PACKAGE, shipped_folder
 from harness.base.pluggable import Pluggable
 
@@ -61,7 +61,7 @@ def shipped_sources() -> Iterator[Source]:
 
 def file_source(path: Path) -> Source:
     """A plugin file that somebody names."""
-    name = f"harness_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = f"harness_plugin_{path.stem}_{short_hash(str(path), 8)}"
     return Source(str(path), partial(import_file, name, path), path)
 
 

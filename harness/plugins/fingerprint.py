@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
+from harness.base.hashes import short_hash
 from harness.base.paths import PACKAGE
 
 
@@ -18,7 +18,7 @@ def fingerprint(target: type[Any]) -> str:
     calls are not looked into.
     """
     parts = [part for base in inspect.getmro(target) if not _is_shipped(base) for part in _parts(base)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    return short_hash("\n".join(parts))
 
 
 def _is_shipped(base: type[Any]) -> bool:

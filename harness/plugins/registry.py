@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.base.errors import UserError, reason, unknown
+from harness.base.hashes import short_hash
 from harness.base.pluggable import Pluggable
 from harness.plugins.checks import checked_name
 from harness.plugins.finding import KINDS, Source, file_source, folder_of, plugin_classes, shipped_sources
@@ -108,7 +108,7 @@ class Registry:
 
     def code(self) -> dict[str, str]:
         """A hash of the code of every file and class that was added, by their origins."""
-        files = {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in self.files}
+        files = {str(path): short_hash(path.read_bytes()) for path in self.files}
         return files | {origin_of(each): fingerprint(each) for each in self.classes.values()}
 
     def names(self, kind: str) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pandas as pd
 import pyarrow.compute as pc
 
+from harness.base.hashes import short_hash
 from harness.tables.tables import Tables
 
 MOST_ROWS = 20_000_000
@@ -32,7 +31,7 @@ def _short(value: object) -> str:
     text = str(value)
     if len(text) <= LONGEST_NAME:
         return text
-    return f"{text[:LONGEST_NAME]} … {hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{text[:LONGEST_NAME]} … {short_hash(text, 8)}"
 
 
 def of_experiment(tables: Tables, experiment: str) -> Tables:

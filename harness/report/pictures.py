@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 import sys
 from collections import Counter, deque
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from harness.base.errors import reason
 from harness.base.files import within, write_atomically, write_text
+from harness.base.hashes import short_hash
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
 from harness.report.renderers import Renderers, Rendering
@@ -90,7 +90,7 @@ def _marks(versions: Sequence[str]) -> dict[str, str]:
     return {
         version: word
         if version == word == "" or (counts[word.casefold()] == 1 and len(word) <= LONGEST_MARK and word)
-        else f"{word[:LONGEST_MARK]}-{hashlib.sha256(version.encode()).hexdigest()[:8]}"
+        else f"{word[:LONGEST_MARK]}-{short_hash(version, 8)}"
         for version, word in words.items()
     }
 

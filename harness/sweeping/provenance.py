@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -19,6 +18,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from harness.base.files import write_text
+from harness.base.hashes import short_hash
 from harness.base.version import __version__
 from harness.plugins.registry import registry
 
@@ -67,7 +67,7 @@ def read_provenance(directory: Path) -> dict[str, Any]:
 
 def sweep_id(directory: Path) -> str:
     """What tells a sweep from all others, wherever its directory lies; of results without a provenance, their place."""
-    return str(read_provenance(directory).get("id") or digest(f"{socket.gethostname()}:{directory.resolve()}".encode()))
+    return str(read_provenance(directory).get("id") or short_hash(f"{socket.gethostname()}:{directory.resolve()}"))
 
 
 def commands_of(known: dict[str, Any]) -> list[list[str]]:
@@ -106,11 +106,6 @@ def plugins_of(known: dict[str, Any]) -> dict[str, str]:
 def asking(arguments: Sequence[str]) -> list[str]:
     """The words of a command that say which runs are asked for, without those that say where and how."""
     return [word for word in arguments if not re.match(rf"{HOW}|hydra\.(sweep|run)\.dir=", word)]
-
-
-def digest(data: bytes) -> str:
-    """A short hash."""
-    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def provenance(study: str | None, arguments: list[str]) -> dict[str, object]:

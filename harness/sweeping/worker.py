@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import os
@@ -13,6 +12,7 @@ import torch
 from omegaconf import DictConfig
 
 from harness.base.errors import reason
+from harness.base.hashes import short_hash
 from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
 from harness.settings.settings import Settings
@@ -62,7 +62,7 @@ def run_job(directory: Path, config: DictConfig) -> float:
     def attempt(runs: Sequence[Settings]) -> Frames:
         with Stopping(how.sweep.timeout) as stopping:
             ids = [each.run_id for each in runs]
-            path = directory / f"checkpoint-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:8]}.pt"
+            path = directory / f"checkpoint-{short_hash(' '.join(ids), 8)}.pt"
             checkpoint = Checkpoint(path, ids, how.checkpoint.every or 0, lambda: stopping.asked)
 
             keeper = Keeper(directory, runs, how.keep.best) if how.keep.weights or how.keep.best else None
