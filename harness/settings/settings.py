@@ -6,7 +6,6 @@ configuration. The defaults here are those of ``conf/config.yaml``.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from harness.base.errors import UserError
+from harness.base.hashes import short_hash
 from harness.base.options import Options, one_of
 from harness.cells.base import Cell
 from harness.cells.initial import RECURRENT_INITS
@@ -112,19 +112,14 @@ class Settings(Options):
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
         flat: dict[str, Any] = {}
-        for key in type(self).model_fields:
-            value = getattr(self, key)
+        for key, value in self.configuration().items():
             if key == "probes":
                 flat.update({f"{key}.{name}": True for name in value})
                 for name, options in value.items():
-                    flat.update(
-                        {f"{key}.{name}.{option}": each for option, each in options.model_dump(mode="json").items()}
-                    )
-                continue
-            if isinstance(value, Cell | Experiment):
-                flat[key] = value.name
-            if isinstance(value, Options):
-                flat.update({f"{key}.{option}": each for option, each in value.model_dump(mode="json").items()})
+                    flat.update({f"{key}.{name}.{option}": each for option, each in options.items()})
+            elif isinstance(value, dict):
+                # A plugin is called by its name, beside its options.
+                flat.update({key if option == "name" else f"{key}.{option}": each for option, each in value.items()})
             else:
                 flat[key] = value
         return flat
@@ -172,7 +167,7 @@ class Settings(Options):
     def run_id(self) -> str:
         """Short hash of everything that determines the run's numbers."""
         text = json.dumps(self.flat(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return short_hash(text)
 
 
 def _valid_instead(device: str) -> str | None:
