@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -19,6 +20,7 @@ from harness.report.claims import check_claims
 from harness.report.parts import of_experiment, with_short_names
 from harness.tables.gather import load as merged
 from harness.tables.gather import with_variants
+from harness.tables.survey import first_of_each
 from harness.tables.tables import Tables
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def load(*directories: str | PathLike[str]) -> Results:
 
     Args:
         directories: such as a sweep or a run has written (the ones with ``report.html``). Those of several are put
-            together in memory; a run that stands in more than one is there once, if possible one that has not failed.
+            together in memory; a run that stands in more than one is there once, if possible with an outcome.
 
     Raises:
         UserError: there are no results, or a table is damaged or of another format.
@@ -114,29 +116,24 @@ def load(*directories: str | PathLike[str]) -> Results:
 
 def _together(found: Sequence[Tables]) -> Tables:
     """The tables of several sweeps as one."""
-    own = _whose(found)
-    tables: dict[str, pa.Table] = {}
-    for name in dict.fromkeys(name for each in found for name in each):
-        parts = [
-            each.scan(name).to_table(filter=pc.field("run_id").isin(pa.array(ids, pa.string())))
-            for each, ids in zip(found, own, strict=True)
-            if name in each
-        ]
-        tables[name] = pa.concat_tables(parts, promote_options="permissive")
-    tables["runs"] = with_variants(tables["runs"])
+    runs = [each.scan("runs").to_table() for each in found]
+    wanted = first_of_each(_joined(runs))
+    borders = np.cumsum([len(each) for each in runs])[:-1]
+    own = [each.filter(mask) for each, mask in zip(runs, np.split(wanted, borders), strict=True)]
+    tables = {"runs": with_variants(_joined(own))}
+    for name in dict.fromkeys(name for each in found for name in each if name != "runs"):
+        tables[name] = _joined(
+            [
+                each.scan(name).to_table(filter=pc.field("run_id").isin(kept["run_id"]))
+                for each, kept in zip(found, own, strict=True)
+                if name in each
+            ]
+        )
     return Tables(
         {name: ds.dataset(table) for name, table in tables.items()},
         left_out=[line for each in found for line in each.left_out],
     )
 
 
-def _whose(found: Sequence[Tables]) -> list[list[str]]:
-    """For each sweep the run_ids that are taken from it."""
-    place: dict[str, int] = {}
-    failed = set[str]()
-    for number, tables in enumerate(found):
-        for run_id, status in zip(tables.runs.run_id, tables.runs.status, strict=True):
-            if run_id not in place or (run_id in failed and status != "failed"):
-                place[run_id] = number
-                (failed.add if status == "failed" else failed.discard)(run_id)
-    return [[run_id for run_id, own in place.items() if own == number] for number in range(len(found))]
+def _joined(parts: Sequence[pa.Table]) -> pa.Table:
+    return pa.concat_tables(parts, promote_options="permissive")

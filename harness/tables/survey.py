@@ -100,7 +100,7 @@ def survey(
     if not jobs:
         return None
     table = _in_order(joined(read))
-    wanted = _first_of_each(table)
+    wanted = first_of_each(table)
     if planned is not None:
         stale = pc.invert(_has_finished(table)).to_numpy(zero_copy_only=False)
         wanted &= ~(stale & ~_among(table, planned))
@@ -150,7 +150,7 @@ def _in_order(runs: pa.Table) -> pa.Table:
     return runs.select([*first, *settings, *last])
 
 
-def _first_of_each(runs: pa.Table) -> NDArray[np.bool_]:
+def first_of_each(runs: pa.Table) -> NDArray[np.bool_]:
     """Whether a row is the one to keep of its run: the first that has an outcome, else was pruned, else the first."""
     ids = runs["run_id"].to_pandas()
     known = runs["status"].to_pandas() if "status" in runs.column_names else ids.map(lambda run_id: "ok")

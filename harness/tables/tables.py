@@ -142,7 +142,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         """
         from pandas.api.types import is_string_dtype
 
-        from harness.tables.varied import in_order, varied
+        from harness.tables.varied import as_categories, varied
 
         runs = self["runs"]
         if name not in self or name == "runs":
@@ -156,6 +156,6 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         if both := [key for key in settings if key in rows and key != "run_id"]:
             raise UserError(f"{both[0]!r} is a column of {name}, too; valid: columns={list(rows)} without it")
         own = runs.set_index("run_id")[[key for key in settings if key != "run_id"]]
-        own = own.assign(**{str(key): in_order(own[key]) for key in own if is_string_dtype(own[key])})
+        own = own.assign(**{str(key): as_categories(own[key]) for key in own if is_string_dtype(own[key])})
         found = rows.merge(own, left_on="run_id", right_index=True, how="left")
         return found[["run_id", *own, *(key for key in rows if key != "run_id")]]

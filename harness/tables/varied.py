@@ -56,7 +56,7 @@ def variants(runs: pd.DataFrame) -> pd.Series:
     return found
 
 
-def in_order(values: pd.Series) -> pd.Series:
+def as_categories(values: pd.Series) -> pd.Series:
     """Texts as categories, in the order in which they come first."""
     import pandas as pd
 
