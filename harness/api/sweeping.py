@@ -101,6 +101,7 @@ def _carried_out(
     keywords: Mapping[str, Any],
 ) -> Results:
     """Do what these words and settings ask for."""
+    from harness.api.results import load
     from harness.command_line.command import Command
     from harness.command_line.main import carry_out
     from harness.command_line.messages import explain
@@ -125,12 +126,8 @@ def _carried_out(
             # What has failed was said, and stands in the tables.
         except Exception as error:
             raise UserError(explain(error, command)) from error
-    return _results(command)
-
-
-def _results(command: Any) -> Results:
-    from harness.api.results import load
-
+    if command is None or not command.directories:
+        raise UserError("hydra/sweeper: this one says nothing of its results; valid from Python: pack, optuna")
     return load(command.directories[-1])
 
 

@@ -26,11 +26,7 @@ WATCHED = "watched"
 
 
 class Watch:
-    """A context in which the states of recurrent modules keep their gradients. See `watch`.
-
-    Attributes:
-        names: of the modules that are watched, in the order of the column ``layer``.
-    """
+    """A context in which the states of recurrent modules keep their gradients. See `watch`."""
 
     def __init__(self, model: nn.Module, loss: Literal["mean", "sum"]):
         self.loss = loss
@@ -40,7 +36,6 @@ class Watch:
         self._states: dict[tuple[str, int], list[tuple[Tensor, ...]]] = {}
         self._undo: list[Callable[[], object]] = []
         self._takes = 0
-        self.names = list(self._modules)
 
     def __enter__(self) -> Watch:
         for name, module in self._modules.items():
@@ -63,13 +58,12 @@ class Watch:
             step: number of the training step for the rows; None: they are counted, from 1.
 
         Returns:
-            Rows like those of the table ``gradients``: layer, part, t, lag, and mean and quantiles over the samples
-            of the norm of each sample's gradient.
+            Rows like those of the table ``gradients``: layer (counted in the order in which layers run first), part, t,
+            lag, and mean and quantiles over the samples of the norm of each sample's gradient.
 
         Raises:
             UserError: nothing has run since, or no gradient has come back.
         """
-        self._takes += 1
         if not self._states:
             raise UserError("take(): nothing has run since the last time; valid: after model(…) and loss.backward()")
         if all(value.grad is None for states in self._states.values() for state in states for value in state):
@@ -80,6 +74,7 @@ class Watch:
             for place, part in enumerate(part_names(len(states[0])))
         ]
         self._states.clear()
+        self._takes += 1
         return gradient_rows(profiles, self._takes if step is None else step, {0: WATCHED}).drop(columns="run_id")
 
     def _norms(self, states: Sequence[Tensor]) -> Tensor:
