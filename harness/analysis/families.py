@@ -34,8 +34,9 @@ def family_of(runs: pd.DataFrame) -> dict[str, str]:
 
 def families(runs: pd.DataFrame) -> dict[str, list[str]]:
     """The families, sorted, each with its cells and variants in order."""
-    found: dict[str, list[str]] = {family: [] for family in sorted(set(family_of(runs).values()))}
-    for who, family in family_of(runs).items():
+    of = family_of(runs)
+    found: dict[str, list[str]] = {family: [] for family in sorted(set(of.values()))}
+    for who, family in of.items():
         found[family].append(who)
     return {family: sorted(members, key=_by_numbers) for family, members in found.items()}
 

@@ -7,22 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import by_condition, finished
-from harness.analysis.families import MOST_CELLS, in_order, many
+from harness.analysis.families import many
 from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_LENGTHS, CROWD_SCALES, by_length_and_scale, maps_by_cell, within
-from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import ink
 from harness.figures.drawing.notes import averaged_over, note
-from harness.figures.drawing.panels import at_most
-from harness.figures.drawing.tiles import (
-    MOST_COLUMNS,
-    MOST_TILES,
-    heat_map,
-    name_tiles,
-    tile_font,
-    tiles,
-    write_in_tiles,
-)
+from harness.figures.drawing.tiles import heat_map, maps_of_cells, name_tiles, tiles, write_in_tiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,20 +38,12 @@ class AccuracyMap(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """One heat map per cell, side by side."""
-
         runs = finished(tables.runs)
         if not len(runs):
             return None
         if many(runs):
             return _draw_crowd(runs)
-        columns = max(3, MOST_COLUMNS // min(runs.who.nunique(), MOST_CELLS))
-        runs, remark = at_most(runs, lengths=MOST_TILES, scales=columns)
-        cells = in_order(runs)
-        groups = by_condition(runs)
-        lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
-        figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + 0.55 * lengths)
-        size = tile_font(figure, len(cells) * (scales + 1))
-        axes = figure.subplots(1, len(cells), squeeze=False, sharey=True)[0]
+        figure, (axes,), cells, groups, runs, remark, size = maps_of_cells(runs, rows=1, head=0, tile=0.55)
         for axis, cell in zip(axes, cells, strict=True):
             table = tiles(groups, cell, "accuracy").astype(float)
             guessing = tiles(groups, cell, "guessing")

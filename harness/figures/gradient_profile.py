@@ -12,6 +12,8 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink, palette
 from harness.figures.drawing.crowd import (
+    HIGHEST,
+    LOWEST,
     at_longest,
     lines_by_scale,
     mark,
@@ -21,7 +23,7 @@ from harness.figures.drawing.crowd import (
 )  # fmt: skip
 from harness.figures.drawing.notes import averaged_over, legend, note
 from harness.figures.drawing.panels import at_most, panels
-from harness.figures.drawing.rows import memory_profiles, over_runs
+from harness.figures.drawing.rows import memory_exponents
 from harness.figures.drawing.scales import decades, power, whole_powers
 
 if TYPE_CHECKING:
@@ -40,9 +42,6 @@ HOW_TO_READ = (
     "holds what has to be remembered; where that step differs between samples, the line stands at its mean. A "
     "triangle at the lower edge says that the gradient is exactly zero there, which no logarithm can show."
 )
-WIDEST = (-6.0, 3.0)
-"""Exponents that small panels show at most."""
-
 MOST_ZEROS = 12
 """Most triangles per line: enough to see where the zeros begin."""
 
@@ -81,18 +80,10 @@ def _draw(tables: Tables, trained: bool) -> Canvas | None:
     return _draw_crowd(tables, done, trained) if many(done) else _draw_few(tables, done, trained)
 
 
-def _profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.DataFrame:
-    """The exponent of the gradient at each lag, over the runs of each condition (see `over_runs`)."""
-    rows = memory_profiles(tables, runs, trained)
-    with np.errstate(all="ignore"):
-        exponents = np.log10(rows.grad_norm.to_numpy(dtype=np.float64))
-    return over_runs(rows.assign(exponent=exponents), runs, "lag", "exponent")  # a zero counts as -inf
-
-
 def _draw_crowd(tables: Tables, runs: pd.DataFrame, trained: bool) -> Canvas | None:
     """A small panel per cell: its gradient relative to that at the answer, a line per weight scale."""
     runs, which = at_longest(runs)
-    profiles = _profiles(tables, runs, trained)
+    profiles = memory_exponents(tables, runs, trained)
     if not len(profiles):
         return None
     shown = profiles.assign(middle=relative_to_first(profiles, "lag", "middle"))
@@ -100,7 +91,7 @@ def _draw_crowd(tables: Tables, runs: pd.DataFrame, trained: bool) -> Canvas | N
     for who, axis in panels.items():
         if (lag := _cue_lag(runs[runs.who == who])) is not None:
             mark(axis, lag)
-    low, high = np.clip(decades(shown.middle.to_numpy()), *WIDEST)
+    low, high = np.clip(decades(shown.middle.to_numpy()), LOWEST, HIGHEST)
     first = next(iter(panels.values()))
     first.set_ylim(low - 0.3, high + 0.3)
     first.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
@@ -122,7 +113,7 @@ def _cue_lag(runs: pd.DataFrame) -> float | None:
 def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | None:
     """Panels by length and weight scale, a line per cell."""
     runs, remark = at_most(done)
-    profiles = _profiles(tables, runs, trained)
+    profiles = memory_exponents(tables, runs, trained)
     if not len(profiles):
         return None
     colours = palette(runs)

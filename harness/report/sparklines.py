@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 
 from harness.analysis.words import spread
 from harness.figures.drawing.colours import palette, shades
-from harness.figures.drawing.crowd import MOST_SCALES, relative_to_first
-from harness.figures.drawing.rows import memory_profiles, over_runs
+from harness.figures.drawing.crowd import HIGHEST, LOWEST, MOST_SCALES, relative_to_first
+from harness.figures.drawing.rows import memory_exponents
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
 
 WIDTH, HEIGHT = 120, 36
 """Of a picture, in pixels of the page."""
-
-LOWEST, HIGHEST = -6.0, 3.0
-"""Exponents at the lower and the upper edge; what is beyond lies on the edge."""
 
 MOST_POINTS = 60
 """Most points of a line: more could not be told apart."""
@@ -29,16 +26,13 @@ def profiles_before_training(tables: Tables, runs: pd.DataFrame) -> pd.DataFrame
     """How much of the answer's gradient reaches each lag before training, at the longest length.
 
     Returns:
-        ``who``, ``weight_scale``, ``lag`` and ``exponent``: log10 of the median gradient over the runs, relative to
-        that of the first lag that receives any. A gradient of exactly zero has -inf.
+        ``who``, ``weight_scale``, ``lag`` and ``exponent``: log10 of the gradient, the median over the runs, relative
+        to that of the first lag that receives any. A gradient of exactly zero has -inf.
     """
     longest = runs[runs.seq_len == runs.seq_len.max()]
-    rows = memory_profiles(tables, longest, trained=False)
-    middle = over_runs(rows, longest, "lag", "grad_norm")
-    with np.errstate(divide="ignore"):
-        middle["exponent"] = np.log10(middle.middle.astype(float))
-    middle["exponent"] = relative_to_first(middle, "lag", "exponent")
-    return middle[["who", "weight_scale", "lag", "exponent"]].sort_values(["who", "weight_scale", "lag"])
+    found = memory_exponents(tables, longest, trained=False)
+    found["exponent"] = relative_to_first(found, "lag", "middle")
+    return found[["who", "weight_scale", "lag", "exponent"]].sort_values(["who", "weight_scale", "lag"])
 
 
 def sparklines(profiles: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str]:
@@ -86,7 +80,7 @@ def _points(lags: NDArray[np.int64], exponents: NDArray[np.float64]) -> str:
 
 
 def _height(exponents: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pixels from the upper edge; a line at the edge is still seen whole."""
+    """Pixels from the upper edge; what is beyond an edge lies on it, and a line there is still seen whole."""
     share = (HIGHEST - exponents.clip(LOWEST, HIGHEST)) / (HIGHEST - LOWEST)
     return np.asarray(1 + share * (HEIGHT - 2))
 

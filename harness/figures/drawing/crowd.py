@@ -31,6 +31,9 @@ MOST_SCALES = 5
 MOST_PANELS = 160
 """Most cells in a figure."""
 
+LOWEST, HIGHEST = -6.0, 3.0
+"""Exponents of a gradient, relative to that at the answer, that small pictures show at most."""
+
 LONGEST_NAME = 20
 """Most characters of a panel's title."""
 

@@ -88,6 +88,17 @@ def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.Dat
     return rows[rows.step == latest[rows.run]].drop(columns="step")
 
 
+def memory_exponents(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.DataFrame:
+    """log10 of the transported gradient at each lag, over the runs of each condition (see `over_runs`).
+
+    A gradient of exactly zero has -inf.
+    """
+    rows = memory_profiles(tables, runs, trained)
+    with np.errstate(all="ignore"):
+        exponents = np.log10(rows.grad_norm.to_numpy(dtype=np.float64))
+    return over_runs(rows.assign(exponent=exponents), runs, "lag", "exponent")
+
+
 def over_runs(rows: pd.DataFrame, runs: pd.DataFrame, key: str, value: str) -> pd.DataFrame:
     """What the runs of each condition have in common: median, smallest and largest ``value``, for every ``key``.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis.conditions import by_condition
+from harness.analysis.families import MOST_CELLS, in_order
+from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import GREY, ink
-from harness.figures.drawing.panels import MOST_PANELS
+from harness.figures.drawing.panels import MOST_PANELS, at_most
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,40 @@ def tiles(groups: pd.DataFrame, cell: str, column: str) -> pd.DataFrame:
     """A cell's values, a row per length and a column per weight scale of all cells: maps side by side share rows."""
     table = groups[groups.who == cell].pivot(index="seq_len", columns="weight_scale", values=column)
     return table.reindex(index=sorted(groups.seq_len.unique()), columns=sorted(groups.weight_scale.unique()))
+
+
+class Maps(NamedTuple):
+    """Room for heat maps, rows of one for each cell.
+
+    Attributes:
+        axes: (rows, cells).
+        groups: the conditions that are shown.
+        runs: those that are shown, and ``remark``: what is said of others.
+        size: of what is written in tiles.
+    """
+
+    figure: Canvas
+    axes: Any
+    cells: list[str]
+    groups: pd.DataFrame
+    runs: pd.DataFrame
+    remark: str
+    size: float
+
+
+def maps_of_cells(runs: pd.DataFrame, rows: int, head: float, tile: float) -> Maps:
+    """Room for so many rows of maps, of as many cells, lengths and weight scales as can be read.
+
+    Args:
+        head, tile: heights in inches, of what stands over a row of maps and of a tile.
+    """
+    columns = max(3, MOST_COLUMNS // min(runs.who.nunique(), MOST_CELLS))
+    runs, remark = at_most(runs, lengths=MOST_TILES, scales=columns)
+    cells, groups = in_order(runs), by_condition(runs)
+    lengths, scales = groups.seq_len.nunique(), groups.weight_scale.nunique()
+    figure = canvas(1.5 + len(cells) * (0.8 + 0.62 * scales), 1.6 + rows * (head + tile * lengths))
+    axes = figure.subplots(rows, len(cells), squeeze=False, sharey=True, sharex="col")
+    return Maps(figure, axes, cells, groups, runs, remark, _font(figure, len(cells) * (scales + 1)))
 
 
 def heat_map(axis: Axes, values: pd.DataFrame, low: float, high: float, colours: str) -> None:
@@ -80,7 +117,7 @@ def _turn_crowded_names(axis: Axes) -> None:
         axis.tick_params(axis="x", rotation=90, labelsize=8)
 
 
-def tile_font(figure: Canvas, tiles: int) -> float:
+def _font(figure: Canvas, tiles: int) -> float:
     """A size at which five digits fit into a tile, for that many tiles side by side."""
     return float(np.clip(72 * (figure.get_size_inches()[0] - 2) / tiles / 3.4, 5, 10))
 
