@@ -53,3 +53,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield found
     found.quit()
+
+
+def width_on_a_phone(browser: Any, page: Path) -> int:
+    """How wide a page is, in its pixels, on a screen of 390."""
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    browser.get(page.as_uri())
+    width: int = browser.execute_script("return document.documentElement.scrollWidth")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    return width

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.drawn import FIGURES
+from tests.report.conftest import width_on_a_phone
 
 
 @pytest.mark.slow
@@ -58,11 +59,7 @@ def test_clicking_a_head_sorts_the_runs(built: Path, browser: Any) -> None:
 
 @pytest.mark.slow
 def test_the_page_fits_a_phone(built: Path, browser: Any) -> None:
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    browser.get((built / "report.html").as_uri())
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert width_on_a_phone(browser, built / "report.html") <= 390
 
 
 @pytest.mark.slow

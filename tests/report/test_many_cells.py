@@ -24,6 +24,7 @@ from harness.tables.storage import write_tables
 from harness.tables.tables import Tables
 from tests.helpers.made_tables import made_tables
 from tests.helpers.zoo import FAMILY, zoo
+from tests.report.conftest import width_on_a_phone
 
 SCREEN = 25
 SOME = [*FAMILY][: MOST_CELLS + 2]
@@ -173,8 +174,4 @@ def test_clicking_a_head_sorts_the_cells_and_leaves_the_runs_alone(crowd: Path, 
 
 @pytest.mark.slow
 def test_the_page_of_many_cells_fits_a_phone(crowd: Path, browser: Any) -> None:
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    browser.get((crowd / "report.html").as_uri())
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert width_on_a_phone(browser, crowd / "report.html") <= 390
