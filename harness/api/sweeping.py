@@ -127,7 +127,10 @@ def _carried_out(
         except Exception as error:
             raise UserError(explain(error, command)) from error
     if command is None or not command.directories:
-        raise UserError("hydra/sweeper: this one says nothing of its results; valid from Python: pack, optuna")
+        # Hydra's own sweepers know nothing of results; the report's path was printed.
+        raise UserError(
+            "hydra/sweeper: this one does not hand over its results; valid: harness.load(DIR), or pack, optuna"
+        )
     return load(command.directories[-1])
 
 
