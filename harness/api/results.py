@@ -124,7 +124,7 @@ def _together(found: Sequence[Tables]) -> Tables:
     for name in dict.fromkeys(name for each in found for name in each if name != "runs"):
         tables[name] = _joined(
             [
-                each.scan(name).to_table(filter=pc.field("run_id").isin(kept["run_id"]))
+                each.scan(name).to_table(filter=pc.field("run_id").isin(kept["run_id"].combine_chunks()))
                 for each, kept in zip(found, own, strict=True)
                 if name in each
             ]

@@ -45,6 +45,8 @@ def test_several_sweeps_are_one_with_each_run_once(sweeps: list[Path]) -> None:
     own = together.gradients[together.gradients.run_id.isin(first.gradients.run_id)]
     assert own.grad_norm.tolist() == first.gradients.grad_norm.tolist()
     assert together.curves.run_id.nunique() == 4
+    twice = harness.load(sweeps[0], sweeps[0])  # of which the second adds nothing
+    assert {name: twice.rows(name) for name in twice} == {name: first.rows(name) for name in first}
 
 
 def test_texts_beside_a_table_are_categories_in_the_order_of_the_sweep(sweeps: list[Path]) -> None:
