@@ -1,4 +1,4 @@
-"""The README's example of a new experiment is run as it stands."""
+"""The first example of a new experiment, and the commands of README and of the page of sweeps, as they stand."""
 
 from __future__ import annotations
 
@@ -18,19 +18,26 @@ from tests.helpers.sweeps import ROOT
 
 
 def test_the_example_experiment_trains_and_stays_at_chance_without_memory(tmp_path: Path, config: Config) -> None:
-    (code,) = [block for block in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
-               if "class " in block]  # fmt: skip
+    page = (ROOT / "docs" / "plugins.md").read_text("utf-8")
+    code = re.findall(r"```python\n(.*?)```", page, re.S)[0]
     (tmp_path / "first_digit.py").write_text(code)
-    example = import_file("example_of_the_readme", tmp_path / "first_digit.py").FirstDigit()
+    example = import_file("example_of_the_page", tmp_path / "first_digit.py").FirstDigit()
     plain = members(config(cell="feedforward", hidden_size=8, train={"steps": 100}))[0]
     runs = run([Settings(**{**dict(plain), "experiment": example})])["runs"]
     assert runs.status.tolist() == ["ok"]
     assert runs.accuracy.iloc[0] < 0.1 + 3 * (0.09 / 512) ** 0.5
 
 
-@pytest.mark.parametrize("line", re.findall(r"^python -m harness -m? ?cell.*$", (ROOT / "README.md").read_text(), re.M))
-def test_the_commands_of_the_readme_compose(line: str) -> None:
-    words = [word for word in line.split(" # ")[0].split()[3:] if word != "-m"]
+LINES = [
+    line
+    for page in ("README.md", "README.zh.md", "docs/sweeps.md")
+    for line in re.findall(r"^python -m harness (?:-m )?cell.*$", (ROOT / page).read_text("utf-8"), re.M)
+]
+
+
+@pytest.mark.parametrize("line", dict.fromkeys(line.split(" # ")[0].strip() for line in LINES))
+def test_the_commands_of_the_documents_compose(line: str) -> None:
+    words = [word for word in line.split()[3:] if word != "-m"]
     one_each = [word.split(",")[0] for word in words]
     done = subprocess.run(
         [sys.executable, "-m", "harness", "--cfg", "job", *one_each],
