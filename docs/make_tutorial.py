@@ -127,9 +127,9 @@ The same training as in step 4, with an LSTM as it comes, forget bias 1:
 
 {lstm_right}
 
-The picture shows one of these runs at {long} steps while it learns: training to the right, time in the sentence upwards,
-bright is much gradient. A way opens down to the first words; once the answers are right, the loss is small, and with it
-every gradient.
+The picture shows one of these runs at {long} steps while it learns: training to the right, time in the sentence
+upwards, bright is much gradient. A way opens down to the first words; once the answers are right, the loss is small,
+and with it every gradient.
 
 ## Where to go from here
 
