@@ -13,6 +13,7 @@ MODULES: dict[str, str] = {
     "engine/network.py": "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_blocks.py",
     "engine/threads.py": "tests/engine/test_threads.py",
     "engine/scan/graphed.py": "tests/engine/test_graphed.py tests/engine/test_tokens.py",
+    "engine/scan/choice.py": "tests/engine/test_graphed.py tests/engine/test_compiler.py",
     "engine/scan/ca*.py engine/scan/compile*.py engine/scan/source.py": (
         "tests/engine/test_formulas.py tests/engine/test_compiled.py tests/engine/test_compiler.py "
         "tests/engine/test_threads.py"
@@ -36,7 +37,7 @@ MODULES: dict[str, str] = {
         "tests/measure/test_transport.py"
     ),
     "analysis/claims.py analysis/accuracy.py": "tests/analysis/test_claims.py",
-    "analysis/*famil*.py": "tests/analysis/test_families.py",
+    "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py",
     "analysis/*.py": (
         "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py"
     ),
@@ -45,7 +46,9 @@ MODULES: dict[str, str] = {
     "sweeping/plan.py": "tests/sweeping/test_sweep_plan.py",
     "sweeping/launching.py": "tests/sweeping/test_launching.py",
     "sweeping/packing.py sweeping/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
-    "figures/drawing/rows.py figures/drawing/scales.py": "tests/figures/test_gradients.py tests/figures/test_accuracies.py",
+    "figures/drawing/rows.py figures/drawing/scales.py": (
+        "tests/figures/test_gradients.py tests/figures/test_accuracies.py"
+    ),
     "api/*.py": "tests/api",
 }
 """Modules of ``harness/`` by patterns, of which the first that fits one counts, and the tests that run with faults in

@@ -34,7 +34,7 @@ LEAST_SECONDS = 30
 """A trial may compute for so long, or three times what its tests take without a fault; beyond, the fault is noticed."""
 
 SECONDS_OF_TESTS = 12
-"""A trial runs the fastest tests that reach the line, for so long; what only slower ones would notice is not noticed."""
+"""A trial runs the fastest tests that reach the line, for so long; what only slower ones notice counts as unnoticed."""
 
 PATIENCE = 10
 """A trial that waits for something, or for a machine that is busy, has so many times as long by the clock."""
