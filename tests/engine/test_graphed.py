@@ -46,9 +46,9 @@ def stand_in(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]
 
 def graphed(network: Network) -> Network:
     made = Network(network.shape, network.flat, compiled=False)
-    for layer, scanner in enumerate(made.scanners):
-        assert isinstance(scanner, StepwiseScanner)
-        made.scanners[layer] = GraphedScanner(scanner, Graphs(stand_in))
+    for layer, plain in enumerate(made.scanners):
+        assert isinstance(plain, StepwiseScanner)
+        made.scanners[layer] = GraphedScanner(plain, Graphs(stand_in))
     return made
 
 
