@@ -22,7 +22,7 @@ MODULES: dict[str, str] = {
     "engine/scan/[dfnp]*.py engine/scan/schedule.py": "tests/engine/test_formulas.py tests/engine/test_steps.py",
     "engine/scan/*.py": "tests/engine/test_engine.py tests/engine/test_formulas.py tests/engine/test_tokens.py",
     "cells/gating.py": "tests/cells/gated/test_gate_init.py",
-    "cells/base.py": "tests/engine/test_engine.py tests/engine/test_weights.py tests/testing/test_cell.py",
+    "cells/base.py": "tests/cells/test_base.py tests/engine/test_weights.py",
     "cells/functions.py": "tests/cells/test_functions.py",
     "cells/module.py cells/_of_torch.py": "tests/cells/test_module.py",
     "training/pack.py": (
@@ -47,7 +47,9 @@ MODULES: dict[str, str] = {
     "sweeping/plan.py": "tests/sweeping/test_sweep_plan.py",
     "sweeping/launching.py": "tests/sweeping/test_launching.py",
     "sweeping/packing.py sweeping/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
-    "figures/drawing/rows.py figures/drawing/scales.py": "tests/figures/test_numbers.py tests/figures/test_gradients.py",
+    "figures/drawing/rows.py figures/drawing/scales.py": (
+        "tests/figures/test_numbers.py tests/figures/test_gradients.py"
+    ),
     "api/*.py": "tests/api",
 }
 """Modules of ``harness/`` by patterns, of which the first that fits one counts, and the tests that run with faults in
