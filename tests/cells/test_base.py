@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.cells import Cell, Named, Parameter
-from harness.cells.base import as_in_a_step
+from harness.cells.base import TorchLayer, as_in_a_step
 from harness.cells.classic.rnn import RNN
 
 RECURRENT = "valid for a recurrent weight: (H, k · H) or (k · H,), here H = 4"
@@ -112,6 +112,13 @@ def test_what_a_plain_cell_shows_is_its_h_as_wide_as_it_is() -> None:
     assert cell.output_size(4) == 4
     assert cell.output(Named(), torch.zeros(2, 3, 1), Named({"h": h, "c": h + 1})) is h
     assert cell.gates(Named(), h, Named()) == {}
+
+
+def test_a_layer_of_torch_has_no_options_unless_they_are_given() -> None:
+    assert TorchLayer("GRU", dict, dict).options == {}
+    assert TorchLayer("RNN", dict, dict, {"nonlinearity": "relu"}).options == {"nonlinearity": "relu"}
+    assert RNN().of_torch() is not None
+    assert cell_like(of_torch=Cell.of_torch)().of_torch() is None
 
 
 def test_in_a_step_vectors_have_a_dimension_for_the_batch() -> None:

@@ -70,6 +70,8 @@ def test_replayed_calls_follow_the_weights_the_data_and_the_losses(cell: str, la
             truth, truth_x = by(plain, "stepwise").gradients(
                 inputs, [2, 6], cross_entropy(targets), expected, need_input_grad=True
             )
+            ends, true_ends = (each.final(each.forward(inputs)) for each in (network, by(plain, "stepwise")))
+        torch.testing.assert_close(ends, true_ends)
         torch.testing.assert_close(loss, truth)
         torch.testing.assert_close(grad_x, truth_x)
         torch.testing.assert_close(grad, expected)

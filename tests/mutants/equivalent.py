@@ -93,6 +93,12 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             '"log1p": lambda node: (binary("/", number(1.0), binary("+", number(1.0), node.args[ -1])),),',
         ): ONE_ARGUMENT,
     },
+    "harness/engine/scan/graphed.py": {
+        (
+            "kept = {name: value.clone(memory_format=torch.contiguous_format) for name, value in inputs.items()}",
+            "kept = {name: value.clone() for name, value in inputs.items()}",
+        ): "how a copy is laid out changes no number",
+    },
     "harness/engine/scan/formula.py": {
         ("@classmethod", ""): "torch calls it on a vector, and what it is called on is not used",
         (

@@ -50,6 +50,7 @@ MODULES: dict[str, str] = {
     "figures/drawing/rows.py figures/drawing/scales.py": (
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"
     ),
+    "api/words.py": "tests/api/test_words.py",
     "api/*.py": "tests/api",
 }
 """Modules of ``harness/`` by patterns, of which the first that fits one counts, and the tests that run with faults in
