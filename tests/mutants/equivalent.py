@@ -99,6 +99,15 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "kept = {name: value.clone() for name, value in inputs.items()}",
         ): "how a copy is laid out changes no number",
     },
+    "harness/engine/scan/calling.py": {
+        ("@cache", ""): "a kernel keeps the type of its own calls",
+    },
+    "harness/engine/scan/compiled.py": {
+        ("places = [-1] * steps", "places = [- 2] * steps"): "any negative number stands for none",
+    },
+    "harness/measure/evaluation.py": {
+        ("EVAL_CHUNK = 128", "EVAL_CHUNK = 129"): "how many samples are evaluated at once decides on memory alone",
+    },
     "harness/engine/scan/formula.py": {
         ("@classmethod", ""): "torch calls it on a vector, and what it is called on is not used",
         (
