@@ -8,8 +8,9 @@ BIN     = $(VENV)/bin
 # What is installed besides the package itself: see pyproject.toml; `make test EXTRAS=dev,joblib,ray,slurm,optuna`
 EXTRAS ?= dev
 
-# Of the faults of every module, the share that is tried: 1 is all of them.
-SHARE ?= 0.4
+# Of every module at most so many faults are tried, drawn at random: 1000 is all of them; SEED draws others.
+MOST ?= 10
+SEED ?= 0
 
 .PHONY: demo test test-slow mutants docs lint types check install clean
 
@@ -23,7 +24,7 @@ test-slow: install
 	$(BIN)/python -m pytest -m slow -n auto --dist loadgroup
 
 mutants: install
-	$(BIN)/python -m tests.mutants --share $(SHARE)
+	$(BIN)/python -m tests.mutants --most $(MOST) --seed $(SEED)
 
 docs: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"

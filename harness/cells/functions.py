@@ -75,7 +75,8 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
 
 def softplus(x: Tensor) -> Tensor:
     """ln(1 + e^x)."""
-    return relu(x) + (-absolute(x)).exp().log1p()
+    # Half of x at 0: the derivative there is 1/2, of which neither relu(x) nor |x| has anything.
+    return where(x > 0, x, where(x < 0, 0.0, 0.5 * x)) + (-absolute(x)).exp().log1p()
 
 
 def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:

@@ -74,7 +74,7 @@ class Stopping:
             raise KeyboardInterrupt
         self.asked = True
         if multiprocessing.current_process().name == "MainProcess":  # the workers of a pool hear it, too
-            print("\nstopping at the end of this training step; once more stops at once", file=sys.stderr, flush=True)
+            print("\nstopping at the end of this training step; once more stops at once", file=sys.stderr)
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
 
     def _alarm(self, number: int, frame: FrameType | None) -> None:

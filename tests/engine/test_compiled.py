@@ -93,6 +93,14 @@ def registry_cell(name: str) -> Cell:
     return made
 
 
+def test_kernels_are_made_for_single_and_double_precision_on_a_cpu() -> None:
+    made, cpu = plan(RNN(), 3, 4), torch.device("cpu")
+    assert compiled.kernel(made, torch.float32, cpu) is not None
+    assert compiled.kernel(made, torch.float64, cpu) is not None
+    assert compiled.kernel(made, torch.float16, cpu) is None
+    assert compiled.kernel(made, torch.float32, torch.device("cuda")) is None
+
+
 def test_what_is_no_formula_is_refused_and_runs_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     cell = Sorting()
     with pytest.raises(Untraceable, match="sort"):

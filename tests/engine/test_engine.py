@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 from harness.cells import Cell, Named
 from harness.cells.base import as_in_a_step
-from harness.engine.network import Network
+from harness.engine.network import Network, at_steps
 from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.interface import norm
@@ -184,7 +185,7 @@ def test_all_ways_give_the_same_numbers(
     by_hand = measure(plain, inputs, targets, scored)
     found = {way: measure(by(plain, way), inputs, targets, scored) for way in ("compiled", "general")}
     plain.recompute = True
-    found |= {f"{way} again": measure(by(plain, way), inputs, targets, scored) for way in ("compiled", "stepwise")}
+    found |= {f"{way} again": measure(by(plain, way), inputs, targets, scored) for way in (*found, "stepwise")}
     for way in found.values():
         for key in ("loss", "inputs", "weights", "states"):
             torch.testing.assert_close(by_hand[key], way[key], **TOLERANCE)
@@ -242,6 +243,16 @@ def test_compiled_and_plain_single_precision_agree_within_rounding(cell: str) ->
     one, other = (measure(by(plain, way), inputs, targets, scored) for way in ("stepwise", "compiled"))
     for key in ("loss", "inputs", "weights", "states"):
         torch.testing.assert_close(one[key], other[key], rtol=1e-3, atol=1e-5)
+
+
+def test_some_steps_of_a_sequence_are_a_view_where_they_are_adjacent_and_a_copy_elsewhere() -> None:
+    values = torch.arange(12.0).view(2, 6)
+    for rows in (rows for count in range(1, 7) for rows in itertools.combinations(range(6), count)):
+        found = at_steps(values, rows)
+        assert found.tolist() == [[each[row] for row in rows] for each in values.tolist()]
+        adjacent = rows == tuple(range(rows[0], rows[-1] + 1))
+        assert (found.untyped_storage().data_ptr() == values.untyped_storage().data_ptr()) == adjacent
+    assert at_steps(values, []).shape == (2, 0)
 
 
 @pytest.mark.parametrize("weight", [0.9, 1.0, 1.1])

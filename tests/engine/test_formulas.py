@@ -117,6 +117,9 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
         lambda one: {"h": tanh(one @ w.h_b + x @ w.x_b), "c": 0.5 * s.c + 0.1 * one}
     )(leaky_relu(a, 0.2)),
     "a transposed weight": lambda a, b, w, x, s: {"h": tanh(s.h @ w.h_a.mT + x @ w.x_a - s.c @ w.h_a), "c": tanh(b)},
+    "a weight in pieces": lambda a, b, w, x, s: (
+        lambda one, two: {"h": tanh(a + join(s.c @ one, s.c @ two)), "c": tanh(b) * repeat(total(s.c @ two), 4)}
+    )(*w.h_b.chunk(2, dim=-1)),
     "a sum of products that is read twice": lambda a, b, w, x, s: (
         lambda sums: {"h": tanh(sums) * sums, "c": 0.3 * s.c + sums @ w.h_b}
     )(x @ w.x_a + s.h @ w.h_a),
@@ -248,6 +251,7 @@ def test_a_diagonal_recurrence_starts_as_the_diagonal_of_what_init_draws() -> No
         (lambda a, b, w, x, s: {"h": a[..., ::2], "c": b}, "index"),
         (lambda a, b, w, x, s: {"h": repeat(tanh(a), 2, 2)[..., 1:5], "c": b}, "a part of what repeat gives"),
         (lambda a, b, w, x, s: {"h": a * fold(b, 3), "c": b}, "stretches of 1 units, 3 times, of 4 units"),
+        (lambda a, b, w, x, s: {"h": a * b.sum(keepdim=True), "c": b}, r"sum\(dim=None, keepdim=True\)"),
         (lambda a, b, w, x, s: {"h": a}, "returns"),
         (lambda a, b, w, x, s: {"h": a + x, "c": b}, "units"),
     ],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
+from harness.cells.classic.rnn import RNN
 from harness.engine.network import Network
+from harness.engine.scan.choice import scanner
+from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.graphed import GraphedScanner, Graphs
 from harness.engine.scan.stepwise import StepwiseScanner, StepwiseTrace
 from tests.engine.test_engine import FORMULAS, by, cross_entropy, make_data, make_network
@@ -42,9 +46,9 @@ def stand_in(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]
 
 def graphed(network: Network) -> Network:
     made = Network(network.shape, network.flat, compiled=False)
-    for layer, scanner in enumerate(made.scanners):
-        assert isinstance(scanner, StepwiseScanner)
-        made.scanners[layer] = GraphedScanner(scanner, Graphs(stand_in))
+    for layer, plain in enumerate(made.scanners):
+        assert isinstance(plain, StepwiseScanner)
+        made.scanners[layer] = GraphedScanner(plain, Graphs(stand_in))
     return made
 
 
@@ -66,9 +70,58 @@ def test_replayed_calls_follow_the_weights_the_data_and_the_losses(cell: str, la
             truth, truth_x = by(plain, "stepwise").gradients(
                 inputs, [2, 6], cross_entropy(targets), expected, need_input_grad=True
             )
+            ends, true_ends = (each.final(each.forward(inputs)) for each in (network, by(plain, "stepwise")))
+        torch.testing.assert_close(ends, true_ends)
         torch.testing.assert_close(loss, truth)
         torch.testing.assert_close(grad_x, truth_x)
         torch.testing.assert_close(grad, expected)
+
+
+def doubled(given: dict[str, torch.Tensor]) -> torch.Tensor:
+    return 2 * given["x"]
+
+
+def test_a_call_is_captured_when_it_comes_a_second_time_and_is_replayed_from_then_on() -> None:
+    captured = []
+
+    def capture(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
+        captured.append(device.type)
+        return stand_in(call, device)
+
+    graphs = Graphs(capture)
+    # Another key and other shapes are other calls, each with a graph of its own.
+    for count, (key, size) in enumerate([("a", 2), ("b", 2), ("a", 3)]):
+        for turn in range(4):
+            found = graphs(key, {"x": torch.full((size,), float(turn))}, doubled)
+            assert found.tolist() == [2.0 * turn] * size
+            assert len(captured) == count + (turn > 0)
+    assert captured == ["cpu"] * 3
+    x = torch.ones(2)
+    graphs("a", {"x": x}, doubled)
+    assert x.tolist() == [1, 1]  # what a graph keeps is its own
+
+
+def test_what_cannot_be_captured_goes_on_running_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    tried = []
+
+    def refuse(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
+        tried.append(device)
+        raise RuntimeError("operation not permitted\nand many lines more")
+
+    graphs = Graphs(refuse)
+    with caplog.at_level(logging.INFO):
+        found = [graphs("a", {"x": torch.tensor(float(turn))}, doubled).item() for turn in range(5)]
+    assert found == [0, 2, 4, 6, 8]
+    assert len(tried) == 1
+    assert caplog.messages == ["a scan cannot be captured as a CUDA graph, and runs without: operation not permitted"]
+
+
+def test_graphs_are_what_a_gpu_gets_where_compiling_is_asked_for() -> None:
+    def of(device: str, compile: bool) -> type[Any]:
+        return type(scanner(RNN(), 2, 3, torch.float32, torch.device(device), compile))
+
+    assert [of("cuda", True), of("cuda", False)] == [GraphedScanner, StepwiseScanner]
+    assert [of("cpu", True), of("cpu", False)] == [Kernel, StepwiseScanner]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

@@ -41,6 +41,8 @@ def test_within_the_context_torch_has_one_thread_and_kernels_have_what_torch_had
         with pytest.raises(RuntimeError, match="over"), torch_on_one_thread():
             raise RuntimeError("over")
         assert (torch.get_num_threads(), kernel_threads()) == (3, 3)
+        torch.set_num_threads(2)  # outside of the context kernels have what torch has, whatever it was before
+        assert kernel_threads() == 2
     finally:
         torch.set_num_threads(1)
 

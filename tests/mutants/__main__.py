@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -17,7 +18,7 @@ def main() -> None:
     """Try the faults of modules, print what was not noticed, and the score of each module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", help="words of their paths; not given: all of tests/mutants/modules.py")
-    parser.add_argument("--share", type=float, default=1.0, help="try so many of a module's faults, from 0 to 1")
+    parser.add_argument("--most", type=int, default=sys.maxsize, help="try at most so many faults of a module")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of the faults")
     parser.add_argument("--workers", type=int, default=2, help="trials at a time")
     arguments = parser.parse_args()
@@ -27,7 +28,7 @@ def main() -> None:
         found = reached(paths, tests)
         for path in paths:
             started = time.perf_counter()
-            every = [each for each in faults(path, arguments.share, arguments.seed) if not is_equivalent(each)]
+            every = [each for each in faults(path, arguments.most, arguments.seed) if not is_equivalent(each)]
             left = unnoticed(every, found[path], arguments.workers)
             tried, missed = tried + len(every), missed + len(left)
             print(*left, score(path, len(every), len(left)), sep="\n", end="")

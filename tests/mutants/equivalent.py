@@ -6,6 +6,10 @@ PACE = "when members are left out decides on the pace alone: their neighbours' n
 TWO_AXES = "of two axes the last one is the second"
 NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
 
+ONE_ARGUMENT = "a function has one argument, the first and the last"
+CLOCK = "the clock is never to the nanosecond at the limit"
+ONCE = "a vector repeated once, and sums of single stretches, are the vector"
+
 CACHED = "what is kept for the next time is only found sooner"
 ANY_GROUP = "whether any group has something does not depend on the groups' order"
 
@@ -76,6 +80,40 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "groups = runs.groupby(within, sort=False, dropna=False)",
             "groups = runs.groupby(within, dropna=False)",
         ): ANY_GROUP,
+    },
+    "harness/training/stopping.py": {
+        (
+            "if self._deadline is not None and time.monotonic() > self._deadline:",
+            "if self._deadline is not None and time.monotonic() >= self._deadline:",
+        ): CLOCK,
+    },
+    "harness/engine/scan/derivative.py": {
+        (
+            '"log1p": lambda node: (binary("/", number(1.0), binary("+", number(1.0), node.args[0])),),',
+            '"log1p": lambda node: (binary("/", number(1.0), binary("+", number(1.0), node.args[ -1])),),',
+        ): ONE_ARGUMENT,
+    },
+    "harness/engine/scan/graphed.py": {
+        (
+            "kept = {name: value.clone(memory_format=torch.contiguous_format) for name, value in inputs.items()}",
+            "kept = {name: value.clone() for name, value in inputs.items()}",
+        ): "how a copy is laid out changes no number",
+    },
+    "harness/engine/scan/calling.py": {
+        ("@cache", ""): "a kernel keeps the type of its own calls",
+    },
+    "harness/engine/scan/compiled.py": {
+        ("places = [-1] * steps", "places = [- 2] * steps"): "any negative number stands for none",
+    },
+    "harness/measure/evaluation.py": {
+        ("EVAL_CHUNK = 128", "EVAL_CHUNK = 129"): "how many samples are evaluated at once decides on memory alone",
+    },
+    "harness/engine/scan/formula.py": {
+        ("@classmethod", ""): "torch calls it on a vector, and what it is called on is not used",
+        (
+            "return self if times == 1 else Vector(tuple(make(node, times, stretch) for node in self.nodes))",
+            "return self if times == 0 else Vector(tuple(make(node, times, stretch) for node in self.nodes))",
+        ): ONCE,
     },
     "harness/training/record.py": {
         ("steps: int = 0", "steps: int = 1"): "the first measurement says how many they are, and there always is one",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import random
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +38,11 @@ class Fault:
         return f"{self.path}:{self.line} {self.operator}\n  - {before}\n  + {after}"
 
 
-def faults(path: Path, share: float = 1.0, seed: int = 0) -> list[Fault]:
+def faults(path: Path, most: int = sys.maxsize, seed: int = 0) -> list[Fault]:
     """The faults of a module, but those that change nothing: in types and under ``TYPE_CHECKING``.
 
     Args:
-        share: of all places; a smaller one than 1 is drawn at random, the same for the same seed.
+        most: where there are more, so many are drawn at random, the same for the same seed.
 
     Returns:
         In the order of their lines.
@@ -52,16 +53,18 @@ def faults(path: Path, share: float = 1.0, seed: int = 0) -> list[Fault]:
     for name, operator in OPERATORS.items():
         starts = [start for node in nodes for start, _ in operator.mutation_positions(node)]
         places += [(line, name, occurrence) for occurrence, (line, _) in enumerate(starts)]
-    drawn = random.Random(f"{seed} {path}").sample(places, round(share * len(places)))
+    random.Random(f"{seed} {path}").shuffle(places)
     found = {_meaning(source), None}
-    made = []
-    for line, name, occurrence in sorted(drawn):
+    made: list[tuple[int, str, int, Fault]] = []
+    for line, name, occurrence in places:
+        if len(made) == most:
+            break
         changed = mutate_code(source, OPERATORS[name], occurrence)
         assert changed is not None
         if (meaning := _meaning(changed)) not in found:
             found.add(meaning)
-            made.append(Fault(path, name, line, changed, _change(source, changed)))
-    return made
+            made.append((line, name, occurrence, Fault(path, name, line, changed, _change(source, changed))))
+    return [fault for *_, fault in sorted(made, key=lambda each: each[:3])]
 
 
 def _change(before: str, after: str) -> tuple[str, str]:

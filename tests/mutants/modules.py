@@ -9,29 +9,37 @@ MODULES: dict[str, str] = {
     "engine/weights.py cells/initial.py": (
         "tests/engine/test_weights.py tests/engine/test_initial_weights.py tests/engine/test_formulas.py"
     ),
-    "cells/base.py": "tests/engine/test_engine.py tests/engine/test_weights.py tests/testing/test_cell.py",
     "engine/blocks.py": "tests/engine/test_blocks.py",
-    "cells/gating.py": "tests/cells/gated/test_gate_init.py",
-    "engine/network.py engine/threads.py": (
-        "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_threads.py "
-        "tests/training/test_training.py"
+    "engine/network.py": "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_blocks.py",
+    "engine/threads.py": "tests/engine/test_threads.py",
+    "engine/scan/graphed.py": "tests/engine/test_graphed.py tests/engine/test_tokens.py",
+    "engine/scan/choice.py": "tests/engine/test_graphed.py tests/engine/test_compiler.py",
+    "engine/scan/ca*.py engine/scan/compile*.py engine/scan/source.py": (
+        "tests/engine/test_formulas.py tests/engine/test_compiled.py tests/engine/test_compiler.py "
+        "tests/engine/test_threads.py"
     ),
-    "engine/scan/*.py": "tests/engine",
-    "cells/functions.py cells/module.py cells/_of_torch.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
+    "engine/scan/interface.py": "tests/engine/test_interface.py tests/engine/test_norm.py tests/engine/test_engine.py",
+    "engine/scan/[dfnp]*.py engine/scan/schedule.py": "tests/engine/test_formulas.py tests/engine/test_steps.py",
+    "engine/scan/*.py": "tests/engine/test_engine.py tests/engine/test_formulas.py tests/engine/test_tokens.py",
+    "cells/gating.py": "tests/cells/gated/test_gate_init.py",
+    "cells/base.py": "tests/cells/test_base.py tests/engine/test_weights.py",
+    "cells/functions.py": "tests/cells/test_functions.py",
+    "cells/module.py cells/_of_torch.py": "tests/cells/test_module.py",
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"
     ),
     "training/rec*.py training/rows.py": "tests/training/test_record.py",
-    "training/checkpoint.py": "tests/training/test_checkpoint.py",
+    "training/checkpoint.py training/keeping.py": "tests/training/test_checkpoint.py tests/training/test_keeping.py",
     "training/stopping.py": "tests/training/test_stopping.py",
     "measure/flow.py": "tests/measure/test_gradient_flow.py",
-    "measure/[egmtw]*.py": (
+    "measure/*.py": (
         "tests/measure/test_measurement.py tests/measure/test_generation.py tests/measure/test_evaluation.py "
         "tests/measure/test_transport.py"
     ),
     "analysis/claims.py analysis/accuracy.py": "tests/analysis/test_claims.py",
-    "analysis/about*.py analysis/[crsw]*.py": (
+    "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py",
+    "analysis/*.py": (
         "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py"
     ),
     "tasks/*.py": "tests/tasks",
@@ -39,6 +47,11 @@ MODULES: dict[str, str] = {
     "sweeping/plan.py": "tests/sweeping/test_sweep_plan.py",
     "sweeping/launching.py": "tests/sweeping/test_launching.py",
     "sweeping/packing.py sweeping/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
+    "figures/drawing/rows.py figures/drawing/scales.py": (
+        "tests/figures/test_numbers.py tests/figures/test_gradients.py"
+    ),
+    "api/words.py": "tests/api/test_words.py",
+    "api/*.py": "tests/api",
 }
 """Modules of ``harness/`` by patterns, of which the first that fits one counts, and the tests that run with faults in
 them; those marked slow are left out."""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants import trial
 from tests.mutants.equivalent import EQUIVALENT
-from tests.mutants.faults import faults
+from tests.mutants.faults import Fault, faults
 from tests.mutants.modules import MODULES, chosen
 
 
@@ -53,15 +54,16 @@ def test_what_does_nothing_when_a_program_runs_is_left_as_it_is(tmp_path: Path) 
     assert changes(tmp_path, source) == {}
 
 
-def test_a_share_of_the_faults_is_the_same_every_time(tmp_path: Path) -> None:
+def test_some_of_the_faults_are_the_same_every_time(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text("".join(f"x{n} = y + {n}\n" for n in range(20)))
-    every, some = faults(path), faults(path, 0.25, seed=0)
+    every, some = faults(path), faults(path, 15, seed=0)
     assert (len(every), len(some)) == (60, 15)  # a sign, one more, one less
     assert set(some) < set(every)
-    assert some == faults(path, 0.25, seed=0)
-    assert some != faults(path, 0.25, seed=1)
+    assert some == faults(path, 15, seed=0)
+    assert some != faults(path, 15, seed=1)
     assert [fault.line for fault in some] == sorted(fault.line for fault in some)
+    assert faults(path, 100) == every
 
 
 def test_every_pattern_names_modules_and_every_test_is_there() -> None:
@@ -80,6 +82,19 @@ def test_faults_that_are_said_to_change_nothing_are_of_lines_that_there_are() ->
         for before, after in lines:
             assert before in there, (path, before)
             assert before != after
+
+
+def test_a_trial_has_the_fastest_tests_for_some_time_and_one_at_least(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("x = 1\n")
+    fault = Fault(path, "ChangeInteger", 1, "x = 2\n", ("x = 1", "x = 2"))
+    found = trial.Reached({1: {"a", "b", "c", ""}}, {"a": 3.0, "b": 1.0, "c": 2.0, "d": 0.1})
+    for most, tests in ((10, ["b", "c", "a"]), (5, ["b", "c"]), (3, ["b", "c"]), (2.9, ["b"]), (0.5, ["b"])):
+        monkeypatch.setattr(trial, "SECONDS_OF_TESTS", most)
+        assert found.tests_of(fault) == tests
+    assert trial.Reached({2: {"a"}}, {"a": 1.0}).tests_of(fault) == []
 
 
 TESTS = """

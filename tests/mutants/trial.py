@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -29,8 +30,14 @@ import pytest
 
 from tests.mutants.faults import Fault
 
-LEAST_SECONDS = 30
+LEAST_SECONDS = 10
 """A trial may compute for so long, or three times what its tests take without a fault; beyond, the fault is noticed."""
+
+SECONDS_OF_TESTS = 8
+"""A trial runs the fastest tests that reach the line, for so long; what only slower ones notice counts as unnoticed."""
+
+IN_A_HURRY = """sh -c 'exec cc "$@" -O0' cc"""
+"""The C compiler of trials (the variable ``CC``): kernels run slower, and are there in a fifth of the time."""
 
 PATIENCE = 10
 """A trial that waits for something, or for a machine that is busy, has so many times as long by the clock."""
@@ -42,7 +49,7 @@ class Reached:
 
     Attributes:
         lines: for each line the tests that run it; "" stands for what runs when the module is imported.
-        seconds: of every test, without any fault.
+        seconds: of every test, without any fault, as the processor counts them.
     """
 
     lines: dict[int, set[str]] = field(default_factory=dict)
@@ -53,7 +60,9 @@ class Reached:
         here: set[str] = set().union(*(self.lines.get(line, set()) for line in _statement(fault.path, fault.line)))
         if "" in here:  # a constant, a default, a decorator: whoever runs anything of the module
             here = set().union(*self.lines.values())
-        return sorted(here - {""}, key=lambda test: self.seconds.get(test, 0.0))
+        fastest = sorted(here - {""}, key=lambda test: self.seconds.get(test, 0.0))
+        past = list(accumulate(self.seconds.get(test, 0.0) for test in fastest))
+        return [test for test, seconds in zip(fastest, past, strict=True) if seconds <= SECONDS_OF_TESTS] or fastest[:1]
 
 
 def _statement(path: Path, line: int) -> range:
@@ -81,12 +90,17 @@ class _Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.measured.switch_context(item.nodeid)
-        started = time.perf_counter()
+        started = _computed()
         try:
             return (yield)
         finally:
-            self.seconds[item.nodeid] += time.perf_counter() - started
+            self.seconds[item.nodeid] += _computed() - started
             self.measured.switch_context("")
+
+
+def _computed() -> float:
+    """The seconds for which this process and those that it has started and seen end have computed."""
+    return sum(os.times()[:4])
 
 
 def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
@@ -239,7 +253,10 @@ def _pytest(arguments: Sequence[str], plugins: list[Any]) -> int:
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     hypothesis.settings.register_profile("mutants", phases=phases, database=None, derandomize=True, deadline=None)
     hypothesis.settings.load_profile("mutants")
-    return int(pytest.main(["-q", "-p", "no:cacheprovider", *arguments], plugins))
+    # Nor need it keep what it has found, or collect garbage to find what nobody has caught.
+    without = ("cacheprovider", "unraisableexception", "threadexception")
+    left_out = [word for name in without for word in ("-p", f"no:{name}")]
+    return int(pytest.main(["-q", *left_out, *arguments], plugins))
 
 
 def _forked(work: Callable[[], object]) -> int:
@@ -272,6 +289,12 @@ def warm_up(tests: Sequence[str]) -> None:
     import scipy.stats  # noqa: F401
     import torch
 
+    from harness.plugins.finding import KINDS
+    from harness.plugins.registry import registry
+
     torch.set_num_threads(1)
+    os.environ["CC"] = IN_A_HURRY
+    for kind in KINDS:
+        registry().of_kind(kind)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         _pytest(["--collect-only", *tests], [])

@@ -79,8 +79,11 @@ def test_between_steps_the_limit_holds_in_any_thread() -> None:
 
 def test_without_a_limit_and_a_wish_nothing_stops() -> None:
     with Stopping(None) as made:
-        time.sleep(0.01)
         made.check()
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
     with Stopping(1000) as made:
         made.check()
+        left, again = signal.getitimer(signal.ITIMER_REAL)
+        assert 990 < left <= 1000
+        assert again == stopping.ALARM_AGAIN
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -142,15 +142,15 @@ class Vector:
         """As `torch.where`, of this condition."""
         return self._each(choose, left, right)
 
-    def sum(self, dim: int = -1, keepdim: bool = False) -> Vector:
+    def sum(self, dim: int | None = None, keepdim: bool = False) -> Vector:
         """The sum over the units, of width 1."""
         return self._reduced("sum", dim, keepdim)
 
-    def mean(self, dim: int = -1, keepdim: bool = False) -> Vector:
+    def mean(self, dim: int | None = None, keepdim: bool = False) -> Vector:
         """The mean over the units, of width 1."""
         return self._reduced("sum", dim, keepdim) * (1 / self.width)
 
-    def amax(self, dim: int = -1, keepdim: bool = False) -> Vector:
+    def amax(self, dim: int | None = None, keepdim: bool = False) -> Vector:
         """The largest unit, of width 1, of what is detached: no derivative is known."""
         return self._reduced("amax", dim, keepdim)
 
@@ -167,7 +167,7 @@ class Vector:
             raise Untraceable(f"stretches of {stretch} units, {times} times, of {self.width} units")
         return self if times == 1 else Vector(tuple(make(node, times, stretch) for node in self.nodes))
 
-    def _reduced(self, op: str, dim: int, keepdim: bool) -> Vector:
+    def _reduced(self, op: str, dim: int | None, keepdim: bool) -> Vector:
         if dim != -1 or not keepdim:
             raise Untraceable(f"{op}(dim={dim}, keepdim={keepdim})")
         if op == "amax" and [node.op for node in self.nodes] != ["detach"]:

@@ -106,7 +106,7 @@ def over_runs(rows: pd.DataFrame, runs: pd.DataFrame, key: str, value: str) -> p
         rows: with ``run`` (its place in ``runs``), ``key`` (the lag, the training step) and ``value``.
 
     Returns:
-        The columns of `CONDITION`, ``key``, ``middle``, ``low``, ``high``, and ``bounded``: no value is NaN or inf.
+        The columns of `CONDITION`, ``key``, ``middle``, ``low``, ``high``, and ``bounded``: no value is NaN or +inf.
     """
     number = runs.groupby(CONDITION).ngroup().to_numpy()
     groups = rows.assign(condition=number[rows.run]).groupby(["condition", key])[value]
