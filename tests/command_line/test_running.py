@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -90,7 +89,7 @@ def test_a_sweep_goes_on_with_its_own_runs_only(tmp_path: Path) -> None:
 
 def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
     # A cell whose step fails once the sequence is long, brought in by a start-up file as a package would be.
-    (tmp_path / "sitecustomize.py").write_text(
+    fails = (
         "import harness.cells.classic.rnn as rnn\n"
         "plain = rnn.RNN.step\n"
         "def fails(self, w, x, s):\n"
@@ -99,10 +98,7 @@ def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> 
         "    return plain(self, w, x, s)\n"
         "rnn.RNN.step = fails\n"
     )
-    done = command(
-        tmp_path, "-m", *SHORT, "hidden_size=4,5", "seed=0,1", "hydra.sweep.dir=out",
-        PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]),
-    )  # fmt: skip
+    done = command(tmp_path, "-m", *SHORT, "hidden_size=4,5", "seed=0,1", "hydra.sweep.dir=out", code=fails)
     assert done.returncode == 1
     assert "2 of 4 runs failed" in done.stderr
     assert "Traceback" not in done.stderr

@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 import harness
 from harness.base.errors import UserError
 from tests.helpers.clusters import needs
-from tests.helpers.sweeps import QUICK, command, start, wait_for, with_code
+from tests.helpers.sweeps import QUICK, command, start, wait_for, when_imported
 
 optuna = pytest.importorskip("optuna", minversion="4.0")
 
@@ -133,13 +133,12 @@ def test_a_storage_that_is_none_is_one_line(tmp_path: Path) -> None:
 
 
 FATES = """
-import harness.training.pack
-plain = harness.training.pack.Pack.take_gradient
+plain = module.Pack.take_gradient
 def fate(self):
     if self.settings.cell.name == "rnn":
         raise RuntimeError("no oven")
     return plain(self) * (float("nan") if self.settings.cell.name == "gru" else 1)
-harness.training.pack.Pack.take_gradient = fate
+module.Pack.take_gradient = fate
 """
 
 
@@ -148,7 +147,7 @@ def test_a_search_goes_on_after_runs_that_fail_or_diverge(tmp_path: Path) -> Non
     """Of four trials with this seed one diverges, one fails, and one asks for what is done."""
     words = ["-m", *SEARCH, "cell=rnn,gru,lstm", "seed=[0,1]", "hydra.sweep.dir=out"]
     random = ["hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "hydra.sweeper.sampler=RandomSampler"]
-    done = command(tmp_path, *words, *random, "hydra.sweeper.seed=1", **with_code(tmp_path, FATES))
+    done = command(tmp_path, *words, *random, "hydra.sweeper.seed=1", code=when_imported("harness.training.pack", FATES))
     assert done.returncode == 1  # as runs have failed
     assert "has failed: RuntimeError: no oven" in done.stderr
     runs = harness.load(tmp_path / "out").runs

@@ -16,14 +16,13 @@ from harness.settings.members import members
 from harness.training.pack import build, run, streams
 from tests.conftest import Config
 
-jax = pytest.importorskip("jax")
-
 SIZE = 5
 
 
 @pytest.fixture
 def in_float64() -> Iterator[None]:
     """JAX computes in float64 for the time being."""
+    jax = pytest.importorskip("jax", reason="JAX is an optional extra: pip install '.[bench]'")
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield

@@ -15,7 +15,7 @@ import pytest
 import harness
 from harness.sweeping.plan import missing
 from harness.sweeping.progress import read_note
-from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, with_code
+from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, when_imported
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(
         # The first is killed only when there is something to go on with.
         wait_for(lambda process=process: (tmp_path / "broken" / "provenance.json").exists(), process)
         try:
-            process.wait(timeout=rng.uniform(2, 8))
+            process.wait(timeout=rng.uniform(0.2, 1.5))
             break
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -76,22 +76,20 @@ def test_the_second_of_two_resumers_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 RAISES = """
-import harness.training.pack
-plain = harness.training.pack.Streams
-class Streams(plain):
+class Streams(module.Streams):
     def next(self, *args):
         if self.seq_len == 8 and 2 in self.seeds:
             {what}
         return super().next(*args)
-harness.training.pack.Streams = Streams
+module.Streams = Streams
 """
 
 
 def test_a_member_that_raises_is_isolated_and_tried_again_by_resume(tmp_path: Path) -> None:
     sweep = [*SWEEP, "train.steps=4", "probe.every=2"]
     assert command(tmp_path, *sweep, "hydra.sweep.dir=whole").returncode == 0
-    ill = with_code(tmp_path, RAISES.format(what="raise RuntimeError('no oven')"))
-    done = command(tmp_path, *sweep, "hydra.sweep.dir=out", **ill)
+    ill = when_imported("harness.training.pack", RAISES.format(what="raise RuntimeError('no oven')"))
+    done = command(tmp_path, *sweep, "hydra.sweep.dir=out", code=ill)
     assert done.returncode == 1
     assert "runs failed: RuntimeError: no oven" in done.stderr
     assert "resume=out" in done.stderr
@@ -105,9 +103,9 @@ def test_a_member_that_raises_is_isolated_and_tried_again_by_resume(tmp_path: Pa
 
 
 def test_a_run_that_hangs_is_ended_at_the_time_limit(tmp_path: Path) -> None:
-    hangs = with_code(tmp_path, RAISES.format(what="import time; time.sleep(1000)"))
+    hangs = when_imported("harness.training.pack", RAISES.format(what="import time; time.sleep(1000)"))
     done = command(
-        tmp_path, "-m", *QUICK, "seed=1,2", "train.steps=4", "sweep.timeout=3", "hydra.sweep.dir=out", **hangs
+        tmp_path, "-m", *QUICK, "seed=1,2", "train.steps=4", "sweep.timeout=3", "hydra.sweep.dir=out", code=hangs
     )  # fmt: skip
     assert done.returncode == 1
     runs = harness.load(tmp_path / "out").runs.set_index("seed")
@@ -136,8 +134,8 @@ def test_ctrl_c_saves_and_reports_what_is_done_and_says_how_to_go_on(tmp_path: P
 
 def test_what_does_not_fit_on_the_disk_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
     sweep = ["-m", *QUICK, "seed=0,1,2", "seq_len=8,400", "train.steps=2", "probe.every=1", "hydra.sweep.dir=out"]
-    small = with_code(tmp_path, "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n")
-    done = command(tmp_path, *sweep, **small)
+    small = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+    done = command(tmp_path, *sweep, code=small)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     runs = pd.concat(pd.read_parquet(path) for path in sorted((tmp_path / "out").glob("jobs/*/tables/runs.parquet")))
@@ -167,17 +165,16 @@ def test_a_disk_without_any_room_ends_in_one_line_each(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_when_figures_are_drawn_costs_the_report_and_no_run(tmp_path: Path) -> None:
-    full = with_code(
-        tmp_path,
+    full = (
         "import errno, os\n"
         "plain = os.replace\n"
         "def replace(source, target, **named):\n"
         "    if str(target).endswith('.png'):\n"
         "        raise OSError(errno.ENOSPC, 'No space left on device')\n"
         "    plain(source, target, **named)\n"
-        "os.replace = replace\n",
+        "os.replace = replace\n"
     )
-    done = command(tmp_path, "-m", *QUICK, "seed=0,1", "train.steps=2", "hydra.sweep.dir=out", **full)
+    done = command(tmp_path, "-m", *QUICK, "seed=0,1", "train.steps=2", "hydra.sweep.dir=out", code=full, pictures=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1] == (
