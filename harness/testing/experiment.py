@@ -147,7 +147,8 @@ def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps:
     with problems.during(f"at seq_len={seq_len}, a run without memory"):
         made = small_runs(
             experiment, feedforward, seq_len=seq_len, hidden_size=64, seed=[*range(MEMORYLESS_SEEDS)],
-            **{"train.steps": steps, "train.batch_size": 64, "train.lr": 0.01, "probe.every": max(steps, 1)}, **COMPILED,
+            **COMPILED, **{"train.steps": steps, "train.batch_size": 64, "train.lr": 0.01},
+            **{"probe.every": max(steps, 1)},
         )  # fmt: skip
         found = Tables(run(made))
         runs = found.runs

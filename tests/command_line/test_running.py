@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 import harness
-from tests.helpers.sweeps import ROOT, SHORT, command, results
+from tests.helpers.sweeps import SHORT, command, results
 
 
 def test_one_run_ends_in_tables_a_report_and_its_path(tmp_path: Path) -> None:
@@ -137,27 +134,3 @@ def test_two_sweeps_of_the_same_settings_give_bit_identical_tables(tmp_path: Pat
             one[name].drop(columns="seconds", errors="ignore"), two[name].drop(columns="seconds", errors="ignore"),
             check_exact=True,
         )  # fmt: skip
-
-
-@pytest.mark.slow
-def test_an_installed_package_runs_outside_of_its_source_tree(tmp_path: Path) -> None:
-    site, work = tmp_path / "site", tmp_path / "work"
-    work.mkdir()
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--target",
-        str(site),
-        str(ROOT),
-    ]
-    subprocess.run(install, check=True, timeout=300, cwd=work)
-    listed = command(work, module="harness.plugins", PYTHONPATH=str(site)).stdout
-    assert "recall_dish" in listed
-    assert "dish" in listed
-    done = command(work, *SHORT, PYTHONPATH=str(site))
-    assert done.returncode == 0, done.stderr
-    assert len(results(work)) == 1

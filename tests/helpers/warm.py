@@ -1,8 +1,8 @@
 """``python -m MODULE …`` in a process that has imported what takes long to import: a fork of one that waits, warm.
 
 An interpreter of its own takes seconds for torch, pandas and matplotlib before it does anything. A fork has their
-modules and nothing else: no plugin has been found, no setting read. What must not have them (start-up files, the time
-of a start, what is imported) is for `tests.helpers.sweeps.command` with ``fresh=True``.
+modules and the shipped plugins (`tests.helpers.preloaded`) and nothing else: no setting was read. What must not have
+them (start-up files, the time of a start, what is imported) is for `tests.helpers.sweeps.command` with ``fresh=True``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import TimeoutExpired
 
-IMPORTED = [
-    "torch", "torch._dynamo", "pandas", "pyarrow.parquet", "pyarrow.dataset", "seaborn", "scipy.special",
-    "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "hydra.main", "jinja2", "rich.progress",
-    "harness.command_line.main", "harness.sweeping.worker", "harness.report.build", "tests.helpers.warm",
-]  # fmt: skip
-
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(IMPORTED)
+_forks.set_forkserver_preload(["tests.helpers.preloaded", "tests.helpers.warm"])
 
 
 class WarmProcess:

@@ -61,6 +61,7 @@ def test_an_lstms_transport_is_that_of_jax(config: Config, name: str, in_float64
 
 def by_jax(network: Network, member: int, batch: Batch) -> dict[str, NDArray[np.float64]]:
     """For h and c each sample's norm of the gradient at every step, (B, T)."""
+    import jax
     import jax.numpy as jnp
 
     names = {"w_x": "layer1.input", "w_h": "layer1.recurrent", "b": "layer1.bias"}

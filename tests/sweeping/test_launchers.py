@@ -53,7 +53,6 @@ def killing(seed: int, mark: Path, always: bool) -> str:
     return when_imported("harness.training.pack", KILL.format(who=seed, mark=str(mark), always=always))
 
 
-
 @pytest.mark.slow
 @pytest.mark.cluster
 @pytest.mark.parametrize("launcher", ["joblib", "ray"])
