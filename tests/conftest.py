@@ -9,6 +9,8 @@ import torch
 
 torch.set_num_threads(1)  # tests run side by side
 
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt"></svg>'
+
 Config = Callable[..., dict[str, Any]]
 
 BASE: dict[str, Any] = {
@@ -21,6 +23,17 @@ BASE: dict[str, Any] = {
     "engine": {"compile": False, "recompute": False},
 }
 """A small run: what differs from the defaults."""
+
+
+@pytest.fixture
+def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn, and their files are there, with nothing in them: to render a report's takes seconds.
+
+    What is rendered is for `tests.report.test_rendering` and the tests of figures, which save each one, and for the
+    tests of the report that a whole session shares (`tests.report.conftest.built`).
+    """
+    monkeypatch.setattr("harness.report.renderers.useful_processes", lambda panels: 0)
+    monkeypatch.setattr("harness.report.renderers.svg_and_png", lambda canvas: (EMPTY, b""))
 
 
 @pytest.fixture(scope="session")

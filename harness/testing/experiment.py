@@ -30,6 +30,9 @@ MEMORYLESS_STEPS = 400
 
 MEMORYLESS_SEEDS = 3
 
+COMPILED: dict[str, Any] = {"engine.compile": "auto"}
+"""Tasks may be long, and the cells are the same for all of them: their kernels are compiled once and kept."""
+
 LEAST_MARGIN = 0.02
 """Smallest difference of accuracies that is taken for more than luck."""
 
@@ -144,7 +147,8 @@ def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps:
     with problems.during(f"at seq_len={seq_len}, a run without memory"):
         made = small_runs(
             experiment, feedforward, seq_len=seq_len, hidden_size=64, seed=[*range(MEMORYLESS_SEEDS)],
-            **{"train.steps": steps, "train.batch_size": 64, "train.lr": 0.01, "probe.every": max(steps, 1)},
+            **COMPILED, **{"train.steps": steps, "train.batch_size": 64, "train.lr": 0.01},
+            **{"probe.every": max(steps, 1)},
         )  # fmt: skip
         found = Tables(run(made))
         runs = found.runs
@@ -153,7 +157,7 @@ def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps:
             _check_chance(problems, experiment, seq_len, found)
     with problems.during("a small sweep"):
         # Of the cells that it sweeps over: its claim must cope with any results of theirs.
-        tables = small_tables(experiment, cells=_cells(experiment) or ("rnn", "gru"))
+        tables = small_tables(experiment, cells=_cells(experiment) or ("rnn", "gru"), **COMPILED)
         _check_words(problems, experiment, tables)
         _check_claim(problems, experiment, tables)
 

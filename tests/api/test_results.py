@@ -56,6 +56,7 @@ def test_texts_beside_a_table_are_categories_in_the_order_of_the_sweep(sweeps: l
     assert found.groupby("seed", observed=True).size().to_dict() == {0: 2, 1: 2, 3: 4}
 
 
+@pytest.mark.usefixtures("empty_pictures")
 def test_a_figure_can_be_drawn_and_the_report_found(sweeps: list[Path]) -> None:
     found = harness.load(sweeps[0])
     axes = found.figure("gradient_profile_init").axes

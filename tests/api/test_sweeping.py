@@ -16,6 +16,8 @@ from harness.plugins.registry import registry
 from harness.training.pack import Pack
 from tests.helpers.sweeps import SHORT, assert_same, command
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
+
 SMALL: dict[str, Any] = {
     "hidden_size": 4,
     "seq_len": 8,

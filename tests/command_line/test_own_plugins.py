@@ -91,7 +91,7 @@ def test_what_a_task_draws_is_held_against_what_it_says_of_itself(tmp_path: Path
 
 
 def test_a_probe_adds_its_table_where_it_has_something_to_say(tmp_path: Path) -> None:
-    done = command(tmp_path, "-m", *SHORT, "cell=rnn,lstm", "probes=[gates]", "probes.gates.samples=1")
+    done = command(tmp_path, "-m", *SHORT, "cell=rnn,lstm", "probes=[gates]", "probes.gates.samples=1", pictures=True)
     assert done.returncode == 0, done.stderr
     (directory,) = results(tmp_path)
     tables = harness.load(directory)

@@ -15,8 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import harness
 from harness.base.errors import UserError
-from tests.helpers.clusters import needs
-from tests.helpers.sweeps import QUICK, command, start, wait_for, with_code
+from tests.helpers.sweeps import QUICK, command, start, wait_for, when_imported
 
 optuna = pytest.importorskip("optuna", minversion="4.0")
 
@@ -132,15 +131,17 @@ def test_a_storage_that_is_none_is_one_line(tmp_path: Path) -> None:
         open_study(f"sqlite:///{tmp_path}/notes.txt", "shared", "minimize", "RandomSampler", None)
 
 
-FATES = """
-import harness.training.pack
-plain = harness.training.pack.Pack.take_gradient
+FATES = when_imported(
+    "harness.training.pack",
+    """
+plain = module.Pack.take_gradient
 def fate(self):
     if self.settings.cell.name == "rnn":
         raise RuntimeError("no oven")
     return plain(self) * (float("nan") if self.settings.cell.name == "gru" else 1)
-harness.training.pack.Pack.take_gradient = fate
-"""
+module.Pack.take_gradient = fate
+""",
+)
 
 
 @pytest.mark.slow
@@ -148,7 +149,7 @@ def test_a_search_goes_on_after_runs_that_fail_or_diverge(tmp_path: Path) -> Non
     """Of four trials with this seed one diverges, one fails, and one asks for what is done."""
     words = ["-m", *SEARCH, "cell=rnn,gru,lstm", "seed=[0,1]", "hydra.sweep.dir=out"]
     random = ["hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "hydra.sweeper.sampler=RandomSampler"]
-    done = command(tmp_path, *words, *random, "hydra.sweeper.seed=1", **with_code(tmp_path, FATES))
+    done = command(tmp_path, *words, *random, "hydra.sweeper.seed=1", code=FATES)
     assert done.returncode == 1  # as runs have failed
     assert "has failed: RuntimeError: no oven" in done.stderr
     runs = harness.load(tmp_path / "out").runs
@@ -200,10 +201,9 @@ def test_several_commands_work_on_one_study(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_trials_without_hope_are_pruned_and_can_be_trained_to_their_end_later(tmp_path: Path) -> None:
     """Of six trials with this seed, two by two, the first two are not judged, and four later ones learn nothing."""
-    needs("hydra_joblib_launcher", "joblib")
     words = ["-m", *QUICK, "train.steps=40", "probe.every=10", "seed=[0,1]", "hydra.sweep.dir=out"]
     search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.sampler=RandomSampler"]
-    search += ["hydra.sweeper.seed=1", "hydra.sweeper.n_jobs=2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    search += ["hydra.sweeper.seed=1", "hydra.sweeper.n_jobs=2"]
     pruner = ["hydra.sweeper.pruner=MedianPruner", "hydra.sweeper.pruner_options={n_startup_trials:2}"]
     done = command(tmp_path, *words, "train.lr=tag(log,interval(0.000001,0.03))", *search, *pruner)
     assert done.returncode == 0, done.stderr

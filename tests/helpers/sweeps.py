@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import harness
-from tests.helpers.warm import warm_command
+from tests.helpers.warm import WarmProcess
 
 ROOT = Path(harness.__file__).parent.parent
 
@@ -33,12 +33,36 @@ PACK_TOLERANCE: float | None = None
 """By how much (relative) a run's numbers may depend on its company in a pack: None: not at all, to the bit."""
 
 
-def start(directory: Path, *arguments: str, module: str = "harness", **env: str) -> subprocess.Popen[str]:
-    """Start ``python -m harness …`` in ``directory``, in a process group of its own."""
+def start(
+    directory: Path,
+    *arguments: str,
+    module: str = "harness",
+    code: str = "",
+    fresh: bool = False,
+    pictures: bool = False,
+    **env: str,
+) -> subprocess.Popen[str] | WarmProcess:
+    """Start ``python -m harness …`` in ``directory``, in a process group of its own.
+
+    It is a fork of a process that has imported torch and others, as `tests.helpers.warm` says.
+
+    Args:
+        code: Python that runs at the start of it and of all processes that it starts, as a package of plugins might.
+        fresh: in an interpreter of its own instead; so is what has a ``PYTHONPATH`` of its own, and what starts a pool
+            of workers: in a fork its end is another one, with warnings of its own.
+        pictures: whether reports have pictures. They always have in an interpreter of its own.
+    """
+    fresh = fresh or "PYTHONPATH" in env or bool(POOLS & set(arguments))
+    if code:
+        (directory / "sitecustomize.py").write_text(code)
+        env["PYTHONPATH"] = os.pathsep.join([str(directory), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env}
+    if not fresh:
+        return WarmProcess(module, arguments, directory, environment, code, pictures)
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=directory,
-        env=_environment(env),
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -46,28 +70,48 @@ def start(directory: Path, *arguments: str, module: str = "harness", **env: str)
     )
 
 
-def command(
-    directory: Path, *arguments: str, module: str = "harness", timeout: float = 300, fresh: bool = False, **env: str
-) -> subprocess.CompletedProcess[str]:
-    """Run it to its end: in a fork of a process that has imported torch and others, as `tests.helpers.warm` says.
-
-    Args:
-        fresh: in an interpreter of its own instead; so is what has a ``PYTHONPATH`` of its own, and what starts a pool
-            of workers: in a fork its end is another one, with warnings of its own.
-    """
-    if not (fresh or "PYTHONPATH" in env or POOLS & set(arguments)):
-        return warm_command(module, arguments, directory, _environment(env), timeout)
-    process = start(directory, *arguments, module=module, **env)
+def command(directory: Path, *arguments: str, timeout: float = 300, **how: Any) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, as `start` says."""
+    process = start(directory, *arguments, **how)
     try:
         out, err = process.communicate(timeout=timeout)
     except BaseException:
         process.kill()
         raise
+    assert process.returncode is not None
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
-def _environment(env: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **env}
+_WHEN_IMPORTED = """
+def when_imported(name, change):
+    import importlib.util, sys
+
+    class Finder:
+        @staticmethod
+        def find_spec(wanted, path=None, target=None):
+            if wanted != name:
+                return None
+            sys.meta_path.remove(Finder)
+            spec = importlib.util.find_spec(name)
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: (load(module), exec(change, {{"module": module}}))
+            return spec
+
+    if name in sys.modules:
+        exec(change, {{"module": sys.modules[name]}})
+    else:
+        sys.meta_path.insert(0, Finder)
+
+when_imported({module!r}, {code!r})
+"""
+
+
+def when_imported(module: str, code: str) -> str:
+    """Code for `start` that changes a module, there called ``module``, where that is imported.
+
+    The many processes that come with a pool, a cluster or a report must not import torch for it.
+    """
+    return _WHEN_IMPORTED.format(module=module, code=code)
 
 
 def results(directory: Path) -> list[Path]:
@@ -75,19 +119,13 @@ def results(directory: Path) -> list[Path]:
     return sorted(directory.glob("results/*/*"))
 
 
-def wait_for(there: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 60) -> None:
+def wait_for(there: Callable[[], bool], process: subprocess.Popen[str] | WarmProcess, seconds: float = 60) -> None:
     """Wait until something is there that a process makes."""
     end = time.monotonic() + seconds
     while not there():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
-
-
-def with_code(directory: Path, code: str) -> dict[str, str]:
-    """The environment in which ``code`` runs at the start of every process, as a package of plugins might."""
-    (directory / "sitecustomize.py").write_text(code)
-    return {"PYTHONPATH": os.pathsep.join([str(directory), str(ROOT)])}
 
 
 def assert_same(one: Path, two: Path, tolerance: float | None = None, in_order: bool = True, **drop: Any) -> None:

@@ -16,14 +16,13 @@ from harness.settings.members import members
 from harness.training.pack import build, run, streams
 from tests.conftest import Config
 
-jax = pytest.importorskip("jax")
-
 SIZE = 5
 
 
 @pytest.fixture
 def in_float64() -> Iterator[None]:
     """JAX computes in float64 for the time being."""
+    jax = pytest.importorskip("jax", reason="JAX is an optional extra: pip install '.[bench]'")
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield
@@ -62,6 +61,7 @@ def test_an_lstms_transport_is_that_of_jax(config: Config, name: str, in_float64
 
 def by_jax(network: Network, member: int, batch: Batch) -> dict[str, NDArray[np.float64]]:
     """For h and c each sample's norm of the gradient at every step, (B, T)."""
+    import jax
     import jax.numpy as jnp
 
     names = {"w_x": "layer1.input", "w_h": "layer1.recurrent", "b": "layer1.bias"}

@@ -15,6 +15,7 @@ import pytest
 from harness.plugins.__main__ import main
 from harness.plugins.finding import import_file
 from harness.testing import check_cell, check_experiment, check_figure, check_probe
+from tests.helpers.sweeps import command
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "tests" / "example_package"
@@ -28,10 +29,7 @@ def test_a_started_plugin_keeps_the_contract_as_it_stands(kind: str, tmp_path: P
     said = capsys.readouterr().out
     assert f"python -m harness 'plugins=[{file}]'" in said
     assert (f"python -m harness -m 'plugins=[{file}]' +study=my_first" in said) == (kind == "experiment")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_first.py"], cwd=tmp_path, text=True,
-        capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
-    )  # fmt: skip
+    done = command(tmp_path, "-q", "-p", "no:cacheprovider", "test_my_first.py", module="pytest")
     assert done.returncode == 0, done.stdout
     assert "MyFirst" in (tmp_path / "my_first.py").read_text()
     assert not re.search("@[A-Z]+@", (tmp_path / "my_first.py").read_text())
@@ -87,6 +85,8 @@ def test_a_package_of_somebody_else_brings_its_plugins_in_an_environment_of_its_
     listed = call("-m", "harness.plugins")
     for kind, name in (("experiment", "echo"), ("cell", "damped"), ("probe", "saturation"), ("figure", "last_loss")):
         assert re.search(rf"{kind} +{name} +rnn_extras\.{name}", listed), listed
+    for kind, name in (("experiment", "recall_dish"), ("study", "dish")):
+        assert re.search(rf"{kind} +{name} ", listed), listed
     call("-m", "pytest", "-q", str(mine / "tests"))
     out = tmp_path / "out"
     quick = ["train.steps=20", "cell=damped,rnn", "seq_len=12", "experiment.delay=2", f"hydra.sweep.dir={out}"]

@@ -97,6 +97,7 @@ def test_a_report_is_built_or_refused_in_one_line_and_stays_small_and_harmless(
 
 
 @pytest.mark.parametrize("name", ["figures", "artefacts", "tables"])
+@pytest.mark.usefixtures("empty_pictures")
 def test_a_link_out_of_the_directory_is_not_followed(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,8 +33,10 @@ from tests.report.conftest import PROVENANCE
 
 
 @pytest.fixture(autouse=True)
-def rendered_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No process that renders figures is started: each takes seconds, and they have tests of their own."""
+def quickly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report that tests share has pictures, rendered here and not in processes that take seconds to start."""
+    if "built" not in request.fixturenames:
+        request.getfixturevalue("empty_pictures")
     monkeypatch.setattr("harness.report.renderers.useful_processes", lambda panels: 0)
 
 

@@ -8,9 +8,9 @@ import pytest
 
 import harness
 from tests.helpers.clusters import needs, needs_slurm
-from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command, with_code
+from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command, when_imported
 
-SWEEP = ["-m", *QUICK, "cell=rnn,lstm", "weight_scale=0.9,1.1", "seed=0,1", "train.steps=10", "probe.every=5"]
+SWEEP = ["-m", *QUICK, "seq_len=8,9", "seed=0,1", "train.steps=10", "probe.every=5"]
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +36,21 @@ def test_jobs_of_slurm_give_the_same_tables(tmp_path: Path, basic: Path) -> None
 TWO_WORKERS = {"joblib": ["hydra.launcher.n_jobs=2"], "ray": []}
 """On a single core joblib would start none, and run the jobs in the command's own process."""
 
-KILL_ONCE = """
-import os, pathlib, harness.training.pack
-plain = harness.training.pack.Streams
-class Streams(plain):
+KILL = """
+import os, pathlib
+class Streams(module.Streams):
     def next(self, *args):
         if self.seq_len == 8 and {who} in self.seeds and ({always} or not pathlib.Path({mark!r}).exists()):
             pathlib.Path({mark!r}).touch()
             os.kill(os.getpid(), 9)
         return super().next(*args)
-harness.training.pack.Streams = Streams
+module.Streams = Streams
 """
+
+
+def killing(seed: int, mark: Path, always: bool) -> str:
+    """Code that kills the process which trains the shorter run of a seed; ``mark`` is there when it has."""
+    return when_imported("harness.training.pack", KILL.format(who=seed, mark=str(mark), always=always))
 
 
 @pytest.mark.slow
@@ -54,10 +58,10 @@ harness.training.pack.Streams = Streams
 @pytest.mark.parametrize("launcher", ["joblib", "ray"])
 def test_workers_give_the_same_tables_even_where_one_is_killed(tmp_path: Path, basic: Path, launcher: str) -> None:
     needs(f"hydra_{launcher}_launcher", launcher)
-    code = KILL_ONCE.format(who=1, always=False, mark=str(tmp_path / "killed"))
+    code = killing(1, tmp_path / "killed", always=False)
     done = command(
         tmp_path, *SWEEP, f"hydra/launcher={launcher}", *TWO_WORKERS[launcher], "hydra.sweep.dir=out",
-        **with_code(tmp_path, code),
+        code=code,
     )  # fmt: skip
     assert (tmp_path / "killed").exists()
     assert done.returncode == 0, done.stderr
@@ -68,15 +72,17 @@ def test_workers_give_the_same_tables_even_where_one_is_killed(tmp_path: Path, b
 @pytest.mark.slow
 def test_a_run_that_kills_its_worker_every_time_is_isolated(tmp_path: Path, basic: Path) -> None:
     needs("hydra_joblib_launcher", "joblib")
-    code = KILL_ONCE.format(who=1, always=True, mark=str(tmp_path / "killed"))
+    code = killing(1, tmp_path / "killed", always=True)
     sweep = [*SWEEP, "hydra/launcher=joblib", *TWO_WORKERS["joblib"], "hydra.sweep.dir=out"]
-    done = command(tmp_path, *sweep, **with_code(tmp_path, code))
+    done = command(tmp_path, *sweep, code=code)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     runs = harness.load(tmp_path / "out").runs
-    assert runs.groupby("seed").status.unique().map(list).to_dict() == {0: ["ok"], 1: ["failed"]}
+    assert runs.set_index(["seq_len", "seed"]).status.to_dict() == {
+        (8, 0): "ok", (8, 1): "failed", (9, 0): "ok", (9, 1): "ok"
+    }  # fmt: skip
     assert runs.reason.dropna().str.contains("SIGKILL|terminated").all()
-    again = command(tmp_path, "resume=out")
+    again = command(tmp_path, "resume=out", fresh=True)  # it starts a pool, too
     assert again.returncode == 0, again.stderr
     assert_same(basic, tmp_path / "out", tolerance=PACK_TOLERANCE)
 
@@ -89,6 +95,6 @@ def test_a_launcher_that_is_not_installed_says_how_to_install_it(tmp_path: Path,
         "u.find_spec = lambda name, *a: None if name.startswith('hydra_plugins.') else plain(name, *a)\n"
         "sys.modules['hydra_plugins'] = None\n"
     )
-    done = command(tmp_path, f"hydra/launcher={launcher}", **with_code(tmp_path, code))
+    done = command(tmp_path, f"hydra/launcher={launcher}", code=code)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].endswith(f"pip install '.[{launcher}]'")

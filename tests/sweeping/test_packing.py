@@ -54,14 +54,14 @@ def test_the_memory_of_a_member_grows_with_the_length_and_bounds_the_pack(config
 @pytest.mark.slow
 def test_a_packed_sweep_equals_one_that_is_not(tmp_path: Path) -> None:
     sweep = [
-        "-m", *QUICK, "cell=rnn,lstm", "weight_scale=0.9,1.1", "seed=0,1", "train.lr=0.003,0.01", "train.steps=20",
+        "-m", *QUICK, "cell=lstm", "weight_scale=0.9,1.1", "seed=0,1", "train.lr=0.003,0.01", "train.steps=20",
         "probe.every=10",
     ]  # fmt: skip
     for name, how in (("packed", []), ("alone", ["sweep.pack=false"]), ("threes", ["sweep.max_members=3"])):
         done = command(tmp_path, *sweep, *how, f"hydra.sweep.dir={name}")
         assert done.returncode == 0, done.stderr
     jobs = {name: len(list((tmp_path / name / "jobs").iterdir())) for name in ("packed", "alone", "threes")}
-    assert (jobs["packed"], jobs["alone"]) == (2, 16)
+    assert jobs == {"packed": 1, "alone": 8, "threes": 4}
     for name in ("alone", "threes"):
         assert_same(tmp_path / "packed", tmp_path / name, tolerance=PACK_TOLERANCE, in_order=False)
 

@@ -15,28 +15,42 @@ import pytest
 import harness
 from harness.sweeping.plan import missing
 from harness.sweeping.progress import read_note
-from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, with_code
+from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, when_imported
 
 pytestmark = pytest.mark.slow
 
-SWEEP = ["-m", *QUICK, "cell=rnn,gru", "seq_len=8,10", "weight_scale=0.9,1.1", "seed=0,1,2"]
+SWEEP = ["-m", *QUICK, "cell=gru", "seq_len=8,10", "weight_scale=0.9,1.1", "seed=0,1,2"]
+
+STEPS = """
+import pathlib, time
+class Streams(module.Streams):
+    def next(self, *args):
+        {what}
+        return super().next(*args)
+module.Streams = Streams
+"""
+
+
+def before_every_step(what: str) -> str:
+    """Code that does something before every training step."""
+    return when_imported("harness.training.pack", STEPS.format(what=what))
 
 
 KILLS = 6
 
 
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    long = [*SWEEP, "train.steps=600", "probe.every=100", "checkpoint.every=50"]
+    long = [*SWEEP, "train.steps=300", "probe.every=50", "checkpoint.every=20"]
     whole = command(tmp_path, *long, "hydra.sweep.dir=whole")
     assert whole.returncode == 0, whole.stderr
     rng, killed = random.Random(4), 0
     for attempt in range(KILLS):
         again = ["resume=broken"] if attempt % 2 else [*long, "hydra.sweep.dir=broken"]
-        process = start(tmp_path, *again)
+        process = start(tmp_path, *again, code=before_every_step("time.sleep(0.01)"))
         # The first is killed only when there is something to go on with.
         wait_for(lambda process=process: (tmp_path / "broken" / "provenance.json").exists(), process)
         try:
-            process.wait(timeout=rng.uniform(2, 8))
+            process.wait(timeout=rng.uniform(0.2, 1.5))
             break
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -52,63 +66,55 @@ def test_a_damaged_table_is_named_and_its_runs_are_done_again(tmp_path: Path) ->
     sweep = [*SWEEP, "train.steps=2", "probe.every=2"]
     for name in ("whole", "damaged"):
         assert command(tmp_path, *sweep, f"hydra.sweep.dir={name}").returncode == 0
-    path = tmp_path / "damaged" / "jobs" / "2" / "tables" / "gradients.parquet"
+    path = tmp_path / "damaged" / "jobs" / "1" / "tables" / "gradients.parquet"
     content = bytearray(path.read_bytes())
     content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
     path.write_bytes(content)
     again = command(tmp_path, "resume=damaged")
     assert again.returncode == 0, again.stderr
-    assert "jobs/2/tables/gradients.parquet: damaged" in again.stderr
-    assert "18 of 24 runs are done already" in again.stderr
+    assert "jobs/1/tables/gradients.parquet: damaged" in again.stderr
+    assert "6 of 12 runs are done already" in again.stderr
     assert_same(tmp_path / "whole", tmp_path / "damaged")
 
 
 def test_the_second_of_two_resumers_is_told_in_one_line(tmp_path: Path) -> None:
-    long = ["-m", *QUICK, "seed=0,1", "train.steps=3000", "probe.every=1000"]
-    first = start(tmp_path, *long, "hydra.sweep.dir=out")
+    sweep, told = ["-m", *QUICK, "seed=0,1", "train.steps=4", "probe.every=2", "hydra.sweep.dir=out"], tmp_path / "told"
+    patient = before_every_step(f"while not pathlib.Path({str(told)!r}).exists(): time.sleep(0.01)")
+    first = start(tmp_path, *sweep, code=patient)
     wait_for(lambda: (tmp_path / "out" / "jobs" / "0" / "progress.json").exists(), first)
-    second = command(tmp_path, *long, "hydra.sweep.dir=out")
+    second = command(tmp_path, *sweep)
     assert second.returncode == 1
     assert len(second.stderr.strip().splitlines()) == 1
     assert f"process {first.pid}" in second.stderr
+    told.touch()
     assert first.wait(timeout=120) == 0
     assert len(harness.load(tmp_path / "out").runs) == 2
 
 
-RAISES = """
-import harness.training.pack
-plain = harness.training.pack.Streams
-class Streams(plain):
-    def next(self, *args):
-        if self.seq_len == 8 and 2 in self.seeds:
-            {what}
-        return super().next(*args)
-harness.training.pack.Streams = Streams
-"""
+def ill(what: str) -> str:
+    """Code with which the third run of eight steps does something instead of its first step."""
+    return before_every_step(f"if self.seq_len == 8 and 2 in self.seeds: {what}")
 
 
 def test_a_member_that_raises_is_isolated_and_tried_again_by_resume(tmp_path: Path) -> None:
     sweep = [*SWEEP, "train.steps=4", "probe.every=2"]
     assert command(tmp_path, *sweep, "hydra.sweep.dir=whole").returncode == 0
-    ill = with_code(tmp_path, RAISES.format(what="raise RuntimeError('no oven')"))
-    done = command(tmp_path, *sweep, "hydra.sweep.dir=out", **ill)
+    done = command(tmp_path, *sweep, "hydra.sweep.dir=out", code=ill("raise RuntimeError('no oven')"))
     assert done.returncode == 1
     assert "runs failed: RuntimeError: no oven" in done.stderr
     assert "resume=out" in done.stderr
     runs = harness.load(tmp_path / "out").runs
     assert (runs.query("status == 'failed'")[["seed", "seq_len"]].drop_duplicates() == [2, 8]).all(axis=None)
-    assert runs.status.value_counts().to_dict() == {"ok": 20, "failed": 4}
+    assert runs.status.value_counts().to_dict() == {"ok": 10, "failed": 2}
     again = command(tmp_path, "resume=out")
     assert again.returncode == 0, again.stderr
-    assert "20 of 24 runs are done already" in again.stderr
+    assert "10 of 12 runs are done already" in again.stderr
     assert_same(tmp_path / "whole", tmp_path / "out")
 
 
 def test_a_run_that_hangs_is_ended_at_the_time_limit(tmp_path: Path) -> None:
-    hangs = with_code(tmp_path, RAISES.format(what="import time; time.sleep(1000)"))
-    done = command(
-        tmp_path, "-m", *QUICK, "seed=1,2", "train.steps=4", "sweep.timeout=3", "hydra.sweep.dir=out", **hangs
-    )  # fmt: skip
+    sweep = ["-m", *QUICK, "seed=1,2", "train.steps=4", "sweep.timeout=3", "hydra.sweep.dir=out"]
+    done = command(tmp_path, *sweep, code=ill("time.sleep(1000)"))
     assert done.returncode == 1
     runs = harness.load(tmp_path / "out").runs.set_index("seed")
     assert runs.status.to_dict() == {1: "ok", 2: "failed"}
@@ -136,8 +142,8 @@ def test_ctrl_c_saves_and_reports_what_is_done_and_says_how_to_go_on(tmp_path: P
 
 def test_what_does_not_fit_on_the_disk_is_recorded_and_the_rest_goes_on(tmp_path: Path) -> None:
     sweep = ["-m", *QUICK, "seed=0,1,2", "seq_len=8,400", "train.steps=2", "probe.every=1", "hydra.sweep.dir=out"]
-    small = with_code(tmp_path, "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n")
-    done = command(tmp_path, *sweep, **small)
+    small = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+    done = command(tmp_path, *sweep, code=small)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     runs = pd.concat(pd.read_parquet(path) for path in sorted((tmp_path / "out").glob("jobs/*/tables/runs.parquet")))
@@ -167,17 +173,16 @@ def test_a_disk_without_any_room_ends_in_one_line_each(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_when_figures_are_drawn_costs_the_report_and_no_run(tmp_path: Path) -> None:
-    full = with_code(
-        tmp_path,
+    full = (
         "import errno, os\n"
         "plain = os.replace\n"
         "def replace(source, target, **named):\n"
         "    if str(target).endswith('.png'):\n"
         "        raise OSError(errno.ENOSPC, 'No space left on device')\n"
         "    plain(source, target, **named)\n"
-        "os.replace = replace\n",
+        "os.replace = replace\n"
     )
-    done = command(tmp_path, "-m", *QUICK, "seed=0,1", "train.steps=2", "hydra.sweep.dir=out", **full)
+    done = command(tmp_path, "-m", *QUICK, "seed=0,1", "train.steps=2", "hydra.sweep.dir=out", code=full, pictures=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1] == (

@@ -12,7 +12,7 @@ from tests.helpers.made_tables import made_tables
 
 
 @pytest.fixture
-def tables(tmp_path: Path) -> Tables:
+def tables(tmp_path: Path, empty_pictures: None) -> Tables:
     """Tables of three runs, with a report in ``tmp_path``."""
     made = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,), seeds=(0, 1, 2))
     build(tmp_path, made)
@@ -26,7 +26,7 @@ def logged(name: str, directory: Path, tables: Tables) -> str:
 
 
 @pytest.fixture
-def odd(tmp_path: Path) -> Tables:
+def odd(tmp_path: Path, empty_pictures: None) -> Tables:
     """Tables of two runs: options that are null or not, infinite outcomes."""
     made = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,), seeds=(0, 1))
     runs = made.runs.assign(

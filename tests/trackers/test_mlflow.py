@@ -21,7 +21,7 @@ from harness.trackers import track, tracker
 from tests.helpers.sweeps import QUICK, command
 from tests.trackers.conftest import logged
 
-pytest.importorskip("mlflow")
+pytestmark = pytest.mark.skipif(find_spec("mlflow") is None, reason="needs MLflow: pip install '.[mlflow]'")
 
 
 def test_mlflow_reads_curves_settings_and_the_report(

@@ -135,21 +135,6 @@ def test_double_precision_training_runs(config: Config) -> None:
     assert tables(config(dtype="float64"))["runs"].status.tolist() == ["ok"]
 
 
-@pytest.mark.slow
-def test_lstm_recalls_the_dish_where_a_shrinking_rnn_cannot(config: Config) -> None:
-    made = {
-        "seq_len": 80,
-        "hidden_size": 32,
-        "seed": [0, 1],
-        "train": {"steps": 350, "batch_size": 32, "lr": 0.003},
-    }
-    lstm = tables(config(cell="lstm", **made))["runs"]
-    rnn = tables(config(cell="rnn", weight_scale=0.5, **made))["runs"]
-    assert lstm.solved.all()
-    # 1024 answers: three standard errors above one in eight
-    assert abs(rnn.accuracy.mean() - 0.125) < 3 * np.sqrt(0.125 * 0.875 / 1024)
-
-
 def test_a_network_without_memory_stays_at_chance(config: Config) -> None:
     made = config(cell="feedforward", hidden_size=32, seed=[0, 1], train={"steps": 150, "batch_size": 32, "lr": 0.003})
     runs = tables(made)["runs"]

@@ -20,14 +20,15 @@ from harness.plugins.registry import registry
 from harness.testing._problems import small_runs
 from harness.training.pack import run
 
-UNITS = 2000
+UNITS = 600
 
 
 def started(cell: Cell, seed: int = 0, layer: int = 1) -> dict[str, torch.Tensor]:
     """The initial weights of the last of that many layers of one member."""
     network = Network.create(
-        Architecture(cell, 1, UNITS, layer, 1), [MemberInit(cell, seed, "identity", 1.0)], torch.float64, "cpu"
-    )
+        Architecture(cell, 1, UNITS, layer, 1), [MemberInit(cell, seed, "identity", 1.0)], torch.float64, "cpu",
+        compiled=False,
+    )  # fmt: skip
     return {name: value[0] for name, value in network.layer(layer).items()}
 
 
@@ -129,7 +130,7 @@ def test_every_cell_with_a_bias_of_a_remembering_gate_can_draw_it_but_those_that
 def started_small(cell: Cell) -> dict[str, torch.Tensor]:
     """The initial weights of a small layer."""
     network = Network.create(
-        Architecture(cell, 1, 5, 1, 1), [MemberInit(cell, 0, "identity", 1.0)], torch.float64, "cpu"
+        Architecture(cell, 1, 5, 1, 1), [MemberInit(cell, 0, "identity", 1.0)], torch.float64, "cpu", compiled=False
     )
     return {name: value[0] for name, value in network.layer(1).items()}
 

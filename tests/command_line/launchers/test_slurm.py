@@ -13,21 +13,29 @@ import pytest
 
 from harness.command_line.launchers import queue
 from tests.helpers.clusters import needs, needs_slurm
-from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, with_code
+from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, when_imported
 
 SLOW = """
-import pathlib, time, harness.training.pack
-import harness.command_line.launchers.queue as queue, harness.command_line.launchers.slurm as slurm
-queue.POLL_EVERY = slurm.PATIENCE = 1.0
-plain = harness.training.pack.Streams
-class Streams(plain):
+import pathlib, time
+class Streams(module.Streams):
     def next(self, *args):
         if not pathlib.Path({fast!r}).exists():
             time.sleep(0.5)
         return super().next(*args)
-harness.training.pack.Streams = Streams
+module.Streams = Streams
 """
-"""Every training step takes half a second until a file is there; Slurm is asked often."""
+
+ASKED_OFTEN = """
+import harness.command_line.launchers.queue as queue, harness.command_line.launchers.slurm as slurm
+queue.POLL_EVERY = slurm.PATIENCE = 1.0
+"""
+
+
+def slowed(fast: Path) -> str:
+    """Code with which a training step takes half a second until ``fast`` is there, and Slurm is asked often."""
+    return when_imported("harness.training.pack", SLOW.format(fast=str(fast))) + when_imported(
+        "harness.command_line.main", ASKED_OFTEN
+    )
 
 
 def queued() -> list[str]:
@@ -50,8 +58,8 @@ def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_pat
     sweep = [*QUICK, "seq_len=8", "train.steps=60", "probe.every=20"]
     assert command(tmp_path, *sweep, "hydra.run.dir=whole").returncode == 0
     limits = ["hydra/launcher=slurm", "hydra.launcher.timeout_min=5", "hydra.launcher.max_num_timeout=1"]
-    slow = with_code(tmp_path, SLOW.format(fast=str(tmp_path / "fast")))
-    process = start(tmp_path, *sweep, *limits, "checkpoint.every=1000", "hydra.run.dir=out", **slow)
+    slow = slowed(tmp_path / "fast")
+    process = start(tmp_path, *sweep, *limits, "checkpoint.every=1000", "hydra.run.dir=out", code=slow)
     progress = tmp_path / "out" / "jobs" / "0" / "progress.json"
     for _ in range(2):
         wait_for(under_way(tmp_path), process)
@@ -73,9 +81,9 @@ def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_pat
 @pytest.mark.xdist_group("slurm")  # they look at all jobs of the cluster
 def test_a_job_that_somebody_cancels_is_noticed_without_accounting_and_runs_again(tmp_path: Path) -> None:
     needs_slurm()
-    slow = with_code(tmp_path, SLOW.format(fast=str(tmp_path / "fast")))
+    slow = slowed(tmp_path / "fast")
     process = start(
-        tmp_path, *QUICK, "seq_len=8", "train.steps=60", "hydra/launcher=slurm", "hydra.run.dir=out", **slow
+        tmp_path, *QUICK, "seq_len=8", "train.steps=60", "hydra/launcher=slurm", "hydra.run.dir=out", code=slow
     )
     wait_for(under_way(tmp_path), process)
     subprocess.run(["scancel", *queued()], check=True)
