@@ -70,15 +70,19 @@ def into_top(network: Network, data: Data, loss: Callable[[Tensor], Tensor], out
     Args:
         outputs: of the top layer, (K, T, B, ·).
     """
-    weight, bias = network.weights["readout.weight"], network.weights["readout.bias"]
-    rows = [step - 1 for step in data.scored]
-    with torch.enable_grad():
-        hidden = outputs[:, rows].transpose(1, 2).detach().requires_grad_()
-        said = (hidden.flatten(1, 2) @ weight + bias[:, None]).view(*hidden.shape[:3], -1)
-        (given,) = torch.autograd.grad(loss(said).sum(), hidden)
-    found = torch.zeros_like(outputs)
-    found[:, rows] = given.transpose(1, 2)
+    rows, found = [step - 1 for step in data.scored], torch.zeros_like(outputs)
+    found[:, rows] = into_hidden(network, loss, outputs[:, rows])
     return found
+
+
+def into_hidden(network: Network, loss: Callable[[Tensor], Tensor], hidden: Tensor) -> Tensor:
+    """What the readout sends into the top layer's outputs at the scored steps, (K, S, B, ·), given these outputs."""
+    weight, bias = network.weights["readout.weight"], network.weights["readout.bias"]
+    with torch.enable_grad():
+        read = hidden.transpose(1, 2).detach().requires_grad_()
+        said = (read.flatten(1, 2) @ weight + bias[:, None]).view(*read.shape[:3], -1)
+        (given,) = torch.autograd.grad(loss(said).sum(), read)
+    return given.transpose(1, 2)
 
 
 def at_answers(moment: Moment) -> LayerStates:
@@ -114,5 +118,5 @@ def _of(known: Tensor, state: State) -> State:
 def _rescaled(states: LayerStates) -> LayerStates:
     """Every sample's values, in all layers and parts, times the power of two that brings the largest to about 1."""
     largest = torch.stack([value.abs().amax(dim=-1) for state in states for value in state.values()]).amax(dim=0)
-    exponent = torch.frexp(largest).exponent.clamp(-1000, 1000)[..., None]
+    exponent = torch.frexp(largest).exponent.clamp(-1000, 1000).to(largest.dtype)[..., None]
     return [Named({part: torch.ldexp(value, -exponent) for part, value in state.items()}) for state in states]
