@@ -28,14 +28,14 @@ def test_of_an_orthogonal_linear_network_all_are_the_scale_to_the_lag(scale: flo
 
 
 def test_of_a_normal_matrix_they_are_powers_of_its_eigenvalues_beyond_what_doubles_hold() -> None:
-    given = moment("linear", seq_len=400)
+    given = moment("linear", seq_len=200)
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
     sizes = np.array([10.0, 1.0, 0.99, 1e-3])
     given.network.weights["layer1.recurrent"].copy_(torch.from_numpy(turn * sizes @ turn.T))
     found = measured(given, lags=6)
     truth = found.lag * np.log10(sizes)[found["rank"] - 1]
     np.testing.assert_allclose(found.log10_value, truth, rtol=1e-10, atol=1e-10)
-    assert (found.log10_value.min(), found.log10_value.max()) == pytest.approx((-1197, 399))
+    assert (found.log10_value.min(), found.log10_value.max()) == pytest.approx((-597, 199))
 
 
 def test_of_a_sheared_matrix_they_are_those_of_the_power_written_out() -> None:
@@ -56,13 +56,14 @@ def test_of_a_sheared_matrix_they_are_those_of_the_power_written_out() -> None:
 def test_values_and_directions_are_those_of_autograd(cell: str, experiment: str, layers: int) -> None:
     length = {} if experiment == "copy" else {"seq_len": 12}
     given = moment(cell, experiment=experiment, num_layers=layers, seed=[2, 3], **length)
-    found = measured(given, samples=2, keep=100)
+    found = measured(given, samples=1, keep=100)
     for (member, layer, sample, t), rows in found.groupby(["member", "layer", "sample", "t"]):
         answer = int(given.answer[member, sample])
         assert (rows.lag == answer - t).all()
-        jacobian = torch.func.jacrev(
-            lambda state, own=(layer, member, sample, t, answer): later_state(given, *own, state)
-        )(state_at(given, layer, member, sample, t))  # fmt: skip
+        jacobian = torch.autograd.functional.jacobian(
+            lambda state, own=(layer, member, sample, t, answer): later_state(given, *own, state),
+            state_at(given, layer, member, sample, t),
+        )
         values = torch.linalg.svdvals(jacobian)
         kept = 10 ** rows.sort_values("rank").log10_value.to_numpy()
         np.testing.assert_allclose(kept, values.numpy(), rtol=1e-7, atol=1e-13)
@@ -78,8 +79,8 @@ def test_alignment_is_that_with_the_gradient_of_the_answer() -> None:
         loss = torch.nn.functional.cross_entropy(said[None], given.data.targets[0, :1, 0])
         (at_end,) = torch.autograd.grad(loss, state)
     for t, rows in found.groupby("t"):
-        jacobian = torch.func.jacrev(lambda state, t=t: later_state(given, 1, 0, 0, t, 9, state))(
-            state_at(given, 1, 0, 0, t)
+        jacobian = torch.autograd.functional.jacobian(
+            lambda state, t=t: later_state(given, 1, 0, 0, t, 9, state), state_at(given, 1, 0, 0, t)
         )
         left, _, right = torch.linalg.svd(jacobian)
         gradient = jacobian.T @ at_end
