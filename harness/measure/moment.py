@@ -11,6 +11,7 @@ from torch import Tensor
 from harness.cells.base import Named, State, as_in_a_step
 from harness.engine.network import LayerStates, LayerSteps, Network
 from harness.engine.scan.interface import is_tokens, one_hot
+from harness.measure.layer_step import LayerStep
 from harness.measure.windows import start_of
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
@@ -34,6 +35,16 @@ class Moment:
         self.data = data
         self.experiment = experiment
         self.step = step
+
+    def first(self, samples: int) -> Moment:
+        """The same with the first samples of the batch alone."""
+        return Moment(self.network, self.data.samples(0, samples), self.experiment, self.step)
+
+    def in_double(self) -> Moment:
+        """The same in double precision, with the numbers that there are."""
+        if self.network.flat.dtype == torch.float64:
+            return self
+        return Moment(self.network.to(torch.float64), self.data.to(torch.float64), self.experiment, self.step)
 
     @cached_property
     def start(self) -> LayerStates | None:
@@ -66,9 +77,13 @@ class Moment:
     def inputs(self, layer: int) -> Tensor:
         """What enters a layer (1-based) at every step: (K, T, B, F); tokens as one-hot vectors."""
         if layer > 1:
-            return self._run[layer - 2][1]
+            return self.outputs(layer - 1)
         found = self.data.inputs
         return one_hot(found, self.network.shape.input_size, self.network.flat.dtype) if is_tokens(found) else found
+
+    def outputs(self, layer: int) -> Tensor:
+        """What the readout or the next layer sees of a layer (1-based) at every step: (K, T, B, output size)."""
+        return self._run[layer - 1][1]
 
     def gates(self, layer: int) -> dict[str, Tensor]:
         """The values of a layer's gates (1-based) at every step, by name: (K, T, B, width); none of a cell without."""
@@ -79,6 +94,29 @@ class Moment:
             for t in range(x.shape[1])
         ]
         return {name: torch.stack([step[name] for step in steps], dim=1) for name in steps[0]}
+
+    def layer_step(self, layer: int) -> LayerStep:
+        """A layer's step (1-based) as a map of its state, with products of its Jacobian and vectors."""
+        return LayerStep(self.network, layer)
+
+    @cached_property
+    def answer(self) -> Tensor:
+        """The step (1-based) of each sample's last judged output, (K, B); the last step where none is judged."""
+        step = torch.from_numpy(self.data.answer).to(self.network.flat.device)
+        return step.where(step > 0, self.data.inputs.shape[1])
+
+    def at(self, layer: int, step: Tensor) -> tuple[Tensor, Tensor]:
+        """What a layer (1-based) is given at steps that may differ from sample to sample.
+
+        Args:
+            step: 1-based, (K, L, n), of the first n samples; 0 and less counts as step 1.
+
+        Returns:
+            What enters it, (K, L, n, F), and the state before the step, its parts joined, (K, L, n, S).
+        """
+        row = (step - 1).clamp(min=0)
+        states = self.layer_step(layer).joined(self.states[layer - 1])
+        return rows_at(self.inputs(layer), row), rows_at(states, row)
 
     def jacobian(self, layer: int, step: int, samples: int | Sequence[int] | None = None) -> Tensor:
         """d s_t / d s_{t-1} of a layer at a step (both 1-based): (K, B, S, S), the S numbers of the state in the
@@ -92,24 +130,20 @@ class Moment:
         """
         chosen = list(range(self.data.inputs.shape[2])) if samples is None else samples
         rows = list(range(chosen)) if isinstance(chosen, int) else list(chosen)
-        cell = self.network.cells[layer - 1]
-        widths = cell.widths(self.network.shape.hidden_size)
-        before = torch.cat([self.states[layer - 1][part][:, step - 1, rows] for part in widths], dim=-1)
-        weights, x = as_in_a_step(self.network.layer(layer)), self.inputs(layer)[:, step - 1, rows]
+        mapped = self.layer_step(layer)
+        before = mapped.joined(self.states[layer - 1])[:, step - 1, rows]
+        return mapped.jacobian(self.inputs(layer)[:, step - 1, rows], before)
 
-        def after(state: Tensor) -> Tensor:
-            parts = Named(zip(widths, state.split(list(widths.values()), dim=-1), strict=True))
-            made = cell.step(weights, x, parts)
-            return torch.cat([made[part] for part in widths], dim=-1)
 
-        with torch.enable_grad():
-            state = before.detach().requires_grad_()
-            result = after(state)
-            # Samples and members do not interact: the sum over them leaves each its own row.
-            if not result.requires_grad:
-                return state.new_zeros(*state.shape, state.shape[-1])
-            found = [
-                torch.autograd.grad(result[..., unit].sum(), state, retain_graph=True, materialize_grads=True)[0]
-                for unit in range(result.shape[-1])
-            ]
-        return torch.stack(found, dim=-2)
+def rows_at(values: Tensor, row: Tensor) -> Tensor:
+    """Rows of the second dimension of values (K, T, B, …) that differ from sample to sample.
+
+    Args:
+        row: from 0, (K, L, n).
+
+    Returns:
+        (K, L, n, …), of the first n samples.
+    """
+    rest = values.shape[3:]
+    place = row.view(*row.shape, *(1 for _ in rest)).expand(*row.shape, *rest)
+    return values[:, :, : row.shape[2]].gather(1, place)

@@ -85,6 +85,19 @@ class Data:
             batches=[self.batches[row] for row in rows],
         )
 
+    def to(self, dtype: torch.dtype) -> Data:
+        """The same with real numbers in another precision."""
+
+        def converted(values: Tensor) -> Tensor:
+            return values.to(dtype) if values.is_floating_point() else values
+
+        return replace(
+            self,
+            inputs=converted(self.inputs),
+            targets=converted(self.targets),
+            earlier=tuple(converted(inputs) for inputs in self.earlier),
+        )
+
     def chunks(self, size: int) -> list[Data]:
         """The same data in pieces of at most ``size`` samples."""
         return [self.samples(start, start + size) for start in range(0, self.targets.shape[1], size)]

@@ -1,0 +1,76 @@
+"""Which answer looks at which step, of what the probe `attribution` measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.figures.base import Figure
+from harness.figures.drawing.best import AFTER, BEFORE, before_and_after, best_runs, columns
+from harness.figures.drawing.canvas import label_outer
+from harness.figures.drawing.notes import note
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from harness.tables.tables import Tables
+
+LOWEST = -4.0
+"""Exponents of a derivative, relative to the answer's largest, that have the darkest colour."""
+
+
+class Attribution(Figure):
+    """A map of answers and the inputs that they depend on, before and after training."""
+
+    name = "attribution"
+    title = "Which answer looks at which step"
+    caption = (
+        "One sequence. A row is one answer, a column one step of the input; the colour says how much the answer's loss "
+        "would change with the input of that step, relative to the step that it depends on most, from 1 (bright) to "
+        "10⁻⁴ and less (dark). Above: before training; below: after. A bright diagonal means that answers look at "
+        "their own input alone; a bright column, that all of them look at the same step; a bright line beside the "
+        "diagonal, that each looks the same distance back. To the right of the diagonal is the future, which no "
+        "answer sees."
+    )
+    order = 65
+    probes = ("attribution",)
+
+    def draw(self, tables: Tables) -> Canvas | None:
+        """A column per cell: a map before training above one after."""
+        best, remark = best_runs(tables, "attribution")
+        if not len(best):
+            return None
+        figure, panels = columns(best, rows=2, height=2.2)
+        axes = {run.run_id: column for run, column in panels}
+        image = None
+        for run, when, _, rows in before_and_after(tables, "attribution", best):
+            axis = axes[run.run_id][when == AFTER]
+            rows = rows[(rows.layer == 0) & (rows["sample"] == 0)]
+            if not len(rows):
+                continue
+            table = rows.pivot(index="answer", columns="t", values="norm")
+            with np.errstate(all="ignore"):
+                values = table.to_numpy(dtype=float)
+                relative = np.log10(
+                    values / np.nanmax(np.where(np.isfinite(values), values, np.nan), axis=1, keepdims=True)
+                )
+            relative = np.where(np.isneginf(relative), LOWEST, relative)
+            image = axis.imshow(
+                np.ma.masked_invalid(relative), aspect="auto", cmap="viridis", vmin=LOWEST, vmax=0, origin="upper",
+                interpolation="nearest", rasterized=True,
+                extent=(rows.t.min() - 0.5, rows.t.max() + 0.5, len(table) - 0.5, -0.5),
+            )  # fmt: skip
+            places = np.unique(np.linspace(0, len(table) - 1, 6).round().astype(int))
+            axis.set_yticks(places, [str(table.index[place]) for place in places])
+        if image is None:
+            return None
+        for _, column in panels:
+            for axis in column:
+                axis.grid(False)
+        label_outer(figure, "input at step", "answer at step")
+        for axis, when in zip(panels[0][1], (BEFORE, AFTER), strict=True):
+            axis.set_ylabel(f"{when}\nanswer at step")
+        figure.colorbar(image, ax=figure.axes, label="dependence (power of ten)", shrink=0.7)
+        note(figure, remark)
+        return figure

@@ -1,0 +1,97 @@
+"""What probes have measured of the best run of each cell, before and after its training, in a column for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from harness.analysis import finished
+from harness.analysis.families import in_order
+from harness.analysis.words import spread
+from harness.figures.drawing.canvas import canvas, grid
+from harness.figures.drawing.colours import GREY, palette
+from harness.tables.varied import as_typed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.lines import Line2D
+
+    from harness.tables.tables import Tables
+
+MOST_COLUMNS = 6
+"""Most cells side by side."""
+
+
+def best_runs(tables: Tables, probe: str) -> tuple[pd.DataFrame, str]:
+    """The run of each cell with the highest accuracy at the longest length that a probe looked at; a remark on others.
+
+    Empty where no finished run had the probe.
+    """
+    runs = finished(tables.runs)
+    if probe not in tables or not len(tables[probe]) or not len(runs):
+        return runs.head(0), ""
+    runs = runs[runs.run_id.isin(tables[probe].run_id.unique())].sort_values("accuracy", ascending=False, kind="stable")
+    best = runs[runs.seq_len == runs.seq_len.max()].drop_duplicates("who") if len(runs) else runs
+    if not len(best):
+        return best, ""
+    cells = in_order(best)
+    shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_COLUMNS)]
+    best = best.set_index("who", drop=False).loc[shown].reset_index(drop=True)
+    remark = f"the run of each cell with the highest accuracy, {best.seq_len.max()} steps"
+    return best, remark + (f"; {len(shown)} of {len(cells)} cells are shown" if len(shown) < len(cells) else "")
+
+
+def columns(best: pd.DataFrame, rows: int, height: float = 2.4) -> tuple[Canvas, list[tuple[pd.Series, list[Axes]]]]:
+    """A figure with a column of panels for each run: below each other, sharing the x axis, in a row the y axis.
+
+    Args:
+        height: of a panel, in inches.
+    """
+    figure = canvas(1.2 + 2.7 * len(best), 1.0 + height * rows)
+    axes = figure.subplots(rows, len(best), squeeze=False, sharex="col", sharey="row")
+    several = best.weight_scale.nunique() > 1
+    found = []
+    for place, (_, run) in enumerate(best.iterrows()):
+        column = [row[place] for row in axes]
+        for axis in column:
+            grid(axis)
+        column[0].set_title(run.who + (f", weight scale {as_typed(run.weight_scale)}" if several else ""))
+        found.append((run, column))
+    return figure, found
+
+
+def before_and_after(
+    tables: Tables, probe: str, best: pd.DataFrame
+) -> Iterator[tuple[pd.Series, str, str, pd.DataFrame]]:
+    """What a probe measured of each run, at its first and at its last step.
+
+    Yields:
+        The run, ``before training`` or ``after training``, a colour, and the rows of that moment.
+    """
+    colours, measured = palette(best), tables[probe]
+    for _, run in best.iterrows():
+        own = measured[measured.run_id == run.run_id]
+        first, last = own.step.min(), own.step.max()
+        if first < last or first == 0:
+            yield run, BEFORE, GREY, own[own.step == first]
+        if first < last or first > 0:
+            yield run, AFTER, colours[run.who], own[own.step == last]
+
+
+BEFORE, AFTER = "before training", "after training"
+
+
+def key_of_moments(
+    figure: Canvas, tables: Tables, probe: str, best: pd.DataFrame, extra: Sequence[Line2D] = ()
+) -> None:
+    """A legend of what is drawn of which moment."""
+    from matplotlib.lines import Line2D
+
+    drawn = {when: colour for _, when, colour, _ in before_and_after(tables, probe, best)}
+    words = {BEFORE: BEFORE, AFTER: f"{AFTER}, in the cell's colour"}
+    handles = [Line2D([], [], color=colour, linewidth=2, label=words[when]) for when, colour in drawn.items()]
+    figure.legend(
+        handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra), frameon=False
+    )

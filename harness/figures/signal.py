@@ -1,0 +1,63 @@
+"""Signal and noise in the gradient by lag, of what the probe `signal` measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.figures.base import Figure
+from harness.figures.drawing.best import before_and_after, best_runs, columns, key_of_moments
+from harness.figures.drawing.canvas import label_outer
+from harness.figures.drawing.colours import ink
+from harness.figures.drawing.crowd import mark
+from harness.figures.drawing.notes import note
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+    from harness.tables.tables import Tables
+
+
+class Signal(Figure):
+    """The gradient's mean over samples against its spread, before and after training."""
+
+    name = "signal"
+    title = "Does the far past send signal or noise?"
+    caption = (
+        "Every sample sends a gradient of its own back to the memory of the cell, so many steps before the answer (the "
+        "lag). The line is the length of their mean over the size of the deviations from it. Well above the dashed "
+        "line, samples agree on where the state should have gone; on the dashed line their directions are like random "
+        "ones, and the past sends noise; below it they cancel each other, as where different answers pull in opposite "
+        "ways. Whether a gradient arrives at all is another question, which the gradient profile answers. The dotted "
+        "line marks the cue. With several layers it is the top one."
+    )
+    order = 66
+    probes = ("signal",)
+
+    def draw(self, tables: Tables) -> Canvas | None:
+        """A column per cell: the ratio by lag."""
+        from matplotlib.lines import Line2D
+
+        best, remark = best_runs(tables, "signal")
+        if not len(best):
+            return None
+        figure, panels = columns(best, rows=1, height=3.0)
+        axes = {run.run_id: column[0] for run, column in panels}
+        for run, _, colour, rows in before_and_after(tables, "signal", best):
+            rows = rows[(rows.layer == run.num_layers) & (rows.part == run.memory)].sort_values("lag")
+            ratio = rows.ratio.where(np.isfinite(rows.ratio) & (rows.ratio > 0))
+            axis = axes[run.run_id]
+            axis.plot(rows.lag, ratio, color=colour, linewidth=1.6, marker="o" if ratio.notna().sum() == 1 else "")
+            axis.plot(rows.lag, rows.noise.where(np.isfinite(rows.noise)), color=ink(), linestyle="--", linewidth=0.8)
+        for run, (axis,) in panels:
+            if np.isfinite(cue := float(run.answer_step - run.cue_step)):
+                mark(axis, cue)
+            axis.set_yscale("log")
+            for places in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+                places(lambda value, _: f"{value:g}")
+        label_outer(figure, "lag (steps before the answer)", "mean gradient / spread")
+        random = Line2D([], [], color=ink(), linestyle="--", linewidth=0.8, label="random directions")
+        key_of_moments(figure, tables, "signal", best, [random])
+        note(figure, remark)
+        return figure

@@ -1,0 +1,66 @@
+"""Which answer looks at which step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from harness.analysis.words import spread
+from harness.probes.base import Probe
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from harness.measure.moment import Moment
+
+COLUMNS = ["member", "layer", "part", "sample", "answer", "t", "norm"]
+
+
+class Attribution(Probe):
+    """How much each answer depends on each step before it: dL_s/dx_t and dL_s/ds_t of every answer s by itself.
+
+    A sample's loss L is the mean over its scored outputs that count; L_s is what the output at step s adds to it. A row
+    per member, layer and part (the inputs are layer 0, part ``x``; of tokens it is the derivative by their one-hot
+    vectors), sample, ``answer`` (the step s) and step ``t`` up to it: ``norm`` of the derivative. As vectors, those of
+    all answers add up to the derivative of the whole loss (`harness.measure.attribution`).
+
+    Cost: 1 to 3 times a plain probe (60 steps, one answer, 1 of 32 sequences, on a CPU), growing with answers ·
+    samples; all answers go back at once, so that memory is that of as many sequences.
+    """
+
+    name = "attribution"
+
+    samples: int = Field(1, ge=1, description="how many sequences of the probe batch to look at")
+    answers: int = Field(40, ge=1, description="how many scored steps, spread evenly, first and last among them")
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        import pandas as pd
+
+        from harness.measure.attribution import by_answer
+
+        moment = moment.first(self.samples)
+        scored = moment.data.scored
+        places = [int(place) for place in spread(range(len(scored)), self.answers)]
+        steps, counts = np.array(scored)[places], moment.data.mask[:, :, places].cpu().numpy()
+        states, by_input = by_answer(moment, places)
+        rows = [self._rows(by_input, steps, counts).assign(layer=0, part="x")]
+        for layer, parts in enumerate(states, start=1):
+            rows += [self._rows(values, steps, counts).assign(layer=layer, part=part) for part, values in parts.items()]
+        return pd.concat(rows, ignore_index=True)[COLUMNS]
+
+    @staticmethod
+    def _rows(values: Tensor, steps: np.ndarray, counts: np.ndarray) -> pd.DataFrame:
+        """Norms of derivatives (K, A, T, B, ·) of the answers that count, (K, B, A), up to their own step."""
+        import pandas as pd
+
+        from harness.engine.scan.interface import norm
+
+        norms = norm(values).cpu().numpy()
+        before = np.arange(1, norms.shape[2] + 1) <= steps[:, None]
+        there = before[None, :, :, None] & counts.transpose(0, 2, 1)[:, :, None]
+        member, answer, t, sample = np.nonzero(there)
+        place = {"member": member, "sample": sample, "answer": steps[answer], "t": t + 1}
+        return pd.DataFrame(place | {"norm": norms[there]})
