@@ -84,7 +84,7 @@ class Memory(Probe):
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _asked(self, data: Data, member: int) -> Iterator[tuple[Outputs, NDArray[Any], NDArray[np.int64]]]:
-        """What is asked for: the meaning, the target of each sample (N, …), and the step at which it is due; 0: none."""
+        """What is asked for: its meaning, each sample's target (N, …), and the step at which that is due; 0: none."""
         judged, scored = data.judged[member].cpu().numpy(), np.array(data.scored)
         targets = data.targets[member].cpu().numpy()
         rows = np.arange(len(judged))
@@ -133,7 +133,7 @@ def states_at(network: Network, data: Data, steps: list[int]) -> list[NDArray[np
 
 
 def standardised(states: NDArray[np.float64]) -> NDArray[np.float64]:
-    """States (N, width) with mean 0 and variance 1 of every unit; those that are constant, to rounding, are left out."""
+    """States (N, width) with mean 0 and variance 1 of every unit, without those that are constant, to rounding."""
     size = np.abs(states).max(axis=0)
     states = states[:, size > 0] / size[size > 0]
     centred = states - states.mean(axis=0)
