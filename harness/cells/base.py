@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from harness.theory.base import Theory
+
 Value = TypeVar("Value")
 
 
@@ -207,6 +209,10 @@ class Cell(Options, Pluggable):
             if parameter.kind == "recurrent" and name in w:
                 found += w[name].split(hidden_size, dim=-1)
         return found
+
+    def theory(self) -> Theory | None:
+        """What `harness.theory` says of it with random weights; None where nothing is known."""
+        return None
 
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights in use (without K), by name."""
