@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis import finished
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
 from harness.figures.drawing.crowd import mark
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.panels import at_most
+from harness.figures.drawing.probed import best_runs, named
 from harness.figures.drawing.rows import memory_profiles
 from harness.figures.drawing.scales import decades, log10, power, whole_powers
-from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
     from harness.tables.tables import Tables
-
-MOST_COLUMNS = 6
-"""Most cells beside each other."""
 
 
 class Memory(Figure):
@@ -48,18 +43,12 @@ class Memory(Figure):
 
     def draw(self, tables: Tables) -> Canvas | None:
         """A column per cell: the read-out over the steps, and the gradient below it."""
-        if "memory" not in tables or not len(tables["memory"]):
-            return None
-        rows = tables["memory"]
-        runs = finished(tables.runs)
-        runs = runs[runs.run_id.isin(rows.run_id)].sort_values("accuracy", ascending=False, kind="stable")
-        best = runs[runs.seq_len == runs.seq_len.max()].drop_duplicates("who")
+        best, remark = best_runs(tables, "memory")
         if not len(best):
             return None
-        best, remark = at_most(best)
-        best = best.head(MOST_COLUMNS).reset_index(drop=True)
+        rows = tables["memory"]
         rows = _one_answer(rows.merge(best[["run_id", "num_layers"]], on="run_id"))
-        colours, several = palette(best), runs.weight_scale.nunique() > 1
+        colours = palette(best)
         figure = canvas(1.4 + 2.9 * len(best), 4.6)
         axes = figure.subplots(2, len(best), squeeze=False, sharex="col", sharey="row")
         known: list[float] = []
@@ -70,7 +59,7 @@ class Memory(Figure):
                 _information(axes[0][column], own[own.step == own.step.agg("max" if trained else "min")], run, width,
                              colours[run.who])  # fmt: skip
                 known += _gradient(axes[1][column], profiles[profiles.run == column], run, width, colours[run.who])
-        _name(axes, best, several, rows)
+        _name(axes, best, rows)
         low, high = decades(np.array(known))
         axes[1][0].set_ylim(low - 0.3, high + 0.3)
         axes[1][0].set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
@@ -107,7 +96,7 @@ def _gradient(axis: Axes, profile: pd.DataFrame, run: pd.Series, width: float, c
     return [float(each) for each in exponents if np.isfinite(each)]
 
 
-def _name(axes: np.ndarray, best: pd.DataFrame, several: bool, rows: pd.DataFrame) -> None:
+def _name(axes: np.ndarray, best: pd.DataFrame, rows: pd.DataFrame) -> None:
     """Titles, axes, and the cue."""
     measure = "R² of a read-out" if (rows.measure == "R2").any() else "read-out: right"
     for column, run in best.iterrows():
@@ -115,7 +104,7 @@ def _name(axes: np.ndarray, best: pd.DataFrame, several: bool, rows: pd.DataFram
             grid(axis)
             if np.isfinite(run.cue_step):
                 mark(axis, run.cue_step)
-        above.set_title(run.who + (f", weight scale {as_typed(run.weight_scale)}" if several else ""))
+        above.set_title(named(run, best))
         axes[1][column].set_xlabel("time step")
     axes[0][0].set(ylabel=f"{measure}\ninformation forward →", ylim=(-0.05, 1.05))
     axes[1][0].set_ylabel("relative to the answer\n← gradient backward")
