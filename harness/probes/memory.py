@@ -16,15 +16,11 @@ from harness.probes.base import Probe
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.engine.network import Network
     from harness.measure.moment import Moment
     from harness.tasks.data import Data
     from harness.tasks.outputs import Outputs
 
 COLUMNS = ["member", "layer", "asked_at", "t", "lag", "measure", "score", "chance", "samples"]
-
-AT_ONCE = 100
-"""Samples that are run at once."""
 
 ROOM = 2**24
 """Numbers of kept states (128 MiB in float64) of the members that are read out together."""
@@ -67,6 +63,8 @@ class Memory(Probe):
     def measure(self, moment: Moment) -> pd.DataFrame:
         import pandas as pd
 
+        from harness.measure.states import states_at
+
         network, data = moment.network, moment.fresh(self.samples, "memory")
         places = [steps_of(data, member, self.steps) for member in range(len(network.flat))]
         chosen = sorted({step for own in places for step in own})
@@ -76,7 +74,8 @@ class Memory(Probe):
         for start in range(0, len(places), size):
             members = list(range(start, min(start + size, len(places))))
             part = network if len(members) == len(places) else network.only(members)
-            for layer, states in enumerate(states_at(part, data.only(members), chosen), start=1):
+            for layer, parts in enumerate(states_at(part, data.only(members), chosen), start=1):
+                states = np.concatenate([*parts.values()], axis=-1)
                 for row, member in enumerate(members):
                     for asked in self._asked(data, member):
                         at = [chosen.index(step) for step in places[member]]
@@ -116,20 +115,6 @@ def steps_of(data: Data, member: int, count: int) -> list[int]:
     length, cue, answer = data.inputs.shape[1], data.cue[member], data.answer[member]
     wanted = {*spread(range(1, length + 1), count), cue.min() - 1, cue.min(), cue.max(), answer.max()}
     return sorted(int(step) for step in wanted if 1 <= step <= length)
-
-
-def states_at(network: Network, data: Data, steps: list[int]) -> list[NDArray[np.float64]]:
-    """For each layer its whole state at some steps (from 1): (K, S, N, width), the parts side by side."""
-    import torch
-
-    from harness.measure.windows import start_of
-
-    found: list[list[NDArray[np.float64]]] = [[] for _ in network.buffers]
-    for chunk in data.chunks(AT_ONCE):
-        for layer, trace in enumerate(network.forward(chunk.inputs, start_of(network, chunk))):
-            kept = torch.cat([values[:, steps] for values in trace.states.values()], dim=-1)
-            found[layer].append(kept.double().cpu().numpy())
-    return [np.concatenate(pieces, axis=2) for pieces in found]
 
 
 def standardised(states: NDArray[np.float64]) -> NDArray[np.float64]:
