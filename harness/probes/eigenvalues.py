@@ -32,8 +32,8 @@ class Eigenvalues(Probe):
     from a normal one, whose eigenvectors are orthogonal: √(‖A‖² - Σ|λ|²) / ‖A‖ (Frobenius norm), from 0 to 1; far from
     normal, a gradient can grow for many steps before the eigenvalues have their say. NaN of what is not finite.
 
-    Costs about 3 plain probes (32 units, T = 20, CPU time); its time grows with the cube of the state's size, so that J of more
-    than 512 numbers is left out. Memory: a matrix per member.
+    Costs about 3 plain probes (32 units, T = 20, CPU time); its time grows with the cube of the state's size, so that J
+    of more than 512 numbers is left out. Memory: a matrix per member.
 
     Source: Henrici, "Bounds for iterates, inverses, spectral variation and fields of values of non-normal matrices",
     Numerische Mathematik 4, 1962; Trefethen, Embree, "Spectra and pseudospectra", 2005.
