@@ -62,7 +62,7 @@ class MemoryOverTraining(Figure):
             drawn[1] = _map(axes[1][column], gradient[gradient.run_id == run.run_id], (LEAST, 0.0)) or drawn[1]
             for axis in axes[:, column]:
                 if np.isfinite(run.cue_step):
-                    axis.axhline(run.cue_step, color="#ffffff", linestyle=":", linewidth=1)
+                    axis.axhline(run.cue_step, color="#4fbcec", linestyle=":", linewidth=1)
             axes[0][column].set_title(named(run, best))
             axes[1][column].set_xlabel("training step")
         for row, words in enumerate(("information, above chance", "gradient, log10")):
