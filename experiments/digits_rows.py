@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis import finished, percent
-from harness.base.errors import UserError
 from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 
@@ -27,13 +26,8 @@ SHADES = "·░▒▓█"
 @cache
 def images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """All 1797 images, (N, 64), each pixel from 0 to 1, and the digits that they show, (N,)."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise UserError(
-            "experiment: digits come with scikit-learn, which is not installed; valid after: "
-            "pip install 'rnn-gradient-harness[digits]'"
-        ) from None
+    from sklearn.datasets import load_digits
+
     data = load_digits()
     return data.data / 16, data.target.astype(np.int64)
 

@@ -50,7 +50,10 @@ class Given(Experiment):
         return float("nan")
 
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
-        raise NotImplementedError("a batch that was given is not drawn again")
+        raise UserError(
+            "a batch that was given cannot be drawn from, as the probes that need samples of their own do; valid: a "
+            "network of a run (harness.network), which knows its task"
+        )
 
 
 @torch.no_grad()
@@ -97,7 +100,8 @@ def probe(
     for fault in faults(experiment, own, (len(own.inputs), own.length)):
         raise UserError(f"batch: {fault}")
     data = ready([own], [0], experiment.outputs, kind)
-    moment = Moment(net.engine(kind), data, experiment, step=0)
+    seeds = [net.settings.seed] if net.settings else None
+    moment = Moment(net.engine(kind), data, experiment, step=0, seeds=seeds)
     run_ids = {0: net.settings.run_id if net.settings else NAME}
     found = gradients(moment.network, data)
     transported = [by_lag(profile, data.answer) for profile in found.transport]

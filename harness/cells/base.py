@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from harness.theory.base import Theory
+
 Value = TypeVar("Value")
 
 
@@ -112,7 +114,9 @@ class Cell(Options, Pluggable):
         parts: names of the state's parts.
         memory: the part that carries information over time; per-run figures are read from it.
         has_memory: whether anything is carried over time at all.
-        gate_roles: by name of what `gates` gives what it does, in a few words: ``forget gate: keeps``.
+        gate_roles: by name of what `gates` gives what it does, in a few words: ``forget gate: keeps``. Of a gate whose
+            role ends in ``: keeps`` or ``: overwrites`` its value is the share of the memory that a step keeps, or
+            replaces, unless `keeps` says otherwise.
     """
 
     kind: ClassVar[str] = "cell"
@@ -207,6 +211,31 @@ class Cell(Options, Pluggable):
             if parameter.kind == "recurrent" and name in w:
                 found += w[name].split(hidden_size, dim=-1)
         return found
+
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        """The share of its memory that each unit keeps in a step by itself, whatever other units do.
+
+        By default what a gate says whose role is to keep or to overwrite, or else the size of a diagonal recurrence's
+        factors (`recurrence`).
+
+        Args:
+            w, x, s: as those of `step`.
+
+        Returns:
+            (K, B, n), n the number of units or 1 where all are alike, (K, 1, n) where inputs and states have no say;
+            None of a cell whose units keep nothing by themselves.
+        """
+        for name, role in self.gate_roles.items():
+            if role.endswith((": keeps", ": overwrites")):
+                gate = self.gates(w, x, s)[name]
+                return gate if role.endswith("keeps") else 1 - gate
+        flat = Named({name: value[:, 0] if value.shape[1] == 1 else value for name, value in w.items()})
+        factors = [each for each in self.recurrence(flat, hidden_size) if each.ndim == 2]
+        return factors[0].abs()[:, None] if len(factors) == 1 else None
+
+    def theory(self) -> Theory | None:
+        """What `harness.theory` says of it with random weights; None where nothing is known."""
+        return None
 
     def shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """The shapes of the weights in use (without K), by name."""

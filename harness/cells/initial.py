@@ -39,6 +39,9 @@ RECURRENT_INITS: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
 }
 """Base matrices of ``init``; `weight_scale` multiplies them."""
 
+GAINS = {"orthogonal": 1.0, "gaussian": 1.0, "uniform": 3**-0.5}
+"""√H times the standard deviation of an entry of these base matrices, whose directions are random."""
+
 
 DIAGONAL_INITS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {
     "orthogonal": lambda rng, size: rng.choice([-1.0, 1.0], size),

@@ -33,6 +33,7 @@ from harness.engine.weights import (
     MemberInit,
     WeightsInUse,
     initial_row,
+    largest_singular_value,
     layers,
     spectral_radius,
     views,
@@ -300,6 +301,18 @@ class Network:
     def spectral_radius(self) -> list[float]:
         """See `harness.engine.weights.spectral_radius`."""
         return spectral_radius(self.shape, self._in_use())
+
+    def rate_bound(self) -> Tensor:
+        """ln(‖W‖ γ) of each member, (K,): no gradient grows faster per step back in the top layer (`Theory.steepest`).
+
+        NaN where that is not known of the cell.
+
+        Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML 2013.
+        """
+        theory = self.shape.cell.theory() if self.shape.block == "plain" else None
+        if theory is None or theory.steepest is None:
+            return self.flat.new_full((len(self.flat),), torch.nan)
+        return (theory.steepest * largest_singular_value(self.shape, self._in_use())).log()
 
 
 def at_steps(values: Tensor, rows: Sequence[int]) -> Tensor:

@@ -187,6 +187,17 @@ def spectral_radius(shape: Architecture, in_use: Sequence[WeightsInUse]) -> list
     return torch.stack(found).amax(dim=0).tolist()
 
 
+def largest_singular_value(shape: Architecture, in_use: Sequence[WeightsInUse]) -> Tensor:
+    """The largest singular value of each member's recurrent matrix in the top layer, (K,); NaN where it is not finite.
+
+    Of a cell with one such matrix (`Cell.recurrence`).
+    """
+    (matrices,) = shape.cell.recurrence(in_use[-1].values, shape.hidden_size)
+    matrices = matrices.double().cpu()
+    finite = matrices.isfinite().flatten(1).all(dim=1)
+    return torch.linalg.matrix_norm(matrices.where(finite[:, None, None], 0), ord=2).where(finite, torch.nan)
+
+
 def _largest_eigenvalue(matrices: Tensor) -> Tensor:
     """The largest |eigenvalue| of matrices (K, n, n), or diagonals of such (K, n); NaN where they are not finite."""
     matrices = matrices.to(torch.complex128 if matrices.is_complex() else torch.float64).cpu()

@@ -154,7 +154,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, norm: Normalize) -> None:
 
     table = rows.pivot(index="t", columns="step", values="grad_norm").sort_index()
     norms = table.to_numpy(dtype=np.float64)
-    edges_x, edges_y = _edges(table.columns.to_numpy()), _edges(table.index.to_numpy())
+    edges_x, edges_y = edges(table.columns.to_numpy()), edges(table.index.to_numpy())
     for wrong, colour in ((norms == 0, ZERO_COLOUR), (~np.isfinite(norms), LOST_COLOUR)):
         if wrong.any():
             flat = np.where(wrong, 0.0, np.nan)
@@ -162,7 +162,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, norm: Normalize) -> None:
     axis.pcolormesh(edges_x, edges_y, log10(norms), norm=norm, cmap=COLOURS, rasterized=True)
 
 
-def _edges(centres: NDArray[np.int64]) -> NDArray[np.float64]:
+def edges(centres: NDArray[np.int64]) -> NDArray[np.float64]:
     """Borders between neighbouring centres; of a single one, half a step to either side."""
     if len(centres) == 1:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])

@@ -25,6 +25,8 @@ from harness.figures.drawing.notes import averaged_over, legend, note
 from harness.figures.drawing.panels import at_most, panels
 from harness.figures.drawing.rows import memory_exponents
 from harness.figures.drawing.scales import decades, power, whole_powers
+from harness.figures.drawing.theory import HOW_TO_READ as OF_THEORY
+from harness.figures.drawing.theory import theory_key, theory_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +53,7 @@ class GradientProfileInit(Figure):
 
     name = "gradient_profile_init"
     title = "How much of the answer's gradient arrives at each step, before training"
-    caption = "The network as it was drawn, before it has learned anything. " + HOW_TO_READ
+    caption = f"The network as it was drawn, before it has learned anything. {HOW_TO_READ} {OF_THEORY}"
     order = 10
 
     def draw(self, tables: Tables) -> Canvas | None:
@@ -66,7 +68,7 @@ class GradientProfileTrained(Figure):
     title = "How much of the answer's gradient arrives at each step, after training"
     caption = (
         "The same at the end of the training. A network that has solved the task has little error left, so that only "
-        "the shape of its line counts, not its height. " + HOW_TO_READ
+        f"the shape of its line counts, not its height. {HOW_TO_READ}"
     )
     order = 20
 
@@ -126,13 +128,14 @@ def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | Non
         _scale(axis, row)
         column = row[row.weight_scale == scale]
         for place, cell in enumerate(colours):
-            _line(axis, column[column.who == cell], colours[cell], place)
+            _line(axis, own := column[column.who == cell], colours[cell], place)
+            theory_lines(axis, here[here.who == cell], own, colours[cell], trained)
         if (lag := _cue_lag(here)) is not None:
             mark(axis, lag)
         if lost := [cell for cell in colours if not column[column.who == cell].bounded.all()]:
             axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
     label_outer(figure, "lag (steps before the answer)", "gradient norm")
-    legend(figure, runs, _key(runs, profiles))
+    legend(figure, runs, [*_key(runs, profiles), *theory_key(runs, trained)])
     note(figure, averaged_over(runs), remark)
     return figure
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.engine.network import Network
+from harness.engine.scan.interface import is_tokens
 from harness.measure.evaluation import evaluate, in_words
 from harness.measure.gradients import Gradients, gradients
 from harness.measure.moment import Moment
@@ -35,6 +36,8 @@ class Measurement:
         answer: the step of each of its samples' last judged output, (K, B); 0 where none is judged.
         clipped: share of the training steps since the last measurement whose gradient was clipped, (K,).
         spectral_radius: the largest |eigenvalue| of each member's recurrent blocks.
+        input_power: mean squared length of what enters at a step of the probe batch; 1 of tokens.
+        rate_bound: no gradient grows faster per step back, as a logarithm; NaN where that is not known.
     """
 
     step: int
@@ -48,6 +51,8 @@ class Measurement:
     answer: NDArray[np.int64]
     clipped: Tensor
     spectral_radius: list[float]
+    input_power: list[float]
+    rate_bound: list[float]
 
 
 def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[int], clipped: Tensor) -> Measurement:
@@ -79,7 +84,14 @@ def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[in
         answer=moment.data.answer,
         clipped=clipped,
         spectral_radius=network.spectral_radius(),
+        input_power=input_power(moment.data.inputs),
+        rate_bound=network.rate_bound().tolist(),
     )
+
+
+def input_power(inputs: Tensor) -> list[float]:
+    """The mean squared length of a step's input, for each member: of vectors (K, T, B, F), or of tokens (K, T, B)."""
+    return [1.0] * len(inputs) if is_tokens(inputs) else inputs.double().square().sum(-1).mean((1, 2)).tolist()
 
 
 def standard_error(right: Tensor, judged: Tensor, accuracy: Tensor) -> Tensor:

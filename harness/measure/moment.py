@@ -15,6 +15,7 @@ from harness.measure.layer_step import LayerStep
 from harness.measure.windows import start_of
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
+from harness.tasks.streams import Streams
 
 
 class Moment:
@@ -27,14 +28,18 @@ class Moment:
         data: the probe batch.
         experiment: the task, the same for all members.
         step: training steps done.
+        seeds: of the members; what is drawn anew (`fresh`) depends on them. Not given: 0 for all.
         start: the states that the batch starts from, as windows of a long sequence do; None: zeros.
     """
 
-    def __init__(self, network: Network, data: Data, experiment: Experiment, step: int):
+    def __init__(
+        self, network: Network, data: Data, experiment: Experiment, step: int, seeds: Sequence[int] | None = None
+    ):
         self.network = network
         self.data = data
         self.experiment = experiment
         self.step = step
+        self.seeds = [0] * len(network.flat) if seeds is None else list(seeds)
 
     def first(self, samples: int) -> Moment:
         """The same with the first samples of the batch alone."""
@@ -73,6 +78,19 @@ class Moment:
         unused = torch.zeros_like(self.network.flat)
         self.network.gradients(self.data.inputs, self.data.scored, self.data.loss, unused, keep, start=self.start)
         return keep
+
+    def fresh(self, samples: int, purpose: str) -> Data:
+        """Held-out samples drawn by the task, of the length of the probe batch: the same at every probe.
+
+        Args:
+            purpose: what they are for; another word gives other samples. ``train``, ``eval`` and ``probe`` are taken.
+
+        Raises:
+            UserError: the task draws no samples, as of a batch that was given.
+        """
+        length, device = self.data.inputs.shape[1], str(self.network.flat.device)
+        drawn = Streams(self.experiment, length, self.seeds, purpose, device)
+        return drawn.answering(samples, self.network.flat.dtype, held_out=True)
 
     def inputs(self, layer: int) -> Tensor:
         """What enters a layer (1-based) at every step: (K, T, B, F); tokens as one-hot vectors."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.probes.base import Probe
@@ -33,7 +35,6 @@ class Gates(Probe):
 
     def measure(self, moment: Moment) -> pd.DataFrame:
         import pandas as pd
-        import torch
 
         network, cell = moment.network, moment.network.shape.cell
         gates, rows = tuple(cell.gate_roles), []
@@ -41,17 +42,16 @@ class Gates(Probe):
             return pd.DataFrame(columns=COLUMNS)
         for layer in range(1, network.shape.num_layers + 1):
             found = moment.gates(layer)
-            values = torch.stack([found[gate][:, :, : self.samples] for gate in gates], dim=3).cpu().numpy()
+            values = {gate: found[gate][:, :, : self.samples].cpu().numpy() for gate in gates}
             norms = moment.gradients[layer].norms[cell.memory][:, :, : self.samples].cpu().numpy()
-            members, steps, samples = values.shape[:3]
+            members, steps, samples = values[gates[0]].shape[:3]
             place = pd.MultiIndex.from_product(
                 [range(members), range(1, steps + 1), range(samples), gates], names=["member", "t", "sample", "gate"]
             ).to_frame(index=False)
-            flat = values.reshape(-1, values.shape[-1])
-            low, high = pd.DataFrame(flat.T).quantile([0.1, 0.9]).to_numpy()
+            mean, low, high = np.stack([over_units(own) for own in values.values()], axis=-1).reshape(3, -1)
             rows.append(
                 place.assign(
-                    layer=layer, role=place.gate.map(cell.gate_roles), mean=flat.mean(axis=1), q10=low, q90=high,
+                    layer=layer, role=place.gate.map(cell.gate_roles), mean=mean, q10=low, q90=high,
                     grad_norm=norms.repeat(len(gates), axis=-1).ravel(), word=self._words(moment, place),
                 )
             )  # fmt: skip
@@ -71,3 +71,12 @@ class Gates(Probe):
                         }
                     )
         return [said.get(key, "") for key in zip(place["member"], place["sample"], place.t, strict=True)]
+
+
+def over_units(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean, 10 % and 90 % quantile over the units of a gate (K, T, B, width): (3, K, T, B)."""
+    import pandas as pd
+
+    flat = values.reshape(-1, values.shape[-1])
+    quantiles = pd.DataFrame(flat.T).quantile([0.1, 0.9]).to_numpy()
+    return np.stack([flat.mean(axis=1), *quantiles]).reshape(3, *values.shape[:-1])

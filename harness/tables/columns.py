@@ -110,6 +110,17 @@ OUTCOMES = (
     Column("solved_step", "Int64", "Training steps after which an evaluation first found the task solved."),
     *GRADIENT_FLOW,
     *GRADIENT_FLOW_INIT,
+    Column(
+        "decay_rate_theory", "float64",
+        "What theory says of decay_rate_init, for a single layer of many units with random weights; NaN where it says "
+        "nothing.",
+    ),
+    Column(
+        "decay_rate_bound_init", "float64",
+        "Before the training, ln of the largest singular value of the top layer's recurrent matrix, times the largest "
+        "slope of its units: the gradient cannot grow faster per step. NaN of cells whose step is no such product.",
+    ),
+    Column("decay_rate_bound", "float64", "The same at the end of the training."),
     Column("diverged_at", "Int64", "The training step in which the loss was not finite.", "diverged at"),
     Column("steps", "Int64", "Training steps that were done."),
     Column("seconds", "float64", "The run's share of its pack's time."),

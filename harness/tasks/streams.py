@@ -74,13 +74,17 @@ class Streams:
             ]
         return self._pending.pop(0)
 
-    def answering(self, batch_size: int, dtype: torch.dtype) -> Data:
+    def answering(self, batch_size: int, dtype: torch.dtype, held_out: bool = False) -> Data:
         """A batch with every sample's last judged output: of a task with windows, the window that holds it.
 
         Of a sequence without a judged output it is the last window.
+
+        Args:
+            held_out: of samples that training never sees, where data are finite.
         """
         windows = self.experiment.windows
-        drawn = self._drawn(self.experiment.sample, batch_size, windows * self.seq_len)
+        draw = self.experiment.held_out if held_out else self.experiment.sample
+        drawn = self._drawn(draw, batch_size, windows * self.seq_len)
         if windows == 1:
             return self._ready(drawn, dtype)
         pieces = {seed: batch.windows(windows) for seed, batch in drawn.items()}

@@ -43,7 +43,8 @@ def _moment(made: list[Settings], fill: float | None = None) -> Moment:
     network = build(made, torch.float64)
     if fill is not None:
         network.flat.fill_(fill)
-    return Moment(network, streams(made, "probe").next(3, torch.float64), made[0].experiment, 0)
+    data, seeds = streams(made, "probe").next(3, torch.float64), [each.seed for each in made]
+    return Moment(network, data, made[0].experiment, 0, seeds)
 
 
 @torch.no_grad()

@@ -160,7 +160,7 @@ class Pack:
         """All that is measured of the members as they stand, and what probes (plugins) measure."""
         if self.step:
             self.probed.flat.copy_(self.network.flat)
-        moment = Moment(self.probed, self.probe_data, self.settings.experiment, self.step)
+        moment = Moment(self.probed, self.probe_data, self.settings.experiment, self.step, self.data.seeds)
         found = measure(self.network, self.held_out, moment, self.data.seeds, self._clipped / max(self._moves, 1))
         self._clipped.zero_()
         self._moves = 0

@@ -16,6 +16,7 @@ from harness.measure.transport import Transport, by_lag, cue_ratio, log_ratio
 from harness.probes.base import Probe
 from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS
+from harness.training.expected import expected_rate
 from harness.training.rows import curve_rows, gradient_rows, runs_table, sample_rows, transport_rows
 
 Status = Literal["training", "diverged", "finished"]
@@ -35,6 +36,8 @@ class MemberState:
         accuracy_se: standard error of the accuracy at the last measurement.
         samples: its rows of the table ``samples``, of the last measurement.
         first, last: figures of its gradient at the first and the last measurement.
+        input_power: mean squared length of a step's input.
+        bound_first, bound_last: ln of the most by which a step back can multiply the gradient, likewise.
         cue_step: mean step of the probe batch that holds the information to be remembered.
         answer_step: mean step of its samples' last judged output.
     """
@@ -49,6 +52,9 @@ class MemberState:
     samples: list[dict[str, object]] = field(default_factory=list)
     first: GradientFlow | None = None
     last: GradientFlow | None = None
+    input_power: float = math.nan
+    bound_first: float | None = None
+    bound_last: float = math.nan
     cue_step: float = math.nan
     answer_step: float = math.nan
 
@@ -116,6 +122,9 @@ class Record:
             trained = found.step > 0 and member.curve[-1]["accuracy"] >= settings.experiment.solved_at
             member.last = memory_flow(found, transported, row, settings.cell.memory, trained)
             member.first = member.first or member.last
+            member.input_power = found.input_power[row]
+            member.bound_last = found.rate_bound[row]
+            member.bound_first = member.bound_last if member.bound_first is None else member.bound_first
             asked = found.answer[row] > 0
             member.cue_step = float(found.cue[row][asked].mean())
             member.answer_step = float(found.answer[row][asked].mean())
@@ -210,6 +219,8 @@ def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
         "chance_loss": experiment.chance_loss(settings.seq_len),
         "solved_step": member.solved_step,
         **{f"{name}_init": value for name, value in vars(member.first).items()},
+        "decay_rate_theory": expected_rate(settings, member.input_power),
+        "decay_rate_bound_init": member.bound_first,
         "diverged_at": member.diverged_at,
         "steps": member.steps,
         "memory": settings.cell.memory,
@@ -223,5 +234,6 @@ def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
         "accuracy_se": member.accuracy_se,
         "solved": at_the_end["accuracy"] >= experiment.solved_at,
         **vars(member.last),
+        "decay_rate_bound": member.bound_last,
     }
     return known if member.pruned else {**known, **outcome}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,11 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from harness.base.errors import UserError
-from harness.experiments import digits_rows
 from harness.experiments.digits_rows import DigitsRows
-from harness.settings.members import members
-from tests.conftest import Config
 from tests.helpers.claims import borne_out, trained
 from tests.helpers.tasks import draw
 
@@ -75,14 +69,6 @@ def test_the_last_row_and_the_last_pixel_tell_no_more_than_stated() -> None:
 def test_other_lengths_are_refused() -> None:
     assert DigitsRows().refuses(28) == "8 (row by row) or 64 (pixel by pixel)"
     assert DigitsRows().refuses(8) is None
-
-
-def test_without_scikit_learn_the_error_names_the_extra(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    digits_rows.images.cache_clear()
-    with pytest.raises(UserError, match=r"scikit-learn.*\[digits\]") as caught:
-        members(config(experiment="digits_rows", seq_len=8))
-    assert "\n" not in str(caught.value)
 
 
 def test_an_image_is_shown_in_shades() -> None:

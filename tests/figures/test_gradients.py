@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from harness.figures.drawing import rows as drawing_rows
 from harness.figures.drawing.rows import memory_profiles
 from harness.tables import Tables
-from tests.helpers.drawn import SMALL, colour, draw, lines, panel, with_gradients
+from tests.helpers.drawn import SMALL, colour, draw, lines, names, panel, with_gradients
 from tests.helpers.made_tables import made_tables
 
 
@@ -110,3 +112,20 @@ def test_gradient_over_training_takes_another_seed_where_the_first_has_failed() 
     assert drawn is not None
     assert len(panel(drawn, "rnn, weight scale 1").collections) == 1
     assert drawn.get_supxlabel() == "40 steps, one run each: seed 0 or 1"
+
+
+def test_theory_and_bound_are_thin_lines_that_begin_where_the_gradient_does() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(20,), scales=(0.9,))
+    rates = {"decay_rate_theory": math.log(0.8), "decay_rate_bound_init": math.log(0.9), "decay_rate_bound": np.nan}
+    drawn = draw("gradient_profile_init", Tables({**tables, "runs": tables.runs.assign(**rates)}))
+    assert {"theory", "bound ‖W‖γ"} <= names(drawn)
+    for style, factor in (("--", 0.8), ("-.", 0.9)):
+        (line,) = [line for line in drawn.axes[0].lines if line.get_linestyle() == style]
+        np.testing.assert_allclose(line.get_xydata(), [[0, 0], [19, 19 * math.log10(factor)]], atol=1e-12)
+    assert not {"theory", "bound ‖W‖γ"} & names(draw("gradient_profile_trained", tables))
+
+
+def test_results_without_theory_are_drawn_as_they_were() -> None:
+    tables = made_tables(**SMALL)
+    older = tables.runs.drop(columns=["decay_rate_theory", "decay_rate_bound", "decay_rate_bound_init"])
+    assert "theory" not in names(draw("gradient_profile_init", Tables({**tables, "runs": older})))

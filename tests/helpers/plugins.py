@@ -8,6 +8,9 @@ import pytest
 
 from harness.plugins.registry import registry
 
+CHEAP: dict[str, dict[str, Any]] = {"memory": {"samples": 30, "folds": 2, "steps": 2}}
+"""Options with which probes are checked, by name, where those by default take long."""
+
 
 def every(kind: str) -> list[Any]:
     """The plugins of a kind, each under its name."""

@@ -19,7 +19,7 @@ from tests.helpers.sweeps import command
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "tests" / "example_package"
-CHECKS = {"echo": check_experiment, "damped": check_cell, "saturation": check_probe, "last_loss": check_figure}
+CHECKS = {"echo": check_experiment, "damped": check_cell, "stuck": check_probe, "last_loss": check_figure}
 
 
 @pytest.mark.parametrize("kind", ["experiment", "cell", "probe", "figure"])
@@ -83,14 +83,14 @@ def test_a_package_of_somebody_else_brings_its_plugins_in_an_environment_of_its_
         call("-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed", str(folder))
     assert str(site) in call("-c", "import harness; print(harness.__file__)")
     listed = call("-m", "harness.plugins")
-    for kind, name in (("experiment", "echo"), ("cell", "damped"), ("probe", "saturation"), ("figure", "last_loss")):
+    for kind, name in (("experiment", "echo"), ("cell", "damped"), ("probe", "stuck"), ("figure", "last_loss")):
         assert re.search(rf"{kind} +{name} +rnn_extras\.{name}", listed), listed
     for kind, name in (("experiment", "recall_dish"), ("study", "dish")):
         assert re.search(rf"{kind} +{name} ", listed), listed
     call("-m", "pytest", "-q", str(mine / "tests"))
     out = tmp_path / "out"
     quick = ["train.steps=20", "cell=damped,rnn", "seq_len=12", "experiment.delay=2", f"hydra.sweep.dir={out}"]
-    call("-m", "harness", "-m", "+study=echo", "probes=[saturation]", "probes.saturation.limit=0.9", *quick)
+    call("-m", "harness", "-m", "+study=echo", "probes=[stuck]", "probes.stuck.limit=0.9", *quick)
     assert (out / "figures" / "last_loss.png").exists()
-    seen = "import harness; t = harness.load('out'); print(t.curves['saturation.share'].notna().all(), {*t.runs.cell})"
+    seen = "import harness; t = harness.load('out'); print(t.curves['stuck.share'].notna().all(), {*t.runs.cell})"
     assert call("-c", seen).startswith("True")

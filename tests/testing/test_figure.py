@@ -10,19 +10,34 @@ from harness.experiment import Tables
 from harness.figures import Figure, canvas
 from harness.plugins.registry import Plugin, registry
 from harness.testing import ContractError, check_figure, small_tables
-from tests.helpers.plugins import every
+from tests.helpers.plugins import CHEAP, every
 
 
 @pytest.mark.parametrize("plugin", [each for each in every("figure") if each.id != "weight_product"])
 def test_figures_keep_the_contract(plugin: Plugin) -> None:
     # That of weight_product is for the linear cell: see its own test.
-    check_figure(plugin.target(), two_versions() if plugin.name == "accuracy_by_option" else None)
+    probes = plugin.target.probes
+    tables = OWN_TABLES[plugin.name]() if plugin.name in OWN_TABLES else None
+    if any(name in CHEAP for name in probes):
+        task = registry().get("experiment", "recall_dish")()
+        tables = small_tables(task, probes={name: CHEAP.get(name, {}) for name in probes})
+    check_figure(plugin.target(), tables)
 
 
 def two_versions() -> Tables:
     """Runs that differ in an option of their experiment."""
     task = registry().get("experiment", "recall_dish")
     return small_tables(task(n_dishes=4), task(n_dishes=8))
+
+
+def two_noises() -> Tables:
+    """Runs over three weight scales and the noise of their task."""
+    task = registry().get("experiment", "latch")
+    scales = {"weight_scale": [0.8, 1.0, 1.3], "train.steps": 0}
+    return small_tables(task(noise=1.0), task(noise=4.0), cells=["rnn"], **scales)
+
+
+OWN_TABLES = {"accuracy_by_option": two_versions, "edge_of_chaos": two_noises}
 
 
 class Losses(Figure):

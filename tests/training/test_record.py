@@ -48,6 +48,8 @@ def measurement(step: int, factors: list[float], accuracy: list[float] | None = 
         "answer": np.full((count, SAMPLES), LENGTH),
         "clipped": torch.full((count,), 0.25),
         "spectral_radius": [0.5 + k for k in range(count)],
+        "input_power": [1.0] * count,
+        "rate_bound": [0.1 * k + step for k in range(count)],
     }
     return Measurement(**{**made, **changes})
 

@@ -37,6 +37,9 @@ class Leaky(Cell):
             "bias": Parameter((hidden_size,), "constant"),
         }
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return x.new_full((len(x), 1, 1), 1 - 1 / self.time_constant)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         new = tanh(x @ w.input + s.h @ w.recurrent + w.bias)
         return {"h": s.h + (1 / self.time_constant) * (new - s.h)}

@@ -7,6 +7,8 @@ from harness.cells.base import Cell, Parameter, State, Weights
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.theory.base import Theory
+
 
 class Linear(Cell):
     """Linear recurrence without bias: the error is multiplied by W_h at every step and by nothing else.
@@ -29,6 +31,11 @@ class Linear(Cell):
             "input": Parameter((input_size, hidden_size), "dense"),
             "recurrent": Parameter((hidden_size, hidden_size), "recurrent"),
         }
+
+    def theory(self) -> Theory | None:
+        from harness.theory import Elman
+
+        return Elman("linear")
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"h": x @ w.input + s.h @ w.recurrent}

@@ -8,6 +8,8 @@ from harness.cells.functions import tanh
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.theory.base import Theory
+
 
 class RNN(Cell):
     """Simple recurrent network with tanh: the ordinary RNN that forgets.
@@ -46,6 +48,11 @@ class RNN(Cell):
             },
             {"nonlinearity": self.nonlinearity},
         )
+
+    def theory(self) -> Theory | None:
+        from harness.theory import Elman
+
+        return Elman(self.nonlinearity)
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"h": tanh(x @ w.input + s.h @ w.recurrent + w.bias)}

@@ -72,6 +72,9 @@ class PhasedLSTM(Gated):
         i, f = self._input_and_forget(w, x, s)
         return {"i": i, "f": f, "k": self._open(w, s)}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return 1 - self._open(w, s)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         i, f = self._input_and_forget(w, x, s)
         k = self._open(w, s)

@@ -37,6 +37,9 @@ class EchoState(Cell):
             "bias": Parameter((hidden_size,), "constant", trained=False),
         }
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return x.new_full((len(x), 1, 1), 1 - self.leak)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         new = tanh(x @ w.input + s.h @ w.recurrent + w.bias)
         return {"h": (1 - self.leak) * s.h + self.leak * new}

@@ -45,6 +45,9 @@ class FastRNN(Cell):
             "beta": Parameter((1,), "constant", (self.forget_bias,)),
         }
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return sigmoid(w.beta)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         n = tanh(x @ w.x_n + s.h @ w.h_n + w.b_n)
         return {"h": sigmoid(w.alpha) * n + sigmoid(w.beta) * s.h}

@@ -10,6 +10,8 @@ from harness.cells.gating import Gated, biases, keeping_bias
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.theory.base import Theory
+
 
 class GRU(Gated):
     """Gated recurrent unit: a reset gate r and an update gate z decide what is overwritten.
@@ -58,6 +60,11 @@ class GRU(Gated):
             return {"input": join(n, r, z), "recurrent": w["weight_hh"].mT, "bias": bias}
 
         return TorchLayer("GRU", given, taken)
+
+    def theory(self) -> Theory | None:
+        from harness.theory import GatedUnit
+
+        return GatedUnit(self.forget_bias) if self.gate_init == "constant" else None
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         _, r, z, _ = self._read(w, x, s)

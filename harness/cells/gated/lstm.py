@@ -12,6 +12,8 @@ from harness.cells.gating import Gated, biases, keeping_bias
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.theory.base import Theory
+
 Form = Literal[
     "standard",
     "no_input_gate",
@@ -104,6 +106,13 @@ class LSTM(Gated):
     def widths(self, hidden_size: int) -> dict[str, int]:
         gates = {"gates": 3 * hidden_size} if self.form == "gate_recurrence" else {}
         return super().widths(hidden_size) | gates
+
+    def theory(self) -> Theory | None:
+        from harness.theory import LongShortTermMemory
+
+        return (
+            LongShortTermMemory(self.forget_bias) if self.gate_init == "constant" and self.form == "standard" else None
+        )
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         # A gate that is left out is a number: made as wide as the others.

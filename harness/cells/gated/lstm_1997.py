@@ -50,6 +50,9 @@ class LSTM1997(Cell):
             "o": sigmoid(x @ w.x_o + s.h @ w.h_o + w.b_o),
         }
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return x.new_full((len(x), 1, 1), 1.0)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         i, o = self.gates(w, x, s).values()
         c = s.c + i * 2 * tanh((x @ w.x_g + s.h @ w.h_g + w.b_g) / 2)

@@ -9,6 +9,8 @@ from harness.cells.gating import Gated, biases, keeping_bias
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.theory.base import Theory
+
 
 class Minimal(Gated):
     """MinimalRNN: inputs are mapped into the space of the state first, then a gate mixes both.
@@ -35,6 +37,11 @@ class Minimal(Gated):
             "latent": Parameter((hidden_size, hidden_size), "dense"),
             "b_u": biases(hidden_size, self.keeping(self.forget_bias)),
         }
+
+    def theory(self) -> Theory | None:
+        from harness.theory import Minimal
+
+        return Minimal(self.forget_bias) if self.gate_init == "constant" else None
 
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"u": sigmoid(s.h @ w.recurrent + self._latent(w, x) @ w.latent + w.b_u)}

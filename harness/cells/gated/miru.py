@@ -37,6 +37,9 @@ class MiRU1(Cell):
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"r": sigmoid(x @ w.x_r + s.h @ w.h_r + w.b_r)}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return x.new_full((len(x), 1, 1), self.keep)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         r = self.gates(w, x, s)["r"]
         n = tanh(x @ w.x_n + (r * s.h) @ w.h_n + w.b_n)
@@ -61,6 +64,9 @@ class MiRU2(Cell):
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return gates("n", input_size=input_size, hidden_size=hidden_size)
+
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return x.new_full((len(x), 1, 1), self.keep)
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         n = tanh(x @ w.x_n + (self.reset * s.h) @ w.h_n + w.b_n)

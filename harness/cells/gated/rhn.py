@@ -44,6 +44,14 @@ class RHN(Gated):
         _, t = (x @ w.input + s.h @ w.recurrent_1 + w.bias_1).chunk(2, dim=-1)
         return {"t": sigmoid(t)}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        h, kept = s.h, 1.0
+        for layer in range(1, self.depth + 1):
+            read = h @ w[f"recurrent_{layer}"] + w[f"bias_{layer}"]
+            n, t = (x @ w.input + read if layer == 1 else read).chunk(2, dim=-1)
+            h, kept = h + sigmoid(t) * (tanh(n) - h), kept * (1 - sigmoid(t))
+        return kept
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         h = s.h
         for layer in range(1, self.depth + 1):

@@ -40,6 +40,9 @@ class SCRN(Cell):
             "bias": Parameter((hidden_size,), "constant"),
         }
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return x.new_full((len(x), 1, 1), self.alpha)
+
     def output_size(self, hidden_size: int) -> int:
         return 2 * hidden_size
 

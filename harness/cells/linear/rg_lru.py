@@ -78,6 +78,9 @@ class RGLRU(Cell):
         u = x @ w.input + w.bias
         return {"r": sigmoid(u @ w.u_r + w.b_r), "i": sigmoid(u @ w.u_i + w.b_i)}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return exp(self.gates(w, x, s)["r"] * w.lam)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         u = x @ w.input + w.bias
         r, i = sigmoid(u @ w.u_r + w.b_r), sigmoid(u @ w.u_i + w.b_i)

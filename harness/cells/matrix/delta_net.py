@@ -40,6 +40,9 @@ class DeltaNet(MatrixCell):
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"b": sigmoid(x @ w.x_b)}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return None  # what is replaced is a direction, no unit
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"S": self.written(w, x, s.S)}
 

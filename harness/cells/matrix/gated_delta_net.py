@@ -52,6 +52,9 @@ class GatedDeltaNet(DeltaNet):
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return super().gates(w, x, s) | {"a": exp(-(w.a * softplus(x @ w.x_a + w.b_a)))}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return self.gates(w, x, s)["a"]
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         kept = exp(-(w.a * softplus(x @ w.x_a + w.b_a)))
         return {"S": self.written(w, x, spread(kept, s.S.shape[-1]) * s.S)}

@@ -51,6 +51,9 @@ class GLA(MatrixCell):
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"a": sigmoid(x @ w.a + w.b)}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return self.gates(w, x, s)["a"] ** (1 / SLOWNESS)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         kept = exp(softplus(-(x @ w.a + w.b)) * (-1 / SLOWNESS))
         return {"S": spread(kept, s.S.shape[-1]) * s.S + self.outer(x @ w.k, x @ w.v)}

@@ -37,6 +37,9 @@ class LinearAttention(MatrixCell):
         keys = self.heads * self.key_size
         return self.dense(input_size, hidden_size, x_q=keys, x_k=keys, x_v=hidden_size)
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return x.new_full((len(x), 1, 1), 1.0)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         k = feature(x @ w.x_k)
         return {"S": s.S + self.outer(k, x @ w.x_v), "z": s.z + k}

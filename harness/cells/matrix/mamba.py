@@ -70,6 +70,9 @@ class Mamba(MatrixCell):
         made = {name: p[name] for name in ("input", "u_b", "u_c", "b_dt", "d")}
         return made | {"dt": p.u_dt @ p.dt_dt, "a": -p.a.exp()}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return exp(self.valued(softplus(x @ w.input @ w.dt + w.b_dt)) * w.a)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         u = x @ w.input
         dt = softplus(u @ w.dt + w.b_dt)

@@ -57,6 +57,9 @@ class RWKV(Cell):
     def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"r": sigmoid((s.last + w.mix_r * (x @ w.input - s.last)) @ w.u_r)}
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return exp(-w.w)
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         u = x @ w.input
         k, v, r = (

@@ -38,6 +38,9 @@ class UnICORNN(Cell):
             "pace": Parameter((hidden_size,), "drawn", draw=lambda rng: rng.uniform(-0.1, 0.1, hidden_size)),
         }
 
+    def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
+        return None  # units swing
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         pace = self.dt * sigmoid(w.pace)
         v = s.v - pace * (tanh(x @ w.input + w.recurrent * s.h + w.bias) + self.alpha * s.h)

@@ -3,7 +3,7 @@
 from rnn_extras.damped import Damped
 from rnn_extras.echo import Echo
 from rnn_extras.last_loss import LastLoss
-from rnn_extras.saturation import Saturation
+from rnn_extras.stuck import Stuck
 
 from harness.testing import check_cell, check_experiment, check_figure, check_probe
 
@@ -17,7 +17,7 @@ def test_cell() -> None:
 
 
 def test_probe() -> None:
-    check_probe(Saturation())
+    check_probe(Stuck())
 
 
 def test_figure() -> None:

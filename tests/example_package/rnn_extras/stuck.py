@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from harness.probes import Moment
 
 
-class Saturation(Probe):
+class Stuck(Probe):
     """The share of layer 1's values of h that are nearly 1 or -1: there a tanh passes no gradient."""
 
-    name = "saturation"
+    name = "stuck"
     adds = "columns"
 
     limit: float = Field(0.95, gt=0, lt=1, description="size from which on a value counts as saturated")

@@ -1,0 +1,68 @@
+"""What theory says, as thin lines beside what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.figures.drawing.colours import ink
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+LINES: dict[str, tuple[Any, str]] = {"decay_rate_theory": ("--", "theory"), "decay_rate_bound": ("-.", "bound ‖W‖γ")}
+"""Columns of runs, and how they are drawn and called."""
+
+HOW_TO_READ = (
+    "A thin dashed line is what theory says of many units with random weights (of gated cells its slope in the long "
+    "run counts, not its height); a dash-dotted one is a bound, the largest singular value of the recurrent matrix "
+    "times the largest slope of the units at every step, which nothing of its colour can cross."
+)
+
+
+def columns(trained: bool) -> dict[str, str]:
+    """The columns to draw, and what each is drawn as: theory is about untrained networks."""
+    return (
+        {"decay_rate_bound": "decay_rate_bound"}
+        if trained
+        else {"decay_rate_theory": "decay_rate_theory", "decay_rate_bound_init": "decay_rate_bound"}
+    )
+
+
+def theory_lines(axis: Axes, runs: pd.DataFrame, profile: pd.DataFrame, colour: str, trained: bool) -> None:
+    """Draw what theory says of some runs of one cell, from where their gradients start at the answer.
+
+    Args:
+        runs: of one condition.
+        profile: theirs, with ``lag``, ``middle`` and ``high``, the exponents of gradients.
+    """
+    start = profile[(profile.lag == 0) & np.isfinite(profile.high)]
+    for column, kind in columns(trained).items():
+        rates = known(runs, column)
+        if not len(start) or not len(rates):
+            continue
+        bound = kind == "decay_rate_bound"
+        first = float((start.high if bound else start.middle).iloc[0])
+        rate = float(np.max(rates) if bound else np.median(rates)) / np.log(10)
+        lags = np.array([0, profile.lag.max()])
+        axis.plot(lags, first + rate * lags, LINES[kind][0], color=colour, linewidth=0.8)
+
+
+def theory_key(runs: pd.DataFrame, trained: bool) -> Sequence[Line2D]:
+    """What the legend says of these lines, of those that are drawn."""
+    from matplotlib.lines import Line2D
+
+    drawn = [LINES[kind] for column, kind in columns(trained).items() if len(known(runs, column))]
+    return [Line2D([], [], color=ink(), linestyle=style, linewidth=0.8, label=label) for style, label in drawn]
+
+
+def known(runs: pd.DataFrame, column: str) -> np.ndarray:
+    """The finite values of a column; none where the results are older than the column."""
+    if column not in runs:
+        return np.array([])
+    values = runs[column].to_numpy(dtype=np.float64)
+    return values[np.isfinite(values)]
