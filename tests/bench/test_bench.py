@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -48,8 +47,7 @@ def test_any_cells_are_compared_with_a_loop_over_their_steps(
         (cell, way) for cell in ("rnn_relu", "module", "feedforward") for way in "ac"
     ]
     assert steps.taken.all()
-    assert made.compile_s["rnn_relu"] > 0
-    assert np.isnan(made.compile_s["module"])  # whose step is no formula
+    assert (made.compile_s > 0).all()
     header, _, *rows = (tmp_path / "cells.md").read_text().splitlines()
     assert header == "| cell | factor | ours, CPU ms | loop, CPU ms | compile, s |"
     ms = steps[steps.cell == "feedforward"].set_index("way").ms

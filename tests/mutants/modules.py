@@ -17,7 +17,8 @@ MODULES: dict[str, str] = {
         "tests/training/test_training.py"
     ),
     "engine/scan/*.py": "tests/engine",
-    "cells/functions.py cells/module.py cells/_of_torch.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
+    "cells/functions.py": "tests/engine/test_engine.py tests/testing/test_cell.py",
+    "cells/module.py cells/_[feot]*.py": "tests/cells/test_module.py",
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"
