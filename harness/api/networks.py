@@ -76,7 +76,8 @@ class RecurrentNetwork(nn.Module):
         """One layer's outputs at every step (B, T, ·), and its states."""
         cell = self.shape.layer_cell(layer)
         widths = cell.widths(self.shape.hidden_size)
-        parameters = Named({name: value[None] for name, value in getattr(self, f"layer{layer}").named_parameters()})
+        own = cell.parameters(self.shape.layer_input_size(layer), self.shape.hidden_size)
+        parameters = Named({name: self.get_parameter(f"layer{layer}.{name}")[None] for name in own})
         weights = as_in_a_step(cell.weights(parameters))
         begin = start or {part: x.new_zeros(len(x), size) for part, size in widths.items()}
         state: State = Named({part: begin[part][None] for part in widths})

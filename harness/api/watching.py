@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from harness.api.networks import SUFFIXES
 from harness.base.errors import UserError
+from harness.cells._form import flat, part_names
 from harness.cells._of_torch import EQUATIONS
-from harness.cells.module import flat, part_names
 from harness.engine.scan.interface import norm
 from harness.measure.gradients import Profile
 from harness.training.rows import gradient_rows

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=_positive, help="measurements of each (default 9; 3 with other cells)")
     parser.add_argument("--cells", nargs="+", default=PEERS, metavar="NAME",
                         help=f"names or patterns; all: every one (default {' '.join(PEERS)}). Where there are others"
-                        " than these, each is compared with a loop alone, in one shape and in CPU time")  # fmt: skip
+                        " than these, each is compared with a loop alone, in one shape")  # fmt: skip
     parser.add_argument("--shapes", nargs="+", type=_shape, metavar="K,T,B,H",
                         help="members, steps, batch, hidden size")  # fmt: skip
     parser.add_argument("--ways", type=_ways, help=f"which of {''.join(WAYS)} to measure (a always is)")
@@ -112,13 +112,13 @@ def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
         for shape, cell in dict.fromkeys(itertools.product(shapes, cells)):
             print(f"{cell}, K,T,B,H = {','.join(map(str, shape))}", file=sys.stderr, flush=True)
             problem = Problem(cell, shape)
-            rows += measure(teams.of(ways, members=shape[0], alone=others), problem, repeats, cpu=others)
+            rows += measure(teams.of(ways, members=shape[0], alone=others), problem, repeats)
             if options.device == "cpu":
                 besides.append(
                     {"cell": cell, **dict(zip("KTBH", shape, strict=True)), **_besides(teams, problem, others)}
                 )
     steps, beside = pd.DataFrame(rows), pd.DataFrame(besides)
-    show_steps(steps, beside, "CPU ms" if others else "ms")
+    show_steps(steps, beside)
     if others and "c" in ways and besides:
         write_text(options.out / "cells.md", as_markdown(steps, beside))
     return {"steps": steps, **({"compile" if others else "memory": beside} if besides else {})}

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.bench.ways import First, Problem, Setting, settings, usable_cores
-from harness.bench.workers import Team
+from harness.bench.workers import Team, Turn
 
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-3, 1e-6
 
@@ -48,37 +48,35 @@ class Teams:
             team.close()
 
 
-def measure(chosen: Sequence[Team], problem: Problem, repeats: int, cpu: bool = False) -> list[Row]:
+def measure(chosen: Sequence[Team], problem: Problem, repeats: int) -> list[Row]:
     """Milliseconds of a step of every team, the teams taking turns; all are first checked to agree.
 
-    Args:
-        cpu: of CPU time.
-
     Returns:
-        A row per team: what was measured, ``ms`` (the median), ``ms_q25`` and ``ms_q75``, and ``taken``: whether
-        its setting is the best of its way.
+        A row per team: what was measured, ``ms`` by the clock (the median), ``ms_q25``, ``ms_q75``, ``cpu_ms`` of CPU
+        time (the median), and ``taken``: whether its setting is the best of its way.
 
     Raises:
         UserError: a team computes something else than the first one, or fails.
     """
     check({team: team.first(problem) for team in chosen})
-    times: dict[Team, list[float]] = {team: [] for team in chosen}
+    times: dict[Team, list[Turn]] = {team: [] for team in chosen}
     for _ in range(repeats):
         for team, own in times.items():
-            own.append(team.turn(cpu))
+            own.append(team.turn())
     rows = [_row(team, problem, own) for team, own in times.items()]
     for way in {team.way for team in chosen}:
         min((row for row in rows if row["way"] == way), key=lambda row: row["ms"])["taken"] = True
     return rows
 
 
-def _row(team: Team, problem: Problem, times: Sequence[float]) -> Row:
-    q25, median, q75 = np.quantile(times, (0.25, 0.5, 0.75)).tolist()
+def _row(team: Team, problem: Problem, times: Sequence[Turn]) -> Row:
+    q25, median, q75 = np.quantile([turn.ms for turn in times], (0.25, 0.5, 0.75)).tolist()
     members, _, batch, _ = problem.shape
     return {
         "cell": problem.cell, **dict(zip("KTBH", problem.shape, strict=True)), "way": team.way,
         "processes": team.setting.processes, "threads": team.setting.threads, "taken": False,
-        "ms": median, "ms_q25": q25, "ms_q75": q75, "samples_per_s": 1000 * members * batch / median,
+        "ms": median, "ms_q25": q25, "ms_q75": q75, "cpu_ms": float(np.median([turn.cpu_ms for turn in times])),
+        "samples_per_s": 1000 * members * batch / median,
     }  # fmt: skip
 
 

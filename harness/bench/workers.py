@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,13 @@ PATIENCE = 600.0
 
 LEAD = 0.002
 """Seconds between the order to start and the common start of several processes."""
+
+
+class Turn(NamedTuple):
+    """Milliseconds that a step takes: by the clock, and of CPU time, of all processes and threads together."""
+
+    ms: float
+    cpu_ms: float
 
 
 class Team:
@@ -74,21 +81,18 @@ class Team:
         found: list[First] = self._answers()
         return First(_joined([each.losses for each in found]), _joined([each.norms for each in found]))
 
-    def turn(self, cpu: bool = False) -> float:
-        """Milliseconds of one step, after one to warm up; of several processes the slowest, from a common start.
-
-        Args:
-            cpu: of CPU time, of one process.
-        """
+    def turn(self) -> Turn:
+        """What one step takes, after one to warm up; several processes have a common start, and the slowest counts."""
         for pipe in self.pipes:
-            self._tell(pipe, ("turn", len(self.pipes) == 1, cpu))
+            self._tell(pipe, ("turn", len(self.pipes) == 1))
         if len(self.pipes) > 1:
             self._answers()  # all are warm
             start = time.perf_counter() + LEAD
             for pipe in self.pipes:
                 self._tell(pipe, start)
-        spans: list[tuple[float, float]] = self._answers()
-        return 1000 * (max(end for _, end in spans) - min(begin for begin, _ in spans))
+        spans: list[tuple[float, float, float]] = self._answers()
+        begins, ends, used = zip(*spans, strict=True)
+        return Turn(1000 * (max(ends) - min(begins)), 1000 * sum(used))
 
     def memory(self, problem: Problem) -> tuple[int, int]:
         """Bytes that torch takes in a first step above what it held before, and what the activations need."""
@@ -166,8 +170,11 @@ def _work(pipe: Connection, way: str, cores: list[int], threads: int, device: st
         pipe.send((reason(error), None))
 
 
-def _turn(worker: Any, pipe: Connection, alone: bool, cpu: bool) -> tuple[float, float]:
-    """When a step began and when it ended, after one to warm up, if it is short: others have filled the caches."""
+def _turn(worker: Any, pipe: Connection, alone: bool) -> tuple[float, float, float]:
+    """When a step began and ended, and the seconds of CPU time that it took.
+
+    After one to warm up, if steps are short: others have filled the caches.
+    """
     if not worker.long:
         worker.step()
     if not alone:
@@ -175,7 +182,6 @@ def _turn(worker: Any, pipe: Connection, alone: bool, cpu: bool) -> tuple[float,
         start = pipe.recv()
         while time.perf_counter() < start:  # on Linux and macOS one clock for all processes
             pass
-    clock = time.process_time if cpu else time.perf_counter
-    begin = clock()
+    begin, used = time.perf_counter(), time.process_time()
     worker.step()
-    return begin, clock()
+    return begin, time.perf_counter(), time.process_time() - used

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -15,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 
 from harness.base.errors import UserError, first_line
+from harness.cells._form import Form, form_of, trained
 from harness.cells.base import Cell, Parameter, State, Weights
 
 if TYPE_CHECKING:
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
     from torch import Tensor, nn
-
-log = logging.getLogger(__name__)
 
 
 class TorchCell(Cell):
@@ -34,10 +29,11 @@ class TorchCell(Cell):
     give a pair (output, state), where the output (B, H) is no part of the state. The parts of the state are named
     ``h``, ``c``, ``part3``, …; an output that is no part of it is ``h``, and the state is ``c``, ``part3``, ….
 
-    Members are stacked, and run as one by `torch.func.functional_call` and `torch.vmap`; a module that decides by
-    values is run for one member after the other, if its state is one tensor. Derivatives are autograd's. The module
-    runs in evaluation mode, so without dropout. Buffers, and parameters that need no gradient, are constants, the same
-    in every member.
+    The module is run once to read its operations; where these are equations (`harness.cells._equations`), it is a cell
+    like any other. Elsewhere members are stacked, and run as one by `torch.func.functional_call` and `torch.vmap`; a
+    module that decides by values is run for one member after the other, if its state is one tensor. Derivatives are
+    autograd's then. The module runs in evaluation mode, so without dropout. Buffers, and parameters that need no
+    gradient, are constants, the same in every member.
     """
 
     @abstractmethod
@@ -69,26 +65,44 @@ class TorchCell(Cell):
         if (own := _form(self, input_size, hidden_size).widths) != (valid := self.widths(hidden_size)):
             raise UserError(f"{_called(self)}: with {input_size} inputs its state is {own}; valid: {valid}, as with H")
         found = {}
-        for name, value in _trained(_made(self, input_size, hidden_size)).items():
+        for name, value in trained(_made(self, input_size, hidden_size)).items():
             draw = _drawing(self, input_size, hidden_size, name)
             found[name] = Parameter(tuple(value.shape), "drawn", draw=draw, stream="module")
         for name in self.recurrent_weights():
             if name not in found:
                 raise UserError(f"{_called(self)} has no parameter {name}; valid: {', '.join(found)}")
             found[name] = Parameter(found[name].shape[::-1], "recurrent")
+        _asked(self)[input_size, hidden_size] = {name: each.shape for name, each in found.items()}
         return found
 
+    def weights(self, p: Weights) -> dict[str, Tensor]:
+        sizes = _sizes(self, p)
+        found = _form(self, *sizes).equations
+        if found is None:
+            return p
+        own = {name: p[name] for name in self.recurrent_weights()}  # for what `recurrence` asks of them
+        return own | found.weights(self._as_in_the_module(p, _made(self, *sizes)))
+
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        if hasattr(x, "nodes"):
-            raise TypeError("a torch.nn.Module cannot be read")  # the stand-in for a tensor, with which steps are read
-        form = _form(self, x.shape[-1], s["h"].shape[-1])
-        module = _on(self, x.shape[-1], s["h"].shape[-1], x.dtype, x.device)
-        weights = {}
-        for name, value in _trained(module).items():
-            mine = w[name].mT if name in self.recurrent_weights() and value.ndim == 2 else w[name]
-            weights[name] = mine.reshape(-1, *value.shape)  # in a step, a vector has a dimension for the batch
-        made = form.run(module, weights, x, [s[part] for part in form.carried])
+        sizes = x.shape[-1], s["h"].shape[-1]
+        form = _form(self, *sizes)
+        carried = [s[part] for part in form.carried]
+        if form.equations is not None:
+            made = form.equations.new_state(w, x, carried)
+        elif hasattr(x, "nodes"):  # the stand-in for a tensor, with which steps are read
+            raise NotImplementedError(form.unread)
+        else:
+            module = _on(self, *sizes, x.dtype, x.device)
+            made = form.run(module, self._as_in_the_module(w, module), x, carried)
         return dict(zip(form.widths, made, strict=True))
+
+    def _as_in_the_module(self, w: Weights, module: nn.Module) -> dict[str, Tensor]:
+        """Parameters, (K, …), in the module's own shapes."""
+        found = {}
+        for name, value in trained(module).items():
+            mine = w[name].mT if name in self.recurrent_weights() and value.ndim == 2 else w[name]
+            found[name] = mine.reshape(-1, *value.shape)  # in a step, a vector has a dimension for the batch
+        return found
 
 
 class Module(TorchCell):
@@ -140,129 +154,28 @@ def _class_at(path: str) -> Any:
     return found
 
 
-@dataclass(frozen=True)
-class _Form:
-    """What a module takes and gives.
-
-    Attributes:
-        widths: of the parts of the cell's state.
-        carried: those parts that the module is given as its state.
-        alone: whether the state is a tensor, and no tuple.
-        stacks: whether `torch.vmap` can run the module.
-    """
-
-    widths: dict[str, int]
-    carried: list[str]
-    alone: bool
-    stacks: bool = True
-
-    def run(self, module: nn.Module, weights: Mapping[str, Tensor], x: Tensor, state: Sequence[Tensor]) -> Any:
-        """A step of K members: the new parts, each (K, B, width)."""
-        import torch
-
-        from harness.cells._of_torch import AsEquations
-
-        has_torchs = any(isinstance(each, torch.nn.RNNCellBase) for each in module.modules())
-
-        def one(weights: dict[str, Tensor], x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-            with AsEquations() if has_torchs else nullcontext():
-                return flat(torch.func.functional_call(module, weights, (x, state[0] if self.alone else state)))
-
-        if self.stacks:
-            return torch.vmap(one)(dict(weights), x, *state)
-        made = [
-            one({name: value[k] for name, value in weights.items()}, x[k], *(part[k] for part in state))
-            for k in range(len(x))
-        ]
-        return [torch.stack(values) for values in zip(*made, strict=True)]
-
-
 @lru_cache(maxsize=64)
-def _form(cell: TorchCell, input_size: int, hidden_size: int) -> _Form:
-    """What a cell's module takes and gives, found by trying.
+def _form(cell: TorchCell, input_size: int, hidden_size: int) -> Form:
+    """What a cell's module takes and gives.
 
     Raises:
         UserError: the module cannot be made, or does not map (x, state) to a state.
     """
-    import torch
-
-    module = _made(cell, input_size, hidden_size)
-    # A batch that is no usual number of states, so that a tensor is not taken for a tuple of its rows.
-    x, h = torch.zeros(5, input_size), torch.zeros(5, hidden_size)
-    problem = ""
-    for start in (lambda: module(x), lambda: h, lambda: (h, h)):
-        try:
-            with torch.no_grad():
-                form = _tried(module, x, start)
-        except UserError:
-            raise
-        except Exception as error:
-            problem = f" ({type(error).__name__}: {first_line(error)})"
-            continue
-        if form and next(iter(form.widths.values())) == hidden_size:
-            return form
-    raise UserError(
-        f"{_called(cell)} does not map (x, state) to a state that begins with (batch, hidden_size){problem}; "
-        "valid: a module that is called as torch.nn.RNNCell or torch.nn.LSTMCell"
-    )
+    return form_of(_made(cell, input_size, hidden_size), _called(cell), input_size, hidden_size)
 
 
-def _tried(module: nn.Module, x: Tensor, start: Callable[[], Any]) -> _Form | None:
-    """What a module takes and gives if its state is what ``start`` gives, or the second half of it."""
-    import torch
-
-    first = start()
-    halves = [first[1]] if isinstance(first, tuple) and len(first) == 2 else []
-    for state in (first, *halves):
-        try:
-            made = module(x, state)
-        except Exception:
-            if state is first and halves:
-                continue
-            raise
-        alone, apart = isinstance(state, torch.Tensor), not _alike(made, state)
-        if apart and not (isinstance(made, tuple) and len(made) == 2 and _alike(made[1], state)):
-            continue
-        values = flat(made)
-        names = part_names(len(values))
-        widths = {name: value.shape[-1] for name, value in zip(names, values, strict=True)}
-        form = _Form(widths, names[apart:], alone)
-        weights = {name: value[None] for name, value in _trained(module).items()}
-        try:
-            with warnings.catch_warnings(action="error"):  # torch's, of operations that it runs one after the other
-                form.run(module, weights, x[None], [value[None] for value in flat(state)])
-        except Exception as error:
-            if len(widths) > 1:
-                # What reaches one part through another of the same step would be lost when members are put together.
-                raise UserError(
-                    f"a {type(module).__name__} cannot be run for several members at once: {first_line(error)}; "
-                    "valid: what torch.vmap can run, or a state of one tensor"
-                ) from None
-            log.info("a %s runs for one member after the other: %s", type(module).__name__, first_line(error))
-            return replace(form, stacks=False)
-        return form
-    return None
+@lru_cache(maxsize=64)
+def _asked(cell: TorchCell) -> dict[tuple[int, int], dict[str, tuple[int, ...]]]:
+    """Where a cell notes the shapes of the parameters that it was asked for, by its numbers of inputs and of units."""
+    return {}
 
 
-def _alike(one: Any, two: Any) -> bool:
-    """Whether two states have the same form: a tensor, or a tuple of as many, of the same shapes."""
-    if isinstance(one, tuple) and isinstance(two, tuple):
-        return len(one) == len(two) > 0 and all(map(_alike, one, two))
-    return hasattr(one, "shape") and hasattr(two, "shape") and one.ndim == 2 and one.shape == two.shape
-
-
-def part_names(count: int) -> list[str]:
-    """What the tensors of a module's state are called."""
-    return ["h", "c", *(f"part{place}" for place in range(3, count + 1))][:count]
-
-
-def flat(made: Any) -> tuple[Tensor, ...]:
-    """The tensors of a state, or of an output and a state."""
-    return tuple(each for part in made for each in flat(part)) if isinstance(made, tuple) else (made,)
-
-
-def _trained(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value for name, value in module.named_parameters() if value.requires_grad}
+def _sizes(cell: TorchCell, p: Weights) -> tuple[int, int]:
+    """The numbers of inputs and of units for which a cell has parameters (K, …) of these shapes."""
+    for sizes, shapes in reversed(_asked(cell).items()):
+        if all(name in p and p[name].shape[1:] == shape for name, shape in shapes.items()):
+            return sizes
+    raise ValueError(f"{_called(cell)}: weights of other shapes than its parameters")
 
 
 def _drawing(
@@ -272,7 +185,7 @@ def _drawing(
 
     def draw(rng: np.random.Generator) -> NDArray[np.float64]:
         module = _made(cell, input_size, hidden_size, int(rng.integers(2**63)))
-        drawn: NDArray[np.float64] = _trained(module)[name].detach().double().numpy()
+        drawn: NDArray[np.float64] = trained(module)[name].detach().double().numpy()
         return drawn
 
     return draw

@@ -10,7 +10,7 @@ import pytest
 from harness.base.errors import UserError
 from harness.bench.steps import Teams, check, measure
 from harness.bench.ways import OURS, WAYS, Problem, Setting, settings, usable_cores
-from harness.bench.workers import First, Team
+from harness.bench.workers import First, Team, Turn
 
 PROBLEM = Problem("rnn", (3, 5, 4, 2))
 CORES = usable_cores()
@@ -66,11 +66,12 @@ def test_every_team_is_measured_and_the_best_setting_of_a_way_taken(
     rows = measure([ours, divided], PROBLEM, repeats=3)
     assert [(row["way"], row["processes"], row["threads"]) for row in rows] == [("a", 1, 1), ("c", 2, 1)]
     assert all(0 < row["ms_q25"] <= row["ms"] <= row["ms_q75"] for row in rows)
+    assert all(row["cpu_ms"] > 0 for row in rows)
     times = iter([5.0, 3.0, 7.0, 1.0, 6.0, 2.0])
-    monkeypatch.setattr(Team, "turn", lambda team, cpu: next(times))
+    monkeypatch.setattr(Team, "turn", lambda team: Turn(ms := next(times), 10 - ms))
     slow, quick = measure([divided, divided_twin(divided)], PROBLEM, repeats=3)
-    assert (slow["ms"], slow["taken"]) == (6, False)
-    assert (quick["ms"], quick["taken"], quick["samples_per_s"]) == (2, True, 6000)
+    assert (slow["ms"], slow["cpu_ms"], slow["taken"]) == (6, 4, False)
+    assert (quick["ms"], quick["cpu_ms"], quick["taken"], quick["samples_per_s"]) == (2, 8, True, 6000)
 
 
 def divided_twin(team: Team) -> Team:

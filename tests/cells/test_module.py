@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from harness import TorchCell
 from harness.base.errors import UserError
 from harness.base.options import build
 from harness.cells.module import Module
 from harness.engine.network import Network
+from harness.engine.scan.plan import planned_step
 from harness.engine.weights import Architecture, MemberInit
 from harness.testing import check_cell
 from harness.testing._problems import small_runs
@@ -26,6 +28,7 @@ OF_TORCHRECURRENT = [
 
 MEMBERS, STEPS, BATCH, FEATURES, SIZE, LAYERS = 3, 6, 4, 3, 5, 2
 SCORED = [2, STEPS]
+UNREADABLE = ["Deciding", "OwnDerivative", "WithoutDerivative"]
 
 
 class Deciding(nn.Module):
@@ -57,6 +60,56 @@ class Apart(nn.Module):
         return self.tell(state), state
 
 
+class Readable(nn.Module):
+    """Much of what people write: inputs beside the state, a layer norm, weights made of others, work in place."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 3 * hidden_size)
+        self.norm = nn.LayerNorm(hidden_size)
+        self.turn = nn.Parameter(0.3 * torch.randn(hidden_size, hidden_size))
+        self.time = nn.Parameter(torch.tensor(0.5))
+        self.drop = nn.Dropout(0.5)
+        self.register_buffer("mask", (torch.arange(hidden_size) % 2).float())
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        h, c = (x.new_zeros(len(x), len(self.mask)),) * 2 if state is None else state
+        gates = self.gates(torch.cat([x, h], dim=1))
+        keep, (write, tell) = gates[:, : len(self.mask)].sigmoid_(), gates[:, len(self.mask) :].chunk(2, dim=-1)
+        turned = self.norm(functional.linear(c, self.turn - self.turn.T + 0.1 * torch.eye(len(self.mask)).to(c)))
+        c = c + functional.softplus(self.time) * (keep * turned + functional.silu(write) - c)
+        return self.drop(torch.tanh(tell) * torch.softmax(c, dim=-1)) + self.mask * c.clamp(-2, 2) ** 2, c
+
+
+class _Rounded(torch.autograd.Function):
+    """Steps of a half, with the derivative of a line."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        return (2 * x).floor() / 2
+
+    @staticmethod
+    def backward(context: Any, grad: Tensor) -> Tensor:
+        return grad
+
+
+class OwnDerivative(nn.RNNCell):
+    """What it computes forward is a formula, and its derivative another."""
+
+    def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
+        return _Rounded.apply(super().forward(x, h))
+
+
+class WithoutDerivative(nn.RNNCell):
+    """A factor is computed apart from autograd."""
+
+    def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
+        made = super().forward(x, h)
+        with torch.no_grad():
+            factor = torch.sigmoid(made)
+        return made * factor
+
+
 def of_a_file(made: type[nn.Module]) -> TorchCell:
     """A cell as a user's file would hold it."""
 
@@ -82,8 +135,9 @@ def modules_of(network: Network, member: int) -> list[nn.Module]:
     """A member's layers as modules, with its weights."""
     shape, found = network.shape, []
     for layer in range(1, LAYERS + 1):
-        module = shape.cell.module(shape.layer_input_size(layer), SIZE).double()
-        module.load_state_dict({name: value[member] for name, value in network.layer(layer).items()}, strict=False)
+        module = shape.cell.module(shape.layer_input_size(layer), SIZE).double().eval()
+        for name, value in module.named_parameters():
+            value.data.copy_(network.weights[f"layer{layer}.{name}"][member])
         found.append(module)
     return found
 
@@ -111,12 +165,12 @@ def looped(modules: list[nn.Module], inputs: Tensor) -> tuple[list[Tensor], dict
     return outputs, kept
 
 
-@pytest.mark.parametrize("name", [*OF_TORCH, *OF_TORCHRECURRENT, "Deciding", "Apart"])
+@pytest.mark.parametrize("name", [*OF_TORCH, *OF_TORCHRECURRENT, "Apart", "Readable", *UNREADABLE])
 def test_a_module_gives_what_a_plain_loop_over_it_gives(name: str) -> None:
     shape = Architecture(cell_of(name), FEATURES, SIZE, LAYERS, 2)
-    network = Network.create(
-        shape, [MemberInit(shape.cell, seed, "orthogonal", 1.0) for seed in range(MEMBERS)], torch.float64, "cpu"
-    )
+    inits = [MemberInit(shape.cell, seed, "orthogonal", 1.0) for seed in range(MEMBERS)]
+    # All ways to run equations are compared for every cell of the harness: a few kernels are enough here.
+    network = Network.create(shape, inits, torch.float64, "cpu", compiled=name in OF_TORCH)
     network.flat += 0.2 * torch.randn(network.flat.shape, generator=torch.Generator().manual_seed(0)).double()
     inputs = torch.randn(
         MEMBERS, STEPS, BATCH, FEATURES, generator=torch.Generator().manual_seed(1), dtype=torch.float64
@@ -142,6 +196,27 @@ def test_a_module_gives_what_a_plain_loop_over_it_gives(name: str) -> None:
             for weight, value in module.named_parameters():
                 own = torch.zeros_like(value) if value.grad is None else value.grad
                 torch.testing.assert_close(found[f"layer{layer}.{weight}"][member], own, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [*OF_TORCH, *OF_TORCHRECURRENT, "Apart", "Readable"])
+def test_the_operations_of_a_module_are_a_formula(name: str) -> None:
+    assert planned_step(cell_of(name), FEATURES, SIZE) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("Deciding", "Deciding: torch.max is none of the operations of formulas"),
+        ("OwnDerivative", "OwnDerivative: torch.floor"),
+        ("WithoutDerivative", "WithoutDerivative: what it does is not all done by operations of torch"),
+    ],
+)
+def test_what_is_no_formula_is_said_in_the_log(name: str, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="harness.engine.scan.plan"):
+        assert planned_step(cell_of(name), FEATURES, SIZE) is None
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert line.startswith("the step of cell of_a_file is no formula, and runs by autograd: ")
+    assert why in line
 
 
 def test_cells_of_modules_keep_the_contract() -> None:
@@ -178,10 +253,11 @@ def test_a_module_starts_as_it_does_by_itself_and_every_member_by_its_seed() -> 
 def test_a_recurrent_weight_that_is_named_starts_by_init_and_weight_scale() -> None:
     shape = Architecture(Module(path="torch.nn:GRUCell", recurrent="weight_hh"), FEATURES, SIZE, 1, 2)
     inits = [MemberInit(shape.cell, 0, "orthogonal", scale) for scale in (1.0, 0.5)]
-    weights = Network.create(shape, inits, torch.float64, "cpu").weights["layer1.weight_hh"]
-    for block in weights.split(SIZE, dim=-1):
+    network = Network.create(shape, inits, torch.float64, "cpu")
+    for block in network.weights["layer1.weight_hh"].split(SIZE, dim=-1):
         eye = torch.eye(SIZE, dtype=torch.float64)
         torch.testing.assert_close(block @ block.mT, torch.stack([eye, 0.25 * eye]))
+    assert network.spectral_radius() == pytest.approx([1.0, 0.5])
 
 
 def test_a_module_trains_from_the_command_lines_settings() -> None:
