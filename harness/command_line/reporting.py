@@ -11,10 +11,10 @@ from harness.report.build import build
 from harness.report.terminal import print_summary
 from harness.sweeping.plan import read_plan
 from harness.tables.gather import gather
-from harness.trackers import Tracker, track
+from harness.trackers.following import Following
 
 
-def report(directory: Path, chosen: Tracker | None = None) -> int:
+def report(directory: Path, following: Following) -> int:
     """Gather the results, build the report, print the findings and the report's path, and give all to a tracker.
 
     Returns:
@@ -41,5 +41,5 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
             file=sys.stderr,
         )
     print(built.path, flush=True)
-    track(chosen, directory, tables)  # last: what can be far away may take its time
+    following.finish()  # last: what can be far away may take its time
     return len(failed) + len(tables.left_out)
