@@ -10,6 +10,7 @@ from harness.base.errors import UserError
 from harness.report.build import build
 from harness.report.terminal import print_summary
 from harness.sweeping.plan import read_plan
+from harness.sweeping.watch import in_notebook
 from harness.tables.gather import gather
 from harness.trackers.following import Following
 
@@ -33,7 +34,8 @@ def report(directory: Path, following: Following) -> int:
             f"{directory}: no report ({error.strerror}); the runs are safe in {directory / 'jobs'}; "
             f"once that is mended: python -m harness.report {shlex.quote(str(directory))}"
         ) from None
-    print_summary(tables, built.findings)
+    if not in_notebook():  # where the results themselves show both
+        print_summary(tables, built.findings)
     failed = tables.runs[tables.runs.status == "failed"]
     if len(failed):
         print(
