@@ -45,11 +45,22 @@ class RecurrentNetwork(nn.Module):
         super().__init__()
         self.shape, self.settings = shape, settings
         for name, parameter in shape.parameters().items():
-            place, _, own = name.partition(".")
-            if not hasattr(self, place):
-                self.add_module(place, nn.Module())
+            *places, own = name.split(".")
+            module: nn.Module = self
+            for place in places:  # of a module of somebody's own, its parts are modules, too
+                if place not in module._modules:
+                    module.add_module(place, nn.Module())
+                module = module.get_submodule(place)
             value = nn.Parameter(weights[name].detach().clone(), requires_grad=parameter.trained)
-            getattr(self, place).register_parameter(own, value)
+            module.register_parameter(own, value)
+
+    def extra_repr(self) -> str:
+        """What stands in front of the weights where the network is printed."""
+        shape = self.shape
+        sizes = (
+            f"{shape.input_size} inputs, {shape.num_layers} x {shape.hidden_size} units, {shape.output_size} outputs"
+        )
+        return f"cell={shape.cell.name}, {sizes}"
 
     def forward(
         self, inputs: Tensor, state: Sequence[Mapping[str, Tensor]] | None = None

@@ -18,6 +18,7 @@ from harness.base.errors import UserError, unknown
 from harness.plugins.registry import registry
 from harness.report.claims import check_claims
 from harness.report.parts import of_experiment, with_short_names
+from harness.report.short_tables import ShortTable, short_tables
 from harness.tables.gather import load as merged
 from harness.tables.gather import with_variants
 from harness.tables.survey import first_of_each
@@ -86,11 +87,21 @@ class Results(Tables):
         return path
 
     def _repr_html_(self) -> str:
-        """The findings, and where the results are, for a notebook."""
+        """Where the results are, accuracies, and the findings, for a notebook."""
+        accuracies = "".join(map(_as_html, short_tables(with_short_names(self))))
         shown = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.findings)
         places = ", ".join(f"<code>{html.escape(str(each))}</code>" for each in self.directories)
         sizes = ", ".join(f"{name} ({self.rows(name)} rows)" for name in self)
-        return f"<p><b>{len(self.runs)} runs</b> in {places}</p><ul>{shown}</ul><p>Tables: {html.escape(sizes)}</p>"
+        head = f"<p><b>{len(self.runs)} runs</b> in {places}</p>"
+        return f"{head}{accuracies}<ul>{shown}</ul><p>Tables: {html.escape(sizes)}</p>"
+
+
+def _as_html(table: ShortTable) -> str:
+    heads = "".join(f"<th>{html.escape(head)}</th>" for head in table.heads)
+    cells = [[f"<td>{html.escape(text)}</td>" for text in row] for rows in table.sections for row in rows]
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
+    title, caption = (f"<p>{html.escape(text)}</p>" if text else "" for text in (table.title, table.caption))
+    return f"{title}<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{caption}"
 
 
 def load(*directories: str | PathLike[str]) -> Results:

@@ -13,6 +13,13 @@ from pathlib import Path
 class UserError(Exception):
     """Something the user asked for cannot be done; the message is one line that says what would be valid."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows, by IPython's protocol: the message, and the user's own line, instead of all frames."""
+        ours = str(Path(__file__).parents[1])
+        theirs = [each for each in traceback.extract_tb(self.__traceback__) if not each.filename.startswith(ours)]
+        cells = [each for each in theirs if "ipykernel" in each.filename or each.filename.startswith("<ipython")]
+        return [f"UserError: {self}", *(f"line {each.lineno}: {each.line}" for each in cells[-1:])]
+
 
 class TooLong(Exception):
     """A job has taken longer than its launcher lets it."""

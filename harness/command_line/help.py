@@ -51,7 +51,7 @@ def help_text(command: Command, config: DictConfig) -> str:
     Args:
         config: the configuration that the command line composes.
     """
-    lines = [*described(Settings), ("tracker", f"where a finished sweep is logged: none, {', '.join(TRACKERS)}")]
+    lines = [*described(Settings), ("tracker", f"where a sweep is logged while it runs: none, {', '.join(TRACKERS)}")]
     for key, section in CONDUCT.items():
         lines += described(section, f"{key}.")
     for kind in ("cell", "experiment"):

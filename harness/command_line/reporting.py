@@ -10,11 +10,12 @@ from harness.base.errors import UserError
 from harness.report.build import build
 from harness.report.terminal import print_summary
 from harness.sweeping.plan import read_plan
+from harness.sweeping.watch import in_notebook
 from harness.tables.gather import gather
-from harness.trackers import Tracker, track
+from harness.trackers.following import Following
 
 
-def report(directory: Path, chosen: Tracker | None = None) -> int:
+def report(directory: Path, following: Following) -> int:
     """Gather the results, build the report, print the findings and the report's path, and give all to a tracker.
 
     Returns:
@@ -33,7 +34,8 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
             f"{directory}: no report ({error.strerror}); the runs are safe in {directory / 'jobs'}; "
             f"once that is mended: python -m harness.report {shlex.quote(str(directory))}"
         ) from None
-    print_summary(tables, built.findings)
+    if not in_notebook():  # where the results themselves show both
+        print_summary(tables, built.findings)
     failed = tables.runs[tables.runs.status == "failed"]
     if len(failed):
         print(
@@ -41,5 +43,5 @@ def report(directory: Path, chosen: Tracker | None = None) -> int:
             file=sys.stderr,
         )
     print(built.path, flush=True)
-    track(chosen, directory, tables)  # last: what can be far away may take its time
+    following.finish()  # last: what can be far away may take its time
     return len(failed) + len(tables.left_out)

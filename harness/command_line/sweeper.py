@@ -37,7 +37,7 @@ from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members, packs_alike
 from harness.sweeping.jobs import Job, numbered
 from harness.sweeping.packing import batched, members_in_memory, most_members, pack
-from harness.trackers import tracker
+from harness.trackers import check_tracker
 
 Choices: TypeAlias = "dict[str, tuple[str, list[str]]]"
 """For every setting, its key as it was typed and its values."""
@@ -85,7 +85,7 @@ class PackingSweeper(Sweeper):
             UserError: a setting is not valid, and nothing has been written; or the directory is being worked on.
             SystemExit: with 1 where a run has failed, with 130 after an interruption.
         """
-        chosen = tracker(self.config.tracker)
+        check_tracker(self.config.tracker)
         work = self.planned(arguments)
         directory = settle_directory(self.config)
         self.command.directories.append(directory)
@@ -95,18 +95,19 @@ class PackingSweeper(Sweeper):
         from harness.sweeping.provenance import resuming
         from harness.sweeping.sitting import interruptible
         from harness.tables.jobs import finished_jobs
+        from harness.trackers.following import Following
 
-        with Lock(directory), interruptible():
+        with Lock(directory), interruptible(), Following(self.config.tracker, directory) as following:
             try:
                 lost = work(directory)
             except KeyboardInterrupt:
                 print(f"interrupted; to go on:  {resuming(directory)}", file=sys.stderr, flush=True)
                 if finished_jobs(directory):
-                    report(directory, chosen)
+                    report(directory, following)
                 raise SystemExit(INTERRUPTED) from None
             for line in lost:
                 print(f"not saved: {line}", file=sys.stderr)
-            if self.command.reports and (report(directory, chosen) or lost or self._misses(directory)):
+            if self.command.reports and (report(directory, following) or lost or self._misses(directory)):
                 if self.does_failures_again:
                     print(f"to do again what failed:  {resuming(directory)}", file=sys.stderr)
                 raise SystemExit(1)
@@ -266,13 +267,15 @@ class OtherSweepers(Callback):
         from harness.command_line.reporting import report
         from harness.sweeping.progress import read_note
         from harness.sweeping.watch import new_warnings
+        from harness.trackers.following import Following
 
         said = set[str]()
         for folder in sorted(directory.glob("jobs/*")):
             for line in new_warnings(read_note(folder), said):
                 print(line, file=sys.stderr)
-        if report(directory, tracker(config.tracker)):
-            raise SystemExit(1)
+        with Following(config.tracker, directory) as following:
+            if report(directory, following):
+                raise SystemExit(1)
 
 
 def _is_ours(config: DictConfig) -> bool:

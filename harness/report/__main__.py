@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = [path for word in words if word.startswith(PLUGINS) for path in _listed(word)]
         directories = [Path(word) for word in words if not word.startswith((PLUGINS, TRACKER))]
         names = [word.removeprefix(TRACKER) for word in words if word.startswith(TRACKER)]
-        chosen = tracker(names[-1]) if names else None
+        chosen = tracker(names[-1]) if names and names[-1] != "none" else None
         registry().add_files(files)
         if not directories:
             raise UserError("DIR is missing; valid: results directories, and plugins=[FILE,…] besides")
@@ -81,7 +81,8 @@ def rebuild(directory: Path, chosen: Tracker | None = None) -> None:
     if (left := missing(directory)) and left.runs:
         print(left)
     print(path, flush=True)
-    track(chosen, directory, tables)
+    if chosen is not None:
+        print(track(chosen, directory, tables), file=sys.stderr)
 
 
 def _harmless(line: str) -> str:

@@ -1,4 +1,4 @@
-"""Progress over all jobs of a sweep, on the terminal: one watcher reads what each job tells of itself."""
+"""Progress over all jobs of a sweep, on a terminal or in a notebook: a watcher reads what each job tells of itself."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ POLL_EVERY = 0.3
 """Seconds between two looks of the watcher."""
 LINE_EVERY = 10.0
 """Seconds between two lines where the output is no terminal."""
-WIDTH = 100
-"""Characters of a line that is written over."""
+BAR = 25
+"""Characters of a notebook's bar."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def clock(seconds: float | None) -> str:
 
 
 class Watch:
-    """Shows the progress of a sweep on stderr, as a context: a bar on a terminal, plain lines elsewhere.
+    """Shows the progress of a sweep, as a context: a bar on a terminal or below a notebook's cell, else plain lines.
 
     Failures are shown at once, and each warning of a job, the first time that a job tells it.
 
@@ -115,7 +115,7 @@ class Watch:
 
     def _watch(self) -> None:
         started = time.monotonic()
-        show = self._show_bar if sys.stderr.isatty() else self._show_line if in_notebook() else self._show_lines
+        show = self._show_bar if sys.stderr.isatty() else self._show_below if in_notebook() else self._show_lines
         show(lambda: Standing.of(list(self.jobs.values()), self._notes(), time.monotonic() - started, self.done_before))
 
     def _notes(self) -> list[Note | None]:
@@ -147,13 +147,23 @@ class Watch:
                 if over:
                     return
 
-    def _show_line(self, standing: Callable[[], Standing]) -> None:
-        """One line that is written over, as notebooks show it."""
+    def _show_below(self, standing: Callable[[], Standing]) -> None:
+        """One output of the cell, which is exchanged: written over and over, a long sweep would fill the file."""
+        from IPython.display import display
+
+        started, shown, place = time.monotonic(), "", None
         while True:
             over = self._over.wait(POLL_EVERY)
             for line in self._news():
-                print(f"\r{line:<{WIDTH}}", file=sys.stderr, flush=True)
-            print(f"\r{standing().words():<{WIDTH}}", end="\n" if over else "", file=sys.stderr, flush=True)
+                print(line, file=sys.stderr, flush=True)
+            now = standing()
+            took = f"{now.runs_done}/{now.runs} runs, took {clock(time.monotonic() - started)}"
+            text = f"{'━' * round(BAR * now.share):─<{BAR}} {took if over else now.words()}"
+            if place is None:
+                place = display({"text/plain": text}, raw=True, display_id=True)
+            elif text != shown:
+                place.update({"text/plain": text}, raw=True)
+            shown = text
             if over:
                 return
 

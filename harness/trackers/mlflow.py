@@ -13,6 +13,8 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -56,33 +58,58 @@ AFTERWARDS = {**QUIETLY, "MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUE
 """A server that has answered once may be slow."""
 
 
+OUTCOME = "harness.outcome"
+"""The tag of a run that is logged to its end: which outcome it is."""
+
+
 class MLflow(Tracker):
     """Runs in an MLflow store."""
 
     name = "mlflow"
 
-    def log(self, directory: Path, tables: Tables) -> str:
-        """Log what the store does not hold yet; runs that have failed and the report are logged anew."""
-        local = f"sqlite:///{directory.resolve() / 'mlflow.db'}"
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or local
-        client = MlflowClient(tracking_uri=uri)
-        sweep = sweep_id(directory)
-        with patch.dict(os.environ, AT_FIRST | os.environ):
-            experiment = _experiment(client, directory.resolve(), sweep, is_local=uri == local)
-        with patch.dict(os.environ, AFTERWARDS | os.environ):
-            self._log(client, experiment, directory, tables, sweep)
-        return f"mlflow ui --backend-store-uri {uri}"
+    def log_runs(self, directory: Path, tables: Tables) -> None:
+        with _store(directory) as store:
+            there = {each.data.tags.get("run_id"): each for each in store.own()}
+            for run in runs(tables):
+                known = there.get(run.run_id)
+                if known is not None and known.data.tags.get(OUTCOME) == run.outcome:
+                    continue
+                if known is not None:
+                    store.client.delete_run(known.info.run_id)
+                store.log(run)
 
-    def _log(self, client: MlflowClient, experiment: str, directory: Path, tables: Tables, sweep: str) -> None:
-        there = _logged(client, experiment, sweep)
-        for run in runs(tables):
-            if run.run_id not in there:
-                _log(client, experiment, run, sweep)
-        report = client.create_run(experiment, run_name=REPORT, tags={SWEEP: sweep}).info.run_id
-        for name in ("report.html", "report.md"):
-            client.log_artifact(report, str(directory / name))
-        client.log_artifacts(report, str(directory / "figures"), "figures")
-        client.set_terminated(report)
+    def log_report(self, directory: Path, tables: Tables) -> None:
+        ids = set(tables.runs.run_id)
+        with _store(directory) as store:
+            for each in store.own():
+                if each.data.tags.get("run_id") not in ids:  # an earlier report, too, which has none
+                    store.client.delete_run(each.info.run_id)
+            report = store.create(REPORT, {})
+            for name in ("report.html", "report.md"):
+                store.client.log_artifact(report, str(directory / name))
+            store.client.log_artifacts(report, str(directory / "figures"), "figures")
+            store.client.set_terminated(report)
+
+    def command(self, directory: Path) -> str:
+        return f"mlflow ui --backend-store-uri {_uri(directory)}"
+
+
+def _local(directory: Path) -> str:
+    return f"sqlite:///{directory.resolve() / 'mlflow.db'}"
+
+
+def _uri(directory: Path) -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or _local(directory)
+
+
+@contextmanager
+def _store(directory: Path) -> Iterator[_Store]:
+    """What an MLflow store holds of a sweep."""
+    client, sweep = MlflowClient(tracking_uri=_uri(directory)), sweep_id(directory)
+    with patch.dict(os.environ, AT_FIRST | os.environ):
+        experiment = _experiment(client, directory.resolve(), sweep, is_local=_uri(directory) == _local(directory))
+    with patch.dict(os.environ, AFTERWARDS | os.environ):
+        yield _Store(client, experiment, sweep)
 
 
 def _experiment(client: MlflowClient, directory: Path, sweep: str, is_local: bool) -> str:
@@ -94,58 +121,58 @@ def _experiment(client: MlflowClient, directory: Path, sweep: str, is_local: boo
     return str(client.create_experiment(name, (directory / "mlflow").as_uri() if is_local else None))
 
 
-def _logged(client: MlflowClient, experiment: str, sweep: str) -> set[str]:
-    """The ids of the runs that need not be logged again; what this sweep has logged of the others is deleted."""
-    there: set[str] = set()
-    for run in _all(client, experiment):
-        if run.data.tags.get(SWEEP) != sweep:
-            continue  # somebody else's
-        run_id = run.data.tags.get("run_id")
-        if run_id is None or run.info.status != "FINISHED":
-            client.delete_run(run.info.run_id)
-        else:
-            there.add(run_id)
-    return there
+@dataclass(frozen=True)
+class _Store:
+    """What an MLflow store holds of a sweep: runs that carry its id. All others are somebody else's."""
 
+    client: MlflowClient
+    experiment: str
+    sweep: str
 
-def _all(client: MlflowClient, experiment: str) -> list[Any]:
-    found: list[Any] = []
-    token = None
-    while True:
-        page = client.search_runs([experiment], max_results=AT_ONCE, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found
+    def own(self) -> list[Any]:
+        """The runs that this sweep has logged."""
+        found: list[Any] = []
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment], max_results=AT_ONCE, page_token=token)
+            found += [each for each in page if each.data.tags.get(SWEEP) == self.sweep]
+            token = page.token
+            if not token:
+                return found
 
+    def create(self, name: str, tags: dict[str, str]) -> str:
+        """A run of MLflow's, and its id."""
+        made = self.client.create_run(self.experiment, run_name=name, tags={SWEEP: self.sweep, **tags})
+        return str(made.info.run_id)
 
-def _log(client: MlflowClient, experiment: str, run: Run, sweep: str) -> None:
-    tags = {"run_id": run.run_id, SWEEP: sweep}
-    own = client.create_run(experiment, run_name=run.label, tags=tags).info.run_id
-    now = int(1000 * time.time())
-    # MLflow's store would make the largest number of infinity.
-    texts = {
-        key: str(value) for key, value in run.outcomes.items() if isinstance(value, str) or not math.isfinite(value)
-    }
-    params = [Param(key, str(value)) for key, value in run.settings.items()]
-    numbers = [Metric(key, float(value), now, 0) for key, value in run.outcomes.items() if key not in texts]
-    for part in _parts(params, PARAMS_AT_ONCE):
-        client.log_batch(own, params=part)
-    client.log_batch(own, metrics=numbers, tags=[RunTag(key, value) for key, value in texts.items()])
-    points = [
-        Metric(f"curve/{key}", float(row[key]), now, int(row["step"]))
-        for row in run.curves.to_dict("records")
-        for key in CURVES
-        if math.isfinite(row[key])
-    ]
-    lost = {key: run.curves[~np.isfinite(run.curves[key].astype(float))] for key in CURVES}
-    for key, rows in lost.items():
-        if len(rows):
-            said = ", ".join(f"{row[key]} at step {row['step']}" for row in rows.to_dict("records"))
-            client.set_tag(own, f"curve/{key}", said[:MOST_OF_A_TAG])
-    for part in _parts(points, AT_ONCE):
-        client.log_batch(own, metrics=part)
-    client.set_terminated(own, ENDED.get(str(run.outcomes.get("status")), "FINISHED"))
+    def log(self, run: Run) -> None:
+        """One run with its settings, outcomes and curves; that it is whole is said last."""
+        own = self.create(run.label, {"run_id": run.run_id})
+        now = int(1000 * time.time())
+        # MLflow's store would make the largest number of infinity.
+        texts = {
+            key: str(value) for key, value in run.outcomes.items() if isinstance(value, str) or not math.isfinite(value)
+        }
+        params = [Param(key, str(value)) for key, value in run.settings.items()]
+        numbers = [Metric(key, float(value), now, 0) for key, value in run.outcomes.items() if key not in texts]
+        for part in _parts(params, PARAMS_AT_ONCE):
+            self.client.log_batch(own, params=part)
+        self.client.log_batch(own, metrics=numbers, tags=[RunTag(key, value) for key, value in texts.items()])
+        points = [
+            Metric(f"curve/{key}", float(row[key]), now, int(row["step"]))
+            for row in run.curves.to_dict("records")
+            for key in CURVES
+            if math.isfinite(row[key])
+        ]
+        lost = {key: run.curves[~np.isfinite(run.curves[key].astype(float))] for key in CURVES}
+        for key, rows in lost.items():
+            if len(rows):
+                said = ", ".join(f"{row[key]} at step {row['step']}" for row in rows.to_dict("records"))
+                self.client.set_tag(own, f"curve/{key}", said[:MOST_OF_A_TAG])
+        for part in _parts(points, AT_ONCE):
+            self.client.log_batch(own, metrics=part)
+        self.client.set_tag(own, OUTCOME, run.outcome)
+        self.client.set_terminated(own, ENDED.get(str(run.outcomes.get("status")), "FINISHED"))
 
 
 def _parts(values: list[Any], size: int) -> Iterator[list[Any]]:

@@ -11,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from harness.tables.columns import CURVES
 from harness.tables.tables import Tables
-from harness.trackers import Run, Tracker, runs
+from harness.trackers import Run, Tracker, logged_outcome, note_outcome, runs
 
 
 class TensorBoard(Tracker):
@@ -19,19 +19,34 @@ class TensorBoard(Tracker):
 
     name = "tensorboard"
 
-    def log(self, directory: Path, tables: Tables) -> str:
-        """Write the event files anew: TensorBoard would show those of an earlier logging as well."""
-        folder = directory / "tensorboard"
-        shutil.rmtree(folder, ignore_errors=True)
+    def log_runs(self, directory: Path, tables: Tables) -> None:
+        """A run whose outcome is another one now is written anew: TensorBoard would show the earlier one as well."""
         for run in runs(tables):
-            with SummaryWriter(str(folder / run.label)) as writer:
+            own = _folder(directory) / run.label
+            if logged_outcome(own) == run.outcome:
+                continue
+            shutil.rmtree(own, ignore_errors=True)
+            with SummaryWriter(str(own)) as writer:
                 _log(writer, run)
-        with SummaryWriter(str(folder / "report")) as writer:
+            note_outcome(own, run)
+
+    def log_report(self, directory: Path, tables: Tables) -> None:
+        labels = {run.label for run in runs(tables)}
+        for left in _folder(directory).iterdir():
+            if left.name not in labels:
+                shutil.rmtree(left, ignore_errors=True)
+        with SummaryWriter(str(_folder(directory) / "report")) as writer:
             writer.add_text("report", (directory / "report.md").read_text("utf-8"))
             for path in sorted((directory / "figures").glob("*.png")):
                 image = (255 * matplotlib.image.imread(path)[..., :3]).astype(np.uint8)
                 writer.add_image(path.stem, image, dataformats="HWC")
-        return f"tensorboard --logdir {folder}"
+
+    def command(self, directory: Path) -> str:
+        return f"tensorboard --logdir {_folder(directory)}"
+
+
+def _folder(directory: Path) -> Path:
+    return directory / "tensorboard"
 
 
 def _log(writer: SummaryWriter, run: Run) -> None:

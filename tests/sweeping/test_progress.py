@@ -86,25 +86,33 @@ def test_failures_are_said_at_once_and_once(
     assert len(lines) > 3  # periodic lines, where there is no terminal
 
 
-def test_a_notebook_has_one_line_that_is_written_over(
+def test_a_notebook_has_one_output_that_is_exchanged(
     config: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class ZMQInteractiveShell:
         """As IPython's, by its name."""
 
+    shown = list[str]()
+
+    def show(data: dict[str, str], **how: object) -> SimpleNamespace:
+        shown.append(data["text/plain"])
+        return SimpleNamespace(update=show)
+
     shell = SimpleNamespace(get_ipython=ZMQInteractiveShell)
     monkeypatch.setitem(sys.modules, "IPython", shell)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=show))  # type: ignore[arg-type]
     monkeypatch.setattr(harness.sweeping.watch, "POLL_EVERY", 0.01)
-    made = job(config, "0", runs=1)
+    made = job(config, "0", runs=2)
     with Watch(tmp_path, [made]):
-        told = JobProgress(made.folder(tmp_path), runs=1, steps=10)
-        time.sleep(0.1)
-        told.runs_over(made.runs, {"runs": failed(made.runs, "x")["runs"].assign(status="ok")})
+        told = JobProgress(made.folder(tmp_path), runs=2, steps=10)
+        told.runs_over(made.runs[:1], {"runs": failed(made.runs[:1], "x")["runs"].assign(status="ok")})
+        time.sleep(0.2)
+        told.runs_over(made.runs[1:], {"runs": failed(made.runs[1:], "x")["runs"].assign(status="ok")})
         told.done()
-    shown = capsys.readouterr().err
-    assert shown.count("\n") == 1
-    assert shown.split("\r")[-1].startswith("1/1 runs")
-    assert shown.count("\r") > 3
+    assert any(f"{'━' * 12}{'─' * 13} 1/2 runs, 0:0" in text for text in shown)
+    assert shown[-1] == f"{'━' * 25} 2/2 runs, took 0:00"
+    assert len(shown) <= 4  # what has not changed is not shown again
+    assert capsys.readouterr().err == ""
 
 
 def test_what_jobs_warn_of_is_said_once_a_sweep(

@@ -20,9 +20,7 @@ def tables(tmp_path: Path, empty_pictures: None) -> Tables:
 
 
 def logged(name: str, directory: Path, tables: Tables) -> str:
-    chosen = tracker(name)
-    assert chosen is not None
-    return chosen.log(directory, tables)
+    return tracker(name).log(directory, tables)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.tables.tables import Tables
-from harness.trackers import Tracker, track, tracker
+from harness.trackers import Tracker, check_tracker, track, tracker
+from harness.trackers.following import Following
 from tests.helpers.made_tables import made_tables
 from tests.trackers.conftest import logged
 
@@ -61,14 +62,21 @@ def test_null_lists_and_infinity_can_be_told_from_numbers_in_tensorboard(tmp_pat
 
 
 def test_none_logs_nothing_and_an_unknown_tracker_is_refused(tmp_path: Path) -> None:
-    assert tracker("none") is None
-    track(None, tmp_path, made_tables())
+    with Following("none", tmp_path) as following:
+        following.finish()
     assert not list(tmp_path.iterdir())
-    with pytest.raises(UserError, match=r"tracker=mlfow: unknown .*'mlflow'.*; valid: mlflow, none, tensorboard"):
-        tracker("mlfow")
+    for ask in (check_tracker, tracker):
+        with pytest.raises(UserError, match=r"tracker=mlfow: unknown .*'mlflow'.*; valid: mlflow, none, tensorboard"):
+            ask("mlfow")
 
 
-@pytest.mark.parametrize(("name", "library"), [("tensorboard", "torch.utils.tensorboard"), ("mlflow", "mlflow")])
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        ("tensorboard", "tensorboard"), ("tensorboard", "torch.utils.tensorboard"), ("mlflow", "mlflow"),
+        ("mlflow", "alembic"), ("wandb", "wandb"),
+    ],
+)  # fmt: skip
 def test_a_missing_library_names_the_extra(name: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.delitem(sys.modules, f"harness.trackers.{name}", raising=False)
@@ -78,17 +86,21 @@ def test_a_missing_library_names_the_extra(name: str, library: str, monkeypatch:
     assert "\n" not in str(error.value)
 
 
-def test_a_tracker_that_fails_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tracker_that_fails_is_one_line(tmp_path: Path) -> None:
     class Broken(Tracker):
         name = "broken"
 
-        def log(self, directory: Path, tables: Tables) -> str:
+        def log_runs(self, directory: Path, tables: Tables) -> None:
             raise OSError("no space left\non device")
 
-    track(Broken(), tmp_path, made_tables())
-    said = capsys.readouterr().err
+        def log_report(self, directory: Path, tables: Tables) -> None: ...
+
+        def command(self, directory: Path) -> str:
+            return "look"
+
+    said = track(Broken(), tmp_path, made_tables())
     assert said.startswith("tracker=broken: not logged (OSError: no space left (test_trackers.py, line ")
     assert said.endswith(
-        f"; the results are complete; to log them later:  python -m harness.report {tmp_path} tracker=broken\n"
+        f"; the results are complete; to log them later:  python -m harness.report {tmp_path} tracker=broken"
     )
     assert len(said.splitlines()) == 1
