@@ -85,8 +85,8 @@ class Lyapunov(Probe):
             if self.drive == "task":
                 try:
                     inputs = drawn.next(samples, moment.network.flat.dtype).inputs[:, :left]
-                except NotImplementedError as error:
-                    raise UserError(f"probes.lyapunov.drive=task: {error}; valid: noise, free") from None
+                except UserError as error:
+                    raise UserError(f"probes.lyapunov.drive=task: {error}; or drive=noise or free") from None
             else:
                 values = self.noise * rng.standard_normal(shape) if self.drive == "noise" else np.zeros(shape)
                 inputs = torch.from_numpy(values).to(moment.network.flat)
