@@ -73,7 +73,10 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
         ): "any number beyond those of jobs would do",
     },
     "harness/tables/schemas.py": {
-        ("@cache", ""): CACHED,
+        (
+            "@cache def common(one: pa.DataType, other: pa.DataType) -> pa.DataType:",
+            "def common(one: pa.DataType, other: pa.DataType) -> pa.DataType:",
+        ): CACHED,
     },
     "harness/tables/varied.py": {
         (
@@ -100,16 +103,26 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
         ): "how a copy is laid out changes no number",
     },
     "harness/engine/scan/calling.py": {
-        ("@cache", ""): "a kernel keeps the type of its own calls",
+        (
+            "@cache def call_type(parts: int, weights: int) -> type[ctypes.Structure]:",
+            "def call_type(parts: int, weights: int) -> type[ctypes.Structure]:",
+        ): "a kernel keeps the type of its own calls",
     },
     "harness/engine/scan/compiled.py": {
         ("places = [-1] * steps", "places = [- 2] * steps"): "any negative number stands for none",
+    },
+    "harness/engine/scan/compiler.py": {
+        ("@cache def _processor() -> str:", "def _processor() -> str:"): CACHED,
     },
     "harness/measure/evaluation.py": {
         ("EVAL_CHUNK = 128", "EVAL_CHUNK = 129"): "how many samples are evaluated at once decides on memory alone",
     },
     "harness/engine/scan/formula.py": {
-        ("@classmethod", ""): "torch calls it on a vector, and what it is called on is not used",
+        (
+            "@classmethod "
+            "def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Vector:",
+            "def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Vector:",
+        ): "torch calls it on a vector, and what it is called on is not used",
         (
             "return self if times == 1 else Vector(tuple(make(node, times, stretch) for node in self.nodes))",
             "return self if times == 0 else Vector(tuple(make(node, times, stretch) for node in self.nodes))",
