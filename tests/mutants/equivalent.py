@@ -6,6 +6,8 @@ PACE = "when members are left out decides on the pace alone: their neighbours' n
 TWO_AXES = "of two axes the last one is the second"
 NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
 
+TOGETHER = "how many go together decides on the pace, and on the order of sums"
+HANDED_OVER = "what is not written into the code is handed over, with the same value"
 ONE_ARGUMENT = "a function has one argument, the first and the last"
 CLOCK = "the clock is never to the nanosecond at the limit"
 ONCE = "a vector repeated once, and sums of single stretches, are the vector"
@@ -110,6 +112,34 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     },
     "harness/engine/scan/compiled.py": {
         ("places = [-1] * steps", "places = [- 2] * steps"): "any negative number stands for none",
+    },
+    "harness/engine/scan/source.py": {
+        ("CHUNK = 16", "CHUNK = 17"): TOGETHER,
+        ("CHUNK = 16", "CHUNK = 15"): TOGETHER,
+        ("BLOCK = 8", "BLOCK = 9"): TOGETHER,
+        ("BLOCK = 8", "BLOCK = 7"): TOGETHER,
+        (
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}',
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.04, -1.0, 0.5, 2.0)}',
+        ): HANDED_OVER,
+        (
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}',
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.04, 0.5, 2.0)}',
+        ): HANDED_OVER,
+        (
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}',
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.52, 2.0)}',
+        ): HANDED_OVER,
+        (
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}',
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.08)}',
+        ): HANDED_OVER,
+    },
+    "harness/engine/scan/stepwise.py": {
+        ("SPAN = 8", "SPAN = 9"): TOGETHER,
+        ("SPAN = 8", "SPAN = 7"): TOGETHER,
+        ("AHEAD = 32", "AHEAD = 33"): TOGETHER,
+        ("AHEAD = 32", "AHEAD = 31"): TOGETHER,
     },
     "harness/engine/scan/compiler.py": {
         ("@cache def _processor() -> str:", "def _processor() -> str:"): CACHED,
