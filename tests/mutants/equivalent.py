@@ -113,6 +113,10 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/engine/scan/compiled.py": {
         ("places = [-1] * steps", "places = [- 2] * steps"): "any negative number stands for none",
     },
+    "harness/engine/scan/nodes.py": {
+        ("@lru_cache(maxsize=4096)", "@lru_cache(maxsize= 4097)"): CACHED,
+        ("@lru_cache(maxsize=4096)", "@lru_cache(maxsize= 4095)"): CACHED,
+    },
     "harness/engine/scan/source.py": {
         ("CHUNK = 16", "CHUNK = 17"): TOGETHER,
         ("CHUNK = 16", "CHUNK = 15"): TOGETHER,
