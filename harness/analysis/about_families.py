@@ -48,8 +48,8 @@ def _solving(groups: pd.DataFrame, length: int) -> set[str]:
 
 def verdicts_before_training(runs: pd.DataFrame) -> Iterator[str]:
     """In how many runs the gradient vanishes, is stable and explodes before training, at the longest length."""
-    longest = runs[runs.seq_len == runs.seq_len.max()]
-    known = longest.verdict_init.dropna()
+    steps = runs.seq_len.max()
+    known = runs[runs.seq_len == steps].verdict_init.dropna()
     if not len(known):
         return
     counts = known.value_counts()
@@ -57,7 +57,6 @@ def verdicts_before_training(runs: pd.DataFrame) -> Iterator[str]:
     rest = len(known) - sum(counts.get(verdict, 0) for verdict in VERDICTS)
     if rest:
         said.append(f"has no single factor in {rest}")
-    steps = longest.seq_len.iloc[0]
     yield f"Before training ({steps} steps, {len(known)} runs), the gradient on its way back {listed(said)}."
 
 

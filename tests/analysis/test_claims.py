@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.analysis.accuracy import accuracies, not_above, threshold
+from harness.analysis.accuracy import accuracies, below, not_above, threshold
 from harness.analysis.claims import Kind, compare, kinds, solves_where_it_does_not, solves_where_it_guesses
 from harness.tables.tables import Tables
 
@@ -126,6 +126,13 @@ def test_a_kind_counts_failures_as_not_solved_and_leaves_them_out_of_the_mean() 
     assert not kind(1.0, None, None).enough
     assert kind(1.0, 0.5).enough
     assert not kind(None, None).guesses()
+    assert kind(0.125, None).guesses()
+
+
+def test_a_kind_guesses_where_it_is_not_above_the_mean_of_its_chances() -> None:
+    made = kind(0.26, 0.26, samples=100_000)
+    assert Kind(made.runs.assign(chance=[0.1, 0.43])).guesses()
+    assert not Kind(made.runs.assign(chance=[0.1, 0.3])).guesses()
 
 
 def own_luck(one: list[float], two: list[float], samples: int, tries: int) -> float:
@@ -143,6 +150,7 @@ def own_luck(one: list[float], two: list[float], samples: int, tries: int) -> fl
     ("one", "two", "samples"),
     [
         ([0.9, 0.91], [0.5, 0.52], 20),  # the samples say less than the runs
+        ([0.9, 0.91], [0.5, 0.52, 0.51, 0.5], 8),  # of the one kind still less than of the other
         ([0.9, 0.7, 0.8], [0.3, 0.5], 5000),  # the runs say less than the samples
         ([0.9, 0.7], [0.3, 0.5, 0.1, 0.2], 5000),
     ],
@@ -180,8 +188,28 @@ def test_the_error_of_a_mean_comes_from_its_seeds_and_equal_samples_count_once()
     assert found.freedom == 19 + 29
 
 
+def test_a_group_may_have_one_seed_or_no_name_and_no_error_where_none_is_known() -> None:
+    made = runs(("lstm", 20, 0, 0.5), ("rnn", 20, 0, 0.7), ("rnn", 20, 1, 0.9))
+    made = made.assign(accuracy_se=[0.1, 0.3, 0.4], eval_samples=11, group=[np.nan, "a", "a"])
+    found = accuracies(made, ["group"])
+    assert found.accuracy_se.tolist() == pytest.approx([np.hypot(0.15, 0.2), 0.1])
+    assert found.accuracy.tolist() == pytest.approx([0.8, 0.5])
+    assert found.freedom.tolist() == [20, 10]
+    assert np.isnan(accuracies(made.assign(accuracy_se=np.nan), ["group"]).accuracy_se).all()
+
+
+def test_below_guessing_is_what_lies_as_far_below_as_above_is_no_luck() -> None:
+    made = pd.DataFrame({"accuracy": [0.125, 0.096, 0.094], "accuracy_se": 0.01, "freedom": np.inf})
+    assert below(made, pd.Series([0.125] * 3)).tolist() == [False, False, True]
+    sure = made.assign(accuracy_se=0.0)
+    assert below(sure, pd.Series([0.125, 0.096, 0.1])).tolist() == [False, False, True]
+    assert not_above(sure, pd.Series([0.125, 0.096, 0.09])).tolist() == [True, True, False]
+
+
 def test_three_standard_errors_are_allowed_and_more_where_they_are_known_badly() -> None:
     assert threshold(np.inf) == pytest.approx(stats.norm.isf(0.00135), rel=1e-6)
+    numbers = threshold(pd.Series([4, 9], dtype=object))
+    assert numbers.tolist() == pytest.approx([stats.t.isf(0.00135, freedom) for freedom in (4, 9)], rel=1e-6)
     assert threshold(4, tries=5) == pytest.approx(stats.t.isf(0.00135 / 5, 4), rel=1e-6)
     above = pd.DataFrame({"accuracy": [0.125, 0.154, 0.156], "accuracy_se": 0.01, "freedom": np.inf})
     assert not_above(above, pd.Series([0.125] * 3)).tolist() == [True, True, False]

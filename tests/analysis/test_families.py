@@ -96,6 +96,18 @@ def test_the_table_of_families_counts_who_solves_the_task_and_names_the_best() -
     assert FAMILY[rows["classic"][2]] == "classic"
 
 
+def test_the_best_of_a_family_is_the_most_accurate_at_the_longest_length() -> None:
+    def accuracy(cell: str, length: int, scale: float) -> float:
+        at_longest = {"rnn": 0.5, "leaky": 0.75, "linear": 0.25}.get(cell, 0.125)
+        return at_longest if length == 8 else 1 - at_longest
+
+    runs = made_tables(
+        cells=("rnn", "leaky", "linear"), lengths=(6, 8), scales=(1.0,), seeds=(0,), steps=(0,), accuracy=accuracy
+    ).runs
+    ((_, cells, _, best, right),) = family_table(by_condition(finished(runs)))
+    assert (cells, best, right) == (3, "leaky", 0.75)
+
+
 def test_a_row_says_factors_by_scale_the_best_accuracy_by_length_the_size_and_the_time() -> None:
     tables = made_tables(
         cells=("rnn", "feedforward"), lengths=(6, 8), scales=(0.9, 1.1), seeds=(0, 1), steps=(0, 10),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,10 @@ from torch import Tensor
 from torch.nn import functional as nn
 
 from harness.cells import functions as own
+from harness.cells.classic.rnn import RNN
+from harness.engine.network import Network
+from harness.engine.scan.stepwise import StepwiseScanner
+from harness.engine.weights import Architecture, MemberInit
 
 Function = Callable[..., Tensor]
 
@@ -138,3 +143,22 @@ def test_the_largest_unit_is_a_constant_to_the_gradient_and_keeps_softmax_finite
     assert own.largest(x).tolist() == WHOLE.max(-1, keepdim=True).values.tolist()
     assert not own.largest(x).requires_grad
     assert own.softmax(torch.tensor([1000.0, 1000.0, -1000.0])).tolist() == [0.5, 0.5, 0.0]
+
+
+class Reading(RNN):
+    """A step that is made of functions which are told from their stand-ins while it is read."""
+
+    name = "reading"
+
+    def step(self, w: Any, x: Any, s: Any) -> dict[str, Any]:
+        wide = own.repeat(own.join(x[..., :1], x[..., 1:2], own.tanh(x[..., 2:])), 2)
+        return {"h": own.where(s.h < 1, own.fold(wide, 2), 0.0)}
+
+
+def test_the_same_functions_are_read_as_a_formula() -> None:
+    cell, x = Reading(), torch.randn(1, 1, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    shape, member = Architecture(cell, 3, 3, 1, 1), MemberInit(cell, 0, "identity", 1.0)
+    network = Network.create(shape, [member], torch.float64, "cpu", compiled=False)
+    assert isinstance(network.scanners[0], StepwiseScanner)  # that it was read
+    found = network.forward(x)[0].states["h"][0, 1]
+    assert found.tolist() == (2 * torch.cat([x[0, 0, :, :2], x[0, 0, :, 2:].tanh()], dim=1)).tolist()

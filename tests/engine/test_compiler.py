@@ -28,7 +28,7 @@ ANSWER = "int answer(void) { return 42; }"
 @pytest.fixture(autouse=True)
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Nothing compiled yet, in a cache of the test's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "there"))  # as in a new home
     caches = (compiled._kernel, compiled.products_of, compiled._parallel, compiler.warn_once)
     for each in caches:
         each.cache_clear()

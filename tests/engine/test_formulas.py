@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harness.cells import Cell, Named, Parameter, gates
 from harness.cells.base import as_in_a_step
+from harness.cells.classic.rnn import RNN
 from harness.cells.functions import (
     absolute,
     clamp,
@@ -41,6 +42,7 @@ from harness.cells.functions import (
     total,
     where,
 )
+from harness.cells.gated.lstm import LSTM
 from harness.engine.network import Network
 from harness.engine.scan.nodes import Untraceable
 from harness.engine.scan.plan import plan
@@ -120,6 +122,9 @@ FORMULAS: dict[str, Callable[..., dict[str, Any]]] = {
     "a weight in pieces": lambda a, b, w, x, s: (
         lambda one, two: {"h": tanh(a + join(s.c @ one, s.c @ two)), "c": tanh(b) * repeat(total(s.c @ two), 4)}
     )(*w.h_b.chunk(2, dim=-1)),
+    "a product of one column": lambda a, b, w, x, s: {
+        "h": tanh(a + x @ w.x_b[..., 1:2]), "c": tanh(b - s.h @ w.h_b[..., :1] + total(x)),
+    },
     "a sum of products that is read twice": lambda a, b, w, x, s: (
         lambda sums: {"h": tanh(sums) * sums, "c": 0.3 * s.c + sums @ w.h_b}
     )(x @ w.x_a + s.h @ w.h_a),
@@ -269,6 +274,26 @@ def test_values_of_options_and_sizes_share_one_library() -> None:
 
     codes = {Source.of(plan(leaky(leak), 5, size), torch.float32).code for leak in (0.3, 0.7) for size in (6, 8)}
     assert len(codes) == 1
+
+
+def test_products_are_as_few_as_can_be_and_nothing_is_computed_that_makes_no_difference() -> None:
+    def counted(cell: Cell) -> list[int]:
+        made = plan(cell, 5, 4)
+        products = [sum(len(phase.products) for phase in each.phases) for each in (made.forward, made.backward)]
+        return [*products, len(made.matrices)]
+
+    # Forward x · W and h · W, backward to each, and for each weight: the gates stand side by side.
+    assert counted(LSTM()) == [2, 2, 2]
+    assert counted(RNN()) == [2, 2, 2]
+    # A step of two pre-activations that are weights of their own: each product is one for itself.
+    assert counted(cell_of(lambda a, b, w, x, s: {"h": tanh(a) * b, "c": s.c + b})) == [4, 4, 4]
+
+    def operations(make: Callable[[Any, Any, Any, Any, Any], dict[str, Any]]) -> list[str]:
+        loops = [loop for phase in plan(cell_of(make), 5, 4).forward.phases for p in phase.passes for loop in p.loops]
+        return [node.op for loop in loops for node in loop.nodes]
+
+    plain = operations(lambda a, b, w, x, s: {"h": tanh(a), "c": s.c * b})
+    assert operations(lambda a, b, w, x, s: {"h": 1 * tanh(a / 1) - 0, "c": 0 + s.c * (b * 1.0 + 0)}) == plain
 
 
 def test_a_state_is_named_as_a_dictionary_and_by_attributes() -> None:

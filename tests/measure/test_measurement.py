@@ -161,7 +161,7 @@ def test_gradients_of_the_whole_loss_and_of_the_last_judged_answer_are_autograds
     network, data = build(made, torch.float64), streams(made, "probe").answering(5, torch.float64)
     assert not data.one_answer
     with torch.no_grad():
-        found = gradients(network, data)
+        found, totals = gradients(network, data), Moment(network, data, made[0].experiment, 0).gradients[1].totals["h"]
     names = ("layer1.input", "layer1.recurrent", "layer1.bias", "readout.weight", "readout.bias")
     for k in range(2):
         weights = [network.weights[name][k].clone().requires_grad_() for name in names]
@@ -174,6 +174,7 @@ def test_gradients_of_the_whole_loss_and_of_the_last_judged_answer_are_autograds
                 own = torch.autograd.grad(loss, [*weights, *kept, *xs], allow_unused=True)
                 if whole:
                     total = [value + grad for value, grad in zip(total, own[:5], strict=True)]
+                    torch.testing.assert_close(totals[k, :, b], torch.stack(own[5:13]), rtol=1e-9, atol=1e-14)
                 for profile, wanted in zip(profiles, (own[5:13], own[13:]), strict=True):
                     norms = [0.0 if grad is None else grad.norm().item() for grad in wanted]
                     np.testing.assert_allclose(profile.norms[k, :, b], norms, rtol=1e-9, atol=1e-14)

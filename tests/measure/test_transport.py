@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from harness.base.seeds import stream
 from harness.experiment import Batch, Classes, Experiment
+from harness.measure.gradients import gradients
 from harness.measure.transport import log_ratio
 from harness.measure.windows import start_of
 from harness.plugins.registry import registry
@@ -196,6 +198,17 @@ def test_the_probed_window_starts_from_the_state_after_those_before_it(config: C
         for sample, end in enumerate(whole.mask.argmax(axis=1) + 1):
             torch.testing.assert_close(values[0, sample], states[part][0, end - 4, sample], rtol=1e-12, atol=0)
             assert (data.inputs[0, :, sample].numpy() == whole.inputs[sample, end - 4 : end]).all()
+    found = {profile.part: profile.norms for profile in gradients(network, data).whole}
+    for sample, end in enumerate(whole.mask.argmax(axis=1) + 1):
+        inputs = torch.from_numpy(whole.inputs[sample, :end])[None, :, None]
+        keep, target = network.step_gradients(inputs), torch.tensor([int(whole.targets[sample, end - 1])])
+        network.gradients(
+            inputs, [end], lambda outputs, target=target: cross_entropy(outputs[0, :, 0], target)[None, None],
+            torch.zeros_like(network.flat), keep,
+        )  # fmt: skip
+        for part in ("h", "c"):
+            norms = keep[1].norms[part][0, end - 4 :, 0]
+            torch.testing.assert_close(found[part][0, :, sample], norms, rtol=1e-10, atol=0)
 
 
 def test_with_one_answer_at_the_end_the_transport_is_the_gradient(config: Config) -> None:

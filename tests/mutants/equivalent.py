@@ -6,6 +6,8 @@ PACE = "when members are left out decides on the pace alone: their neighbours' n
 TWO_AXES = "of two axes the last one is the second"
 NEVER_EQUAL = "two real numbers that a fit or a draw has made are never equal"
 
+TOGETHER = "how many go together decides on the pace, and on the order of sums"
+HANDED_OVER = "what is not written into the code is handed over, with the same value"
 ONE_ARGUMENT = "a function has one argument, the first and the last"
 CLOCK = "the clock is never to the nanosecond at the limit"
 ONCE = "a vector repeated once, and sums of single stretches, are the vector"
@@ -73,7 +75,10 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
         ): "any number beyond those of jobs would do",
     },
     "harness/tables/schemas.py": {
-        ("@cache", ""): CACHED,
+        (
+            "@cache def common(one: pa.DataType, other: pa.DataType) -> pa.DataType:",
+            "def common(one: pa.DataType, other: pa.DataType) -> pa.DataType:",
+        ): CACHED,
     },
     "harness/tables/varied.py": {
         (
@@ -100,16 +105,58 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
         ): "how a copy is laid out changes no number",
     },
     "harness/engine/scan/calling.py": {
-        ("@cache", ""): "a kernel keeps the type of its own calls",
+        (
+            "@cache def call_type(parts: int, weights: int) -> type[ctypes.Structure]:",
+            "def call_type(parts: int, weights: int) -> type[ctypes.Structure]:",
+        ): "a kernel keeps the type of its own calls",
     },
     "harness/engine/scan/compiled.py": {
         ("places = [-1] * steps", "places = [- 2] * steps"): "any negative number stands for none",
+    },
+    "harness/engine/scan/nodes.py": {
+        ("@lru_cache(maxsize=4096)", "@lru_cache(maxsize= 4097)"): CACHED,
+        ("@lru_cache(maxsize=4096)", "@lru_cache(maxsize= 4095)"): CACHED,
+    },
+    "harness/engine/scan/source.py": {
+        ("CHUNK = 16", "CHUNK = 17"): TOGETHER,
+        ("CHUNK = 16", "CHUNK = 15"): TOGETHER,
+        ("BLOCK = 8", "BLOCK = 9"): TOGETHER,
+        ("BLOCK = 8", "BLOCK = 7"): TOGETHER,
+        (
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}',
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.04, -1.0, 0.5, 2.0)}',
+        ): HANDED_OVER,
+        (
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}',
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.04, 0.5, 2.0)}',
+        ): HANDED_OVER,
+        (
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}',
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.52, 2.0)}',
+        ): HANDED_OVER,
+        (
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}',
+            'LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.08)}',
+        ): HANDED_OVER,
+    },
+    "harness/engine/scan/stepwise.py": {
+        ("SPAN = 8", "SPAN = 9"): TOGETHER,
+        ("SPAN = 8", "SPAN = 7"): TOGETHER,
+        ("AHEAD = 32", "AHEAD = 33"): TOGETHER,
+        ("AHEAD = 32", "AHEAD = 31"): TOGETHER,
+    },
+    "harness/engine/scan/compiler.py": {
+        ("@cache def _processor() -> str:", "def _processor() -> str:"): CACHED,
     },
     "harness/measure/evaluation.py": {
         ("EVAL_CHUNK = 128", "EVAL_CHUNK = 129"): "how many samples are evaluated at once decides on memory alone",
     },
     "harness/engine/scan/formula.py": {
-        ("@classmethod", ""): "torch calls it on a vector, and what it is called on is not used",
+        (
+            "@classmethod "
+            "def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Vector:",
+            "def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Vector:",
+        ): "torch calls it on a vector, and what it is called on is not used",
         (
             "return self if times == 1 else Vector(tuple(make(node, times, stretch) for node in self.nodes))",
             "return self if times == 0 else Vector(tuple(make(node, times, stretch) for node in self.nodes))",

@@ -68,8 +68,12 @@ def faults(path: Path, most: int = sys.maxsize, seed: int = 0) -> list[Fault]:
 
 
 def _change(before: str, after: str) -> tuple[str, str]:
-    lines = [each for each in difflib.ndiff(before.splitlines(), after.splitlines()) if each[:2] in ("- ", "+ ")]
-    return tuple(" ".join(each[2:].strip() for each in lines if each[0] == sign).strip() for sign in "-+")  # type: ignore[return-value]
+    lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
+    changed = [each for each in lines if each[:2] in ("- ", "+ ")]
+    if all(each[2:].strip() == "" for each in changed if each[0] == "+"):  # a decorator: it is named by what it is of
+        last = max(place for place, each in enumerate(lines) if each[:2] in ("- ", "+ "))
+        changed += [sign + lines[last + 1][1:] for sign in "-+"]
+    return tuple(" ".join(each[2:].strip() for each in changed if each[0] == sign).strip() for sign in "-+")  # type: ignore[return-value]
 
 
 class _WithoutTypes(ast.NodeTransformer):

@@ -81,9 +81,9 @@ def binary(op: str, left: Node, right: Node) -> Node:
     if {left.width, right.width} - {1, width}:
         raise Untraceable(f"vectors of {left.width} and {right.width} units in one operation")
     neutral = {"+": 0.0, "-": 0.0, "*": 1.0, "/": 1.0}.get(op)
-    if neutral is not None and is_number(right, neutral) and left.width == width:
+    if neutral is not None and is_number(right, neutral):
         return left
-    if op in ("+", "*") and neutral is not None and is_number(left, neutral) and right.width == width:
+    if op in ("+", "*") and neutral is not None and is_number(left, neutral):
         return right
     return Node(op, width, (left, right))
 
