@@ -69,6 +69,19 @@ def test_a_kernels_functions_are_right_to_a_few_units(
     torch.testing.assert_close(found[sure], truth[sure], rtol=units * torch.finfo(dtype).eps, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_of_every_size_are_right(dtype: torch.dtype) -> None:
+    """Of whole numbers, which are summed exactly in any order: however rows and columns are cut into tiles."""
+    shape = Architecture(RNN(), 2, 2, 1, 1)
+    network = Network.create(shape, [MemberInit(shape.cell, 0, "identity", 1.0)], dtype, "cpu")
+    generator = torch.Generator().manual_seed(0)
+    for rows in range(1, 26):
+        for columns in (1, 7, 16, 33):
+            a = torch.randint(-9, 10, (2, rows, 5), generator=generator).to(dtype)
+            b = torch.randint(-9, 10, (2, 5, columns), generator=generator).to(dtype)
+            assert torch.equal(network.scanners[0].product(a, b), torch.bmm(a, b))
+
+
 def test_a_kernels_logarithm_has_the_limits_of_the_logarithm() -> None:
     found = of_a_kernel(torch.log1p, torch.tensor([-torch.inf, -2.0, -1.0, 0.0, torch.inf, torch.nan]))
     assert found.isnan().tolist() == [True, True, False, False, False, True]
