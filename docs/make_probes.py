@@ -8,6 +8,7 @@ keep the pictures that they have.
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +24,14 @@ from harness.probes import Probe
 from harness.report.rendering import styled, svg_and_png
 from harness.sweeping.provenance import commands_of, read_provenance
 from harness.tables import Tables
+from harness.theory import base, elman, gated, linear, mean_field
 
 DOCS = Path(__file__).parent
 WIDTH = 1100
 """Pixels of a picture: the page is read beside the code, not printed."""
+
+THEORY = ("edge_of_chaos",)
+"""Figures that hold theory against what was measured."""
 
 HEAD = """\
 # Probes
@@ -37,8 +42,19 @@ probes on, `probes.memory.samples=1000` sets an option, and each adds the table 
 `harness.probe(network, batch, probes=["eigenvalues"])`. Writing one: [plugins.md](plugins.md#a-probe).
 
 Each entry says what a probe shows and what it costs, how to read its picture, and its options; a *plain probe* is what
-is measured in any case (gradients, loss, accuracy). Pictures are made by `python docs/make_probes.py` from the results
-of {commands}.
+is measured in any case (gradients, loss, accuracy). [Theory](#theory) says what to expect before any training. Pictures
+are made by `python docs/make_probes.py` from the results of
+
+{commands}
+
+"""
+
+OF_THEORY = """
+## theory
+
+`harness.theory` holds what is known of networks with random weights, as plain functions. `tables.runs` has what it says
+of a run before its training (`decay_rate_theory`, to be held against `decay_rate_init`) and what no gradient can exceed
+(`decay_rate_bound_init`, `decay_rate_bound`); gradient profiles have thin lines for both.
 
 """
 
@@ -48,19 +64,24 @@ def main(directories: list[str]) -> None:
     mpl.use("agg")
     (DOCS / "probes").mkdir(exist_ok=True)
     results = [(harness.load(directory), read_provenance(Path(directory))) for directory in directories]
-    for plugin in registry().of_kind("probe"):
-        for figure in figures_of(plugin.name):
-            if png := next((png for tables, _ in results if (png := picture(figure, tables))), None):
-                save(figure.name, png)
+    names = [plugin.name for plugin in registry().of_kind("probe")]
+    of_theory = [registry().get("figure", name) for name in THEORY]
+    for figure in [*dict.fromkeys(figure for name in names for figure in figures_of(name)), *of_theory]:
+        if png := next((png for tables, _ in results if (png := picture(figure, tables))), None):
+            save(figure.name, png)
     commands = [
-        f"`python -m harness {' '.join(word for word in words if not word.startswith('hydra.sweep.dir='))}`"
+        f"    python -m harness {shlex.join(word for word in words if not word.startswith('hydra.sweep.dir='))}"
         for _, provenance in results
         for words in commands_of(provenance)
     ]
-    names = [plugin.name for plugin in registry().of_kind("probe")]
-    text = HEAD.format(commands=", ".join(commands))
+    text = HEAD.format(commands="\n".join(commands))
     text += "".join(f"- [{name}](#{name}): {first_line(registry().get('probe', name))}\n" for name in names) + "\n"
-    text += "\n".join(entry(registry().get("probe", name)) for name in names)
+    text += "\n".join(entry(registry().get("probe", name)) for name in names) + OF_THEORY
+    text += "".join(
+        f"- `{module.__name__}`: {(module.__doc__ or '').partition(chr(10))[0]}\n"
+        for module in (base, linear, mean_field, elman, gated)
+    )
+    text += "".join(shown(figure) for figure in of_theory)
     (DOCS / "probes.md").write_text(text, "utf-8")
 
 
@@ -80,10 +101,14 @@ def entry(probe: type[Probe]) -> str:
     text = f"## {probe.name}\n\n```text\n{inspect.cleandoc(probe.__doc__ or '')}\n```\n"
     if listed := "".join(options(probe)):
         text += f"\n| option | default | |\n|---|---|---|\n{listed}"
-    for figure in figures_of(probe.name):
-        if (DOCS / "probes" / f"{figure.name}.png").exists():
-            text += f"\n![{figure.title}](probes/{figure.name}.png)\n\n*{figure.title}. {figure.caption}*\n"
-    return text
+    return text + "".join(shown(figure) for figure in figures_of(probe.name))
+
+
+def shown(figure: type[Figure]) -> str:
+    """A figure's picture, where there is one, and how to read it."""
+    if not (DOCS / "probes" / f"{figure.name}.png").exists():
+        return ""
+    return f"\n![{figure.title}](probes/{figure.name}.png)\n\n*{figure.title}. {figure.caption}*\n"
 
 
 def options(model: type[Options]) -> Iterator[str]:
@@ -108,7 +133,7 @@ def save(name: str, png: bytes) -> None:
     path.write_bytes(png)
     with Image.open(path) as image:
         image.thumbnail((WIDTH, WIDTH))
-        image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(path, optimize=True)
+        image.convert("P", palette=Image.Palette.ADAPTIVE, colors=192).save(path, optimize=True)
 
 
 if __name__ == "__main__":

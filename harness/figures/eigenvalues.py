@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Eigenvalues(Figure):
         reach = float(np.clip(1.1 * np.quantile(moduli, 0.98), 1.15, FARTHEST)) if len(moduli) else 1.15
         figure, colours = canvas(1.2 + 2.6 * len(best), 5.6), palette(best)
         axes = figure.subplots(2, len(best), squeeze=False, sharex=True, sharey=True)
-        for column, run in best.iterrows():
+        for column, (_, run) in enumerate(best.iterrows()):
             for axis, own in zip(axes[:, column], first_and_last(rows[rows.run_id == run.run_id]), strict=True):
                 _plane(axis, own, colours[run.who], reach)
             axes[0][column].set_title(named(run, best))
@@ -69,10 +69,11 @@ def _plane(axis: Axes, rows: pd.DataFrame, colour: str, reach: float) -> None:
     axis.add_patch(Circle((0, 0), 1, fill=False, color=ink(), linewidth=0.8))
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     step = rows[rows.matrix == "J"]
-    for own, style in (
+    kinds: list[tuple[pd.DataFrame, dict[str, Any]]] = [
         (rows[rows.matrix != "J"], {"marker": "x", "color": GREY, "s": 9, "linewidths": 0.7}),
         (step, {"marker": "o", "color": colour, "s": 12, "linewidths": 0}),
-    ):
+    ]
+    for own, style in kinds:
         places = own[["re", "im"]].to_numpy(dtype=float)
         places = places[np.isfinite(places).all(axis=1)].clip(-reach, reach)
         axis.scatter(places[:, 0], places[:, 1], **style)

@@ -55,7 +55,7 @@ class MemoryOverTraining(Figure):
         figure = canvas(1.6 + 2.9 * len(best), 5.0)
         axes = figure.subplots(2, len(best), squeeze=False, sharey=True, sharex="col")
         drawn: list[QuadMesh | None] = [None, None]
-        for column, run in best.iterrows():
+        for column, (_, run) in enumerate(best.iterrows()):
             own = score[score.run_id == run.run_id]
             share = (own.score - own.chance) / (1 - own.chance).where(own.chance < 1)
             drawn[0] = _map(axes[0][column], own.assign(value=share), (0.0, 1.0)) or drawn[0]

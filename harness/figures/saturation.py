@@ -48,7 +48,7 @@ class Saturation(Figure):
         most = min(MOST_ROWS, int(rows.groupby("run_id").words.nunique().max()))
         figure = canvas(1.2 + 3.3 * len(best), 1.6 + 0.7 * max(2, most))
         axes = figure.subplots(2, len(best), squeeze=False, sharex="col")
-        for column, run in best.iterrows():
+        for column, (_, run) in enumerate(best.iterrows()):
             for axis, own in zip(axes[:, column], first_and_last(rows[rows.run_id == run.run_id]), strict=True):
                 _map(axis, own)
             axes[0][column].set_title(named(run, best))

@@ -25,6 +25,8 @@ class Gates(Probe):
     the gate's values over the units, and ``grad_norm``, the norm of that sample's gradient through the part of the
     state that is the cell's memory (an LSTM's c) at that step.
 
+    Costs about one plain probe (LSTM of 32 units, T = 20, CPU time). Memory: the gates of the whole probe batch.
+
     The pictures of the Chinese tutorial "什么是 LSTM 循环神经网络" (Morvan Zhou, 2016): three controllers around a main
     plot line.
     """

@@ -56,7 +56,7 @@ class LTC(Gated):
         return {"f": sigmoid(x @ w.x_f + s.h @ w.h_f + w.b_f)}
 
     def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
-        h, kept, seen, piece = s.h, 1.0, x @ w.x_f + w.b_f, 1 / self.unfolds
+        h, kept, seen, piece = s.h, s.h.new_ones(()), x @ w.x_f + w.b_f, 1 / self.unfolds
         for _ in range(self.unfolds):
             f = sigmoid(seen + h @ w.h_f)
             shrunk = 1 / (1 + piece * (w.rate + f))

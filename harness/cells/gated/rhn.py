@@ -45,7 +45,7 @@ class RHN(Gated):
         return {"t": sigmoid(t)}
 
     def keeps(self, w: Weights, x: Tensor, s: State, hidden_size: int) -> Tensor | None:
-        h, kept = s.h, 1.0
+        h, kept = s.h, s.h.new_ones(())
         for layer in range(1, self.depth + 1):
             read = h @ w[f"recurrent_{layer}"] + w[f"bias_{layer}"]
             n, t = (x @ w.input + read if layer == 1 else read).chunk(2, dim=-1)

@@ -24,8 +24,8 @@ def best_runs(tables: Tables, probe: str) -> tuple[pd.DataFrame, str]:
         As many as fit beside each other, numbered from 0; none where the tables hold none.
     """
     runs = finished(tables.runs)
-    measured = tables[probe].run_id.unique() if probe in tables else []
-    runs = runs[runs.run_id.isin(measured)].sort_values("accuracy", ascending=False, kind="stable")
+    measured = tables[probe] if probe in tables else runs.head(0)
+    runs = runs[runs.run_id.isin(measured.run_id)].sort_values("accuracy", ascending=False, kind="stable")
     best = runs[runs.seq_len == runs.seq_len.max()].drop_duplicates("who")
     if not len(best):
         return best, ""
