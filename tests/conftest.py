@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,11 @@ import torch
 
 torch.set_num_threads(1)  # tests run side by side
 
-EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt"></svg>'
+EMPTY = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="9pt"></svg>',
+    b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="),
+)
+"""A rendered figure with nothing on it, as SVG and as PNG."""
 
 Config = Callable[..., dict[str, Any]]
 
@@ -33,7 +38,7 @@ def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     tests of the report that a whole session shares (`tests.report.conftest.built`).
     """
     monkeypatch.setattr("harness.report.renderers.useful_processes", lambda panels: 0)
-    monkeypatch.setattr("harness.report.renderers.svg_and_png", lambda canvas: (EMPTY, b""))
+    monkeypatch.setattr("harness.report.renderers.svg_and_png", lambda canvas: EMPTY)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,9 @@ from harness.command_line.main import main
 from harness.plugins.registry import registry
 from harness.tables.storage import read_table
 
-SMALL = ["train.steps=1", "hidden_size=3", "seq_len=7", "train.batch_size=2", "probe.batch_size=2"]
+SMALL = [
+    "train.steps=1", "hidden_size=3", "seq_len=7", "train.batch_size=2", "probe.batch_size=2", "engine.compile=false",
+]  # fmt: skip
 
 KEYS = [
     "cell", "experiment", "seq_len", "weight_scale", "seed", "hidden_size", "num_layers", "init", "dtype", "device",

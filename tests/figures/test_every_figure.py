@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from harness.figures import averaged_over
+from harness.report.rendering import styled
 from harness.tables import Tables
-from tests.helpers.drawn import FIGURES, SMALL, draw, names
+from tests.helpers.drawn import FIGURES, SMALL, draw, figure, names
 from tests.helpers.made_tables import made_tables
 
 ABSURD = {
@@ -43,9 +44,13 @@ def test_without_outcomes_there_is_no_figure(name: str) -> None:
 SIX = ("feedforward", "linear", "rnn", "rnn_relu", "gru", "lstm")
 
 
+@pytest.fixture(scope="module")
+def many() -> Tables:
+    return made_tables(cells=SIX, lengths=(10, 80), scales=(0.8, 0.9, 1.0, 1.1, 1.2), steps=(0, 9))
+
+
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_holds_six_cells_five_scales_and_four_lengths(name: str) -> None:
-    many = made_tables(cells=SIX, lengths=(10, 20, 40, 80), scales=(0.8, 0.9, 1.0, 1.1, 1.2), steps=(0, 9))
+def test_every_figure_holds_six_cells_five_scales_and_two_lengths(name: str, many: Tables) -> None:
     drawn = draw(name, many)
     assert drawn is not None
     assert drawn.get_size_inches()[0] <= 16
@@ -54,7 +59,9 @@ def test_every_figure_holds_six_cells_five_scales_and_four_lengths(name: str) ->
 @pytest.mark.parametrize("name", ["gradient_profile_init", "learning_curves"])
 def test_more_panels_than_can_be_read_are_left_out_with_a_remark(name: str) -> None:
     scales = tuple(np.linspace(0.5, 1.4, 10).round(1))
-    drawn = draw(name, made_tables(cells=("rnn",), lengths=tuple(range(6, 26, 2)), scales=scales, seeds=(0,)))
+    tables = made_tables(cells=("rnn",), lengths=tuple(range(6, 26, 2)), scales=scales, seeds=(0,))
+    with styled():
+        drawn = figure(name).draw(tables)  # not saved: so many panels take seconds
     assert drawn is not None
     assert len(drawn.axes) == 36
     titles = [axis.get_title() for axis in drawn.axes if axis.get_title()]

@@ -148,7 +148,7 @@ def main() -> None:
     harness.sweeping.progress.WRITE_EVERY = 1e9  # as many operations in every sweep, however fast
     plain = harness.report.pictures.draw_all
     harness.report.build.draw_all = lambda folder, wanted: plain(folder, wanted[:1])  # type: ignore[attr-defined]
-    harness.report.renderers.svg_and_png = lambda canvas: (EMPTY, b"")  # a picture's files count, not what is in them
+    harness.report.renderers.svg_and_png = lambda canvas: EMPTY  # a picture's files count, not what is in them
     whole = root / "whole"
     assert forked(lambda: both(whole)) == 0
 

@@ -66,13 +66,14 @@ def made_tables(
         )  # fmt: skip
         if status == "failed":
             continue
+        run_id = run.run_id
         for step in steps:
-            curves.append([run.run_id, step, 1 - right, right, 1.0, 0.0, scale])
-            profiles += [(run.run_id, step, 1, run.cell.memory, by_lag, logs), (run.run_id, step, 0, "x", by_lag, logs)]
+            curves.append([run_id, step, 1 - right, right, 1.0, 0.0, scale])
+            profiles += [(run_id, step, 1, run.cell.memory, by_lag, logs), (run_id, step, 0, "x", by_lag, logs)]
         answer = "红烧排骨 braised ribs" if right > 0.5 else "辣子鸡 spicy chicken"
         samples.append(
             [
-                run.run_id,
+                run_id,
                 0,
                 "今天我要做红烧排骨",
                 "today I make <b>ribs</b>",

@@ -82,7 +82,7 @@ def test_a_run_that_kills_its_worker_every_time_is_isolated(tmp_path: Path, basi
         (8, 0): "ok", (8, 1): "failed", (9, 0): "ok", (9, 1): "ok"
     }  # fmt: skip
     assert runs.reason.dropna().str.contains("SIGKILL|terminated").all()
-    again = command(tmp_path, "resume=out", fresh=True)  # it starts a pool, too
+    again = command(tmp_path, "resume=out", "hydra/launcher=basic")  # which takes the pool's settings with it
     assert again.returncode == 0, again.stderr
     assert_same(basic, tmp_path / "out", tolerance=PACK_TOLERANCE)
 

@@ -24,7 +24,7 @@ import harness.report.renderers
 from harness.report import __main__ as report
 from tests.conftest import EMPTY
 harness.report.renderers.useful_processes = lambda panels: 0
-harness.report.renderers.svg_and_png = lambda canvas: (EMPTY, b"")  # what is drawn counts: renderers are small
+harness.report.renderers.svg_and_png = lambda canvas: EMPTY  # what is drawn counts: renderers are small
 code = report.main([sys.argv[1]])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 sys.exit(code)
