@@ -23,7 +23,7 @@ class Curvature(Probe):
     the mean loss over some samples, in the weights that are trained; ``error``, what the largest is off by at most, as
     Lanczos's method has it; ``along_gradient``, gᵀHg / gᵀg; and ``gradient_norm``, |g| on the same samples.
 
-    Cost: 90 to 130 times a plain probe (60 steps, 16 of 32 sequences, on a CPU): 16 products, each of which goes back
+    Cost: 70 to 110 times a plain probe (60 steps, 16 of 32 sequences, on a CPU): 13 products, each of which goes back
     twice through plain steps. Memory: a graph of all steps of these sequences, some ten times a plain probe's.
     """
 
@@ -31,7 +31,7 @@ class Curvature(Probe):
     adds = "columns"
 
     samples: int = Field(16, ge=1, description="how many sequences of the probe batch the loss is a mean over")
-    iterations: int = Field(15, ge=1, description="how many products with the Hessian to find its largest eigenvalue")
+    iterations: int = Field(12, ge=1, description="how many products with the Hessian to find its largest eigenvalue")
 
     def measure(self, moment: Moment) -> pd.DataFrame:
         import pandas as pd
