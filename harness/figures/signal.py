@@ -43,16 +43,18 @@ class Signal(Figure):
         if not len(best):
             return None
         figure, panels = columns(best, rows=1, height=3.0)
-        axes = {run.run_id: column[0] for run, column in panels}
+        axes, drawn = {run.run_id: column[0] for run, column in panels}, False
         for run, _, colour, rows in before_and_after(tables, "signal", best):
             rows = rows[(rows.layer == run.num_layers) & (rows.part == run.memory)].sort_values("lag")
             ratio = rows.ratio.where(np.isfinite(rows.ratio) & (rows.ratio > 0))
-            axis = axes[run.run_id]
+            axis, drawn = axes[run.run_id], drawn or bool(ratio.notna().any())
             axis.plot(rows.lag, ratio, color=colour, linewidth=1.6, marker="o" if ratio.notna().sum() == 1 else "")
             axis.plot(rows.lag, rows.noise.where(np.isfinite(rows.noise)), color=ink(), linestyle="--", linewidth=0.8)
         for run, (axis,) in panels:
             if np.isfinite(cue := float(run.answer_step - run.cue_step)):
                 mark(axis, cue)
+            if not drawn:
+                continue
             axis.set_yscale("log")
             for places in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
                 places(lambda value, _: f"{value:g}")

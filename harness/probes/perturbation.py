@@ -26,9 +26,9 @@ class Perturbation(Probe):
     was, or to another of its fixed points. A row per member, layer, lag (steps before each sample's last judged output)
     and ``epsilon``, the length of the move: ``growth``, the length of the difference at the answer over ε; ``linear``,
     that of the Jacobian times the direction, which growth tends to as ε → 0; ``deviation``, the length of their
-    difference over ``linear`` (0: the gradient tells the truth; NaN: nothing is predicted); ``floor``, below which
-    growth is rounding; and ``samples``. Lengths are root mean squares over samples and directions. Of several layers
-    each by its own state.
+    difference over ``linear`` (0: the gradient tells the truth; inf or NaN: it says that nothing is left); ``floor``,
+    below which growth is rounding; and ``samples``. Lengths are root mean squares over samples and directions. Of
+    several layers each by its own state.
 
     Cost: 20 to 35 times a plain probe (S = 32 and 64, 60 steps, 4 of 32 sequences, on a CPU); memory: as many sequences
     as samples · directions · lengths.

@@ -64,8 +64,7 @@ class Signal(Probe):
         # "nearest": between two infinite values there is no number.
         middle, high = by_unit.quantile([0.5, 0.9], interpolation="nearest").to_numpy()
         samples = found.samples.ravel()
-        with np.errstate(divide="ignore"):
-            noise = 1 / np.sqrt(samples)
+        noise = 1 / np.sqrt(np.where(samples > 0, samples, np.nan))
         return pd.DataFrame(
             {
                 "member": member, "lag": lag, "mean": found.mean.ravel(), "spread": found.spread.ravel(),
