@@ -74,6 +74,15 @@ class RecurrentNetwork(nn.Module):
         Returns:
             What the readout says at every step, (B, T, output_size), and for each layer the parts of the state after
             every step, each (B, T, width): ``{part: values[:, -1]}`` is what a next piece of the sequence starts from.
+
+        Example:
+            >>> network = harness.network(found.directories[0], found.runs.run_id[0])
+            >>> outputs, states = network(torch.tensor([[3, 0, 0, 1, 2]]))
+            >>> half, before = network(torch.tensor([[3, 0, 0]]))
+            >>> start = [{part: values[:, -1] for part, values in layer.items()} for layer in before]
+            >>> rest, _ = network(torch.tensor([[1, 2]]), start)
+            >>> torch.allclose(outputs[:, 3:], rest)
+            True
         """
         weight, bias = self.get_parameter("readout.weight"), self.get_parameter("readout.bias")
         x = one_hot(inputs, self.shape.input_size, weight.dtype) if is_tokens(inputs) else inputs
@@ -110,6 +119,11 @@ class RecurrentNetwork(nn.Module):
 
         Raises:
             UserError: torch has no layer that computes what the cell does.
+
+        Example:
+            >>> network = harness.network(found.directories[0], found.runs.run_id[1])
+            >>> network.to_torch()
+            (LSTM(27, 4, batch_first=True), Linear(in_features=4, out_features=8, bias=True))
         """
         shape = self.shape
         own = shape.layer_cell(1).of_torch()
@@ -143,9 +157,14 @@ def network(directory: str | PathLike[str], run_id: str, which: Literal["last", 
         UserError: its weights were not kept, or the file is damaged.
 
     Example:
-        >>> network = harness.network("results/dish/…", tables.runs.run_id[0])    # doctest: +SKIP
-        >>> outputs, states = network(torch.tensor([[3, 0, 0, 1]]))                # doctest: +SKIP
+        >>> found = harness.sweep(cell=["rnn", "lstm"], keep={"weights": True})    # doctest: +SKIP
+        >>> network = harness.network(found.directories[0], found.runs.run_id[1])
+        >>> outputs, states = network(torch.tensor([[3, 0, 0, 1]]))
+        >>> outputs.shape, states[0]["c"].shape
+        (torch.Size([1, 4, 8]), torch.Size([1, 4, 4]))
     """
+    if which not in ("last", "best"):
+        raise UserError(f"which={which}: valid: last, best")
     found = [path for job in sorted(Path(directory).glob("jobs/*")) if (path := file_of(job, run_id, which)).exists()]
     if not found:
         option = "keep.best" if which == "best" else "keep.weights"
@@ -216,11 +235,14 @@ def of_torch(layer: nn.RNNBase, readout: nn.Linear) -> RecurrentNetwork:
     """A layer of torch and a linear readout as a network of the harness, which computes the same.
 
     Raises:
-        UserError: the layer runs in both directions, projects its state, or has no biases.
+        UserError: the layer runs in both directions, projects its state, or has no biases; or the readout is of
+            another size.
     """
     cell, own = _cell_of(layer)
     if layer.bidirectional or layer.proj_size or not layer.bias:
         raise UserError(f"{layer}: valid: one direction, no proj_size, with biases")
+    if readout.in_features != layer.hidden_size:
+        raise UserError(f"readout: takes {readout.in_features} numbers; valid: the layer's {layer.hidden_size}")
     weights = {}
     for place in range(layer.num_layers):
         given = {name: getattr(layer, f"{name}_l{place}").detach() for name in SUFFIXES}

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from harness.api.networks import RecurrentNetwork, of_module
-from harness.base.errors import UserError
+from harness.base.errors import UserError, unknown
 from harness.base.options import build
 from harness.measure.gradients import gradients
 from harness.measure.moment import Moment
@@ -27,6 +27,8 @@ from harness.training.rows import gradient_rows, transport_rows
 
 NAME = "probed"
 """The `run_id` of a network that is no run's."""
+
+PRECISIONS = ["float32", "float64"]
 
 
 class Given(Experiment):
@@ -93,9 +95,13 @@ def probe(
         >>> found.gradients.query("part == 'c' and lag == 29").grad_norm.item() < 1
         True
     """
-    net = network if isinstance(network, RecurrentNetwork) else of_module(network, readout, _features(batch))
-    own = batch if isinstance(batch, Batch) else Batch(*(np.asarray(each) for each in batch))
-    kind = getattr(torch, dtype)
+    if not isinstance(network, nn.Module):
+        raise UserError(f"network: a {type(network).__name__}; valid: a torch.nn.Module, such as harness.network gives")
+    if dtype not in PRECISIONS:
+        raise unknown("dtype", dtype, PRECISIONS)
+    own, kind = _batch(batch), getattr(torch, dtype)
+    features = own.inputs.shape[2] if own.inputs.ndim == 3 else 0  # tokens do not say how many there are
+    net = network if isinstance(network, RecurrentNetwork) else of_module(network, readout, features)
     experiment = _experiment(net, own, outputs)
     for fault in faults(experiment, own, (len(own.inputs), own.length)):
         raise UserError(f"batch: {fault}")
@@ -121,10 +127,20 @@ def _made(chosen: str | Probe) -> Probe:
     return found
 
 
-def _features(batch: Batch | tuple[Any, Any]) -> int:
-    """How many numbers enter at a step; 0 where the batch does not say, as of tokens."""
-    shape = np.shape(batch.inputs if isinstance(batch, Batch) else batch[0])
-    return int(shape[2]) if len(shape) == 3 else 0
+def _batch(given: Batch | tuple[Any, Any]) -> Batch:
+    """The batch, or the one that arrays make.
+
+    Raises:
+        UserError: they make none.
+    """
+    if isinstance(given, Batch):
+        return given
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise UserError(f"batch: a {type(given).__name__}; valid: a harness.experiment.Batch, or (inputs, targets)")
+    try:
+        return Batch(*(np.asarray(each) for each in given))
+    except ValueError as error:
+        raise UserError(f"batch: {error}") from None
 
 
 def _experiment(network: RecurrentNetwork, batch: Batch, outputs: Outputs | None) -> Experiment:

@@ -43,7 +43,12 @@ class Results(Tables):
 
     @property
     def findings(self) -> list[str]:
-        """What came of the claims that were tested, and then what else was found: the sentences of the report."""
+        """What came of the claims that were tested, and then what else was found: the sentences of the report.
+
+        Example:
+            >>> len(found.findings) > 0
+            True
+        """
         tables = with_short_names(self)
         return [*(each.sentence for each in check_claims(tables).values() if each.sentence), *findings(tables)]
 
@@ -56,6 +61,10 @@ class Results(Tables):
 
         Raises:
             UserError: there is no such figure or experiment, or the results hold nothing that it could show.
+
+        Example:
+            >>> figure = found.figure("gradient_profile_init")
+            >>> figure.savefig("profile.pdf")
         """
         from harness.report.rendering import styled
 
@@ -76,6 +85,10 @@ class Results(Tables):
 
         Raises:
             UserError: these are results of several directories, each with a report of its own.
+
+        Example:
+            >>> found.report().name
+            'report.html'
         """
         if len(self.directories) > 1:
             raise UserError(f"{len(self.directories)} directories: each has its own report; valid: those of one")
@@ -116,7 +129,11 @@ def load(*directories: str | PathLike[str]) -> Results:
 
     Example:
         >>> tables = harness.load("results/dish/2026-01-31_12-00-00")    # doctest: +SKIP
-        >>> tables.runs.groupby("cell").accuracy.mean()                   # doctest: +SKIP
+        >>> tables = harness.load(found.directories[0])
+        >>> tables.runs.cell.tolist()
+        ['rnn', 'lstm']
+        >>> tables.with_settings("transport", ["cell"]).cell.cat.categories.tolist()
+        ['rnn', 'lstm']
     """
     if not directories:
         raise UserError("load(): a directory is missing; valid: results directories, such as results/dish/…")

@@ -43,8 +43,9 @@ def run(
         KeyboardInterrupt: after an interruption. The same call with the directory goes on.
 
     Example:
-        >>> found = harness.run(cell="lstm", seq_len=8, train={"steps": 20})    # doctest: +SKIP
-        >>> found.runs[["accuracy", "decay_rate"]]                              # doctest: +SKIP
+        >>> found = harness.run(cell="lstm", seq_len=8, hidden_size=4, train={"steps": 20}, probe={"every": 10})
+        >>> found.runs.status.tolist(), sorted(found.curves.step)
+        (['ok'], [0, 10, 20])
     """
     return _carried_out([], settings, directory, plugins, keywords)
 
@@ -80,8 +81,13 @@ def sweep(
         KeyboardInterrupt: after an interruption. The same call with the directory goes on, and so does ``resume=``.
 
     Example:
-        >>> found = harness.sweep(cell=["rnn", "lstm"], seq_len=[20, 60], seed=range(3))    # doctest: +SKIP
-        >>> found.runs.groupby(["cell", "seq_len"]).accuracy.mean()                         # doctest: +SKIP
+        >>> small = {"hidden_size": 4, "train.steps": 4, "probe.every": 2}
+        >>> found = harness.sweep(small, cell=["rnn", "lstm"], seq_len=[8, 12], directory="results/mine")
+        >>> found.runs.groupby(["cell", "seq_len"], sort=False).size().to_dict()
+        {('rnn', 8): 1, ('rnn', 12): 1, ('lstm', 8): 1, ('lstm', 12): 1}
+        >>> again = harness.sweep(small, cell=["rnn", "lstm"], seq_len=[8, 12], directory="results/mine")
+        >>> again.runs.run_id.tolist() == found.runs.run_id.tolist()
+        True
     """
     words = ["-m"]
     if resume is not None:
@@ -107,6 +113,10 @@ def _carried_out(
     from harness.command_line.messages import explain
     from harness.command_line.sweeper import INTERRUPTED
 
+    if settings is not None and not isinstance(settings, Mapping):
+        raise UserError(f"{settings!r}: valid: a mapping of settings, or keywords, as in cell='lstm'")
+    if isinstance(plugins, str | PathLike | type):
+        plugins = [plugins]
     asked, classes = words_of({**(settings or {}), **keywords}, several="-m" in words)
     files = [each for each in plugins if not isinstance(each, type)]
     classes += [each for each in plugins if isinstance(each, type)]

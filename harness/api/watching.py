@@ -26,9 +26,16 @@ WATCHED = "watched"
 
 
 class Watch:
-    """A context in which the states of recurrent modules keep their gradients. See `watch`."""
+    """A context in which the states of recurrent modules keep their gradients. See `watch`.
+
+    An update that is not taken is forgotten when the next one runs: look at every hundredth, if you like.
+    """
 
     def __init__(self, model: nn.Module, loss: Literal["mean", "sum"]):
+        if not isinstance(model, nn.Module):
+            raise UserError(f"model: a {type(model).__name__}; valid: a torch.nn.Module")
+        if loss not in ("mean", "sum"):
+            raise UserError(f"loss={loss}: valid: mean, sum")
         self.loss = loss
         kinds = (nn.RNNBase, nn.RNNCellBase)
         found: dict[str, nn.Module] = {name: each for name, each in model.named_modules() if isinstance(each, kinds)}
@@ -52,25 +59,38 @@ class Watch:
         self._states.clear()
 
     def take(self, step: int | None = None) -> pd.DataFrame:
-        """The gradients that have arrived since the last call, to be called after ``loss.backward()``.
+        """How much gradient has arrived at each time step, to be called after ``loss.backward()``.
+
+        Of a layer that runs several times before that, its last sequence counts; a cell's calls are one sequence.
 
         Args:
             step: number of the training step for the rows; None: they are counted, from 1.
 
         Returns:
             Rows like those of the table ``gradients``: layer (counted in the order in which layers run first), part, t,
-            lag, and mean and quantiles over the samples of the norm of each sample's gradient.
+            lag, and mean and quantiles over the samples of the norm of each sample's gradient: for a layer of H units
+            and T steps, T rows for each part, of norms of vectors of H numbers.
 
         Raises:
-            UserError: nothing has run since, or no gradient has come back.
+            UserError: nothing has run since the last time, or no gradient has come back.
+
+        Example:
+            >>> cell, state = torch.nn.GRUCell(4, 8), None
+            >>> with watch(cell, loss="sum") as watched:
+            ...     for x in torch.randn(5, 16, 4):
+            ...         state = cell(x, state)
+            ...     state.sum().backward()
+            ...     rows = watched.take(step=100)
+            >>> rows.t.tolist(), rows.lag.tolist()
+            ([1, 2, 3, 4, 5], [4, 3, 2, 1, 0])
         """
-        if not self._states:
+        if not any(self._states.values()):
             raise UserError("take(): nothing has run since the last time; valid: after model(…) and loss.backward()")
         if all(value.grad is None for states in self._states.values() for state in states for value in state):
             raise UserError("take(): no gradient has come back; valid: after loss.backward()")
         profiles = [
             Profile(layer, part, self._norms([state[place] for state in states])[None])
-            for layer, states in enumerate(self._states.values(), start=1)
+            for layer, states in enumerate(filter(None, self._states.values()), start=1)
             for place, part in enumerate(part_names(len(states[0])))
         ]
         self._states.clear()
@@ -83,11 +103,21 @@ class Watch:
         return norms * norms.shape[1] if self.loss == "mean" else norms
 
     def _note(self, place: tuple[str, int], state: tuple[Tensor, ...]) -> None:
-        """Keep the gradient of a state at one step, if there is to be one."""
-        if all(value.requires_grad for value in state):
-            for value in state:
-                value.retain_grad()
-            self._states.setdefault(place, []).append(state)
+        """Keep the gradient of a state at one step, if there is to be one.
+
+        What is there from before the last ``backward`` is forgotten: not every update need be taken.
+        """
+        if not all(value.requires_grad for value in state):
+            return
+        if any(value.ndim != 2 for value in state):
+            shapes = ", ".join(str(tuple(value.shape)) for value in state)
+            raise UserError(f"{place[0] or 'model'}: gives {shapes}; valid: a cell's state, each part (B, width)")
+        for value in state:
+            value.retain_grad()
+        known = self._states.setdefault(place, [])
+        if known and any(value.grad is not None for value in known[-1]):
+            known.clear()
+        known.append(state)
 
     def _note_of(self, name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -104,12 +134,18 @@ class Watch:
         def forward(inputs: Any, hx: Any = None) -> Any:
             if not torch.is_grad_enabled():
                 return fast(inputs, hx)
+            for place, known in self._states.items():
+                if place[0] == name:
+                    known.clear()  # a sequence begins
             if not isinstance(inputs, Tensor):
                 raise UserError(f"{name or type(module).__name__}: packed sequences cannot be watched; valid: a tensor")
             return self._unrolled(name, module, inputs, hx)
 
+        before = vars(module).get("forward")  # of another watch, around this one
         module.forward = forward
-        self._undo.append(partial(module.__dict__.pop, "forward"))
+        self._undo.append(
+            partial(module.__dict__.pop, "forward") if before is None else partial(setattr, module, "forward", before)
+        )
 
     def _unrolled(self, name: str, module: nn.RNNBase, inputs: Tensor, hx: Any) -> Any:
         """What the layer computes, with every state a tensor of its own."""

@@ -222,8 +222,41 @@ def test_a_training_loop_is_watched_without_changing_it() -> None:
     assert parts == [[1, "h"], [1, "c"], [2, "h"], [2, "c"], [3, "h"]]
 
 
+def test_an_update_that_is_not_taken_is_forgotten() -> None:
+    x, _ = data()
+    for watched_one in (nn.LSTM(F, H, batch_first=True).double(), nn.GRUCell(F, H).double()):
+        with harness.watch(watched_one) as watched:
+            for length in (T, T - 2, T - 3):
+                if isinstance(watched_one, nn.LSTM):
+                    out = watched_one(x[:, :length])[0][:, -1]
+                else:
+                    out = None
+                    for step in x[:, :length].transpose(0, 1):
+                        out = watched_one(step, out)
+                out.sum().backward()
+            found = watched.take()
+        assert found.t.max() == T - 3
+
+
+def test_a_watch_within_a_watch_leaves_the_layer_as_it_was() -> None:
+    layer, (x, _) = nn.LSTM(F, H).double(), data()
+    with harness.watch(layer) as outer:
+        with harness.watch(layer) as inner:
+            layer(x)[0].sum().backward()
+            assert len(inner.take()) == 2 * B
+        layer(x)[0].sum().backward()
+        assert len(outer.take()) == 2 * B
+    assert "forward" not in vars(layer)
+
+
 def test_what_cannot_be_watched_says_so() -> None:
     layer, (x, _) = nn.LSTM(F, H).double(), data()
+    for wrong, said in [(("lstm",), "model: a str"), ((layer, "avg"), "loss=avg: valid: mean, sum")]:
+        with pytest.raises(UserError, match=said):
+            harness.watch(*wrong)
+    other = nn.Linear(F, H).double()
+    with harness.watch(other), pytest.raises(UserError, match=r"model: gives \(4, 7, 5\); valid: a cell's state"):
+        other(x)
     with pytest.raises(UserError, match="one direction"), harness.watch(nn.GRU(F, H, bidirectional=True)):
         pass
     with harness.watch(layer) as watched:
@@ -251,9 +284,39 @@ def test_a_batch_that_does_not_fit_is_one_line() -> None:
     for given, said in [
         ((np.zeros((B, T, F + 1)), np.zeros((B, 1), dtype=int)), "batch: "),
         ((np.zeros((B, T, F)), np.full((B, 1), N)), "batch: "),
+        ((np.zeros((B, T, F)), np.zeros(B, dtype=int)), "batch: targets: shape"),
+        ((np.zeros((B, T, F)),), r"batch: a tuple; valid: a harness.experiment.Batch, or \(inputs, targets\)"),
     ]:
         with pytest.raises(UserError, match=said) as error:
             harness.probe(layer, given, readout=readout)
         assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="readout: missing"):
         harness.probe(layer, Batch(np.zeros((B, T, F)), np.zeros((B, 1), dtype=int)), outputs=Classes(N))
+    given = (np.zeros((B, T, F)), np.zeros((B, 1), dtype=int))
+    for wrong, said in [
+        ({"network": "lstm"}, "network: a str"),
+        ({"readout": nn.Linear(H + 1, N)}, "readout: takes 6 numbers; valid: the layer's 5"),
+        ({"dtype": "float46"}, "dtype=float46: unknown dtype"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            harness.probe(**{"network": layer, "batch": given, "readout": readout, **wrong})
+
+
+def test_a_module_that_is_made_of_modules_is_probed_as_it_is() -> None:
+    class Lazy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Sequential(nn.Linear(F + H, H), nn.Tanh())
+
+        def forward(self, x: Tensor, h: Tensor) -> Tensor:
+            return 0.9 * h + 0.1 * self.inner(torch.cat([x, h], dim=1))
+
+    module, readout, (x, y) = Lazy().double(), nn.Linear(H, N).double(), data()
+    h, states = torch.zeros(B, H).double(), []
+    for t in range(T):
+        h = module(x[:, t], h)
+        h.retain_grad()
+        states.append(h)
+    nn.functional.cross_entropy(readout(h), y[:, 0], reduction="sum").backward()
+    found = harness.probe(module, (x.numpy(), y.numpy()), readout=readout).gradients
+    np.testing.assert_allclose(found[found.part == "h"].grad_norm, profile(states), rtol=1e-12)

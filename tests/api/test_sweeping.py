@@ -95,6 +95,10 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="no sweep to go on with here"):
         harness.sweep(resume=tmp_path)
+    with pytest.raises(UserError, match="a mapping of settings, or keywords"):
+        harness.sweep("lstm")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=rf"plugins=\[{Path.cwd()}/mine.py\]: no such file"):
+        harness.sweep(plugins="mine.py")
     with pytest.raises(UserError, match=r"valid: one value, or harness\.sweep"):
         harness.run(cell=["rnn", "lstm"])
 

@@ -72,6 +72,25 @@ def test_whatever_a_class_does_otherwise_changes_its_fingerprint(other: str) -> 
     assert fingerprint(typed(PLAIN)) != fingerprint(typed(other))
 
 
+AROUND = """RATE = 0.5
+def mixed(s):
+    return RATE * s.h
+class Helper:
+    sign = 1
+class Mine(Base):
+    def step(self, w, x, s):
+        return {'h': Helper.sign * mixed(s)}
+"""
+"""What a notebook's other cells may define."""
+
+
+def test_what_methods_read_of_their_surroundings_belongs_to_a_class() -> None:
+    assert fingerprint(defined(factor=0.5)) != fingerprint(defined(factor=0.9))
+    assert fingerprint(typed(AROUND)) == fingerprint(typed("other = 1\n" + AROUND))
+    for here, there in (("0.5", "0.6"), ("sign = 1", "sign = 2"), ("* s.h", "+ s.h")):
+        assert fingerprint(typed(AROUND)) != fingerprint(typed(AROUND.replace(here, there)))
+
+
 def test_options_and_what_a_base_class_does_belong_to_it() -> None:
     assert fingerprint(defined(default=1.0)) != fingerprint(defined(default=2.0))
 
