@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.figures.base import Figure
-from harness.figures.drawing.best import AFTER, BEFORE, before_and_after, best_runs, columns
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.notes import note
+from harness.figures.drawing.probed import AFTER, BEFORE, before_and_after, best_runs, columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

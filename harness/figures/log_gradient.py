@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.figures.base import Figure
-from harness.figures.drawing.best import before_and_after, best_runs, columns, key_of_moments
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
 from harness.figures.drawing.notes import note
+from harness.figures.drawing.probed import before_and_after, best_runs, columns, key_of_moments
 from harness.figures.drawing.scales import decades, power, whole_powers
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.figures.base import Figure
-from harness.figures.drawing.best import before_and_after, best_runs, columns, key_of_moments
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
 from harness.figures.drawing.crowd import mark
 from harness.figures.drawing.notes import note
+from harness.figures.drawing.probed import before_and_after, best_runs, columns, key_of_moments
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -132,7 +132,7 @@ def test_a_batch_that_was_given_is_not_drawn_again() -> None:
 
     network, readout = torch.nn.RNN(1, 3, batch_first=True), torch.nn.Linear(3, 1)
     batch = Batch(np.zeros((2, 5, 1)), targets=np.zeros((2, 1)))
-    with pytest.raises(UserError, match="drive=task: a batch that was given cannot .* or drive=noise or free"):
+    with pytest.raises(UserError, match=r"drive=task: a batch that was given cannot .* or drive=noise or free"):
         harness.probe(network, batch, readout=readout, outputs=Values(tolerance=0.1), probes=["lyapunov"])
     free = harness.probe(
         network, batch, readout=readout, outputs=Values(tolerance=0.1), probes=[Lyapunov(drive="free", steps=5)]
