@@ -75,7 +75,7 @@ class RecurrentNetwork(nn.Module):
             What the readout says at every step, (B, T, output_size), and for each layer the parts of the state after
             every step, each (B, T, width): ``{part: values[:, -1]}`` is what a next piece of the sequence starts from.
 
-        Example:
+        Examples:
             >>> network = harness.network(found.directories[0], found.runs.run_id[0])
             >>> outputs, states = network(torch.tensor([[3, 0, 0, 1, 2]]))
             >>> half, before = network(torch.tensor([[3, 0, 0]]))
@@ -120,7 +120,7 @@ class RecurrentNetwork(nn.Module):
         Raises:
             UserError: torch has no layer that computes what the cell does.
 
-        Example:
+        Examples:
             >>> network = harness.network(found.directories[0], found.runs.run_id[1])
             >>> network.to_torch()
             (LSTM(27, 4, batch_first=True), Linear(in_features=4, out_features=8, bias=True))
@@ -156,7 +156,7 @@ def network(directory: str | PathLike[str], run_id: str, which: Literal["last", 
     Raises:
         UserError: its weights were not kept, or the file is damaged.
 
-    Example:
+    Examples:
         >>> found = harness.sweep(cell=["rnn", "lstm"], keep={"weights": True})    # doctest: +SKIP
         >>> network = harness.network(found.directories[0], found.runs.run_id[1])
         >>> outputs, states = network(torch.tensor([[3, 0, 0, 1]]))

@@ -88,7 +88,7 @@ def probe(
     Raises:
         UserError: network and batch do not fit together.
 
-    Example:
+    Examples:
         >>> layer, readout = torch.nn.LSTM(4, 8, batch_first=True), torch.nn.Linear(8, 2)
         >>> inputs, targets = np.zeros((16, 30, 4)), np.zeros((16, 1), dtype=int)
         >>> found = probe(layer, (inputs, targets), readout=readout)

@@ -45,7 +45,7 @@ class Results(Tables):
     def findings(self) -> list[str]:
         """What came of the claims that were tested, and then what else was found: the sentences of the report.
 
-        Example:
+        Examples:
             >>> len(found.findings) > 0
             True
         """
@@ -62,7 +62,7 @@ class Results(Tables):
         Raises:
             UserError: there is no such figure or experiment, or the results hold nothing that it could show.
 
-        Example:
+        Examples:
             >>> figure = found.figure("gradient_profile_init")
             >>> figure.savefig("profile.pdf")
         """
@@ -86,7 +86,7 @@ class Results(Tables):
         Raises:
             UserError: these are results of several directories, each with a report of its own.
 
-        Example:
+        Examples:
             >>> found.report().name
             'report.html'
         """
@@ -127,7 +127,7 @@ def load(*directories: str | PathLike[str]) -> Results:
     Raises:
         UserError: there are no results, or a table is damaged or of another format.
 
-    Example:
+    Examples:
         >>> tables = harness.load("results/dish/2026-01-31_12-00-00")    # doctest: +SKIP
         >>> tables = harness.load(found.directories[0])
         >>> tables.runs.cell.tolist()

@@ -42,7 +42,7 @@ def run(
         UserError: a setting is not valid; one line that names it, its value and what is valid. Nothing was written.
         KeyboardInterrupt: after an interruption. The same call with the directory goes on.
 
-    Example:
+    Examples:
         >>> found = harness.run(cell="lstm", seq_len=8, hidden_size=4, train={"steps": 20}, probe={"every": 10})
         >>> found.runs.status.tolist(), sorted(found.curves.step)
         (['ok'], [0, 10, 20])
@@ -80,7 +80,7 @@ def sweep(
         UserError: a setting is not valid; one line that names it, its value and what is valid. Nothing was written.
         KeyboardInterrupt: after an interruption. The same call with the directory goes on, and so does ``resume=``.
 
-    Example:
+    Examples:
         >>> small = {"hidden_size": 4, "train.steps": 4, "probe.every": 2}
         >>> found = harness.sweep(small, cell=["rnn", "lstm"], seq_len=[8, 12], directory="results/mine")
         >>> found.runs.groupby(["cell", "seq_len"], sort=False).size().to_dict()

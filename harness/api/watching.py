@@ -74,7 +74,7 @@ class Watch:
         Raises:
             UserError: nothing has run since the last time, or no gradient has come back.
 
-        Example:
+        Examples:
             >>> cell, state = torch.nn.GRUCell(4, 8), None
             >>> with watch(cell, loss="sum") as watched:
             ...     for x in torch.randn(5, 16, 4):
@@ -193,7 +193,7 @@ def watch(model: nn.Module, loss: Literal["mean", "sum"] = "mean") -> Watch:
     Raises:
         UserError: a layer runs in both directions, or projects its state.
 
-    Example:
+    Examples:
         >>> model, readout = torch.nn.LSTM(4, 8, batch_first=True), torch.nn.Linear(8, 2)
         >>> with watch(model) as watched:
         ...     outputs, _ = model(torch.randn(16, 30, 4))

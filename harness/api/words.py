@@ -27,7 +27,7 @@ def words_of(settings: Mapping[str, Any], several: bool) -> tuple[list[str], lis
         UserError: a value is nothing that a setting can be, or there are several where there may be one; the message
             names it.
 
-    Example:
+    Examples:
         >>> words_of({"cell": ["rnn", "lstm"], "seed": range(2), "train": {"clip_norm": None}}, several=True)
         (['cell=rnn,lstm', 'seed=0,1', 'train.clip_norm=null'], [])
     """

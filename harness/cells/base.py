@@ -218,8 +218,7 @@ class Cell(Options, Pluggable):
         By default what a gate says whose role is to keep or to overwrite, or else the size of a diagonal recurrence's
         factors (`recurrence`).
 
-        Args:
-            w, x, s: as those of `step`.
+        Weights, inputs and the state are those of `step`.
 
         Returns:
             (K, B, n), n the number of units or 1 where all are alike, (K, 1, n) where inputs and states have no say;

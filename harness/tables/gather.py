@@ -42,7 +42,7 @@ def load(directory: str | os.PathLike[str]) -> Tables:
     Raises:
         UserError: there are no results, or a table is damaged or of another format.
 
-    Example:
+    Examples:
         >>> tables = harness.load("results/dish/2026-01-31_12-00-00")    # doctest: +SKIP
         >>> tables.runs.groupby("cell").accuracy.mean()                   # doctest: +SKIP
     """

@@ -28,7 +28,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
             `scan` only; None: any size.
         left_out: what could not be merged, one line each, naming the file.
 
-    Example:
+    Examples:
         >>> tables = harness.load("results/dish/2026-01-31_12-00-00")                        # doctest: +SKIP
         >>> tables.read("gradients", ["run_id", "lag", "grad_norm"], [("step", "==", 0)])    # doctest: +SKIP
     """
@@ -137,7 +137,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         Raises:
             UserError: there is no such table or column.
 
-        Example:
+        Examples:
             >>> tables.with_settings("gradients", ["cell", "seq_len"])    # doctest: +SKIP
         """
         from pandas.api.types import is_string_dtype
