@@ -157,6 +157,20 @@ def test_a_step_is_run_and_differentiated_the_same_in_every_way(name: str) -> No
                 torch.testing.assert_close(found[way][key], found["general"][key], rtol=1e-10, atol=1e-11)
 
 
+def test_a_part_of_which_one_piece_is_seen_from_above_has_the_total_of_each_piece() -> None:
+    cell = cell_of(
+        lambda a, b, w, x, s: {"h": join(tanh(a[..., :2]), sigmoid(a[..., 2:])), "c": tanh(b)},
+        output=lambda self, w, x, s: s.c * total(s.h[..., 2:]),
+    )
+    network = Network.create(
+        Architecture(cell, 3, 4, 2, 3), [MemberInit(cell, 0, "gaussian", 0.8)], torch.float64, "cpu", compiled=False
+    )
+    inputs, targets = make_data(network, steps=5, batch=3, scored=[2, 5])
+    one, two = (measure(by(network, way), inputs, targets, [2, 5]) for way in ("stepwise", "general"))
+    for key in ("loss", "inputs", "weights", "states"):
+        torch.testing.assert_close(one[key], two[key], rtol=1e-10, atol=1e-11)
+
+
 class Everything(Plain):
     """An output of another width, weights made of parameters, a state with parts of other widths, a clock."""
 
@@ -288,9 +302,15 @@ def test_products_are_as_few_as_can_be_and_nothing_is_computed_that_makes_no_dif
     # A step of two pre-activations that are weights of their own: each product is one for itself.
     assert counted(cell_of(lambda a, b, w, x, s: {"h": tanh(a) * b, "c": s.c + b})) == [4, 4, 4]
 
-    def operations(make: Callable[[Any, Any, Any, Any, Any], dict[str, Any]]) -> list[str]:
-        loops = [loop for phase in plan(cell_of(make), 5, 4).forward.phases for p in phase.passes for loop in p.loops]
-        return [node.op for loop in loops for node in loop.nodes]
+    assert counted(cell_of(lambda a, b, w, x, s: {"h": tanh(a) * a, "c": 0.5 * s.c + b})) == [4, 4, 4]
+
+    def operations(make: Callable[[Any, Any, Any, Any, Any], dict[str, Any]], way: str = "forward") -> list[str]:
+        phases = getattr(plan(cell_of(make), 5, 4), way).phases
+        return [node.op for phase in phases for each in phase.passes for loop in each.loops for node in loop.nodes]
+
+    # Of a sum that a function alone reads, its value is stored: going back, it is not computed again.
+    back = operations(lambda a, b, w, x, s: {"h": tanh(a) * sigmoid(b), "c": 0.5 * s.c}, "backward")
+    assert {"tanh", "sigmoid"}.isdisjoint(back)
 
     plain = operations(lambda a, b, w, x, s: {"h": tanh(a), "c": s.c * b})
     assert operations(lambda a, b, w, x, s: {"h": 1 * tanh(a / 1) - 0, "c": 0 + s.c * (b * 1.0 + 0)}) == plain
