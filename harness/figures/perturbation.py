@@ -10,7 +10,7 @@ from harness.figures.base import Figure
 from harness.figures.drawing.best import AFTER, BEFORE, before_and_after, best_runs, columns
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink, shades
-from harness.figures.drawing.notes import note
+from harness.figures.drawing.notes import key, note
 from harness.figures.drawing.scales import decades, log10, power, whole_powers
 from harness.tables.varied import as_typed
 
@@ -69,6 +69,6 @@ class Perturbation(Figure):
             for size, shade in zip(sizes, shades("#808080", len(sizes)), strict=True)
         ]
         keys.append(Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="by the gradient"))
-        figure.legend(handles=keys, loc="outside upper center", ncols=min(len(keys), 7), frameon=False)
+        key(figure, keys)
         note(figure, remark)
         return figure

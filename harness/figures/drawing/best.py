@@ -10,6 +10,7 @@ from harness.analysis.families import in_order
 from harness.analysis.words import spread
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import GREY, palette
+from harness.figures.drawing.notes import key
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
@@ -92,6 +93,4 @@ def key_of_moments(
     drawn = {when: colour for _, when, colour, _ in before_and_after(tables, probe, best)}
     words = {BEFORE: BEFORE, AFTER: f"{AFTER}, in the cell's colour"}
     handles = [Line2D([], [], color=colour, linewidth=2, label=words[when]) for when, colour in drawn.items()]
-    figure.legend(
-        handles=[*handles, *extra], loc="outside upper center", ncols=len(handles) + len(extra), frameon=False
-    )
+    key(figure, [*handles, *extra])
