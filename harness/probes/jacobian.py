@@ -34,8 +34,8 @@ class Jacobian(Probe):
 
     Values of any size keep their accuracy: see `harness.measure.products`.
 
-    Cost: 30 times a plain probe (S = 32 and 64, 60 steps, 2 of 32 sequences, on a CPU), growing with S³, the lags and
-    the samples; about 100 MB at most.
+    Cost: about 45 times a plain probe (two networks of 32 units, 60 steps, 32 sequences, on a CPU; state of 32 or
+    64 numbers), growing with their cube, the lags and the samples; 60 MB.
     """
 
     name = "jacobian"

@@ -30,8 +30,8 @@ class Perturbation(Probe):
     below which growth is rounding; and ``samples``. Lengths are root mean squares over samples and directions. Of
     several layers each by its own state.
 
-    Cost: 20 to 35 times a plain probe (S = 32 and 64, 60 steps, 4 of 32 sequences, on a CPU); memory: as many sequences
-    as samples · directions · lengths.
+    Cost: about 23 times a plain probe (two networks of 32 units, 60 steps, 32 sequences, on a CPU); memory: as many
+    sequences as samples, directions and lengths multiplied.
     """
 
     name = "perturbation"
