@@ -1,5 +1,6 @@
 # make demo    set up, run the main job, end in a report
 # make test    set up, run the fast tests
+# make docs    the documentation as a site, in a browser
 # make mutants how many small faults in the code the fast tests notice; see CONTRIBUTING.md
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,7 +11,7 @@ EXTRAS ?= dev
 # Of the faults of every module, the share that is tried: 1 is all of them.
 SHARE ?= 0.4
 
-.PHONY: demo test test-slow mutants lint types check install clean
+.PHONY: demo test test-slow mutants docs lint types check install clean
 
 demo: install
 	$(BIN)/python -m harness -m +study=dish
@@ -23,6 +24,10 @@ test-slow: install
 
 mutants: install
 	$(BIN)/python -m tests.mutants --share $(SHARE)
+
+docs: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/mkdocs serve --open
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,4 +1,6 @@
-"""Makes ``docs/cells.md`` out of results: ``python docs/make_cells.py DIR``, where DIR is that of ``+study=zoo``.
+"""Makes ``docs/cells.md`` out of results: ``python docs/make_cells.py DIR BENCH``.
+
+DIR is that of ``+study=zoo``, BENCH that of ``python -m harness.bench --cells all``.
 
 Every equation comes from the cells' code, every number and picture from the tables.
 """
@@ -10,15 +12,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import harness
 from harness.analysis.cell_table import CellRow, cell_rows
 from harness.analysis.runs import finished
-from harness.analysis.words import short
 from harness.cells import Cell
 from harness.plugins.registry import registry
 from harness.report.sparklines import profiles_before_training, sparklines
-from harness.sweeping.provenance import read_provenance
 
 DOCS = Path(__file__).parent
 
@@ -36,9 +37,9 @@ any training, and what came of training it on the main task (`recall_dish`, {ste
   (median over seeds; "–" where no single factor describes its way).
 - *Right*: share of right answers after training, mean over seeds at the best weight scale; guessing gives {chance:.1%}.
 - *Parameters*: trained weights at {longest} steps, readout included.
-- *ms per step*: a run's share of the time of its pack, for a training step at {longest} steps, with all that is
-  measured and with the compilation of its kernel; the packs ran side by side on a machine with {cores} cores. What a
-  step alone costs, against other implementations, is in [engine.md](engine.md).
+- *CPU ms*: of one training step, with the norms of all gradients, of {members} networks at once (hidden size {units},
+  {batch} sequences of {length} steps); on what machine, and what other implementations take, is in
+  [engine.md](engine.md).
 
 All cells had the same budget and learning rate: this says what they do out of the box, not what they can be tuned to.
 Many gated cells start with their gates half open, and lose half of the gradient at every step: what a starting bias
@@ -46,8 +47,9 @@ does for them (`cell.forget_bias`, `cell.update_bias`, `cell.gate_init=chrono`) 
 """
 
 
-def main(directory: str) -> None:
+def main(directory: str, bench: str) -> None:
     """Write the page and its pictures."""
+    steps = pd.read_csv(Path(bench) / "steps.csv").query("way == 'a'").set_index("cell")
     tables = harness.load(directory)
     cells = {plugin.name: plugin.target for plugin in registry().of_kind("cell")}
     runs = finished(tables.runs)
@@ -61,32 +63,32 @@ def main(directory: str) -> None:
     families: dict[str, list[CellRow]] = {}
     for row in cell_rows(runs):
         families.setdefault(row.family, []).append(row)
-    first, provenance = runs.iloc[0], read_provenance(Path(directory))
+    first, timed = runs.iloc[0], steps.iloc[0]
     scales = [f"{scale:g}" for scale in sorted(runs.weight_scale.unique())]
     text = HEAD.format(
         steps=first["train.steps"], seeds=runs.seed.nunique(), hidden_size=first.hidden_size,
         scales=", ".join(scales[:-1]) + f" and {scales[-1]}", longest=runs.seq_len.max(), chance=first.chance,
-        cores=provenance["machine"]["cores"],
+        members=timed.K, units=timed.H, batch=timed.B, length=timed["T"],
     )  # fmt: skip
     if others := sorted(cells.keys() - set(runs.cell) - {"module"}):
         text += f"\nNot trained for this page: {', '.join(f'`{name}`' for name in others)}; `--help` describes each.\n"
     for family, rows in families.items():
-        text += f"\n## {family}\n\n{table(rows)}" + "".join(equations(cells[row.who]) for row in rows)
+        text += f"\n## {family}\n\n{table(rows, steps.ms)}" + "".join(equations(cells[row.who]) for row in rows)
     (DOCS / "cells.md").write_text(text, "utf-8")
 
 
-def table(rows: list[CellRow]) -> str:
-    """A row per cell."""
+def table(rows: list[CellRow], ms: pd.Series) -> str:
+    """A row per cell; ``ms`` is the CPU time of a training step, by cell."""
     head = [
         "cell", "before training", *(f"factor at {scale:g}" for scale in rows[0].factors),
-        *(f"right, {length} steps" for length in rows[0].right), "parameters", "ms per step",
+        *(f"right, {length} steps" for length in rows[0].right), "parameters", "CPU ms",
     ]  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for row in rows:
         picture = f"![Gradient against lag](cells/{row.who}.svg)"
         factors = [known(value, f"{value:.3f}") for value in row.factors.values()]
         right = [known(value, f"{value:.0%}") for value in row.right.values()]
-        numbers = [f"{row.parameters:,}", short(1000 * row.seconds_per_step)]
+        numbers = [f"{row.parameters:,}", known(ms.get(row.who, np.nan), f"{ms.get(row.who, np.nan):.0f}")]
         lines.append("| " + " | ".join([f"[`{row.who}`](#{row.who})", picture, *factors, *right, *numbers]) + " |")
     return "\n".join(lines) + "\n"
 
@@ -102,4 +104,4 @@ def equations(cell: type[Cell]) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -67,7 +67,8 @@ def help_text(command: Command, config: DictConfig) -> str:
     for plugin in registry().of_kind("probe"):
         lines += described(plugin.target, f"probes.{plugin.name}.")
     width = max(len(key) for key, _ in lines)
-    choices = {group: registry().names(kind) for group, kind in KINDS.items()} | {"study": sorted(studies())}
+    choices = {group: registry().names(kind) for group, kind in KINDS.items()}
+    choices["study"] = sorted(studies(command.flags.config_dir))
     return HELP.format(
         groups="\n".join(
             fill(f"{group}: {', '.join(names)}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -34,5 +34,5 @@ def refuse_study_without_plus(command: Command) -> None:
     """
     for override in command.overrides:
         if override.key_or_group == "study" and override.type == OverrideType.CHANGE and not command.completed:
-            names = ", ".join(sorted(studies()))
+            names = ", ".join(sorted(studies(command.flags.config_dir)))
             raise UserError(f"study: a study is added to the settings; valid: +study=NAME with one of {names}")

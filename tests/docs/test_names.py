@@ -12,7 +12,7 @@ import pytest
 
 from tests.helpers.sweeps import ROOT
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 NAME = re.compile(r"(?<![\w./-])harness(?:\.[A-Za-z_]\w*)+(?![\w/])")
 """A dotted name: ``harness.training.pack.run``."""

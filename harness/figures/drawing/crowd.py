@@ -11,6 +11,7 @@ from harness.analysis.families import families
 from harness.analysis.words import spread
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette, shades
+from harness.figures.drawing.notes import key
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
@@ -109,9 +110,7 @@ def lines_by_scale(
     ]
     keys = keys if len(keys) > 1 else []
     if keys or extra:
-        figure.legend(
-            handles=[*keys, *extra], loc="outside upper center", ncols=len(keys) + len(extra), frameon=False, fontsize=9
-        )
+        key(figure, [*keys, *extra], size=9)
     return f"{len(scales)} of {len(known)} weight scales are shown" if len(scales) < len(known) else ""
 
 

@@ -11,6 +11,7 @@ from harness.tables.varied import differ, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure as Canvas
     from matplotlib.lines import Line2D
 
@@ -18,19 +19,28 @@ if TYPE_CHECKING:
 SIDE_BY_SIDE = 7
 """Most names of a legend in one row."""
 
+LETTER, SAMPLE = 0.55, 4.0
+"""Widths of a legend's letter, and of a line beside a name with the room around it, in sizes of the font."""
+
 
 def legend(figure: Canvas, runs: pd.DataFrame, extra: Sequence[Line2D] = ()) -> None:
     """One legend for the whole figure, above its panels: the cells of the runs, and what else there is to name."""
     from matplotlib.lines import Line2D
 
     colours = palette(runs)
-    handles = [Line2D([], [], color=colours[cell], label=cell, linewidth=2) for cell in colours]
-    figure.legend(
-        handles=[*handles, *extra],
-        loc="outside upper center",
-        ncols=min(len(handles) + len(extra), SIDE_BY_SIDE),
-        frameon=False,
-    )
+    key(figure, [*(Line2D([], [], color=colours[cell], label=cell, linewidth=2) for cell in colours), *extra])
+
+
+def key(figure: Canvas, handles: Sequence[Artist], size: float = 10) -> None:
+    """A legend above all panels, in as many columns as the figure is wide enough for.
+
+    Args:
+        size: of its font, in points.
+    """
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    room = int(72 * figure.get_figwidth() / (size * (LETTER * longest + SAMPLE)))
+    columns = max(1, min(room, len(handles), SIDE_BY_SIDE))
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False, fontsize=size)
 
 
 def chance_key(runs: pd.DataFrame) -> list[Line2D]:
