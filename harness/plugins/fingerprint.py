@@ -10,7 +10,7 @@ from typing import Any
 from harness.base.hashes import short_hash
 from harness.base.paths import PACKAGE
 
-PLAIN = str | int | float | bool | tuple | list | dict
+PLAIN = (str, int, float, bool, tuple, list, dict)
 """Values that are the same wherever they are printed."""
 
 
