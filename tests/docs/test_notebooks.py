@@ -77,6 +77,7 @@ def test_links_within_the_repository_lead_somewhere(path: Path) -> None:
 def test_a_notebook_shows_what_is_committed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipykernel")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # tests run side by side
     made = joined(import_file("make_notebooks", ROOT / "docs" / "make_notebooks.py").executed(path))
     committed = joined(nbformat.read(path, as_version=4))
     assert outputs(made) == outputs(committed)
