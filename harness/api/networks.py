@@ -160,8 +160,8 @@ def network(directory: str | PathLike[str], run_id: str, which: Literal["last", 
         >>> found = harness.sweep(cell=["rnn", "lstm"], keep={"weights": True})    # doctest: +SKIP
         >>> network = harness.network(found.directories[0], found.runs.run_id[1])
         >>> outputs, states = network(torch.tensor([[3, 0, 0, 1]]))
-        >>> outputs.shape, states[0]["c"].shape
-        (torch.Size([1, 4, 8]), torch.Size([1, 4, 4]))
+        >>> outputs.shape, {part: values.shape for part, values in states[0].items()}
+        (torch.Size([1, 4, 8]), {'h': torch.Size([1, 4, 4]), 'c': torch.Size([1, 4, 4])})
     """
     if which not in ("last", "best"):
         raise UserError(f"which={which}: valid: last, best")
