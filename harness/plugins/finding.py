@@ -6,8 +6,10 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -66,9 +68,13 @@ def file_source(path: Path) -> Source:
 
 
 def import_file(name: str, path: Path) -> ModuleType:
-    """Import the file at ``path`` as module ``name`` (once: later calls return the same module)."""
+    """Import the file at ``path`` as module ``name`` (once: later calls return the same module).
+
+    As ever, a module within a package is the package's, too: ``import harness.cells.classic.rnn as rnn`` looks there.
+    """
     if name in sys.modules:
         return sys.modules[name]
+    package, _, last = name.rpartition(".")
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -79,6 +85,9 @@ def import_file(name: str, path: Path) -> ModuleType:
     except BaseException:
         del sys.modules[name]
         raise
+    if package:
+        with suppress(ModuleNotFoundError):  # a folder that was named for searching is no package
+            setattr(import_module(package), last, module)
     return module
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.plugins import Registry, finding, registry, studies
+from tests.helpers.sweeps import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -220,3 +221,16 @@ def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> N
 def test_a_module_that_exits_is_only_broken(with_files) -> None:
     found = with_files(rude="raise SystemExit('bye')")
     assert [broken.reason for broken in found.broken] == ["SystemExit: bye (rude.py, line 1)"]
+
+
+def test_a_module_of_the_harness_can_be_imported_by_its_name_after_plugins_were_found() -> None:
+    lines = [
+        "from harness.plugins.registry import registry",
+        "found = registry().get('cell', 'rnn')",
+        "import harness.cells.classic.rnn as rnn",
+        "assert rnn.RNN is found",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
