@@ -41,7 +41,7 @@ def test_no_memoryless_predictor_beats_chance_and_the_best_one_has_the_stated_lo
 def test_what_is_asked_at_every_step_is_learned_and_what_is_asked_at_the_end_is_not() -> None:
     runs = trained(
         Parity, "rnn", {"running": [True, False]}, seq_len=20, hidden_size=32, seed=[0, 1],
-        train={"steps": 800},
+        train={"steps": 1500},
     )  # fmt: skip
     assert_borne_out(Parity, runs)
 
