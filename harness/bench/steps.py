@@ -11,7 +11,9 @@ from harness.base.errors import UserError
 from harness.bench.ways import First, Problem, Setting, settings, usable_cores
 from harness.bench.workers import Team, Turn
 
-RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-3, 1e-6
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 2e-2, 1e-6
+"""Within which losses and norms agree: where gradients explode (`nbr`), they multiply the rounding of single precision.
+In double precision tests hold every cell to 1e-10."""
 
 Row = dict[str, Any]
 """One way in one setting on one problem."""
