@@ -73,7 +73,7 @@ def main(directory: str, bench: str) -> None:
     if others := sorted(cells.keys() - set(runs.cell) - {"module"}):
         text += f"\nNot trained for this page: {', '.join(f'`{name}`' for name in others)}; `--help` describes each.\n"
     for family, rows in families.items():
-        text += f"\n## {family}\n\n{table(rows, steps.ms)}" + "".join(equations(cells[row.who]) for row in rows)
+        text += f"\n## {family}\n\n{table(rows, steps.cpu_ms)}" + "".join(equations(cells[row.who]) for row in rows)
     (DOCS / "cells.md").write_text(text, "utf-8")
 
 

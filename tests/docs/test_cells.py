@@ -17,7 +17,7 @@ def test_every_cell_has_its_picture_its_numbers_and_its_equations(
 ) -> None:
     tables = made_tables(cells=("rnn", "lstm"), lengths=(6, 30), scales=(0.9, 1.0), steps=(0, 10))
     write_tables(tmp_path / "zoo" / "tables", tables)
-    (tmp_path / "steps.csv").write_text("cell,K,T,B,H,way,ms\nrnn,9,100,32,64,a,20.4\nrnn,9,100,32,64,c,170\n")
+    (tmp_path / "steps.csv").write_text("cell,K,T,B,H,way,cpu_ms\nrnn,9,100,32,64,a,20.4\nrnn,9,100,32,64,c,170\n")
     script = import_file("make_cells", ROOT / "docs" / "make_cells.py")
     monkeypatch.setattr(script, "DOCS", tmp_path)
     (tmp_path / "cells").mkdir()
