@@ -11,7 +11,7 @@ from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import palette
 from harness.figures.drawing.crowd import mark
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import best_runs, first_and_last, named
+from harness.figures.drawing.probed import best_runs, first_and_last, named, of_top_layer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -40,8 +40,8 @@ class Dimension(Figure):
         best, remark = best_runs(tables, "dimension")
         if not len(best):
             return None
-        rows = tables["dimension"].merge(best[["run_id", "num_layers", "memory"]], on="run_id")
-        rows = rows[(rows.layer == rows.num_layers) & (rows.part == rows.memory)]
+        rows = of_top_layer(tables, "dimension", best, "memory")
+        rows = rows[rows.part == rows.memory]
         figure, colours = canvas(1.2 + 2.7 * len(best), 3.1), palette(best)
         axes = figure.subplots(1, len(best), squeeze=False, sharey=True)[0]
         for axis, (_, run) in zip(axes, best.iterrows(), strict=True):

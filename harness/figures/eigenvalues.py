@@ -10,7 +10,7 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import GREY, ink, palette
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import best_runs, first_and_last, named
+from harness.figures.drawing.probed import best_runs, first_and_last, named, of_top_layer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +45,7 @@ class Eigenvalues(Figure):
         best, remark = best_runs(tables, "eigenvalues")
         if not len(best):
             return None
-        rows = tables["eigenvalues"].merge(best[["run_id", "num_layers"]], on="run_id")
-        rows = rows[rows.layer == rows.num_layers]
+        rows = of_top_layer(tables, "eigenvalues", best)
         moduli = rows.modulus.to_numpy(dtype=float)
         moduli = moduli[np.isfinite(moduli)]
         reach = float(np.clip(1.1 * np.quantile(moduli, 0.98), 1.15, FARTHEST)) if len(moduli) else 1.15

@@ -24,7 +24,7 @@ from harness.figures.drawing.crowd import (
 from harness.figures.drawing.notes import averaged_over, legend, note
 from harness.figures.drawing.panels import at_most, panels
 from harness.figures.drawing.rows import memory_exponents
-from harness.figures.drawing.scales import decades, power, whole_powers
+from harness.figures.drawing.scales import decades, powers_axis
 from harness.figures.drawing.theory import HOW_TO_READ as OF_THEORY
 from harness.figures.drawing.theory import theory_key, theory_lines
 
@@ -95,8 +95,7 @@ def _draw_crowd(tables: Tables, runs: pd.DataFrame, trained: bool) -> Canvas | N
             mark(axis, lag)
     low, high = np.clip(decades(shown.middle.to_numpy()), LOWEST, HIGHEST)
     first = next(iter(panels.values()))
-    first.set_ylim(low - 0.3, high + 0.3)
-    first.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+    powers_axis(first, low, high)
     shown = shown.assign(middle=shown.middle.clip(low, high).where(~shown.middle.isna()))
     left_out = lines_by_scale(figure, panels, shown, runs, "lag", "middle", _key(runs, shown))
     name_axes(figure, panels, "lag (steps before the answer)", "gradient norm, relative to that at the answer")
@@ -156,8 +155,7 @@ def _scale(axis: Axes, profiles: pd.DataFrame) -> None:
     """Powers of ten that hold all medians: a single run that explodes does not flatten all other lines."""
     low, high = decades(profiles.middle.to_numpy())
     margin = (high - low) / 12
-    axis.set_ylim(low - 1.5 * margin, high + margin)
-    axis.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+    powers_axis(axis, low, high, 1.5 * margin, margin)
 
 
 def _line(axis: Axes, profile: pd.DataFrame, colour: str, place: int) -> None:

@@ -11,7 +11,7 @@ from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
 from harness.figures.drawing.notes import note
 from harness.figures.drawing.probed import before_and_after, best_runs, columns, key_of_moments
-from harness.figures.drawing.scales import decades, power, whole_powers
+from harness.figures.drawing.scales import decades, powers_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -66,8 +66,7 @@ class Jacobian(Figure):
         low, high = decades(np.array(exponents))
         for _, (upper, lower) in panels:
             upper.axhline(0, color=ink(), linewidth=0.6)
-            upper.set_ylim(low - 0.3, high + 0.3)
-            upper.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+            powers_axis(upper, low, high)
             lower.set_ylim(0, 1.02)
         label_outer(figure, "lag (steps before the answer)", "")
         panels[0][1][0].set_ylabel("singular values")

@@ -11,7 +11,7 @@ from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
 from harness.figures.drawing.notes import note
 from harness.figures.drawing.probed import before_and_after, best_runs, columns, key_of_moments
-from harness.figures.drawing.scales import decades, power, whole_powers
+from harness.figures.drawing.scales import decades, powers_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +60,7 @@ class LogGradient(Figure):
             drawn += middle.dropna().tolist()
         low, high = decades(np.array(drawn))
         margin = (high - low) / 12
-        panels[0][1][0].set_ylim(low - margin, high + margin)
-        panels[0][1][0].set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+        powers_axis(panels[0][1][0], low, high, margin, margin)
         for _, (axis,) in panels:
             _mark_single(axis)
         label_outer(figure, "lag (steps before the answer)", "gradient norm,\nrelative to that at the answer")

@@ -11,9 +11,9 @@ from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
 from harness.figures.drawing.crowd import mark
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import best_runs, named
+from harness.figures.drawing.probed import best_runs, named, of_top_layer
 from harness.figures.drawing.rows import memory_profiles
-from harness.figures.drawing.scales import decades, log10, power, whole_powers
+from harness.figures.drawing.scales import decades, log10, powers_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +46,7 @@ class Memory(Figure):
         best, remark = best_runs(tables, "memory")
         if not len(best):
             return None
-        rows = tables["memory"]
-        rows = _one_answer(rows.merge(best[["run_id", "num_layers"]], on="run_id"))
+        rows = _last_answer(of_top_layer(tables, "memory", best))
         colours = palette(best)
         figure = canvas(1.4 + 2.9 * len(best), 4.6)
         axes = figure.subplots(2, len(best), squeeze=False, sharex="col", sharey="row")
@@ -61,15 +60,13 @@ class Memory(Figure):
                 known += _gradient(axes[1][column], profiles[profiles.run == column], run, width, colours[run.who])
         _name(axes, best, rows)
         low, high = decades(np.array(known))
-        axes[1][0].set_ylim(low - 0.3, high + 0.3)
-        axes[1][0].set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+        powers_axis(axes[1][0], low, high)
         note(figure, remark)
         return figure
 
 
-def _one_answer(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the top layer, and of the last answer where several were read out."""
-    rows = rows[rows.layer == rows.num_layers]
+def _last_answer(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the last answer, where several were read out."""
     return rows[rows.asked_at == rows.groupby("run_id").asked_at.transform("max")]
 
 

@@ -10,7 +10,7 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import ink
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import best_runs, named
+from harness.figures.drawing.probed import best_runs, named, of_top_layer
 from harness.figures.drawing.scales import log10
 from harness.figures.gradient_over_training import edges
 
@@ -47,8 +47,8 @@ class MemoryOverTraining(Figure):
         best, remark = best_runs(tables, "memory")
         if not len(best):
             return None
-        score = tables["memory"].merge(best[["run_id", "num_layers"]], on="run_id")
-        score = score[(score.layer == score.num_layers) & (score.lag >= 0)]
+        score = of_top_layer(tables, "memory", best)
+        score = score[score.lag >= 0]
         if score.step.nunique() < 2:
             return None
         gradient = _gradients(tables, best)

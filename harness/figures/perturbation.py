@@ -11,7 +11,7 @@ from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink, shades
 from harness.figures.drawing.notes import key, note
 from harness.figures.drawing.probed import AFTER, BEFORE, before_and_after, best_runs, columns
-from harness.figures.drawing.scales import decades, log10, power, whole_powers
+from harness.figures.drawing.scales import decades, log10, powers_axis
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Perturbation(Figure):
         low, high = decades(np.array(drawn))
         for _, column in panels:
             for axis in column:
-                axis.set_ylim(low - 0.3, high + 0.3)
-                axis.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+                powers_axis(axis, low, high)
         label_outer(figure, "lag (steps before the answer)", "")
         for axis, when in zip(panels[0][1], (BEFORE, AFTER), strict=True):
             axis.set_ylabel(f"{when}\ndifference / ε")

@@ -9,7 +9,7 @@ import numpy as np
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import best_runs, first_and_last, named
+from harness.figures.drawing.probed import best_runs, first_and_last, named, of_top_layer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +42,7 @@ class Saturation(Figure):
         best, remark = best_runs(tables, "saturation")
         if not len(best):
             return None
-        rows = tables["saturation"].merge(best[["run_id", "num_layers"]], on="run_id")
-        rows = rows[rows.layer == rows.num_layers]
+        rows = of_top_layer(tables, "saturation", best)
         rows = rows.assign(words=rows.role.where(rows.role != "", rows.unit).str.slice(0, 26))
         most = min(MOST_ROWS, int(rows.groupby("run_id").words.nunique().max()))
         figure = canvas(1.2 + 3.3 * len(best), 1.6 + 0.7 * max(2, most))

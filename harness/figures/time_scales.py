@@ -10,7 +10,7 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import best_runs, first_and_last, named
+from harness.figures.drawing.probed import best_runs, first_and_last, named, of_top_layer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +44,7 @@ class TimeScales(Figure):
         best, remark = best_runs(tables, "time_scales")
         if not len(best):
             return None
-        rows = tables["time_scales"].merge(best[["run_id", "num_layers"]], on="run_id")
-        rows = rows[rows.layer == rows.num_layers]
+        rows = of_top_layer(tables, "time_scales", best)
         figure, colours = canvas(1.2 + 2.7 * len(best), 3.1), palette(best)
         axes = figure.subplots(1, len(best), squeeze=False, sharey=True)[0]
         for axis, (_, run) in zip(axes, best.iterrows(), strict=True):

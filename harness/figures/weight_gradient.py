@@ -12,7 +12,7 @@ from harness.figures.drawing.colours import ink
 from harness.figures.drawing.crowd import mark
 from harness.figures.drawing.notes import note
 from harness.figures.drawing.probed import before_and_after, best_runs, columns, key_of_moments
-from harness.figures.drawing.scales import decades, log10, power, whole_powers
+from harness.figures.drawing.scales import decades, log10, powers_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -58,8 +58,7 @@ class WeightGradient(Figure):
             drawn += exponent[np.isfinite(exponent)].tolist()
         low, high = decades(np.array(drawn))
         for run, (upper, lower) in panels:
-            upper.set_ylim(low - 0.3, high + 0.3)
-            upper.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
+            powers_axis(upper, low, high)
             lower.axhline(1, color=ink(), linewidth=0.8)
             if np.isfinite(cue := float(run.answer_step - run.cue_step)):
                 mark(upper, cue)

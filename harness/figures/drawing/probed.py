@@ -44,6 +44,16 @@ def best_runs(tables: Tables, probe: str) -> tuple[pd.DataFrame, str]:
     return best, remark + (f"; {len(shown)} of {len(cells)} cells are shown" if len(shown) < len(cells) else "")
 
 
+def of_top_layer(tables: Tables, probe: str, best: pd.DataFrame, *beside: str) -> pd.DataFrame:
+    """What a probe measured of the top layers of some runs.
+
+    Args:
+        beside: columns of these runs to have in each row.
+    """
+    rows = tables[probe].merge(best[["run_id", "num_layers", *beside]], on="run_id")
+    return rows[rows.layer == rows.num_layers]
+
+
 def columns(best: pd.DataFrame, rows: int, height: float = 2.4) -> tuple[Canvas, list[tuple[pd.Series, list[Axes]]]]:
     """A figure with a column of panels for each run: below each other, sharing the x axis, in a row the y axis.
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LEAST_DECADES = 2.0
 """A scale is never narrower: noise around one value would fill it."""
@@ -36,3 +41,9 @@ def whole_powers(low: float, high: float) -> list[float]:
 def power(exponent: float) -> str:
     """``10⁻³``, as plain text: formulas took matplotlib a seventh of the time of a figure."""
     return "10" + f"{exponent:.0f}".translate(RAISED)
+
+
+def powers_axis(axis: Axes, low: float, high: float, below: float = 0.3, above: float = 0.3) -> None:
+    """Let the y axis reach from one exponent to another, with some room, and name whole powers of ten on it."""
+    axis.set_ylim(low - below, high + above)
+    axis.set_yticks(ticks := whole_powers(low, high), labels=[power(tick) for tick in ticks])
