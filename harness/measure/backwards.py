@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -77,12 +77,16 @@ def into_top(network: Network, data: Data, loss: Callable[[Tensor], Tensor], out
 
 def into_hidden(network: Network, loss: Callable[[Tensor], Tensor], hidden: Tensor) -> Tensor:
     """What the readout sends into the top layer's outputs at the scored steps, (K, S, B, ·), given these outputs."""
-    weight, bias = network.weights["readout.weight"], network.weights["readout.bias"]
     with torch.enable_grad():
         read = hidden.transpose(1, 2).detach().requires_grad_()
-        said = (read.flatten(1, 2) @ weight + bias[:, None]).view(*read.shape[:3], -1)
-        (given,) = torch.autograd.grad(loss(said).sum(), read)
+        (given,) = torch.autograd.grad(loss(read_out(network.weights, read)).sum(), read)
     return given.transpose(1, 2)
+
+
+def read_out(weights: Mapping[str, Tensor], hidden: Tensor) -> Tensor:
+    """`harness.engine.network.Network.readout` as autograd knows it: outputs (K, B, S, ·) of (K, B, S, ·)."""
+    outputs = hidden.flatten(1, 2) @ weights["readout.weight"] + weights["readout.bias"][:, None]
+    return outputs.view(*hidden.shape[:3], -1)
 
 
 def at_answers(moment: Moment) -> LayerStates:

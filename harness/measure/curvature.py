@@ -12,6 +12,7 @@ from harness.cells.base import Named, as_in_a_step
 from harness.engine.network import LayerStates, Network
 from harness.engine.scan.interface import is_tokens, one_hot
 from harness.engine.weights import layers, views
+from harness.measure.backwards import read_out
 from harness.tasks.data import Data
 
 
@@ -30,10 +31,7 @@ def mean_loss(network: Network, flat: Tensor, data: Data, start: LayerStates | N
             seen.append(cell.output(used, x[:, t], state))
         x = torch.stack(seen, dim=1)
     hidden = x[:, [step - 1 for step in data.scored]].transpose(1, 2)
-    outputs = (hidden.flatten(1, 2) @ weights["readout.weight"] + weights["readout.bias"][:, None]).view(
-        *hidden.shape[:3], -1
-    )
-    return data.loss(outputs).mean(dim=1)
+    return data.loss(read_out(weights, hidden)).mean(dim=1)
 
 
 class Curvature:

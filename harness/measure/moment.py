@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
@@ -74,9 +74,13 @@ class Moment:
 
         ``gradients[1].totals["h"]`` has the shape (K, T, B, width), ``gradients[1].norms["h"]`` (K, T, B).
         """
+        return self.gradients_of(self.data.loss)
+
+    def gradients_of(self, loss: Callable[[Tensor], Tensor]) -> LayerSteps:
+        """The same of another loss of every sample, from outputs (K, B, S, ·) to (K, B): ``data.answer_loss``, say."""
         keep = self.network.step_gradients(self.data.inputs, totals=True)
         unused = torch.zeros_like(self.network.flat)
-        self.network.gradients(self.data.inputs, self.data.scored, self.data.loss, unused, keep, start=self.start)
+        self.network.gradients(self.data.inputs, self.data.scored, loss, unused, keep, start=self.start)
         return keep
 
     def fresh(self, samples: int, purpose: str) -> Data:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.analysis.words import spread
+from harness.measure.vectors import unit
 from harness.probes.base import Probe
 
 if TYPE_CHECKING:
@@ -100,7 +101,6 @@ def cosines(vectors: NDArray[np.float64], gradient: NDArray[np.float64]) -> NDAr
 
     NaN where a gradient is zero or no number.
     """
+    direction, _ = unit(gradient)
     with np.errstate(all="ignore"):
-        unit = gradient / np.abs(gradient).max(axis=-1, keepdims=True)
-        unit /= np.linalg.norm(unit, axis=-1, keepdims=True)
-        return np.minimum(np.abs(np.einsum("ns,nsr->nr", unit, vectors)), 1)
+        return np.minimum(np.abs(np.einsum("ns,nsr->nr", direction, vectors)), 1)

@@ -38,14 +38,12 @@ class Signal(Probe):
         import pandas as pd
         import torch
 
-        network, data, answer = moment.network, moment.data, moment.answer
-        keep, unused = network.step_gradients(data.inputs, totals=True), torch.zeros_like(network.flat)
-        network.gradients(data.inputs, data.scored, data.answer_loss, unused, keep, start=moment.start)
+        data, answer = moment.data, moment.answer
         step = answer[:, None] - torch.arange(int(answer.max()), device=answer.device)[:, None]
         asked = torch.from_numpy(data.answer > 0).to(step.device)[:, None]
         rows = [
             self._rows(values, step, (step > 0) & asked).assign(layer=layer, part=part)
-            for layer, steps in keep.items()
+            for layer, steps in moment.gradients_of(data.answer_loss).items()
             for part, values in steps.totals.items()
         ]
         return pd.concat(rows, ignore_index=True)[COLUMNS]

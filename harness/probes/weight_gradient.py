@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.base.errors import UserError
+from harness.measure.vectors import unit
 from harness.probes.base import Probe
 
 if TYPE_CHECKING:
@@ -86,14 +87,6 @@ class WeightGradient(Probe):
 def compared(part: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Norm of a part, its cosine with the whole and its share of it; vectors (K, P), without under- or overflow."""
     with np.errstate(all="ignore"):
-        (unit, size), (direction, all_of_it) = _unit(part), _unit(whole)
-        cosine = (unit * direction).sum(axis=-1)
+        (own, size), (direction, all_of_it) = unit(part), unit(whole)
+        cosine = (own * direction).sum(axis=-1)
         return size, np.clip(cosine, -1, 1), np.where(size == 0, 0.0, cosine * (size / all_of_it))
-
-
-def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors (K, P) of length 1, and the lengths that they had, (K,)."""
-    largest = np.abs(vectors).max(axis=-1, keepdims=True)
-    scaled = vectors / largest
-    length = np.linalg.norm(scaled, axis=-1)
-    return scaled / length[:, None], np.where(largest[:, 0] == 0, 0.0, length * largest[:, 0])
