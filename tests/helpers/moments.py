@@ -10,6 +10,7 @@ from torch import Tensor
 from harness.cells.base import Named, as_in_a_step
 from harness.plugins.registry import registry
 from harness.probes import Moment
+from harness.settings.members import members
 from harness.testing._problems import possible_length, small_runs
 from harness.training.pack import build, streams
 
@@ -25,6 +26,19 @@ def moment(cell: str = "rnn", samples: int = 3, experiment: str = "recall_dish",
     made = small_runs(task, registry().get("cell", cell)(), **{"hidden_size": 4, "seq_len": length, **changes})
     data = streams(made, "probe").answering(samples, torch.float64)
     return Moment(build(made, torch.float64), data, made[0].experiment, 0)
+
+
+def moment_of(made: dict[str, Any], fill: float | None = None) -> Moment:
+    """The networks of composed settings on their probe batch.
+
+    Args:
+        fill: a value for all weights.
+    """
+    runs = members(made)
+    network = build(runs, torch.float64)
+    if fill is not None:
+        network.flat.fill_(fill)
+    return Moment(network, streams(runs, "probe").next(3, torch.float64), runs[0].experiment, 0)
 
 
 def later_state(given: Moment, layer: int, member: int, sample: int, begin: int, end: int, state: Tensor) -> Tensor:

@@ -10,21 +10,14 @@ import pytest
 import torch
 
 from harness.plugins.registry import registry
-from harness.probes import Moment
 from harness.probes.eigenvalues import spectrum
-from harness.settings.members import members
-from harness.training.pack import build, streams
 from tests.conftest import Config
+from tests.helpers.moments import moment_of
 
 
 def measured(made: dict[str, Any], fill: float | None = None, **options: Any) -> pd.DataFrame:
-    runs = members(made)
     with torch.no_grad():
-        network = build(runs, torch.float64)
-        if fill is not None:
-            network.flat.fill_(fill)
-        moment = Moment(network, streams(runs, "probe").next(3, torch.float64), runs[0].experiment, 0)
-        return registry().get("probe", "eigenvalues")(**options).measure(moment)
+        return registry().get("probe", "eigenvalues")(**options).measure(moment_of(made, fill))
 
 
 def test_of_a_jordan_block_one_step_does_more_than_many() -> None:

@@ -10,19 +10,9 @@ import pytest
 import torch
 
 from harness.plugins.registry import Plugin, registry
-from harness.probes import Moment
-from harness.settings.members import members
-from harness.training.pack import build, streams
 from tests.conftest import Config
+from tests.helpers.moments import moment_of
 from tests.helpers.plugins import every
-
-
-def moment_of(made: dict[str, Any], fill: float | None = None) -> Moment:
-    runs = members(made)
-    network = build(runs, torch.float64)
-    if fill is not None:
-        network.flat.fill_(fill)
-    return Moment(network, streams(runs, "probe").next(3, torch.float64), runs[0].experiment, 0)
 
 
 @torch.no_grad()
