@@ -6,26 +6,24 @@ Every sentence and number of the page comes from the experiments' code and from 
 from __future__ import annotations
 
 import inspect
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
-from PIL import Image
+from pages import picture, save, typed
 
 import harness
 from harness.analysis import findings, versions
 from harness.base.paths import shipped_folder
 from harness.figures import Figure
 from harness.plugins.registry import registry
-from harness.report.rendering import styled, svg_and_png
 from harness.sweeping.provenance import commands_of, read_provenance
 from harness.tables import Tables
 
 DOCS = Path(__file__).parent
-WIDTH = 1100
-"""Pixels of a picture: the page is read beside the code, not printed."""
+COLOURS = 128
+"""Of a picture."""
 
 HEAD = """\
 # Gallery
@@ -56,7 +54,7 @@ def main(directories: list[str]) -> None:
 def entries(directory: Path) -> Iterator[tuple[str, str]]:
     """Name and text of what a results directory shows: a study with a probe, or else each of its experiments."""
     tables, provenance = harness.load(directory), read_provenance(directory)
-    command = "`, then `".join(map(_typed, commands_of(provenance)))
+    command = "`, then `".join(map(typed, commands_of(provenance)))
     figures = [plugin.target for plugin in registry().of_kind("figure")]
     probing = [figure for figure in figures if figure.probes and {*figure.probes} <= {*tables}]
     study = shipped_folder("conf") / "study" / f"{provenance.get('study')}.yaml"
@@ -80,15 +78,9 @@ def entries(directory: Path) -> Iterator[tuple[str, str]]:
         text = entry(name, about, f"**Claim.** {experiment.claim}\n\n{result}", [*own, *usual], tables)
         if len(list(versions(tables.runs))) == 1:
             gradient = registry().get("figure", "gradient_profile_trained")
-            save(f"{name}-gradient", picture(name, [gradient], tables)[1])
+            keep(f"{name}-gradient", first_drawn(name, [gradient], tables)[1])
             text += f"\n![{gradient.title}](gallery/{name}-gradient.png)\n"
         yield name, text
-
-
-def _typed(arguments: Sequence[str]) -> str:
-    """A command as one types it, wherever its results go."""
-    words = [word for word in arguments if not word.startswith("hydra.sweep.dir=")]
-    return f"python -m harness {shlex.join(words)}"
 
 
 def comments(study: Path) -> str:
@@ -99,30 +91,24 @@ def comments(study: Path) -> str:
 
 def entry(name: str, about: str, result: str, figures: Sequence[type[Figure]], tables: Tables) -> str:
     """The text of an entry; its picture goes to the disk."""
-    figure, png = picture(name, figures, tables)
-    save(name, png)
+    figure, png = first_drawn(name, figures, tables)
+    keep(name, png)
     return (
         f"## {name}\n\n```text\n{about}\n```\n\n{result}\n\n"
         f"![{figure.title}](gallery/{name}.png)\n\n*{figure.title}. {figure.caption}*\n"
     )
 
 
-def save(name: str, png: bytes) -> None:
-    """Put a picture on the disk, smaller than it is in a report."""
-    path = DOCS / "gallery" / f"{name}.png"
-    path.write_bytes(png)
-    with Image.open(path) as image:
-        image.thumbnail((WIDTH, WIDTH))
-        image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(path, optimize=True)
+def keep(name: str, png: bytes) -> None:
+    """Put a picture of an entry on the disk."""
+    save(DOCS / "gallery" / f"{name}.png", png, COLOURS)
 
 
-def picture(name: str, figures: Sequence[type[Figure]], tables: Tables) -> tuple[type[Figure], bytes]:
+def first_drawn(name: str, figures: Sequence[type[Figure]], tables: Tables) -> tuple[type[Figure], bytes]:
     """The first of these figures that these tables can show."""
     for figure in figures:
-        with styled():
-            canvas = figure().draw(tables)
-        if canvas is not None:
-            return figure, svg_and_png(canvas)[1]
+        if png := picture(figure, tables):
+            return figure, png
     raise ValueError(f"{name}: no figure can be drawn of these tables")
 
 

@@ -8,27 +8,24 @@ keep the pictures that they have.
 from __future__ import annotations
 
 import inspect
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
-from PIL import Image
+from pages import picture, save, typed
 
 import harness
 from harness.base.options import Options
 from harness.figures import Figure
 from harness.plugins.registry import registry
 from harness.probes import Probe
-from harness.report.rendering import styled, svg_and_png
 from harness.sweeping.provenance import commands_of, read_provenance
-from harness.tables import Tables
 from harness.theory import base, elman, gated, linear, mean_field
 
 DOCS = Path(__file__).parent
-WIDTH = 1100
-"""Pixels of a picture: the page is read beside the code, not printed."""
+COLOURS = 192
+"""Of a picture: maps have many."""
 
 THEORY = ("edge_of_chaos",)
 """Figures that hold theory against what was measured."""
@@ -68,12 +65,8 @@ def main(directories: list[str]) -> None:
     of_theory = [registry().get("figure", name) for name in THEORY]
     for figure in [*dict.fromkeys(figure for name in names for figure in figures_of(name)), *of_theory]:
         if png := next((png for tables, _ in results if (png := picture(figure, tables))), None):
-            save(figure.name, png)
-    commands = [
-        f"    python -m harness {shlex.join(word for word in words if not word.startswith('hydra.sweep.dir='))}"
-        for _, provenance in results
-        for words in commands_of(provenance)
-    ]
+            save(DOCS / "probes" / f"{figure.name}.png", png, COLOURS)
+    commands = [f"    {typed(words)}" for _, provenance in results for words in commands_of(provenance)]
     text = HEAD.format(commands="\n".join(commands))
     text += "".join(f"- [{name}](#{name}): {first_line(registry().get('probe', name))}\n" for name in names) + "\n"
     text += "\n".join(entry(registry().get("probe", name)) for name in names) + OF_THEORY
@@ -116,22 +109,6 @@ def options(model: type[Options]) -> Iterator[str]:
     defaults = model.defaults_of_options()
     for name, field in model.model_fields.items():
         yield f"| `probes.{model.name}.{name}` | {defaults[name]} | {field.description} |\n"  # type: ignore[attr-defined]
-
-
-def picture(figure: type[Figure], tables: Tables) -> bytes | None:
-    """The figure of these tables; None where they hold nothing for it."""
-    with styled():
-        canvas = figure().draw(tables)
-    return None if canvas is None else svg_and_png(canvas)[1]
-
-
-def save(name: str, png: bytes) -> None:
-    """Put a picture on the disk, smaller than it is in a report."""
-    path = DOCS / "probes" / f"{name}.png"
-    path.write_bytes(png)
-    with Image.open(path) as image:
-        image.thumbnail((WIDTH, WIDTH))
-        image.convert("P", palette=Image.Palette.ADAPTIVE, colors=192).save(path, optimize=True)
 
 
 if __name__ == "__main__":
