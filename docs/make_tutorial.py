@@ -117,7 +117,7 @@ comes back by a second way, through h and the gates.
 
 ## 6. The path stays open
 
-The same training as in step 4, with an LSTM as it comes, forget bias 1:
+The same budget as in step 4, for an LSTM as it comes: forget bias 1, weight scale 1.
 
 ```
 {lstm_command}
