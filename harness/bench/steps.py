@@ -12,8 +12,8 @@ from harness.bench.ways import First, Problem, Setting, settings, usable_cores
 from harness.bench.workers import Team, Turn
 
 RELATIVE_TOLERANCES, ABSOLUTE_TOLERANCE = {"losses": 2e-3, "norms": 2e-2}, 1e-6
-"""Within which first steps agree. Where gradients explode (`nbr`), their norms multiply the rounding of single precision;
-in double precision tests hold every cell to 1e-10."""
+"""Within which first steps agree. Where gradients explode (`nbr`), their norms multiply the rounding of single
+precision; in double precision tests hold every cell to 1e-10."""
 
 Row = dict[str, Any]
 """One way in one setting on one problem."""
