@@ -42,7 +42,7 @@ def test_no_other_experiment_runs_in_the_place_of_one_whose_name_is_taken(tmp_pa
     assert done.returncode == 1
     assert done.stderr.startswith("harness: experiment=copy: ")
     assert "exists already in experiments/copy.py" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"mine.py"}
 
 
 def test_a_file_that_was_not_added_is_pointed_at(tmp_path: Path) -> None:
