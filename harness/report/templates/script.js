@@ -36,3 +36,6 @@ addEventListener("beforeprint", () => {
     addEventListener("afterprint", () => each.open = false, {once: true});
   }
 });
+
+// Chromium keeps a text as it was laid out before the font was there: another property lays it out anew.
+document.fonts.ready.then(() => document.body.style.fontKerning = "normal");
