@@ -49,8 +49,8 @@ class SineToCosine(Experiment):
 
     name = "sine_to_cosine"
     claim = (
-        "Networks with memory that learn from windows of a few steps, gradients cut between them, follow the cosine "
-        "over a hundred windows; without memory nothing tells its sign."
+        "Networks with memory follow the cosine over a hundred windows, though they learn from a few steps at a time. "
+        "Without memory, nothing tells its sign."
     )
     defaults = {"seq_len": 10, "hidden_size": 32, "train.lr": 0.02, "train.batch_size": 1, "train.steps": 100}
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": "2,10", "seed": "0,1,2", "train.steps": 1000,
@@ -109,10 +109,10 @@ class Followed(Figure):
     name = "followed"
     title = "Following the cosine"
     caption = (
-        "The last turn of a held-out sequence: the sine that the networks see (dotted), the cosine that is asked for "
-        "(circles), and what each cell says, thinner lines above thicker ones. A panel for every length of the windows "
-        "from which they learned, each with the seed that did best on average. Each sine has two cosines: who has no "
-        "memory cannot tell which, and does best between them, at 0."
+        "The last turn of a held-out sequence. The networks see the sine (dotted) and are asked for the cosine "
+        "(circles). Lines are what each cell says, thinner ones above thicker ones. There is a panel for every length "
+        "of the windows from which they learned. Each shows the seed that did best on average. Each sine has two "
+        "cosines. A network without memory cannot tell which, and does best between them, at 0."
     )
     order = 5
     experiments = ("sine_to_cosine",)

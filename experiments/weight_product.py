@@ -113,9 +113,9 @@ class WeightProductFigure(Figure):
     name = "weight_product"
     title = "What is left of the error, measured and exact"
     caption = (
-        "Above: what is left of an error of 1 after so many steps back. Lines are |w| to that power, marks what was "
-        "measured: circles with one unit, crosses with a matrix. Below: the largest relative difference of the two, in "
-        "all runs with that w; the dotted line is the precision of one multiplication in float64."
+        "Above: what is left of an error of 1 after so many steps back. Lines are |w| to that power. Marks are what "
+        "was measured: circles with one unit, crosses with a matrix. Below: the largest relative difference of the "
+        "two, in all runs with that w. The dotted line is the precision of one multiplication in float64."
     )
     order = 5
     experiments = ("weight_product",)

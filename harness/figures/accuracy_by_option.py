@@ -33,10 +33,9 @@ class AccuracyByOption(Figure):
     name = "accuracy_by_option"
     title = "What the option of the task changes"
     caption = (
-        "Share of right answers after the training, by the option of the experiment that the sweep varies. A mark is a "
-        "run, a line joins the means of a cell; where the sweep varies further settings, runs of one choice of them "
-        "have marks of one form and a line of their own. A dashed line across a value of the option is the chance "
-        "level there."
+        "Share of right answers after the training, by the option of the task that the sweep varies. A mark is a run. "
+        "A line joins the means of a cell. Where further settings vary, runs of one choice of them have one form of "
+        "mark and a line of their own. A dashed line across a value is the chance level there."
     )
     order = 15
     across_versions = True

@@ -29,10 +29,10 @@ class AccuracyMap(Figure):
     name = "accuracy_map"
     title = "Who knows the answer"
     caption = (
-        "Share of right answers on sequences that were not in the training, in percent, as a mean over the "
-        "runs: one map per cell, longer sequences further down; of many cells each has a row. A hatched tile is not "
-        "above chance by more than three standard errors, so that it shows no memory. A line in the colour bar is the "
-        "chance level, several are those of different lengths. –: no result."
+        "Share of right answers, in percent, on sequences that were not in the training. It is a mean over the runs. "
+        "Each cell has a map, with longer sequences further down; of many cells each has a row. A hatched tile is not "
+        "above chance by more than three standard errors: it shows no memory. A line in the colour bar is the chance "
+        "level. There are several where lengths differ in it. –: no result."
     )
     order = 30
 

@@ -37,13 +37,12 @@ class AccuracyVsGradRatio(Figure):
     name = "accuracy_vs_grad_ratio"
     title = "Does the gradient tell who learns?"
     caption = (
-        "Every run is a point: how much of the answer's gradient reaches the step that holds the information, "
-        "relative to the step of the answer (to the right: more), and how often the trained network is right. Left "
-        "before training: can one tell in advance who will learn? Right after it. A run whose cue receives exactly "
-        "nothing stands at 0, beyond a grey line at the left edge; one whose cue receives infinitely much at inf, "
-        "beyond a grey line at the right edge. Where a ratio of 1 is in view, a dotted line marks it: the cue "
-        "receives as much as the step of the answer. A dashed line is the chance level; where it depends on the "
-        "length, there are several."
+        "Every run is a point. To the right, more of the answer's gradient reaches the cue, the step that holds the "
+        "information. Higher up, the trained network is right more often. The left panel is before training: can one "
+        "tell in advance who will learn? The right panel is after it. A run whose cue gets exactly nothing stands at "
+        "0, beyond a grey line at the left. One whose cue gets infinitely much stands at inf, beyond a grey line at "
+        "the right. A dotted line marks a ratio of 1: the cue gets as much as the answer. A dashed line is the chance "
+        "level; there are several where it depends on the length."
     )
     order = 70
 

@@ -26,12 +26,11 @@ class Attribution(Figure):
     name = "attribution"
     title = "Which answer looks at which step"
     caption = (
-        "One sequence. A row is one answer, a column one step of the input; the colour says how much the answer's loss "
-        "would change with the input of that step, relative to the step that it depends on most, from 1 (bright) to "
-        "10⁻⁴ and less (dark). Above: before training; below: after. A bright diagonal means that answers look at "
-        "their own input alone; a bright column, that all of them look at the same step; a bright line beside the "
-        "diagonal, that each looks the same distance back. To the right of the diagonal is the future, which no "
-        "answer sees."
+        "One sequence. A row is one answer, a column one step of the input. The colour says how much the answer's loss "
+        "depends on the input of that step. The step that it depends on most has 1 (bright); 10⁻⁴ and less is dark. "
+        "Above is before training, below after it. A bright diagonal: answers look at their own input alone. A bright "
+        "column: all of them look at the same step. A bright line beside the diagonal: each looks the same distance "
+        "back. To the right of the diagonal is the future, which no answer sees."
     )
     order = 65
     probes = ("attribution",)

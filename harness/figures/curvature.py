@@ -31,12 +31,12 @@ class Curvature(Figure):
     name = "curvature"
     title = "How sharply the loss bends, and the walls that gradients meet"
     caption = (
-        "Left: the largest eigenvalue of the loss's Hessian in the weights over the training, the sharpest bend that "
-        "there is in any direction. It is drawn for every run; a step of gradient descent with a learning rate above "
-        "2 over it would overshoot. Right: every point is one measurement of one run, with the length of the gradient "
-        "and how sharply the loss bends along it, upward only; dark points are late in the training. Points that rise "
-        "to the right are the wall of Pascanu, Mikolov and Bengio: where the gradient is large, the loss turns up "
-        "within a short step, so that a gradient as long as that says little about where to go, and is better clipped."
+        "Left: the sharpest bend of the loss in any direction, over the training. It is the largest eigenvalue of the "
+        "Hessian in the weights, drawn for every run. Gradient descent overshoots with a learning rate above 2 over "
+        "it. Right: every point is one measurement of one run. To the right the gradient is longer, higher up the loss "
+        "bends more sharply along it; bends downward are left out. Dark points are late in the training. Points that "
+        "rise to the right are the wall of Pascanu, Mikolov and Bengio. There a large gradient says little about where "
+        "to go, because the loss turns up after a short step. Such a gradient is better clipped."
     )
     order = 68
     probes = ("curvature",)

@@ -38,12 +38,11 @@ class DecayMap(Figure):
     name = "decay_map"
     title = "Vanishing or exploding: the factor per step"
     caption = (
-        "What the gradient of an answer is multiplied by, on average, on its way back over one step, as a median over "
-        "the runs in which one factor describes the way back. Blue vanishes, red explodes (after a training that "
-        "solved the task it does not: it rises towards what has to be remembered), white (1, marked in the colour "
-        "bar) keeps it; beyond 0.5 and 2 the colour stays the same. Above before training, below after it (of many "
-        "cells, each in a row: left and right). 0: no gradient reaches any earlier step; –: no factor describes the "
-        "way back."
+        "What one step back multiplies an answer's gradient by, on average. It is a median over the runs in which one "
+        "factor describes the way back. Blue vanishes, red explodes, white (1, marked in the colour bar) keeps it. "
+        "After a training that solved the task, red does not explode: it rises towards what has to be remembered. "
+        "Beyond 0.5 and 2 the colour stays the same. Above is before training, below after it; of many cells, left and "
+        "right. 0: no gradient reaches any earlier step. –: no factor describes the way back."
     )
     order = 40
 

@@ -25,12 +25,12 @@ class Dimension(Figure):
     name = "dimension"
     title = "In how many directions the states differ"
     caption = (
-        "The best run of each cell, the memory of its top layer. At each step: in how many directions the states of "
-        "different samples differ. Solid is the participation ratio, which counts directions by how much of the "
-        "variance they hold; dashed the effective rank, to which small directions add more. Thin lines are before the "
-        "training, thick ones after it; a dotted line marks the cue. A task of eight classes needs no more than seven "
-        "directions: a network that has learned it often has fewer than it began with, one that lets everything "
-        "through has many."
+        "The best run of each cell, the memory of its top layer. It shows in how many directions the states of "
+        "different samples differ, at each step. The solid line is the participation ratio: it counts directions by "
+        "how much of the variance they hold. The dashed line is the effective rank: small directions add more to it. "
+        "Thin lines are before the training, thick ones after it. A dotted line marks the cue. A task of eight classes "
+        "needs no more than seven directions. A network that has learned it often has fewer than it began with; one "
+        "that lets everything through has many."
     )
     order = 63
     probes = ("dimension",)

@@ -30,11 +30,12 @@ class EdgeOfChaos(Figure):
     name = "edge_of_chaos"
     title = "Where order ends and chaos begins"
     caption = (
-        "The factor per step that a gradient is multiplied by on its way back, before any training, over the weight "
-        "scale and another setting of the cell or the task. Blue is order: gradients vanish, and what differs comes "
-        "together. Red is chaos: they explode, and small differences grow. The solid line is the border as theory says "
-        "it of many units, the dashed one where the measured factor is 1, drawn between the values that were tried: "
-        "the closer they are, the better the theory. Networks next to it hand gradients on over the most steps."
+        "What one step back multiplies a gradient by, before any training. It is drawn over the weight scale and "
+        "another setting of the cell or the task. Blue is order: gradients vanish, and what differs comes together. "
+        "Red is chaos: gradients explode, and small differences grow. The solid line is the border that theory gives "
+        "for many units. The dashed line is where the measured factor is 1, drawn between the values that were tried. "
+        "The closer the two lines are, the better the theory. Networks next to them hand gradients on over the most "
+        "steps."
     )
     order = 45
     across_versions = True

@@ -30,12 +30,13 @@ class Eigenvalues(Figure):
     title = "Where a step's eigenvalues lie"
     caption = (
         "The best run of each cell, top layer; above before the training, below after it. Each point is an eigenvalue "
-        "in the complex plane: its distance from the centre is what a step multiplies a direction of the state by, its "
-        "angle how far it turns it. On the unit circle (line) a direction is kept, inside it is forgotten, outside it "
-        "grows. Grey crosses are those of the recurrent matrices, points in the cell's colour those of the Jacobian of "
-        "a whole step in the middle of the sequence, gates and slopes of the units included. In words: the spectral "
-        "radius of that Jacobian (largest distance), its norm (the most that one step can do to any direction) and its "
-        "departure from normality (0: the radius says all; near 1: it says little about the first many steps)."
+        "in the complex plane. Its distance from the centre is what a step multiplies a direction of the state by. Its "
+        "angle is how far a step turns it. On the unit circle (line) a direction is kept, inside it is forgotten, "
+        "outside it grows. Grey crosses are those of the recurrent matrices. Points in the cell's colour are those of "
+        "the Jacobian of a whole step, with gates and slopes of the units. The step is in the middle of the sequence. "
+        "Three numbers are written beside them. The spectral radius is the largest distance. The norm is the most that "
+        "one step can do to any direction. The departure from normality is 0 where the radius says all; near 1, it "
+        "says little about the first many steps."
     )
     order = 62
     probes = ("eigenvalues",)

@@ -31,10 +31,10 @@ class Gates(Figure):
     name = "gates"
     title = "What the gates do"
     caption = (
-        "The best run of each gated cell at the end of its training, reading one sequence. Upper part: mean value of "
-        "each gate over the units, 0 closed and 1 open; a forget gate near 1 (in a GRU: an update gate) hands the "
-        "memory on unchanged. Lower part: the gradient that arrives in the memory at each step, relative to the last; "
-        "where the gate that keeps stays open, it passes."
+        "The best run of each gated cell at the end of its training, reading one sequence. Upper part: the mean of "
+        "each gate over the units, 0 closed and 1 open. A forget gate near 1 (in a GRU: an update gate) hands the "
+        "memory on unchanged. Lower part: the gradient that arrives in the memory at each step, relative to the last "
+        "one. Where the gate that keeps stays open, the gradient passes."
     )
     order = 60
     probes = ("gates",)

@@ -37,10 +37,10 @@ class GradientOverTraining(Figure):
     name = "gradient_over_training"
     title = "How much gradient of the whole loss arrives, while training goes on"
     caption = (
-        "The gradient at each time step (upwards, the start of the sequence below) while the training goes on (to the "
-        "right), at the longest length, for one run of each setting; bright is much, dark little. It is the gradient "
-        "of the whole loss, as training sees it: where several outputs of a sequence are scored, each adds its own on "
-        "the way, and covers what becomes of the others'. A network that learns to remember brightens towards the "
+        "The gradient at each time step, while the training goes on. Time steps go upwards, training steps to the "
+        "right; bright is much, dark is little. It is one run of each setting, at the longest length. It is the "
+        "gradient of the whole loss, as training sees it. Where a sequence has several scored outputs, each adds its "
+        "own gradient on the way and covers the others. A network that learns to remember brightens towards the "
         "bottom. Where the error has become small, everything darkens. The colours cover the middle 96 % of all "
         "values; what is beyond has the colour of the nearer end."
     )

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from harness.tables.tables import Tables
 
 HOW_TO_READ = (
-    "Read from left to right as the error of one answer alone, each sample's last judged output, travels back in "
-    "time: the lag is the distance from the step of that answer. With several layers it is the top one. A straight "
-    "line down loses the same share at every step; a flat line loses nothing. Lines are medians over the runs, bands "
-    "reach from the smallest to the largest, if need be beyond the panel. A dotted line marks the cue, the step that "
-    "holds what has to be remembered; where that step differs between samples, the line stands at its mean. A "
-    "triangle at the lower edge says that the gradient is exactly zero there, which no logarithm can show."
+    "Read it from left to right, as the error of one answer travels back in time. The lag is the distance from the "
+    "step of that answer, the last judged output of a sample. With several layers it is the top one. A straight line "
+    "down loses the same share at every step. A flat line loses nothing. Lines are medians over the runs. Bands reach "
+    "from the smallest to the largest run, if need be beyond the panel. A dotted line marks the cue, the step that "
+    "holds what has to be remembered. Where that step differs between samples, the line stands at its mean. A triangle "
+    "at the lower edge: the gradient is exactly zero, which no logarithm can show."
 )
 MOST_ZEROS = 12
 """Most triangles per line: enough to see where the zeros begin."""
@@ -67,8 +67,9 @@ class GradientProfileTrained(Figure):
     name = "gradient_profile_trained"
     title = "How much of the answer's gradient arrives at each step, after training"
     caption = (
-        "The same at the end of the training. A network that has solved the task has little error left, so that only "
-        f"the shape of its line counts, not its height. {HOW_TO_READ}"
+        "The same at the end of the training. A network that has solved the task has little error left. So only the "
+        "shape of its line counts, not its height."
+        f" {HOW_TO_READ}"
     )
     order = 20
 

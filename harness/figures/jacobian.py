@@ -28,13 +28,13 @@ class Jacobian(Figure):
     name = "jacobian"
     title = "In how many directions the past still matters"
     caption = (
-        "Take the state so many steps before the answer (the lag) and move it a little: the state at the answer moves, "
+        "Move the state a little, so many steps before the answer (the lag). Then the state at the answer moves too, "
         "by a factor that depends on the direction. These factors are the singular values of the Jacobian. Upper "
-        "panels: the band reaches from the smallest to the largest one (geometric means over sequences), the thin "
-        "lines are the largest few; a band that sinks as a whole has lost everything, one whose upper edge stays near "
-        "10⁰ keeps at least one direction, and one that widens keeps some directions and forgets the others. What is "
-        "smaller than 10⁻¹⁶ lies on the lower edge. Lower panels: |cosine| of the direction that matters most with the "
-        "gradient of the answer; near 1, the gradient uses the best way there is; the dotted line is what a random "
+        "panels: the band reaches from the smallest to the largest factor (geometric means over sequences), the thin "
+        "lines are the largest few. A band that sinks as a whole has lost everything. One whose upper edge stays near "
+        "10⁰ keeps at least one direction. One that widens keeps some directions and forgets the others. What is "
+        "smaller than 10⁻¹⁶ lies on the lower edge. Lower panels: |cosine| between the direction that matters most and "
+        "the gradient of the answer. Near 1, the gradient uses the best way there is. The dotted line is what a random "
         "direction would have. With several layers it is the top one."
     )
     order = 62

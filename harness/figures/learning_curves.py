@@ -28,8 +28,8 @@ class LearningCurves(Figure):
     name = "learning_curves"
     title = "Learning"
     caption = (
-        "Share of right answers on held-out sequences during the training. Lines are medians over the runs, bands "
-        "reach from the worst to the best run; the dashed line is the chance level. A line that rises late and at once "
+        "Share of right answers on held-out sequences during the training. Lines are medians over the runs. Bands "
+        "reach from the worst to the best run. The dashed line is the chance level. A line that rises late and at once "
         "is a network that has found the one step that matters."
     )
     order = 50

@@ -29,11 +29,11 @@ class LogGradient(Figure):
     name = "log_gradient"
     title = "How far back the gradient of an answer fades, beyond what numbers can hold"
     caption = (
-        "The gradient of one answer alone, at the memory of the cell so many steps before it (the lag), relative to "
-        "that at the answer, as a power of ten. Lines are medians over sequences, bands hold the middle 80 %. A "
+        "The gradient of one answer alone, in the memory of the cell so many steps before it (the lag). It is relative "
+        "to that at the answer, as a power of ten. Lines are medians over sequences, bands hold the middle 80 %. A "
         "straight line loses the same share at every step. Below the dotted line a network in single precision gets "
-        "exactly zero; the line goes on, since each number was carried with an exponent of its own. Where a line "
-        "ends, the gradient is exactly zero. With several layers it is the top one."
+        "exactly zero. Here the line goes on, since each number has an exponent of its own. Where a line ends, the "
+        "gradient is exactly zero. With several layers it is the top one."
     )
     order = 24
     probes = ("log_gradient",)

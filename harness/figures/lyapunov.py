@@ -27,13 +27,13 @@ class Lyapunov(Figure):
     name = "lyapunov"
     title = "How fast neighbouring states part, or become one"
     caption = (
-        "Two states that differ a little, in a network that reads the same long sequence: after n steps they differ "
-        "e^(λn) times as much, and λ depends on the direction in which they differ. Each point is one direction, from "
-        "the slowest to forget to the fastest; the axis gives λ per step. Points on the line at 0 keep a difference "
-        "for ever, points below forget it, points above blow it up, which is chaos. The largest λ is also the "
-        "logarithm of a gradient's factor per step on very long ways. The band is two standard errors wide on either "
-        "side. D is the number of dimensions that states fill in the long run (Kaplan and Yorke). What is below -3 "
-        "per step lies on the lower edge. With several layers it is the top one."
+        "Two states differ a little, in a network that reads the same long sequence. After n steps they differ e^(λn) "
+        "times as much; λ depends on the direction in which they differ. Each point is one direction, from the slowest "
+        "to forget to the fastest. The axis gives λ per step. Points on the line at 0 keep a difference for ever. "
+        "Points below forget it. Points above blow it up, which is chaos. The largest λ is also the logarithm of a "
+        "gradient's factor per step on very long ways. The band is two standard errors wide on either side. D is the "
+        "number of dimensions that states fill in the long run (Kaplan and Yorke). What is below -3 per step lies on "
+        "the lower edge. With several layers it is the top one."
     )
     order = 63
     probes = ("lyapunov",)

@@ -29,14 +29,14 @@ class Memory(Figure):
     name = "memory"
     title = "Is the answer still in the state?"
     caption = (
-        "The best run of each cell at the longest length. Upper part, to be read from left to right as the sentence "
-        "is: how well a linear read-out finds the answer in the state after each step (share of right answers, or "
-        "share of explained variance, on samples that it was not fitted to); the dashed line is what one gets without "
-        "looking. It jumps up at the cue (dotted line); where it sinks again, the network forgets. Lower part, to be "
-        "read from right to left: how much of the answer's gradient gets back to each step, relative to the answer. "
-        "Thick lines are after the training, thin ones before it. Where the information arrives at the answer but the "
-        "gradient does not arrive at the cue, the network knows but cannot learn from it; where the gradient arrives "
-        "but the information does not, it could learn and has not."
+        "The best run of each cell at the longest length. Read the upper part from left to right, as the sentence is "
+        "read. It shows how well a linear read-out finds the answer in the state after each step. The measure is the "
+        "share of right answers, or of explained variance, on samples that it was not fitted to. The dashed line is "
+        "what one gets without looking. The line jumps up at the cue (dotted line). Where it sinks again, the network "
+        "forgets. Read the lower part from right to left. It shows how much of the answer's gradient gets back to each "
+        "step, relative to the answer. Thick lines are after the training, thin ones before it. Where the information "
+        "arrives but the gradient does not, the network knows but cannot learn from it. Where the gradient arrives but "
+        "the information does not, it could learn and has not."
     )
     order = 55
     probes = ("memory",)

@@ -32,12 +32,12 @@ class MemoryOverTraining(Figure):
     name = "memory_over_training"
     title = "How the path opens"
     caption = (
-        "The best run of each cell at the longest length; time steps upwards, training steps to the right. Above: how "
-        "well a linear read-out finds the answer in the state after each step, dark what one gets without looking, "
-        "bright all. Below: how much of the answer's gradient gets back to each step, relative to the answer (bright: "
-        "as much or more, dark: a thousandth or less). The dotted line is the cue. Information starts at the cue and "
-        "climbs, the gradient starts at the answer, above, and sinks; the task is learned when the bright areas span "
-        "the steps between."
+        "The best run of each cell at the longest length. Time steps go upwards, training steps to the right. Above: "
+        "how well a linear read-out finds the answer in the state after each step. Dark is what one gets without "
+        "looking, bright is all. Below: how much of the answer's gradient gets back to each step, relative to the "
+        "answer. Bright is as much or more, dark a thousandth or less. The dotted line is the cue. Information starts "
+        "at the cue and climbs. The gradient starts at the answer, above, and sinks. The task is learned when the "
+        "bright areas span the steps between."
     )
     order = 56
     probes = ("memory",)

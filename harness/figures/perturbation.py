@@ -26,13 +26,13 @@ class Perturbation(Figure):
     name = "perturbation"
     title = "Does the gradient tell what a disturbance really does?"
     caption = (
-        "The state is pushed in a random direction so many steps before the answer (the lag), and the network runs on: "
-        "lines show how far it is off at the answer, over the length ε of the push, light for small and dark for large "
-        "ones. The dashed line is the gradient's prediction, exact for infinitely small pushes. Where all lines lie on "
-        "it, the network is as good as linear. Dark lines below it: a large push hits saturated units and is "
-        "forgotten, or the network falls back to where it was. Lines above it: a push moves the network to another of "
-        "its stable states, which no gradient there could tell. What rounding hides is not drawn. With several layers "
-        "it is the top one."
+        "The state is pushed in a random direction, so many steps before the answer (the lag), and the network runs "
+        "on. Lines show how far it is off at the answer, divided by the length ε of the push. Light lines are small "
+        "pushes, dark ones large. The dashed line is the gradient's prediction, which is exact for very small pushes. "
+        "Where all lines lie on it, the network is as good as linear. Dark lines below it: a large push hits saturated "
+        "units and is forgotten, or the network falls back to where it was. Lines above it: a push moves the network "
+        "to another of its stable states, which no gradient there could tell. What rounding hides is not drawn. With "
+        "several layers it is the top one."
     )
     order = 67
     probes = ("perturbation",)

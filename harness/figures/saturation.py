@@ -28,11 +28,12 @@ class Saturation(Figure):
     name = "saturation"
     title = "How many units are flat"
     caption = (
-        "The best run of each cell, top layer; above before the training, below after it. A row for each gate (by its "
-        "role) and each other function that a step calls, a column for each time step: the share of units that are "
-        "where the function is flat, a sigmoid near 0 or 1, a tanh near -1 or 1, a ReLU below 0. Dark lets gradients "
-        "through, bright blocks them. For a gate that keeps, that is no fault: one that is fully open is flat, and the "
-        "memory passes it unharmed. A bright tanh on the way of the memory is what makes gradients vanish."
+        "The best run of each cell, top layer; above before the training, below after it. There is a row for each gate "
+        "(by its role) and each other function that a step calls. There is a column for each time step. The colour is "
+        "the share of units that are where the function is flat. That is a sigmoid near 0 or 1, a tanh near -1 or 1, a "
+        "ReLU below 0. Dark lets gradients through, bright blocks them. For a gate that keeps, that is no fault. One "
+        "that is fully open is flat, and the memory passes it unharmed. A bright tanh on the way of the memory is what "
+        "makes gradients vanish."
     )
     order = 64
     probes = ("saturation",)

@@ -26,10 +26,10 @@ class Signal(Figure):
     title = "Does the far past send signal or noise?"
     caption = (
         "Every sample sends a gradient of its own back to the memory of the cell, so many steps before the answer (the "
-        "lag). The line is the length of their mean over the size of the deviations from it. Well above the dashed "
-        "line, samples agree on where the state should have gone; on the dashed line their directions are like random "
-        "ones, and the past sends noise; below it they cancel each other, as where different answers pull in opposite "
-        "ways. Whether a gradient arrives at all is another question, which the gradient profile answers. The dotted "
+        "lag). The line is the length of their mean, divided by the size of the deviations from it. Well above the "
+        "dashed line, samples agree on where the state should have gone. On the dashed line their directions are like "
+        "random ones: the past sends noise. Below it they cancel each other, as where different answers pull in "
+        "opposite ways. Whether a gradient arrives at all is another question; see the gradient profile. The dotted "
         "line marks the cue. With several layers it is the top one."
     )
     order = 66

@@ -29,11 +29,11 @@ class TimeScales(Figure):
     name = "time_scales"
     title = "For how many steps a unit remembers"
     caption = (
-        "The best run of each cell whose units keep something by themselves, top layer. Units are sorted from the one "
-        "that forgets soonest (left) to the one that remembers longest; the height is the number of steps over which a "
+        "The best run of each cell whose units keep something by themselves, top layer. Units are sorted, from the one "
+        "that forgets soonest (left) to the one that remembers longest. The height is the number of steps over which a "
         "unit keeps what it holds, by its gates, leaks or factors alone. The thin line is before the training, the "
-        "thick one after it. The dotted line is the distance from the cue to the answer: units above it can carry what "
-        "has to be remembered all the way by themselves, units below it only with the help of others. What lies at the "
+        "thick one after it. The dotted line is the distance from the cue to the answer. Units above it can carry what "
+        "has to be remembered all the way by themselves. Units below it need the help of others. What lies at the "
         "upper edge keeps for ever."
     )
     order = 61

@@ -29,12 +29,12 @@ class WeightGradient(Figure):
     name = "weight_gradient"
     title = "Do the weights learn from the recent past alone?"
     caption = (
-        "A weight is used at every step, and its gradient is the sum of what all these uses contribute. Upper panels: "
-        "the size of the contribution of the steps so far before the answer (the lag), relative to the largest one, "
-        "all weights together. Lower panels: the share of the whole gradient that comes from this lag and shorter "
-        "ones. A curve that reaches 1 at once says that the network is trained on its last few steps only, whatever "
-        "happened before; one that climbs near the dotted line learns from the cue, the step that holds what has to "
-        "be remembered. Above 1, what is farther back takes some of it away again."
+        "A weight is used at every step, and each use adds to its gradient. Upper panels: how much the use so many "
+        "steps before the answer (the lag) adds, relative to the largest. All weights are taken together. Lower "
+        "panels: the share of the whole gradient that comes from this lag and shorter ones. A curve that reaches 1 at "
+        "once: the network is trained on its last few steps only. One that climbs near the dotted line learns from the "
+        "cue, the step that holds what has to be remembered. Above 1, what is farther back takes some of it away "
+        "again."
     )
     order = 64
     probes = ("weight_gradient",)

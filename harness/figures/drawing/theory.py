@@ -18,9 +18,9 @@ LINES: dict[str, tuple[Any, str]] = {"decay_rate_theory": ("--", "theory"), "dec
 """Columns of runs, and how they are drawn and called."""
 
 HOW_TO_READ = (
-    "A thin dashed line is what theory says of many units with random weights (of gated cells its slope in the long "
-    "run counts, not its height); a dash-dotted one is a bound, the largest singular value of the recurrent matrix "
-    "times the largest slope of the units at every step, which nothing of its colour can cross."
+    "A thin dashed line is what theory says of many units with random weights. Of gated cells its slope in the long "
+    "run counts, not its height. A dash-dotted line is a bound that nothing of its colour can cross. At every step it "
+    "takes the largest singular value of the recurrent matrix, times the largest slope of the units."
 )
 
 
