@@ -15,6 +15,7 @@ from harness.analysis import finished
 from harness.base.seeds import stream
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Continuation, Experiment, Sample, Tables, Verdict
+from harness.experiment import gettext as _
 from harness.figures import Figure, canvas, grid, palette
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Melodies(Figure):
             grid(axis)
             axis.set_title(cell)
             axis.set_yticks([60, 72, 84], ["C4", "C5", "C6"])
-        axes[-1].set_xlabel("eighths")
+        axes[-1].set_xlabel(_("eighths"))
         return figure
 
 

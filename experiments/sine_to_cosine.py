@@ -11,6 +11,7 @@ from pydantic import Field
 from harness.analysis import finished
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Experiment, Sample, Tables, Values, Verdict
+from harness.experiment import gettext as _
 from harness.figures import GREY, Figure, canvas, grid, ink, legend, palette
 
 if TYPE_CHECKING:
@@ -139,11 +140,15 @@ class Followed(Figure):
             for place, cell in enumerate(each for each in colours if each in here.index):
                 _plot(axis, here.answered[cell], color=colours[cell], linewidth=max(1.0, 4.5 - 1.2 * place))
             _plot(axis, here.expected.iloc[0], **ASKED, color=ink())
-            axis.set(title=f"windows of {length} steps", xlabel="step of the last turn", ylim=(-1.6, 1.6))
+            axis.set(
+                title=_("windows of {steps} steps").format(steps=length),
+                xlabel=_("step of the last turn"),
+                ylim=(-1.6, 1.6),
+            )
             axis.set_xticks(range(0, SHOWN_STEPS + 1, 5))
         known = [
-            Line2D([], [], **SEEN, label="sine, seen"),
-            Line2D([], [], **ASKED, color=ink(), label="cosine, asked for"),
+            Line2D([], [], **SEEN, label=_("sine, seen")),
+            Line2D([], [], **ASKED, color=ink(), label=_("cosine, asked for")),
         ]
         legend(figure, drawn, known)
         return figure

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import AFTER, BEFORE, before_and_after, best_runs, columns
+from harness.figures.drawing.probed import AFTER, BEFORE, before_and_after, best_runs, columns, moment_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -43,7 +44,7 @@ class Attribution(Figure):
         figure, panels = columns(best, rows=2, height=2.2)
         axes = {run.run_id: column for run, column in panels}
         image = None
-        for run, when, _, rows in before_and_after(tables, "attribution", best):
+        for run, when, __, rows in before_and_after(tables, "attribution", best):
             axis = axes[run.run_id][when == AFTER]
             rows = rows[(rows.layer == 0) & (rows["sample"] == 0)]
             if not len(rows):
@@ -64,12 +65,12 @@ class Attribution(Figure):
             axis.set_yticks(places, [str(table.index[place]) for place in places])
         if image is None:
             return None
-        for _, column in panels:
+        for _run, column in panels:
             for axis in column:
                 axis.grid(False)
-        label_outer(figure, "input at step", "answer at step")
+        label_outer(figure, _("input at step"), _("answer at step"))
         for axis, when in zip(panels[0][1], (BEFORE, AFTER), strict=True):
-            axis.set_ylabel(f"{when}\nanswer at step")
-        figure.colorbar(image, ax=figure.axes, label="dependence (power of ten)", shrink=0.7)
+            axis.set_ylabel(f"{moment_in_words(when)}\n{_('answer at step')}")
+        figure.colorbar(image, ax=figure.axes, label=_("dependence (power of ten)"), shrink=0.7)
         note(figure, remark)
         return figure

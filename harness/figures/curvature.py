@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.analysis import finished
 from harness.analysis.families import in_order
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import palette
@@ -53,13 +54,13 @@ class Curvature(Figure):
         figure, colours = canvas(10.5, 4.2), palette(runs)
         left, right = figure.subplots(1, 2)
         for who in in_order(runs):
-            for _, own in curves[curves.who == who].groupby("run_id"):
+            for __, own in curves[curves.who == who].groupby("run_id"):
                 _lines(left, right, own.sort_values("step"), colours[who])
         for axis in (left, right):
             grid(axis)
         left.set_yscale("log")
-        left.set(xlabel="training step", ylabel="largest eigenvalue of the Hessian")
-        right.set(xscale="log", yscale="log", xlabel="gradient norm", ylabel="curvature along the gradient")
+        left.set(xlabel=_("training step"), ylabel=_("largest eigenvalue of the Hessian"))
+        right.set(xscale="log", yscale="log", xlabel=_("gradient norm"), ylabel=_("curvature along the gradient"))
         legend(figure, runs)
         note(figure, remark)
         return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import palette
@@ -44,7 +45,7 @@ class Dimension(Figure):
         rows = rows[rows.part == rows.memory]
         figure, colours = canvas(1.2 + 2.7 * len(best), 3.1), palette(best)
         axes = figure.subplots(1, len(best), squeeze=False, sharey=True)[0]
-        for axis, (_, run) in zip(axes, best.iterrows(), strict=True):
+        for axis, (__, run) in zip(axes, best.iterrows(), strict=True):
             grid(axis)
             for own, width in zip(first_and_last(rows[rows.run_id == run.run_id]), (0.8, 2.0), strict=True):
                 own = own.sort_values("t")
@@ -53,7 +54,7 @@ class Dimension(Figure):
                     axis.plot(own.t, values, style, color=colours[run.who], linewidth=width)
             if np.isfinite(run.cue_step):
                 mark(axis, run.cue_step)
-            axis.set(title=named(run, best), xlabel="time step")
-        axes[0].set(ylabel="directions", ylim=(0, None))
+            axis.set(title=named(run, best), xlabel=_("time step"))
+        axes[0].set(ylabel=_("directions"), ylim=(0, None))
         note(figure, remark)
         return figure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import finished
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.decay_map import TICKS, WIDEST
 from harness.figures.drawing.canvas import canvas
@@ -53,8 +54,8 @@ class EdgeOfChaos(Figure):
         axes = figure.subplots(1, len(maps), squeeze=False)[0]
         for axis, (cell, (setting, own)) in zip(axes, maps.items(), strict=True):
             _map(axis, own, setting)
-            axis.set(title=cell, xlabel="weight scale", ylabel=setting.partition(".")[2])
-        bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label="factor per step", extend="both")
+            axis.set(title=cell, xlabel=_("weight scale"), ylabel=setting.partition(".")[2])
+        bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label=_("factor per step"), extend="both")
         bar.set_ticks(list(np.log(TICKS)), labels=[f"{tick:g}" for tick in TICKS])
         shown = runs[runs.cell.isin(list(maps))]
         options = [key for key in settings_of(shown) if key.startswith(("cell.", "experiment."))]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import GREY, ink, palette
@@ -52,12 +53,12 @@ class Eigenvalues(Figure):
         reach = float(np.clip(1.1 * np.quantile(moduli, 0.98), 1.15, FARTHEST)) if len(moduli) else 1.15
         figure, colours = canvas(1.2 + 2.6 * len(best), 5.6), palette(best)
         axes = figure.subplots(2, len(best), squeeze=False, sharex=True, sharey=True)
-        for column, (_, run) in enumerate(best.iterrows()):
+        for column, (__, run) in enumerate(best.iterrows()):
             for axis, own in zip(axes[:, column], first_and_last(rows[rows.run_id == run.run_id]), strict=True):
                 _plane(axis, own, colours[run.who], reach)
             axes[0][column].set_title(named(run, best))
-        axes[0][0].set_ylabel("before the training")
-        axes[1][0].set_ylabel("after it")
+        axes[0][0].set_ylabel(_("before the training"))
+        axes[1][0].set_ylabel(_("after it"))
         note(figure, remark)
         return figure
 
@@ -79,5 +80,7 @@ def _plane(axis: Axes, rows: pd.DataFrame, colour: str, reach: float) -> None:
         axis.scatter(places[:, 0], places[:, 1], **style)
     if len(step):
         first = step[step.number == 1].iloc[0]
-        words = f"radius {first.modulus:.3g}, norm {first.singular_value:.3g}, departure {first.departure:.2f}"
+        words = _("radius {radius}, norm {norm}, departure {departure}").format(
+            radius=f"{first.modulus:.3g}", norm=f"{first.singular_value:.3g}", departure=f"{first.departure:.2f}"
+        )
         axis.set_xlabel(words, fontsize=8)

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.analysis import finished
 from harness.analysis.families import many
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink, palette
@@ -99,11 +100,9 @@ def _draw_crowd(tables: Tables, runs: pd.DataFrame, trained: bool) -> Canvas | N
     powers_axis(first, low, high)
     shown = shown.assign(middle=shown.middle.clip(low, high).where(~shown.middle.isna()))
     left_out = lines_by_scale(figure, panels, shown, runs, "lag", "middle", _key(runs, shown))
-    name_axes(figure, panels, "lag (steps before the answer)", "gradient norm, relative to that at the answer")
-    note(
-        figure, f"{which}; a panel per cell, all on the same axes; what is beyond them lies on their edge",
-        averaged_over(runs), left_out,
-    )  # fmt: skip
+    name_axes(figure, panels, _("lag (steps before the answer)"), _("gradient norm, relative to that at the answer"))
+    how = _("{which}; a panel per cell, all on the same axes; what is beyond them lies on their edge")
+    note(figure, how.format(which=which), averaged_over(runs), left_out)
     return figure
 
 
@@ -133,8 +132,15 @@ def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | Non
         if (lag := _cue_lag(here)) is not None:
             mark(axis, lag)
         if lost := [cell for cell in colours if not column[column.who == cell].bounded.all()]:
-            axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
-    label_outer(figure, "lag (steps before the answer)", "gradient norm")
+            axis.text(
+                0.03,
+                0.97,
+                _("not finite: {cells}").format(cells=_(", ").join(lost)),
+                transform=axis.transAxes,
+                fontsize=8,
+                va="top",
+            )
+    label_outer(figure, _("lag (steps before the answer)"), _("gradient norm"))
     legend(figure, runs, [*_key(runs, profiles), *theory_key(runs, trained)])
     note(figure, averaged_over(runs), remark)
     return figure
@@ -146,9 +152,9 @@ def _key(runs: pd.DataFrame, profiles: pd.DataFrame) -> list[Line2D]:
 
     found = []
     if runs.cue_step.notna().any():
-        found.append(Line2D([], [], color=ink(), linestyle=":", linewidth=1, label="the cue"))
+        found.append(Line2D([], [], color=ink(), linestyle=":", linewidth=1, label=_("the cue")))
     if np.isneginf(profiles.middle).any():
-        found.append(Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label="exactly 0"))
+        found.append(Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label=_("exactly 0")))
     return found
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
@@ -48,7 +49,7 @@ class Jacobian(Figure):
         figure, panels = columns(best, rows=2)
         axes = {run.run_id: column for run, column in panels}
         exponents = [0.0]
-        for run, _, colour, rows in before_and_after(tables, "jacobian", best):
+        for run, __, colour, rows in before_and_after(tables, "jacobian", best):
             upper, lower = axes[run.run_id]
             rows = rows[rows.layer == run.num_layers].assign(log10_value=lambda each: each.log10_value.clip(LOWEST))
             by_rank = rows.pivot_table(index="lag", columns="rank", values="log10_value", aggfunc="mean")
@@ -64,13 +65,13 @@ class Jacobian(Figure):
             size = rows["rank"].max()
             lower.axhline(np.sqrt(2 / (np.pi * size)), color=ink(), linestyle=":", linewidth=1)
         low, high = decades(np.array(exponents))
-        for _, (upper, lower) in panels:
+        for _run, (upper, lower) in panels:
             upper.axhline(0, color=ink(), linewidth=0.6)
             powers_axis(upper, low, high)
             lower.set_ylim(0, 1.02)
-        label_outer(figure, "lag (steps before the answer)", "")
-        panels[0][1][0].set_ylabel("singular values")
-        panels[0][1][1].set_ylabel("|cosine| of the top direction\nwith the gradient")
+        label_outer(figure, _("lag (steps before the answer)"), "")
+        panels[0][1][0].set_ylabel(_("singular values"))
+        panels[0][1][1].set_ylabel(_("|cosine| of the top direction\nwith the gradient"))
         key_of_moments(figure, tables, "jacobian", best)
         note(figure, remark)
         return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
@@ -46,7 +47,7 @@ class LogGradient(Figure):
         figure, panels = columns(best, rows=1, height=3.0)
         axes = {run.run_id: column[0] for run, column in panels}
         drawn = [0.0]
-        for run, _, colour, rows in before_and_after(tables, "log_gradient", best):
+        for run, __, colour, rows in before_and_after(tables, "log_gradient", best):
             rows = rows[(rows.layer == run.num_layers) & (rows.part == run.memory)].sort_values("lag")
             if not len(rows) or not np.isfinite(rows.q50.iloc[0]):
                 continue
@@ -61,9 +62,9 @@ class LogGradient(Figure):
         low, high = decades(np.array(drawn))
         margin = (high - low) / 12
         powers_axis(panels[0][1][0], low, high, margin, margin)
-        for _, (axis,) in panels:
+        for _run, (axis,) in panels:
             _mark_single(axis)
-        label_outer(figure, "lag (steps before the answer)", "gradient norm,\nrelative to that at the answer")
+        label_outer(figure, _("lag (steps before the answer)"), _("gradient norm,\nrelative to that at the answer"))
         key_of_moments(figure, tables, "log_gradient", best)
         note(figure, remark)
         return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
@@ -95,13 +96,13 @@ def _gradient(axis: Axes, profile: pd.DataFrame, run: pd.Series, width: float, c
 
 def _name(axes: np.ndarray, best: pd.DataFrame, rows: pd.DataFrame) -> None:
     """Titles, axes, and the cue."""
-    measure = "R² of a read-out" if (rows.measure == "R2").any() else "read-out: right"
+    measure = _("R² of a read-out") if (rows.measure == "R2").any() else _("read-out: right")
     for column, run in best.iterrows():
         for axis in (above := axes[0][column]), axes[1][column]:
             grid(axis)
             if np.isfinite(run.cue_step):
                 mark(axis, run.cue_step)
         above.set_title(named(run, best))
-        axes[1][column].set_xlabel("time step")
-    axes[0][0].set(ylabel=f"{measure}\ninformation forward →", ylim=(-0.05, 1.05))
-    axes[1][0].set_ylabel("relative to the answer\n← gradient backward")
+        axes[1][column].set_xlabel(_("time step"))
+    axes[0][0].set(ylabel=f"{measure}\n{_('information forward →')}", ylim=(-0.05, 1.05))
+    axes[1][0].set_ylabel(_("relative to the answer\n← gradient backward"))

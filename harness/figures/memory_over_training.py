@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import ink
@@ -55,7 +56,7 @@ class MemoryOverTraining(Figure):
         figure = canvas(1.6 + 2.9 * len(best), 5.0)
         axes = figure.subplots(2, len(best), squeeze=False, sharey=True, sharex="col")
         drawn: list[QuadMesh | None] = [None, None]
-        for column, (_, run) in enumerate(best.iterrows()):
+        for column, (__, run) in enumerate(best.iterrows()):
             own = score[score.run_id == run.run_id]
             share = (own.score - own.chance) / (1 - own.chance).where(own.chance < 1)
             drawn[0] = _map(axes[0][column], own.assign(value=share), (0.0, 1.0)) or drawn[0]
@@ -64,9 +65,9 @@ class MemoryOverTraining(Figure):
                 if np.isfinite(run.cue_step):
                     axis.axhline(run.cue_step, color="#4fbcec", linestyle=":", linewidth=1)
             axes[0][column].set_title(named(run, best))
-            axes[1][column].set_xlabel("training step")
-        for row, words in enumerate(("information, above chance", "gradient, log10")):
-            axes[row][0].set_ylabel("time step")
+            axes[1][column].set_xlabel(_("training step"))
+        for row, words in enumerate((_("information, above chance"), _("gradient, log10"))):
+            axes[row][0].set_ylabel(_("time step"))
             if (mesh := drawn[row]) is not None:
                 figure.colorbar(mesh, ax=list(axes[row]), label=words, fraction=0.03).ax.tick_params(colors=ink())
         note(figure, remark)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
@@ -44,7 +45,7 @@ class Signal(Figure):
             return None
         figure, panels = columns(best, rows=1, height=3.0)
         axes, drawn = {run.run_id: column[0] for run, column in panels}, False
-        for run, _, colour, rows in before_and_after(tables, "signal", best):
+        for run, __, colour, rows in before_and_after(tables, "signal", best):
             rows = rows[(rows.layer == run.num_layers) & (rows.part == run.memory)].sort_values("lag")
             ratio = rows.ratio.where(np.isfinite(rows.ratio) & (rows.ratio > 0))
             axis, drawn = axes[run.run_id], drawn or bool(ratio.notna().any())
@@ -58,8 +59,8 @@ class Signal(Figure):
             axis.set_yscale("log")
             for places in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
                 places(lambda value, _: f"{value:g}")
-        label_outer(figure, "lag (steps before the answer)", "mean gradient / spread")
-        random = Line2D([], [], color=ink(), linestyle="--", linewidth=0.8, label="random directions")
+        label_outer(figure, _("lag (steps before the answer)"), _("mean gradient / spread"))
+        random = Line2D([], [], color=ink(), linestyle="--", linewidth=0.8, label=_("random directions"))
         key_of_moments(figure, tables, "signal", best, [random])
         note(figure, remark)
         return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
@@ -47,15 +48,15 @@ class TimeScales(Figure):
         rows = of_top_layer(tables, "time_scales", best)
         figure, colours = canvas(1.2 + 2.7 * len(best), 3.1), palette(best)
         axes = figure.subplots(1, len(best), squeeze=False, sharey=True)[0]
-        for axis, (_, run) in zip(axes, best.iterrows(), strict=True):
+        for axis, (__, run) in zip(axes, best.iterrows(), strict=True):
             grid(axis)
             for own, width in zip(first_and_last(rows[rows.run_id == run.run_id]), (0.8, 2.0), strict=True):
                 _sorted(axis, own, colours[run.who], width)
             if np.isfinite(distance := float(run.answer_step - run.cue_step)) and distance > 0:
                 axis.axhline(distance, color=ink(), linestyle=":", linewidth=0.8)
-            axis.set(title=named(run, best), xlabel="unit, sorted")
+            axis.set(title=named(run, best), xlabel=_("unit, sorted"))
         axes[0].set_yscale("log")
-        axes[0].set(ylim=(0.9, _top(rows)), ylabel="steps that it remembers")
+        axes[0].set(ylim=(0.9, _top(rows)), ylabel=_("steps that it remembers"))
         note(figure, remark)
         return figure
 
