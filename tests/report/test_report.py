@@ -19,7 +19,7 @@ from harness.plugins.registry import registry
 from harness.report import __main__ as command
 from harness.report import parts
 from harness.report.build import build
-from harness.report.glossary import GLOSSARY
+from harness.report.glossary import glossary
 from harness.report.overview import overview
 from harness.report.pages import beginning, ending
 from harness.report.run_table import columns_of
@@ -87,10 +87,10 @@ def test_markdown_escapes_markup_and_nothing_else(tmp_path: Path) -> None:
 
 def test_page_and_markdown_explain_the_same_words(built: Path) -> None:
     page, markdown = html(built), (built / "report.md").read_text("utf-8")
-    for term, text in GLOSSARY:
+    for term, text in glossary():
         assert f"<dt>{term}</dt>\n    <dd>{escape(text, quote=False)}</dd>" in page.replace("&#39;", "'")
         assert f"- **{term}**: {text}\n" in markdown
-    assert {"loss", "solved", "horizon"} <= {term for term, _ in GLOSSARY}
+    assert {"loss", "solved", "horizon"} <= {term for term, _ in glossary()}
 
 
 @pytest.mark.parametrize(
