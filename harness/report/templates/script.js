@@ -37,5 +37,9 @@ addEventListener("beforeprint", () => {
   }
 });
 
-// Chromium keeps a text as it was laid out before the font was there: another property lays it out anew.
-document.fonts.ready.then(() => document.body.style.fontKerning = "normal");
+// Chromium may keep a text as it was laid out before the font was there: it is laid out anew.
+document.fonts.ready.then(() => {
+  document.body.style.display = "none";
+  void document.body.offsetHeight;
+  document.body.style.display = "";
+});
