@@ -10,6 +10,7 @@ from harness.analysis.sentences import findings
 from harness.plugins.registry import registry
 from harness.report.cells import how_to_read
 from harness.report.claims import check_claims
+from harness.report.explorer import explorer
 from harness.report.glossary import GLOSSARY
 from harness.report.overview import overview
 from harness.report.pages import write_pages
@@ -71,6 +72,7 @@ def build(directory: Path, tables: Tables) -> Report:
         "resume": shlex.join(["python", "-m", "harness", f"resume={directory}"]),
         "findings": found,
         "left_out": [*tables.left_out, *unknown_plugins(directory, tables)],
+        "explorer": explorer(tables),
         "sections": sections,
         "cells_text": how_to_read,
         "pictures": pictures,

@@ -1,0 +1,184 @@
+"""The answer's gradient of many runs by lag, and their accuracy, at moments of the training; no more than fits a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.figures.drawing.rows import encoded, pieces
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    from harness.tables.tables import Tables
+
+MOST_VALUES = 250_000
+"""Most values of gradients in a page: 1.3 MB of text."""
+
+SIZES = ((40, 128), (24, 100), (16, 64), (12, 48), (8, 32), (6, 24), (4, 16), (3, 12))
+"""Most moments of the training and most lags that are kept of a run: the first pair with which all runs fit."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What became of a run.
+
+    Attributes:
+        steps: training steps done at each moment that is kept, S of them.
+        lags: steps back from the answer, L of them, from 0.
+        exponents: log10 of the transported gradient, (S, L): -inf of one that is exactly 0, NaN where none is known.
+        accuracy: share of right answers at each moment, (S,).
+    """
+
+    steps: tuple[int, ...]
+    lags: tuple[int, ...]
+    exponents: NDArray[np.float32]
+    accuracy: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What there is room for.
+
+    Attributes:
+        runs: those that are kept.
+        trajectories: of each of them, by its ``run_id``.
+        most_steps, most_lags: how many moments, and how many lags, are kept of a run at most.
+        complete: whether nothing is left out.
+    """
+
+    runs: pd.DataFrame
+    trajectories: dict[str, Trajectory]
+    most_steps: int
+    most_lags: int
+    complete: bool
+
+
+def trajectories(tables: Tables, runs: pd.DataFrame) -> Kept:
+    """The top layer's memory of each run, as in the figures of gradients.
+
+    Args:
+        runs: finished ones.
+    """
+    chosen = _spread(len(runs), MOST_VALUES // (SIZES[-1][0] * SIZES[-1][1]))
+    own = runs.iloc[chosen].reset_index(drop=True)
+    steps = _moments(tables, own)
+    own = own[own.index.isin(list(steps))]
+    lengths = own.seq_len.astype(float).clip(1, 1 << 40).astype(np.int64)
+    for most_steps, most_lags in SIZES:
+        sizes = [min(len(steps[place]), most_steps) * min(length, most_lags) for place, length in lengths.items()]
+        if sum(sizes) <= MOST_VALUES:
+            break
+    kept_steps = {place: found[_spread(len(found), most_steps)] for place, found in steps.items()}
+    kept_lags = {place: np.array(_spread(length, most_lags)) for place, length in lengths.items()}
+    exponents, there = _exponents(tables, own, kept_steps, kept_lags)
+    accuracies = _accuracies(tables, own, kept_steps)
+    found = {
+        run_id: Trajectory(
+            tuple(kept_steps[place].tolist()), tuple(kept_lags[place][there[place]].tolist()),
+            exponents[place][:, there[place]], accuracies[place],
+        )
+        for place, run_id in own.run_id.items()
+    }  # fmt: skip
+    whole = len(chosen) == len(runs) and all(len(kept_steps[place]) == len(steps[place]) for place in steps)
+    complete = whole and bool((lengths <= most_lags).all())
+    return Kept(own.reset_index(drop=True), found, most_steps, most_lags, complete)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most so many of the places 0 … count - 1, evenly spread, the first and the last among them."""
+    return list(range(count)) if count <= most else np.linspace(0, count - 1, most).round().astype(np.int64).tolist()
+
+
+def _of_memory(
+    tables: Tables, runs: pd.DataFrame, wanted: pc.Expression
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """Rows of the table ``transport`` of the part that carries each run's memory, in its top layer.
+
+    Yields:
+        Of each piece the place of the run in ``runs``, the training step, the lag and the gradient's norm.
+    """
+    import pyarrow.compute as pc
+
+    if "transport" not in tables or not tables.rows("transport") or not len(runs):
+        return
+    memory, top = runs.memory.to_numpy(), runs.num_layers.to_numpy()
+    parts = sorted({str(each) for each in runs.memory.dropna()})
+    columns = ["step", "layer", "part", "lag", "grad_norm"]
+    own_part = pc.field("part").isin(parts) & pc.field("run_id").isin(runs.run_id.tolist())
+    for batch, run in pieces(tables, "transport", runs, columns, own_part & wanted):
+        part = encoded(batch, "part")
+        names = np.array(part.dictionary.to_pylist(), dtype=object)[part.indices.to_numpy()] if len(run) else memory[:0]
+        own = (names == memory[run]) & (batch.column("layer").to_numpy() == top[run])
+        step, lag = (batch.column(name).to_numpy(zero_copy_only=False)[own].astype(np.int64) for name in ("step", "lag"))
+        norm = batch.column("grad_norm").to_numpy(zero_copy_only=False)[own].astype(np.float64)
+        yield run[own].astype(np.int64), step, lag, norm
+
+
+def _moments(tables: Tables, runs: pd.DataFrame) -> dict[int, NDArray[np.int64]]:
+    """The training steps at which the gradient of each run (its place) was measured; nothing of those without."""
+    import pyarrow.compute as pc
+
+    found: dict[int, set[int]] = {}
+    for run, step, _, _ in _of_memory(tables, runs, pc.field("lag") == 0):
+        for place, moment in zip(run.tolist(), step.tolist(), strict=True):
+            found.setdefault(place, set()).add(moment)
+    return {place: np.array(sorted(steps)) for place, steps in found.items()}
+
+
+def _exponents(
+    tables: Tables, runs: pd.DataFrame, steps: dict[int, NDArray[np.int64]], lags: dict[int, NDArray[np.int64]]
+) -> tuple[dict[int, NDArray[np.float32]], dict[int, NDArray[np.bool_]]]:
+    """log10 of the gradient of each run (its place) at these steps and lags, and which of the lags there are."""
+    import pyarrow.compute as pc
+
+    found = {place: np.full((len(steps[place]), len(lags[place])), np.nan, dtype=np.float32) for place in runs.index}
+    there = {place: np.zeros(len(lags[place]), dtype=bool) for place in runs.index}
+    if not found:
+        return found, there
+    all_steps, all_lags = (np.unique(np.concatenate([each[place] for place in found])) for each in (steps, lags))
+    wanted = pc.field("step").isin(all_steps.tolist()) & pc.field("lag").isin(all_lags.tolist())
+    for run, step, lag, norm in _of_memory(tables, runs, wanted):
+        with np.errstate(all="ignore"):
+            exponent = np.log10(norm)
+        # Rows of a run stand together: each stretch is put in its place at once.
+        for rows in np.split(np.arange(len(run)), np.flatnonzero(np.diff(run)) + 1):
+            if not len(rows):
+                continue
+            place = int(runs.index[run[rows[0]]])
+            row, column = _places(steps[place], step[rows]), _places(lags[place], lag[rows])
+            own = (row >= 0) & (column >= 0)
+            found[place][row[own], column[own]] = exponent[rows][own]
+            there[place][column[own]] = True
+    return found, there
+
+
+def _places(known: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each value in what is known, sorted; -1 of one that is not."""
+    place = np.searchsorted(known, values).clip(max=len(known) - 1)
+    return np.where(known[place] == values, place, -1)
+
+
+def _accuracies(
+    tables: Tables, runs: pd.DataFrame, steps: dict[int, NDArray[np.int64]]
+) -> dict[int, NDArray[np.float32]]:
+    """The accuracy of each run at these steps; NaN where it was not measured."""
+    import pyarrow.compute as pc
+
+    found = {place: np.full(len(steps[place]), np.nan, dtype=np.float32) for place in runs.index}
+    if "curves" not in tables or not tables.rows("curves") or not found:
+        return found
+    all_steps = np.unique(np.concatenate([steps[place] for place in found]))
+    wanted = pc.field("step").isin(all_steps.tolist()) & pc.field("run_id").isin(runs.run_id.tolist())
+    rows = tables.read("curves", ["run_id", "step", "accuracy"], wanted)
+    places = dict(zip(runs.run_id, runs.index, strict=True))
+    for run_id, own in rows.groupby("run_id"):
+        place = places[run_id]
+        known = own.drop_duplicates("step").set_index("step").accuracy.astype(np.float64)
+        found[place] = known.reindex(steps[place]).to_numpy(dtype=np.float32)
+    return found
