@@ -20,12 +20,12 @@ class Setting:
     """A setting that tells conditions apart; the first of all is the cell.
 
     Attributes:
-        values: as one types them, in order.
+        options: its values as one types them, in order.
     """
 
     key: str
     label: str
-    values: list[str]
+    options: list[str]
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Condition:
     """Runs that differ in the seed alone.
 
     Attributes:
-        at: for each setting the place of its value.
+        chosen: for each setting the place of its value.
         runs: the places of its runs in the table that was given, by seed.
     """
 
-    at: tuple[int, ...]
+    chosen: tuple[int, ...]
     runs: list[int]
 
 
@@ -49,7 +49,7 @@ def choices(runs: pd.DataFrame) -> tuple[list[Setting], list[Condition]]:
     texts = {key: runs[key].map(as_typed) for key in keys}
     settings = [Setting(key, _label(key), _ordered(runs, key, texts[key])) for key in keys]
     places = {
-        setting.key: texts[setting.key].map({value: place for place, value in enumerate(setting.values)})
+        setting.key: texts[setting.key].map({value: place for place, value in enumerate(setting.options)})
         for setting in settings
     }
     found: dict[tuple[int, ...], list[int]] = {}
@@ -99,5 +99,5 @@ def at_first(
         names = in_order(chosen)
         chosen, other = chosen[chosen.who == names[-1]], names[0]
     shown = next(each for each in conditions if int(chosen.index[0]) in each.runs)
-    beside = (settings[0].values.index(other), *shown.at[1:]) if other in settings[0].values else shown.at
-    return shown, next((each for each in conditions if each.at == beside and each is not shown), None)
+    beside = (settings[0].options.index(other), *shown.chosen[1:]) if other in settings[0].options else shown.chosen
+    return shown, next((each for each in conditions if each.chosen == beside and each is not shown), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,17 @@ from harness.report.explorer.wording import wording
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.tables.tables import Tables
 
-TEMPLATES = Path(__file__).parent
+HERE = Path(__file__).parent
+
+SCRIPTS = ("numbers", "charts", "explorer", "controls")
 
 LOWEST = -6.0
 """log10 of the share of a gradient that is a bar of no height."""
+
+FOLDED = {"most": 24, "first": 14, "last": 8}
+"""Of samples with more words than ``most``, so many of the first and of the last ones are shown at first."""
 
 
 def explorer(tables: Tables) -> str | None:
@@ -42,6 +46,7 @@ def explorer(tables: Tables) -> str | None:
         HTML with style, script and data in it, or None where no run has a gradient that could be shown.
     """
     import jinja2
+    from jinja2.utils import htmlsafe_json_dumps
 
     runs = finished(tables.runs).drop_duplicates("run_id").reset_index(drop=True)
     kept = trajectories(tables, runs) if len(runs) else None
@@ -55,8 +60,9 @@ def explorer(tables: Tables) -> str | None:
     data = {
         "texts": wording(),
         "lowest": LOWEST,
+        "folded": FOLDED,
         "settings": [vars(each) for each in settings],
-        "colours": [colours[who] for who in settings[0].values],
+        "colours": [colours[who] for who in settings[0].options],
         "conditions": [
             _condition(kept, condition, _number(told, sentence)) | _answers(sentence)
             for condition, sentence in zip(conditions, found, strict=True)
@@ -66,16 +72,17 @@ def explorer(tables: Tables) -> str | None:
     }
     data["sentences"] = [{"words": each.words, "glosses": each.glosses, "right": each.right} for each in told]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True, autoescape=True
+        loader=jinja2.FileSystemLoader(HERE), trim_blocks=True, lstrip_blocks=True, autoescape=True
     )
     pictured = [each for each in (shown, beside) if each is not None]
     view = {
-        "data": data,
+        "data": htmlsafe_json_dumps(data, dumps=_dumps),
         "texts": data["texts"],
         "left_out": _left_out(kept, len(runs)),
-        "names": [(settings[0].values[each.at[0]], data["colours"][each.at[0]]) for each in pictured],
+        "pictured": [(settings[0].options[each.chosen[0]], data["colours"][each.chosen[0]]) for each in pictured],
         "words": _still(kept, pictured, found[conditions.index(shown)]),
-        **{name: (TEMPLATES / f"explorer.{name}").read_text("utf-8") for name in ("css", "js")},
+        "css": (HERE / "explorer.css").read_text("utf-8"),
+        "js": "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS),
     }
     return environment.get_template("explorer.html.j2").render(view)
 
@@ -109,7 +116,7 @@ def _condition(kept: Kept, condition: Condition, sentence: int | None) -> dict[s
     cue = (runs.answer_step - runs.cue_step).astype(float).median() if "cue_step" in runs else math.nan
     answer = float(runs.answer_step.astype(float).median()) if "answer_step" in runs else math.nan
     return {
-        "at": condition.at,
+        "at": condition.chosen,
         "sentence": sentence,
         "cue": None if math.isnan(cue) else round(cue, 2),
         "length": int(answer) if answer.is_integer() and abs(answer) < 1 << 40 else None,
@@ -144,6 +151,11 @@ def _answers(sentence: Sentence | None) -> dict[str, Any]:
     return found
 
 
+def _dumps(data: dict[str, Any]) -> str:
+    """As short as it goes; letters of all languages stay as they are, for a font that holds what the page says."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def _packed(values: NDArray[np.float32]) -> str:
     """Numbers as text: single precision, the lowest byte first, in base 64; infinities and NaN stay what they are."""
     return base64.b64encode(values.astype("<f4").tobytes()).decode()
@@ -151,19 +163,25 @@ def _packed(values: NDArray[np.float32]) -> str:
 
 def _still(kept: Kept, pictured: list[Condition], sentence: Sentence | None) -> list[dict[str, Any]]:
     """The words of the first picture, after the training: each with the height of a bar for every condition, in %."""
-    first = kept.trajectories[kept.runs.run_id.iloc[pictured[0].runs[0]]]
+    count = len(sentence.words) if sentence is not None else 1 << 62
+    lags = kept.trajectories[kept.runs.run_id.iloc[pictured[0].runs[0]]].lags
     heights = [_heights(kept, condition) for condition in pictured]
-    count = len(sentence.words) if sentence is not None else None
-    shown = []
-    for lag in sorted(first.lags, reverse=True):
-        if count is not None and lag >= count:
-            continue
-        word, gloss = f"−{lag}", ""
-        if sentence is not None and count is not None:
-            word = sentence.words[count - 1 - lag]
-            gloss = sentence.glosses[count - 1 - lag] if sentence.glosses else ""
-        shown.append({"word": word, "gloss": gloss, "bars": [each.get(lag) for each in heights]})
+    shown = [
+        {"word": _word(sentence, lag), "gloss": _gloss(sentence, lag), "bars": [each.get(lag) for each in heights]}
+        for lag in sorted(lags, reverse=True)
+        if lag < count
+    ]
+    if len(shown) > FOLDED["most"]:
+        shown[FOLDED["first"] : -FOLDED["last"]] = [{"word": "…", "gloss": "", "bars": []}]
     return shown
+
+
+def _word(sentence: Sentence | None, lag: int) -> str:
+    return sentence.words[-1 - lag] if sentence is not None else f"−{lag}" if lag else "0"
+
+
+def _gloss(sentence: Sentence | None, lag: int) -> str:
+    return sentence.glosses[-1 - lag] if sentence is not None and sentence.glosses else ""
 
 
 def _heights(kept: Kept, condition: Condition) -> dict[int, float]:
@@ -175,5 +193,6 @@ def _heights(kept: Kept, condition: Condition) -> dict[int, float]:
         known = last[np.isfinite(last)]
         for lag, share in zip(found.lags, last - (known[0] if len(known) else 0.0), strict=True):
             shares.setdefault(lag, []).append(float(share))
-    middles = {lag: float(np.nanmedian(each)) for lag, each in shares.items() if not np.isnan(each).all()}
+    with np.errstate(invalid="ignore"):
+        middles = {lag: float(np.nanmedian(each)) for lag, each in shares.items() if not np.isnan(each).all()}
     return {lag: round(100 * (1 - min(max(each / LOWEST, 0), 1))) for lag, each in middles.items() if each < np.inf}

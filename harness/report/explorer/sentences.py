@@ -1,4 +1,4 @@
-"""One sample of each condition, word by word: what was right, what was answered, and which word each answer hangs on."""
+"""A sample of each condition, word by word: what is right, what was answered, and which word each answer hangs on."""
 
 from __future__ import annotations
 

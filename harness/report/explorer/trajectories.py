@@ -1,4 +1,4 @@
-"""The answer's gradient of many runs by lag, and their accuracy, at moments of the training; no more than fits a page."""
+"""The answer's gradient of many runs by lag, and their accuracy, through the training; no more than a page holds."""
 
 from __future__ import annotations
 
@@ -109,15 +109,14 @@ def _of_memory(
         return
     memory, top = runs.memory.to_numpy(), runs.num_layers.to_numpy()
     parts = sorted({str(each) for each in runs.memory.dropna()})
-    columns = ["step", "layer", "part", "lag", "grad_norm"]
+    columns = ["layer", "part", "step", "lag", "grad_norm"]
     own_part = pc.field("part").isin(parts) & pc.field("run_id").isin(runs.run_id.tolist())
     for batch, run in pieces(tables, "transport", runs, columns, own_part & wanted):
         part = encoded(batch, "part")
         names = np.array(part.dictionary.to_pylist(), dtype=object)[part.indices.to_numpy()] if len(run) else memory[:0]
         own = (names == memory[run]) & (batch.column("layer").to_numpy() == top[run])
-        step, lag = (batch.column(name).to_numpy(zero_copy_only=False)[own].astype(np.int64) for name in ("step", "lag"))
-        norm = batch.column("grad_norm").to_numpy(zero_copy_only=False)[own].astype(np.float64)
-        yield run[own].astype(np.int64), step, lag, norm
+        step, lag, norm = (batch.column(name).to_numpy(zero_copy_only=False)[own] for name in columns[-3:])
+        yield run[own].astype(np.int64), step.astype(np.int64), lag.astype(np.int64), norm.astype(np.float64)
 
 
 def _moments(tables: Tables, runs: pd.DataFrame) -> dict[int, NDArray[np.int64]]:

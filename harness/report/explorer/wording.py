@@ -16,7 +16,7 @@ def wording() -> dict[str, str]:
             "A full bar: as much as at the answer. No bar: a millionth of it or less. "
             "A dot in place of a bar: the gradient is no number or infinite."
         ),
-        "still": _("This is a still picture, taken after the training. With scripts switched on, one can play with it."),
+        "still": _("This is a still picture, taken after the training. Switch scripts on to play with it."),
         "beside": _("beside it"),
         "nothing": _("nothing"),
         "step": _("training step"),
@@ -24,6 +24,8 @@ def wording() -> dict[str, str]:
         "after_steps": _("after {step} of {last} training steps"),
         "play": _("Play the training"),
         "pause": _("Pause"),
+        "words": _("A sample, step by step"),
+        "unfold": _("… {count} more …"),
         "place": _("look at step"),
         "here": _("Step {t} of {length}, {lag} steps before the answer."),
         "here_word": _("Step {t} of {length}, {lag} steps before the answer: {word}."),
