@@ -105,7 +105,7 @@ class Dyck(Experiment):
             for kind, counts in zip(given, judged, strict=True)
         ]
         text = "".join((OPEN[: self.kinds] + CLOSED[: self.kinds])[token] for token in batch.inputs[index])
-        return Sample(text, "".join(right), "".join(said))
+        return Sample(text, "".join(right), "".join(said), words=text[: batch.answer[index]])
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:

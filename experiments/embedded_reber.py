@@ -96,7 +96,8 @@ class EmbeddedReber(Experiment):
         text = "".join(SYMBOLS[symbol] for symbol in batch.inputs[index])
         given = output[-2]
         said = "".join(np.array(list(SYMBOLS))[given > 0]) or "nothing"
-        return Sample(text[:-2] + " …", text[-2], said if np.isfinite(given).all() else "?")
+        answered = said if np.isfinite(given).all() else "?"
+        return Sample(text[:-2] + " …", text[-2], answered, words=text[:-2])
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:

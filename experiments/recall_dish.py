@@ -115,6 +115,8 @@ class RecallDish(Experiment):
             translation="".join(english if english[0] in ",;" else f" {english}" for _, english in words).strip(),
             expected=_dish(right),
             answered=_dish(int(given.argmax())) if np.isfinite(given).all() else "nothing: its outputs are no numbers",
+            words=[chinese for chinese, _ in words],
+            glosses=[english.lstrip(",; ") for _, english in words],
         )
 
     def word(self, token: int) -> str:

@@ -87,6 +87,8 @@ class Sentiment(Experiment):
             translation=" ".join(english).replace(" ,", ",").replace(" .", "."),
             expected=names[str(batch.targets[index, 0])],
             answered=names.get(said := self.say(output[0]), said),
+            words=chinese,
+            glosses=english,
         )
 
     @classmethod

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.sentences import findings
+from harness.base.language import gettext, language, written_in
 from harness.plugins.registry import registry
 from harness.report.cells import how_to_read
 from harness.report.claims import check_claims
 from harness.report.explorer import explorer
-from harness.report.glossary import GLOSSARY
+from harness.report.glossary import glossary
 from harness.report.overview import overview
 from harness.report.pages import write_pages
 from harness.report.parts import with_short_names
@@ -19,7 +20,7 @@ from harness.report.pictures import draw_all
 from harness.report.run_table import SHOWN_RUNS, columns_of, row_of
 from harness.report.sections import section
 from harness.sweeping.plan import missing
-from harness.sweeping.provenance import plugins_of, read_provenance
+from harness.sweeping.provenance import language_of, plugins_of, read_provenance
 from harness.tables.tables import Tables
 
 
@@ -30,10 +31,12 @@ class Report:
     Attributes:
         path: of ``report.html``.
         findings: what came of the claims that were tested, and then what else was found, in sentences.
+        language: in which it is written.
     """
 
     path: Path
     findings: list[str]
+    language: str
 
 
 def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
@@ -49,13 +52,21 @@ def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
     return [f"{what}{where}"]
 
 
-def build(directory: Path, tables: Tables) -> Report:
+def build(directory: Path, tables: Tables, language: str | None = None) -> Report:
     """Write ``report.html``, ``report.md``, ``figures/`` and ``artefacts/`` of a results directory.
 
+    Args:
+        language: in which it is written; None: the sweep's own.
+
     Raises:
-        UserError: a folder in it is a link that leads out of it.
+        UserError: a folder in it is a link that leads out of it, or there is no such language.
         OSError: the disk takes no more.
     """
+    with written_in(language or language_of(read_provenance(directory))):
+        return _build(directory, tables)
+
+
+def _build(directory: Path, tables: Tables) -> Report:
     tables = with_short_names(tables)
     experiments = list(dict.fromkeys(tables.runs.experiment))
     claims = check_claims(tables)
@@ -81,6 +92,7 @@ def build(directory: Path, tables: Tables) -> Report:
         "provenance": provenance,
         "directory": directory,
         "rebuild": shlex.join(["python", "-m", "harness.report", str(directory)]),
-        "glossary": GLOSSARY,
+        "glossary": glossary(),
+        "language": language(),
     }
-    return Report(write_pages(directory, view), found)
+    return Report(write_pages(directory, view), found, language())

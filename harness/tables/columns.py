@@ -189,6 +189,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("sample", "int64", "Number of the held-out sample, from 0."),
         Column("text", "str", "The sequence in words."),
         Column("translation", "str", "The same in another language, or a remark."),
+        Column("words", "str", "What each step up to the last judged output reads, a line each; or nothing."),
+        Column("glosses", "str", "Each of the words in another language, a line each; or nothing."),
         Column("expected", "str", "The right answer."),
         Column("answered", "str", "The answer that was given."),
         Column("accuracy", "float64", "Share of the sample's answers that are right."),
