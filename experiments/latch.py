@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from harness.analysis import together
 from harness.claims import compare
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import gettext as _
 
 
 class Latch(Experiment):
@@ -67,4 +69,5 @@ class Latch(Experiment):
             tables, f"{rnn} == 1", f"{rnn} <= 0.5",
             lambda full, half: full.solved > 0.5 > half.solved and full.beats(half),
         )  # fmt: skip
-        return verdict and Verdict(verdict.holds, f"Full scale first, then half scale or less. {verdict.numbers}")
+        order = _("Full scale first, then half scale or less.")
+        return verdict and Verdict(verdict.holds, together([order, verdict.numbers]))

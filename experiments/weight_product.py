@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis import finished
+from harness.analysis import finished, together
 from harness.experiment import Batch, Experiment, Tables, Values, Verdict
+from harness.experiment import gettext as _
 from harness.figures import Figure, canvas, decades, grid, ink, power, whole_powers
 
 if TYPE_CHECKING:
@@ -75,11 +76,13 @@ class WeightProduct(Experiment):
             return None
         worst, last = rows.deviation.max(), rows[rows.lag == rows.lag.max()].drop_duplicates("weight_scale")
         said = "; ".join(f"w = {row.weight_scale:g}: {row.measured:.3g}" for row in last.itertuples())
-        return Verdict(
-            bool(worst < EXACT),
-            f"{rows.run_id.nunique()} runs differ from |w|^(T-t) by at most {worst:.1g} of it. "
-            f"What is left of 1 after {rows.lag.max():.0f} steps: {said}.",
-        )
+        off = _("{count} runs differ from |w|^(T-t) by at most {share} of it.")
+        left = _("What is left of 1 after {steps} steps: {factors}.")
+        numbers = [
+            off.format(count=rows.run_id.nunique(), share=f"{worst:.1g}"),
+            left.format(steps=f"{rows.lag.max():.0f}", factors=said),
+        ]
+        return Verdict(bool(worst < EXACT), together(numbers))
 
 
 def products(tables: Tables) -> pd.DataFrame:

@@ -21,7 +21,7 @@ CATALOGUES = Path(__file__).parent.parent / "locale"
 DOMAIN = "harness"
 SOURCE = "en"
 
-_in_use: ContextVar[tuple[str, NullTranslations]] = ContextVar("_in_use", default=(SOURCE, NullTranslations()))  # noqa: B039
+_in_use: ContextVar[tuple[str, NullTranslations]] = ContextVar("_in_use", default=(SOURCE, NullTranslations()))
 
 
 def gettext(text: str) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.sentences import findings
-from harness.base.language import gettext, language, written_in
+from harness.base.language import gettext as _
+from harness.base.language import language, written_in
 from harness.plugins.registry import registry
 from harness.report.cells import how_to_read
 from harness.report.claims import check_claims
@@ -47,9 +48,13 @@ def unknown_plugins(directory: Path, tables: Tables) -> list[str]:
     files = [origin for origin in plugins_of(read_provenance(directory)) if origin not in own]
     if not unknown and not files:
         return []
-    what = f"the claims of {', '.join(unknown)}" if unknown else "figures and cells"
-    where = f" made with {', '.join(files)}, which is run only if you say plugins=[FILE,…]" if files else ""
-    return [f"{what}{where}"]
+    what = (
+        _("the claims of {experiments}").format(experiments=_(", ").join(unknown))
+        if unknown
+        else _("figures and cells")
+    )
+    made = _("{what} made with {files}, which is run only if you say {words}")
+    return [made.format(what=what, files=_(", ").join(files), words="plugins=[FILE,…]") if files else what]
 
 
 def build(directory: Path, tables: Tables, language: str | None = None) -> Report:
@@ -88,7 +93,7 @@ def _build(directory: Path, tables: Tables) -> Report:
         "cells_text": how_to_read,
         "pictures": pictures,
         "columns": columns,
-        "rows": [row_of(run, columns) for _, run in tables.runs.head(SHOWN_RUNS).iterrows()],
+        "rows": [row_of(run, columns) for __, run in tables.runs.head(SHOWN_RUNS).iterrows()],
         "provenance": provenance,
         "directory": directory,
         "rebuild": shlex.join(["python", "-m", "harness.report", str(directory)]),
