@@ -72,11 +72,11 @@ settings.forEach(({ label, options: values }, key) => {
 
 find(".controls").addEventListener("submit", (event) => event.preventDefault());
 find(".play").addEventListener("click", play);
-find(".step").addEventListener("input", (event) => {
+find(".moment").addEventListener("input", (event) => {
   stop();
   goToMoment(Number(event.target.value));
 });
-find(".place").addEventListener("input", (event) => goToPlace(Number(event.target.value)));
+find(".looked-at").addEventListener("input", (event) => goToPlace(Number(event.target.value)));
 find(".words").addEventListener("pointerover", (event) => {
   const word = event.target.closest(".word[data-place]");
   if (word) goToPlace(Number(word.dataset.place));

@@ -130,7 +130,7 @@ function drawValues() {
     const each = right.length > 1 && right.length <= 8 ? ` (${count}: ${right.map(percent).join(", ")})` : "";
     add(row, "td", { class: "norm" }, number(own.norm) + reach);
     add(row, "td", { class: "share" }, number(own.share));
-    add(row, "td", { class: "right" }, percent(median(right)) + each);
+    add(row, "td", { class: "accuracy" }, percent(median(right)) + each);
     if (!asked) continue;
     const told = dependences(found, lag).map((one) => fill(several ? texts.at_answer : texts.of_strongest, one));
     add(row, "td", { class: "dependence" }, told.join("; ") || "–");
@@ -139,7 +139,7 @@ function drawValues() {
 
 // What follows the step of the sample that is looked at.
 function drawPlace() {
-  const positions = lags(), lag = positions[place], own = sentence(), svg = find(".profile"), slider = find(".place");
+  const positions = lags(), lag = positions[place], own = sentence(), svg = find(".profile"), slider = find(".looked-at");
   drawProfile(svg, { views, range, lags: positions, place, cue: condition(at).cue });
   drawValues();
   const said = (what) => views.filter(({ found }) => found)
@@ -160,7 +160,7 @@ function drawPlace() {
 function drawAll() {
   views = shown().map((each) => ({ ...each, ...(each.found && look(each.found, step())) }));
   views.forEach(({ colour }, which) => root.style.setProperty(`--own${which}`, colour));
-  const key = find(".key"), svg = find(".curve"), slider = find(".step"), steps = moments();
+  const key = find(".key"), svg = find(".curve"), slider = find(".moment"), steps = moments();
   key.replaceChildren();
   views.forEach(({ who, found }, which) => {
     const item = add(key, "li");

@@ -13,8 +13,8 @@ def wording() -> dict[str, str]:
             "The answer sends a gradient back through the words. The bars over a word show how much arrives there."
         ),
         "scale": _(
-            "A full bar: as much as at the answer. No bar: a millionth of it or less. "
-            "A dot in place of a bar: the gradient is no number or infinite."
+            "A bar is full where as much arrives as at the answer. It is half full at a thousandth, and empty at a "
+            "millionth. A dot in place of a bar: the gradient is infinite or no number."
         ),
         "still": _("This is a still picture, taken after the training. Switch scripts on to play with it."),
         "beside": _("beside it"),
