@@ -52,7 +52,7 @@ def test_one_chooses_among_the_settings_that_the_sweep_varies() -> None:
     }
     settings = data_of(html(Tables({"runs": runs, **copied})))["settings"]
     assert [each["key"] for each in settings] == ["who", "train.lr"]
-    assert settings[0]["options"] == ["lstm", "rnn"]
+    assert settings[0]["options"] == ["rnn", "lstm"]
     assert settings[1]["options"][-1] == "0.5"
 
 

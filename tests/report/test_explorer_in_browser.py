@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pytest
 
 from harness.report.build import build
 from harness.tables import Tables
 from tests.helpers.explorer_page import WORDS, explored_tables
+from tests.helpers.made_tables import made_tables
 from tests.report.conftest import width_on_a_phone
 
 pytestmark = pytest.mark.slow
@@ -21,12 +22,16 @@ pytestmark = pytest.mark.slow
 TABLES = explored_tables()
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report without figures."""
+def report(directory: Path, tables: Tables) -> Path:
+    """A page without figures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.report.build.draw_all", lambda directory, wanted: [])
-        return build(tmp_path_factory.mktemp("explored"), Tables(dict(TABLES))).path
+        return build(directory, tables).path
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return report(tmp_path_factory.mktemp("explored"), Tables(dict(TABLES)))
 
 
 @pytest.fixture
@@ -55,12 +60,11 @@ def move(browser: Any, selector: str, keys: str) -> None:
         slider.send_keys(getattr(Keys, key))
 
 
-def values(browser: Any, column: str) -> dict[str, str]:
-    """A column of the table of values, by cell."""
-    rows = browser.find_elements("css selector", "#explorer .values tbody tr")
-    return {
-        row.find_element("css selector", "th").text: row.find_element("css selector", f".{column}").text for row in rows
-    }
+def values(browser: Any, what: str) -> dict[str, str]:
+    """A row of the table of values, by cell."""
+    heads = browser.find_elements("css selector", "#explorer .values thead th")
+    row = browser.find_elements("css selector", f"#explorer .values .{what} td")
+    return {head.text: each.text for head, each in zip(heads, row, strict=True)}
 
 
 def as_number(text: str) -> float:
@@ -70,14 +74,20 @@ def as_number(text: str) -> float:
     return float(number) * 10.0 ** int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
 
 
+def of_runs(table: str, cell: str, scale: float, seq_len: int, step: int) -> pd.DataFrame:
+    """The rows of the runs of a condition after so many training steps."""
+    runs = TABLES.runs
+    own = runs[(runs.cell == cell) & (runs.weight_scale == scale) & (runs.seq_len == seq_len)]
+    rows = TABLES[table]
+    return rows[rows.run_id.isin(own.run_id) & (rows.step == step)]
+
+
 def expected(cell: str, scale: float, seq_len: int, step: int, lag: int) -> tuple[float, float]:
     """The medians over three seeds of a gradient, and of the accuracy in %, from the tables."""
-    runs = TABLES.runs.query("cell == @cell and weight_scale == @scale and seq_len == @seq_len")
-    rows = TABLES.transport.query("layer == 1 and lag == @lag and step == @step")
-    curves = TABLES.curves.query("step == @step")
-    own = [each[each.run_id.isin(runs.run_id)] for each in (rows, curves)]
-    assert [len(each) for each in own] == [3, 3]
-    return float(own[0].grad_norm.median()), 100 * float(own[1].accuracy.median())
+    rows, curves = (of_runs(table, cell, scale, seq_len, step) for table in ("transport", "curves"))
+    rows = rows[(rows.layer == 1) & (rows.lag == lag)]
+    assert [len(rows), len(curves)] == [3, 3]
+    return float(rows.grad_norm.median()), 100 * float(curves.accuracy.median())
 
 
 def test_selects_and_sliders_show_what_the_tables_say_by_keyboard_alone(opened: Any) -> None:
@@ -91,7 +101,7 @@ def test_selects_and_sliders_show_what_the_tables_say_by_keyboard_alone(opened: 
             move(opened, ".looked-at", places)
             said = element(opened, ".looked-at").get_attribute("aria-valuetext")
             assert f"Step {12 - lag} of 12, {lag} steps before the answer" in said
-            shown = [values(opened, column) for column in ("norm", "accuracy")]
+            shown = [values(opened, column) for column in ("gradient", "accuracy")]
             for who in (cell, beside):
                 norm, accuracy = expected(who, 0.9, 12, step, lag)
                 assert as_number(shown[0][who]) == pytest.approx(norm, rel=0.006)
@@ -108,12 +118,16 @@ def test_the_pointer_over_a_word_shows_its_gradient_and_how_much_the_answer_depe
     move(opened, ".moment", "END")
     words = opened.find_elements("css selector", "#explorer .word")
     assert [each.text.split("\n")[0] for each in words] == WORDS
-    run = TABLES.runs.query("cell == 'lstm' and seq_len == 8 and weight_scale == 1.1 and seed == 0").run_id.item()
-    depends = TABLES["dependences"].query("run_id == @run and step == 20").set_index("t").norm
+    depends = of_runs("dependences", "lstm", 1.1, 8, 20).set_index("t").norm
     for t in (3, 6):
         ActionChains(opened).move_to_element(words[t - 1]).perform()
-        assert f"Step {t} of 8, {8 - t} steps before the answer: {WORDS[t - 1]} (gloss {t})." in element(opened, ".here").text
-        assert as_number(values(opened, "norm")["lstm"]) == pytest.approx(expected("lstm", 1.1, 8, 20, 8 - t)[0], rel=0.006)
+        assert (
+            f"Step {t} of 8, {8 - t} steps before the answer: {WORDS[t - 1]} (gloss {t})."
+            in element(opened, ".here").text
+        )
+        assert as_number(values(opened, "gradient")["lstm"]) == pytest.approx(
+            expected("lstm", 1.1, 8, 20, 8 - t)[0], rel=0.006
+        )
         told = values(opened, "dependence")["lstm"]
         assert as_number(told) == pytest.approx(depends[t], rel=0.006)
         share = re.search(r"\(([\d.]+) % of its strongest\)", told)
@@ -127,7 +141,10 @@ def test_the_pointer_over_the_chart_moves_along_the_lags(opened: Any) -> None:
 
     choose(opened, "length", "12")
     chart = element(opened, ".profile")
-    for offset, said in ((-chart.size["width"] // 2 + 60, "Step 1 of 12"), (chart.size["width"] // 2 - 14, "Step 12 of 12")):
+    for offset, said in (
+        (-chart.size["width"] // 2 + 60, "Step 1 of 12"),
+        (chart.size["width"] // 2 - 14, "Step 12 of 12"),
+    ):
         ActionChains(opened).move_to_element_with_offset(chart, offset, 0).perform()
         assert said in element(opened, ".here").text
         assert said in chart.get_attribute("aria-label")
@@ -159,7 +176,7 @@ def test_what_no_logarithm_can_show_is_shown_as_what_it_is(opened: Any) -> None:
     shown = {}
     move(opened, ".looked-at", "END")
     for lag in range(8):
-        shown[lag] = values(opened, "norm")["rnn"].split(" (")[0]
+        shown[lag] = values(opened, "gradient")["rnn"].split(" (")[0]
         move(opened, ".looked-at", "ARROW_LEFT")
     assert [shown[lag] for lag in (3, 4, 5, 6)] == ["1.00 × 10⁻³⁰⁰", "0", "infinite", "not a number"]
     labels = [each.text for each in opened.find_elements("css selector", "#explorer .profile text")]
@@ -173,7 +190,9 @@ def test_what_no_logarithm_can_show_is_shown_as_what_it_is(opened: Any) -> None:
     assert [heights[7 - lag][1] for lag in (3, 4)] == ["0%", "0%"]
 
 
-def test_a_choice_without_a_run_takes_the_nearest_one_and_says_so(tmp_path: Path, browser: Any, monkeypatch: Any) -> None:
+def test_a_choice_without_a_run_takes_the_nearest_one_and_says_so(
+    tmp_path: Path, browser: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("harness.report.build.draw_all", lambda directory, wanted: [])
     runs = TABLES.runs.query("not (cell == 'rnn' and seq_len == 12)")
     browser.get(build(tmp_path, Tables({**TABLES, "runs": runs})).path.as_uri())
@@ -184,7 +203,8 @@ def test_a_choice_without_a_run_takes_the_nearest_one_and_says_so(tmp_path: Path
     choose(browser, "cell", "lstm")
     choose(browser, "beside it", "rnn")
     choose(browser, "length", "12")
-    assert "rnn has no run with these settings." in element(browser, ".values").text
+    assert values(browser, "gradient")["rnn"] == "no run with these settings"
+    assert "rnn has no run with these settings." in element(browser, ".key").text
 
 
 def test_it_makes_no_request_and_no_error_and_fits_a_phone(page: Path, opened: Any) -> None:
@@ -215,11 +235,7 @@ def test_without_scripts_there_is_a_still_picture_and_no_dead_control(page: Path
 
 
 def test_a_fold_hides_the_middle_of_a_long_sample_until_it_is_asked_for(tmp_path: Path, browser: Any) -> None:
-    from tests.helpers.made_tables import made_tables
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harness.report.build.draw_all", lambda directory, wanted: [])
-        browser.get(build(tmp_path, made_tables(lengths=(40,), scales=(1.0,), seeds=(0,))).path.as_uri())
+    browser.get(report(tmp_path, made_tables(lengths=(40,), scales=(1.0,), seeds=(0,))).as_uri())
     assert len(browser.find_elements("css selector", "#explorer .word")) == 22
     (more,) = browser.find_elements("css selector", "#explorer .words button")
     assert more.text == "… 18 more …"
@@ -227,13 +243,13 @@ def test_a_fold_hides_the_middle_of_a_long_sample_until_it_is_asked_for(tmp_path
     assert len(browser.find_elements("css selector", "#explorer .word")) == 40
 
 
-def test_gradients_are_relative_to_the_answer_on_the_axis(opened: Any) -> None:
+def test_gradients_are_shown_as_shares_of_that_at_the_answer(opened: Any) -> None:
     choose(opened, "length", "12")
+    choose(opened, "weight scale", "1.1")
     move(opened, ".looked-at", "END")
     assert {as_number(text) for text in values(opened, "share").values()} == {1.0}
     move(opened, ".looked-at", "HOME")
-    norms = TABLES.transport.query("layer == 1 and step == 20").pivot(index="run_id", columns="lag", values="grad_norm")
-    for who, text in values(opened, "share").items():
-        scale = float(element(opened, "select[data-key='2']").find_element("css selector", "option:checked").text)
-        own = TABLES.runs.query("cell == @who and seq_len == 12 and weight_scale == @scale").run_id
-        assert as_number(text) == pytest.approx(np.median(norms.loc[own, 11] / norms.loc[own, 0]), rel=0.006)
+    for cell, text in values(opened, "share").items():
+        rows = of_runs("transport", cell, 1.1, 12, 20)
+        norms = rows[rows.layer == 1].pivot(index="run_id", columns="lag", values="grad_norm")
+        assert as_number(text) == pytest.approx((norms[11] / norms[0]).median(), rel=0.006)

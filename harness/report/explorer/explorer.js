@@ -109,31 +109,32 @@ function drawWords() {
   draw(measured.slice(-last));
 }
 
+// What is shown as numbers: a column for each cell, so that there is room for all of them on a phone.
 function drawValues() {
   const table = find(".values"), lag = lags()[place], asked = views.some(({ found }) => found?.dependence);
   const several = views.some(({ found }) => found?.dependence?.answers.length > 1);
-  const heads = [texts.cell, texts.gradient, texts.share, texts.accuracy];
-  if (asked) heads.push(several ? texts.dependences : texts.dependence);
-  table.replaceChildren();
-  const head = add(add(table, "thead"), "tr"), body = add(table, "tbody");
-  for (const each of heads) add(head, "th", { scope: "col" }, each);
-  for (const { who, found, middle, over } of views) {
-    const row = add(body, "tr");
-    add(row, "th", { scope: "row" }, who);
-    if (!found) {
-      add(row, "td", { colspan: heads.length - 1 }, fill(texts.no_run, { who }));
-      continue;
-    }
+  const cells = views.map(({ found, middle, over }) => {
+    if (!found) return { gradient: texts.no_such_run };
     const own = middle.get(lag) ?? { norm: NaN, share: NaN }, norms = known(over(lag, "norm"));
     const right = accuracies(found), count = `${right.length} ${texts.seeds}`;
     const reach = norms.length > 1 ? ` (${count}: ${number(norms[0])} – ${number(norms.at(-1))})` : "";
     const each = right.length > 1 && right.length <= 8 ? ` (${count}: ${right.map(percent).join(", ")})` : "";
-    add(row, "td", { class: "norm" }, number(own.norm) + reach);
-    add(row, "td", { class: "share" }, number(own.share));
-    add(row, "td", { class: "accuracy" }, percent(median(right)) + each);
-    if (!asked) continue;
     const told = dependences(found, lag).map((one) => fill(several ? texts.at_answer : texts.of_strongest, one));
-    add(row, "td", { class: "dependence" }, told.join("; ") || "–");
+    return {
+      gradient: number(own.norm) + reach, share: number(own.share), accuracy: percent(median(right)) + each,
+      dependence: told.join("; "),
+    };
+  });
+  const heads = { gradient: texts.gradient, share: texts.share, accuracy: texts.accuracy };
+  if (asked) heads.dependence = several ? texts.dependences : texts.dependence;
+  table.replaceChildren();
+  const head = add(add(table, "thead"), "tr"), body = add(table, "tbody");
+  add(head, "td");
+  for (const { who } of views) add(head, "th", { scope: "col" }, who);
+  for (const [what, text] of Object.entries(heads)) {
+    const row = add(body, "tr", { class: what });
+    add(row, "th", { scope: "row" }, text);
+    for (const cell of cells) add(row, "td", {}, cell[what] || "–");
   }
 }
 

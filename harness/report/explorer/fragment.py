@@ -112,20 +112,25 @@ def _number(known: list[Sentence], sentence: Sentence | None) -> int | None:
 
 def _condition(kept: Kept, condition: Condition, sentence: int | None) -> dict[str, Any]:
     """What the script draws of a condition."""
-    runs = kept.runs.iloc[condition.runs]
-    cue = (runs.answer_step - runs.cue_step).astype(float).median() if "cue_step" in runs else math.nan
-    answer = float(runs.answer_step.astype(float).median()) if "answer_step" in runs else math.nan
+    runs = kept.runs
+    cue, answer, chance = (
+        runs[key].to_numpy(dtype=np.float64)[condition.runs] if key in runs else np.full(1, np.nan)
+        for key in ("cue_step", "answer_step", "chance")
+    )
+    step = float(np.median(answer))
+    seeds, ids = runs.seed.tolist(), runs.run_id.tolist()
     return {
         "at": condition.chosen,
         "sentence": sentence,
-        "cue": None if math.isnan(cue) else round(cue, 2),
-        "length": int(answer) if answer.is_integer() and abs(answer) < 1 << 40 else None,
-        "chance": _known(runs.chance.astype(float).mean()),
-        "runs": [_run(seed, kept.trajectories[run_id]) for seed, run_id in zip(runs.seed, runs.run_id, strict=True)],
+        "cue": _known(np.median(answer - cue)),
+        "length": int(step) if step.is_integer() and abs(step) < 1 << 40 else None,
+        "chance": _known(chance.mean()),
+        "runs": [_run(seeds[place], kept.trajectories[ids[place]]) for place in condition.runs],
     }
 
 
 def _known(value: float) -> float | None:
+    """A number as JSON has it."""
     return round(float(value), 5) if math.isfinite(value) else None
 
 

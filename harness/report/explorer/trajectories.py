@@ -145,10 +145,7 @@ def _exponents(
     for run, step, lag, norm in _of_memory(tables, runs, wanted):
         with np.errstate(all="ignore"):
             exponent = np.log10(norm)
-        # Rows of a run stand together: each stretch is put in its place at once.
-        for rows in np.split(np.arange(len(run)), np.flatnonzero(np.diff(run)) + 1):
-            if not len(rows):
-                continue
+        for rows in _stretches(run):
             place = int(runs.index[run[rows[0]]])
             row, column = _places(steps[place], step[rows]), _places(lags[place], lag[rows])
             own = (row >= 0) & (column >= 0)
@@ -167,6 +164,7 @@ def _accuracies(
     tables: Tables, runs: pd.DataFrame, steps: dict[int, NDArray[np.int64]]
 ) -> dict[int, NDArray[np.float32]]:
     """The accuracy of each run at these steps; NaN where it was not measured."""
+    import pandas as pd
     import pyarrow.compute as pc
 
     found = {place: np.full(len(steps[place]), np.nan, dtype=np.float32) for place in runs.index}
@@ -175,9 +173,15 @@ def _accuracies(
     all_steps = np.unique(np.concatenate([steps[place] for place in found]))
     wanted = pc.field("step").isin(all_steps.tolist()) & pc.field("run_id").isin(runs.run_id.tolist())
     rows = tables.read("curves", ["run_id", "step", "accuracy"], wanted)
-    places = dict(zip(runs.run_id, runs.index, strict=True))
-    for run_id, own in rows.groupby("run_id"):
-        place = places[run_id]
-        known = own.drop_duplicates("step").set_index("step").accuracy.astype(np.float64)
-        found[place] = known.reindex(steps[place]).to_numpy(dtype=np.float32)
+    run = pd.Index(runs.run_id).get_indexer(rows.run_id)
+    step, accuracy = rows.step.to_numpy(dtype=np.int64), rows.accuracy.to_numpy(dtype=np.float64)
+    for own in _stretches(run):
+        place = int(runs.index[run[own[0]]])
+        column = _places(steps[place], step[own])
+        found[place][column[column >= 0]] = accuracy[own][column >= 0]
     return found
+
+
+def _stretches(runs: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The rows of each stretch that belongs to one run: rows of a run stand together, and are worked on at once."""
+    return (rows for rows in np.split(np.arange(len(runs)), np.flatnonzero(np.diff(runs)) + 1) if len(rows))

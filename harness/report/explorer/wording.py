@@ -10,7 +10,8 @@ def wording() -> dict[str, str]:
     return {
         "title": _("Try it: look back through a network"),
         "intro": _(
-            "The answer sends a gradient back through the words. The bars over a word show how much arrives there."
+            "Choose a cell and play its training. The bars over a word show how much of the answer's gradient arrives "
+            "there."
         ),
         "scale": _(
             "A bar is full where as much arrives as at the answer. It is half full at a thousandth, and empty at a "
@@ -31,7 +32,6 @@ def wording() -> dict[str, str]:
         "here_word": _("Step {t} of {length}, {lag} steps before the answer: {word}."),
         "right": _("The right answer: {right}."),
         "answered": _("{who} answers after its training: {answered}."),
-        "cell": _("cell"),
         "gradient": _("gradient here"),
         "share": _("of that at the answer"),
         "seeds": _("seeds"),
@@ -50,6 +50,7 @@ def wording() -> dict[str, str]:
         "one": _("{who}: one seed"),
         "not_a_number": _("not a number"),
         "infinite": _("infinite"),
+        "no_such_run": _("no run with these settings"),
         "no_run": _("{who} has no run with these settings."),
         "adapted": _("There is no such run. Other settings changed with your choice."),
         "summary": _("{who}: {accuracy} right {when}."),
