@@ -15,6 +15,9 @@ MOST_LISTED = 6
 """Most values that a sentence lists one by one."""
 
 
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def factor(rate: float) -> float:
     """The factor per step of a decay rate; inf where it is beyond all numbers."""
     with np.errstate(over="ignore"):
@@ -36,6 +39,23 @@ def percent(share: float) -> str:
 def short(value: float) -> str:
     """Two digits at least, and no exponent where the value is large: 0.061, 2.8, 150."""
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def times(ratio: float) -> str:
+    """A ratio as a number of times: ``0.02 times``, ``1.2·10⁻⁵ times``; also where it is no number."""
+    if np.isnan(ratio):
+        return _("an undefined number of times")
+    if np.isposinf(ratio):
+        return _("infinitely many times")
+    return _("{number} times").format(number=_with_power(ratio))
+
+
+def _with_power(value: float) -> str:
+    """Two digits; of what is very small or large with a power of ten, as it is written by hand."""
+    if value == 0 or 1e-3 <= value < 1e4:
+        return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits}·10{str(int(power)).translate(SUPERSCRIPTS)}"
 
 
 def counted_runs(count: int) -> str:

@@ -6,6 +6,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.analysis.about_trouble import pruned, trouble
+from harness.analysis.headline import headline
+from harness.analysis.key_findings import key_findings
 from harness.analysis.sentences import findings
 from harness.base.language import gettext as _
 from harness.base.language import language, written_in
@@ -20,6 +23,7 @@ from harness.report.parts import with_short_names
 from harness.report.pictures import draw_all
 from harness.report.run_table import SHOWN_RUNS, columns_of, row_of
 from harness.report.sections import section
+from harness.report.way_back import way_back
 from harness.sweeping.plan import missing
 from harness.sweeping.provenance import language_of, plugins_of, read_provenance
 from harness.tables.tables import Tables
@@ -75,7 +79,8 @@ def _build(directory: Path, tables: Tables) -> Report:
     tables = with_short_names(tables)
     experiments = list(dict.fromkeys(tables.runs.experiment))
     claims = check_claims(tables)
-    found = [*(each.sentence for each in claims.values() if each.sentence), *findings(tables)]
+    expected, others = [each.sentence for each in claims.values() if each.sentence], findings(tables)
+    found = [*expected, *others]
     sections = [section(directory, tables, name, claims.get(name)) for name in experiments]
     pictures = draw_all(directory, [wanted for each in sections for wanted in each.wanted])
     columns = columns_of(tables.runs)
@@ -86,6 +91,10 @@ def _build(directory: Path, tables: Tables) -> Report:
         "overview": overview(tables.runs),
         "missing": str(missing(directory) or ""),
         "resume": shlex.join(["python", "-m", "harness", f"resume={directory}"]),
+        "headline": headline(tables.runs),
+        "way_back": way_back(tables),
+        "key_findings": key_findings(tables.runs, expected, others),
+        "trouble": [*trouble(tables.runs), *pruned(tables.runs)],
         "findings": found,
         "left_out": [*tables.left_out, *unknown_plugins(directory, tables)],
         "explorer": explorer(tables),

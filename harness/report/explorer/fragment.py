@@ -57,12 +57,13 @@ def explorer(tables: Tables) -> str | None:
     found = sentences(tables, kept.runs, conditions, kept.trajectories)
     told: list[Sentence] = []
     colours = palette(kept.runs)
+    shades = [colours[who] for who in settings[0].options]
     data = {
         "texts": wording(),
         "lowest": LOWEST,
         "folded": FOLDED,
         "settings": [vars(each) for each in settings],
-        "colours": [colours[who] for who in settings[0].options],
+        "colours": shades,
         "conditions": [
             _condition(kept, condition, _number(told, sentence)) | _answers(sentence)
             for condition, sentence in zip(conditions, found, strict=True)
@@ -79,7 +80,7 @@ def explorer(tables: Tables) -> str | None:
         "data": htmlsafe_json_dumps(data, dumps=_dumps),
         "texts": data["texts"],
         "left_out": _left_out(kept, len(runs)),
-        "pictured": [(settings[0].options[each.chosen[0]], data["colours"][each.chosen[0]]) for each in pictured],
+        "pictured": [(settings[0].options[each.chosen[0]], shades[each.chosen[0]]) for each in pictured],
         "words": _still(kept, pictured, found[conditions.index(shown)]),
         "css": (HERE / "explorer.css").read_text("utf-8"),
         "js": "\n".join((HERE / f"{name}.js").read_text("utf-8") for name in SCRIPTS),

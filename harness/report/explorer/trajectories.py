@@ -67,27 +67,28 @@ def trajectories(tables: Tables, runs: pd.DataFrame) -> Kept:
     """
     chosen = _spread(len(runs), MOST_VALUES // (SIZES[-1][0] * SIZES[-1][1]))
     own = runs.iloc[chosen].reset_index(drop=True)
-    steps = _moments(tables, own)
-    own = own[own.index.isin(list(steps))]
-    lengths = own.seq_len.astype(float).clip(1, 1 << 40).astype(np.int64)
+    moments = _moments(tables, own)
+    own = own.iloc[sorted(moments)].reset_index(drop=True)
+    steps = [moments[place] for place in sorted(moments)]
+    lengths = own.seq_len.to_numpy(dtype=np.float64).clip(1, 1 << 40).astype(np.int64).tolist()
     for most_steps, most_lags in SIZES:
-        sizes = [min(len(steps[place]), most_steps) * min(length, most_lags) for place, length in lengths.items()]
+        sizes = (
+            min(len(each), most_steps) * min(length, most_lags) for each, length in zip(steps, lengths, strict=True)
+        )
         if sum(sizes) <= MOST_VALUES:
             break
-    kept_steps = {place: found[_spread(len(found), most_steps)] for place, found in steps.items()}
-    kept_lags = {place: np.array(_spread(length, most_lags)) for place, length in lengths.items()}
+    kept_steps = [each[_spread(len(each), most_steps)] for each in steps]
+    kept_lags = [np.array(_spread(length, most_lags)) for length in lengths]
     exponents, there = _exponents(tables, own, kept_steps, kept_lags)
     accuracies = _accuracies(tables, own, kept_steps)
     found = {
-        run_id: Trajectory(
-            tuple(kept_steps[place].tolist()), tuple(kept_lags[place][there[place]].tolist()),
-            exponents[place][:, there[place]], accuracies[place],
+        str(run_id): Trajectory(tuple(at.tolist()), tuple(lags[known].tolist()), values[:, known], accuracy)
+        for run_id, at, lags, known, values, accuracy in zip(
+            own.run_id, kept_steps, kept_lags, there, exponents, accuracies, strict=True
         )
-        for place, run_id in own.run_id.items()
-    }  # fmt: skip
-    whole = len(chosen) == len(runs) and all(len(kept_steps[place]) == len(steps[place]) for place in steps)
-    complete = whole and bool((lengths <= most_lags).all())
-    return Kept(own.reset_index(drop=True), found, most_steps, most_lags, complete)
+    }
+    thinned = any(len(each) > most_steps for each in steps) or max(lengths, default=0) > most_lags
+    return Kept(own, found, most_steps, most_lags, complete=len(chosen) == len(runs) and not thinned)
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -131,27 +132,28 @@ def _moments(tables: Tables, runs: pd.DataFrame) -> dict[int, NDArray[np.int64]]
 
 
 def _exponents(
-    tables: Tables, runs: pd.DataFrame, steps: dict[int, NDArray[np.int64]], lags: dict[int, NDArray[np.int64]]
-) -> tuple[dict[int, NDArray[np.float32]], dict[int, NDArray[np.bool_]]]:
-    """log10 of the gradient of each run (its place) at these steps and lags, and which of the lags there are."""
+    tables: Tables, runs: pd.DataFrame, steps: list[NDArray[np.int64]], lags: list[NDArray[np.int64]]
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]:
+    """log10 of the gradient of each run at its steps and lags, and which of the lags there are."""
     import pyarrow.compute as pc
 
-    found = {place: np.full((len(steps[place]), len(lags[place])), np.nan, dtype=np.float32) for place in runs.index}
-    there = {place: np.zeros(len(lags[place]), dtype=bool) for place in runs.index}
-    if not found:
-        return found, there
-    all_steps, all_lags = (np.unique(np.concatenate([each[place] for place in found])) for each in (steps, lags))
-    wanted = pc.field("step").isin(all_steps.tolist()) & pc.field("lag").isin(all_lags.tolist())
+    found = [np.full((len(at), len(back)), np.nan, dtype=np.float32) for at, back in zip(steps, lags, strict=True)]
+    there = [np.zeros(len(back), dtype=bool) for back in lags]
+    wanted = pc.field("step").isin(_all(steps)) & pc.field("lag").isin(_all(lags))
     for run, step, lag, norm in _of_memory(tables, runs, wanted):
         with np.errstate(all="ignore"):
             exponent = np.log10(norm)
         for rows in _stretches(run):
-            place = int(runs.index[run[rows[0]]])
+            place = run[rows[0]]
             row, column = _places(steps[place], step[rows]), _places(lags[place], lag[rows])
             own = (row >= 0) & (column >= 0)
             found[place][row[own], column[own]] = exponent[rows][own]
             there[place][column[own]] = True
     return found, there
+
+
+def _all(values: list[NDArray[np.int64]]) -> list[int]:
+    return sorted({each for own in values for each in own.tolist()})
 
 
 def _places(known: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -160,23 +162,20 @@ def _places(known: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.i
     return np.where(known[place] == values, place, -1)
 
 
-def _accuracies(
-    tables: Tables, runs: pd.DataFrame, steps: dict[int, NDArray[np.int64]]
-) -> dict[int, NDArray[np.float32]]:
-    """The accuracy of each run at these steps; NaN where it was not measured."""
+def _accuracies(tables: Tables, runs: pd.DataFrame, steps: list[NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+    """The accuracy of each run at its steps; NaN where it was not measured."""
     import pandas as pd
     import pyarrow.compute as pc
 
-    found = {place: np.full(len(steps[place]), np.nan, dtype=np.float32) for place in runs.index}
-    if "curves" not in tables or not tables.rows("curves") or not found:
+    found = [np.full(len(at), np.nan, dtype=np.float32) for at in steps]
+    if "curves" not in tables or not tables.rows("curves"):
         return found
-    all_steps = np.unique(np.concatenate([steps[place] for place in found]))
-    wanted = pc.field("step").isin(all_steps.tolist()) & pc.field("run_id").isin(runs.run_id.tolist())
+    wanted = pc.field("step").isin(_all(steps)) & pc.field("run_id").isin(runs.run_id.tolist())
     rows = tables.read("curves", ["run_id", "step", "accuracy"], wanted)
     run = pd.Index(runs.run_id).get_indexer(rows.run_id)
     step, accuracy = rows.step.to_numpy(dtype=np.int64), rows.accuracy.to_numpy(dtype=np.float64)
     for own in _stretches(run):
-        place = int(runs.index[run[own[0]]])
+        place = run[own[0]]
         column = _places(steps[place], step[own])
         found[place][column[column >= 0]] = accuracy[own][column >= 0]
     return found
