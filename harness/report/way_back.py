@@ -181,7 +181,8 @@ def _shown(tables: Tables, own: Sequence[pd.DataFrame]) -> list[pd.Series | None
     for members in own:
         runs = members[members.seed.isin(seeds)].drop_duplicates("seed")
         rows = tables.read("samples", filters=pc.field("run_id").isin(runs.run_id.tolist()))
-        answers.append(rows.merge(runs[["run_id", "seed"]], on="run_id").set_index(["seed", "sample"]).sort_index())
+        rows = rows.merge(runs[["run_id", "seed"]], on="run_id").drop_duplicates(["seed", "sample"])
+        answers.append(rows.set_index(["seed", "sample"]).sort_index())
     places = [place for place in answers[0].index if all(place in each.index for each in answers)]
     if not places:
         return nothing
@@ -206,13 +207,16 @@ def _text(value: object) -> str:
 
 
 def _box(word: str, gloss: str, share: float) -> Box:
-    short = [each if len(each) <= LONGEST_WORD else f"{each[: LONGEST_WORD - 1]}…" for each in (word, gloss)]
-    return Box(*short, fill=None if np.isnan(share) else _fill(share), more=bool(share > 0.05))
+    return Box(_short(word), _short(gloss), fill=None if np.isnan(share) else _fill(share), more=bool(share > 0.05))
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 1]}…"
 
 
 def _fill(share: float) -> float:
     """How full a bar is, by the logarithm of the share that arrives."""
-    return round(1 - min(max(share / FLOOR, 0.0), 1.0), 3)
+    return round(1 - min(max(float(share) / FLOOR, 0.0), 1.0), 3)
 
 
 def _between(shares: NDArray[np.float64]) -> str:
@@ -240,5 +244,5 @@ def _arrives(members: pd.DataFrame, words: Sequence[str], shares: NDArray[np.flo
     cue = int(cues.iloc[0]) if cues.nunique() == 1 and cues.iloc[0] == round(cues.iloc[0]) else 1
     cue = cue if 1 <= cue <= len(words) else 1
     return _("{back} steps back, “{word}” receives {share} the gradient of the answer.").format(
-        back=len(words) - cue, word=words[cue - 1].strip(" ,.;:，。；："), share=times(10.0 ** shares[cue - 1])
+        back=len(words) - cue, word=_short(words[cue - 1].strip(" ,.;:，。；：")), share=times(10.0 ** shares[cue - 1])
     )
