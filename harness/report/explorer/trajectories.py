@@ -71,6 +71,7 @@ def trajectories(tables: Tables, runs: pd.DataFrame) -> Kept:
     own = own.iloc[sorted(moments)].reset_index(drop=True)
     steps = [moments[place] for place in sorted(moments)]
     lengths = own.seq_len.to_numpy(dtype=np.float64).clip(1, 1 << 40).astype(np.int64).tolist()
+    shapes = [(len(each), length) for each, length in zip(steps, lengths, strict=True)]
     for most_steps, most_lags in SIZES:
         sizes = (
             min(len(each), most_steps) * min(length, most_lags) for each, length in zip(steps, lengths, strict=True)
@@ -168,7 +169,7 @@ def _accuracies(tables: Tables, runs: pd.DataFrame, steps: list[NDArray[np.int64
     import pyarrow.compute as pc
 
     found = [np.full(len(at), np.nan, dtype=np.float32) for at in steps]
-    if "curves" not in tables or not tables.rows("curves"):
+    if "curves" not in tables or not tables.rows("curves") or not steps:
         return found
     wanted = pc.field("step").isin(_all(steps)) & pc.field("run_id").isin(runs.run_id.tolist())
     rows = tables.read("curves", ["run_id", "step", "accuracy"], wanted)
