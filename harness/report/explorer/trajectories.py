@@ -73,10 +73,7 @@ def trajectories(tables: Tables, runs: pd.DataFrame) -> Kept:
     lengths = own.seq_len.to_numpy(dtype=np.float64).clip(1, 1 << 40).astype(np.int64).tolist()
     shapes = [(len(each), length) for each, length in zip(steps, lengths, strict=True)]
     for most_steps, most_lags in SIZES:
-        sizes = (
-            min(len(each), most_steps) * min(length, most_lags) for each, length in zip(steps, lengths, strict=True)
-        )
-        if sum(sizes) <= MOST_VALUES:
+        if sum(min(count, most_steps) * min(length, most_lags) for count, length in shapes) <= MOST_VALUES:
             break
     kept_steps = [each[_spread(len(each), most_steps)] for each in steps]
     kept_lags = [np.array(_spread(length, most_lags)) for length in lengths]
