@@ -64,7 +64,7 @@ def values(browser: Any, what: str) -> dict[str, str]:
     """A row of the table of values, by cell."""
     heads = browser.find_elements("css selector", "#explorer .values thead th")
     row = browser.find_elements("css selector", f"#explorer .values .{what} td")
-    return {head.text: each.text for head, each in zip(heads, row, strict=True)}
+    return {head.text: each.text.replace("\u00a0", " ") for head, each in zip(heads, row, strict=True)}
 
 
 def as_number(text: str) -> float:
@@ -99,7 +99,7 @@ def test_selects_and_sliders_show_what_the_tables_say_by_keyboard_alone(opened: 
         move(opened, ".moment", steps)
         for places, lag in (("HOME", 11), ("ARROW_RIGHT ARROW_RIGHT", 9), ("END", 0)):
             move(opened, ".looked-at", places)
-            said = element(opened, ".looked-at").get_attribute("aria-valuetext")
+            said = element(opened, ".looked-at").get_attribute("aria-valuetext").replace("\u00a0", " ")
             assert f"Step {12 - lag} of 12, {lag} steps before the answer" in said
             shown = [values(opened, column) for column in ("gradient", "accuracy")]
             for who in (cell, beside):

@@ -80,7 +80,7 @@ const hereText = () => {
 function drawWord(box, lag, index) {
   const own = sentence(), number = own ? own.words.length - 1 - lag : 0;
   const made = add(box, "span", { class: "word", "data-place": index });
-  const bars = add(made, "span", { class: "bars" });
+  const bars = add(made, "span", { class: "bars", "aria-hidden": "true" });
   views.forEach(({ middle }, which) => {
     const share = middle?.get(lag)?.share ?? NaN, lost = Number.isNaN(share) || share === Infinity;
     const bar = add(bars, "span", { class: `bar n${which}${lost ? " lost" : ""}` });

@@ -9,15 +9,15 @@ const number = (exponent) => {
   if (exponent > -3 && exponent < 4) return String(Number((10 ** exponent).toPrecision(3)));
   let power = Math.floor(exponent), digits = (10 ** (exponent - power)).toFixed(2);
   if (digits === "10.00") [power, digits] = [power + 1, "1.00"];
-  return `${digits} × 10${raised(power)}`;
+  return `${digits}\u00a0×\u00a010${raised(power)}`;
 };
 
 // All and none are never rounded.
 const percent = (share) => {
   if (Number.isNaN(share)) return "–";
   const text = (100 * share).toFixed(1).replace(/\.0$/, "");
-  if (text === "100" && share < 1) return "> 99.9 %";
-  return text === "0" && share > 0 ? "< 0.1 %" : `${text} %`;
+  if (text === "100" && share < 1) return ">\u00a099.9\u00a0%";
+  return text === "0" && share > 0 ? "<\u00a00.1\u00a0%" : `${text}\u00a0%`;
 };
 
 const known = (values) => values.filter((each) => !Number.isNaN(each)).sort((one, two) => one - two);

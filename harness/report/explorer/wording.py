@@ -15,7 +15,8 @@ def wording() -> dict[str, str]:
         ),
         "scale": _(
             "A bar is full where as much arrives as at the answer. It is half full at a thousandth, and empty at a "
-            "millionth. A dot in place of a bar: the gradient is infinite or no number."
+            "millionth. A dot in place of a bar: the gradient is infinite or no number. The gradient is that of the "
+            "last answer, as a mean over many samples; the words are those of one."
         ),
         "still": _("This is a still picture, taken after the training. Switch scripts on to play with it."),
         "beside": _("beside it"),
