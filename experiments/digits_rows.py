@@ -58,8 +58,8 @@ class DigitsRows(Experiment):
 
     name = "digits_rows"
     claim = (
-        "Row by row a plain RNN reads digits as well as an LSTM does, it does not 'hardly learn'; pixel by pixel, the "
-        "same images are harder for every cell."
+        "Row by row, a plain RNN reads digits as well as an LSTM. Pixel by pixel, the same images are harder for every "
+        "cell."
     )
     solved_at = 0.9
     exact_chance = False

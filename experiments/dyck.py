@@ -45,8 +45,8 @@ class Dyck(Experiment):
 
     name = "dyck"
     claim = (
-        "Every recurrent cell, the plain one too, follows brackets of bounded depth for many more steps than that; "
-        "a network without memory guesses."
+        "Every recurrent cell, the plain one too, follows nested brackets of bounded depth for many steps. A network "
+        "without memory guesses."
     )
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": "20,100", "seed": "0,1", "train.steps": 600,
              "train.lr": 0.01, "probe.every": 100}  # fmt: skip

@@ -30,8 +30,8 @@ class Latch(Experiment):
 
     name = "latch"
     claim = (
-        "Most plain RNNs learn to hold one bit if their recurrent weights start at full scale; from half scale, where "
-        "the gradient vanishes, most do not, over the same length."
+        "Most plain RNNs learn to hold one bit if their recurrent weights start at full scale. From half scale the "
+        "gradient vanishes, and most do not learn it."
     )
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "20,60", "weight_scale": "0.5,1", "seed": "0,1", "train.steps": 600,
              "train.lr": 0.003, "probe.every": 60}  # fmt: skip

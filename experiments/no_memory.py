@@ -28,8 +28,8 @@ class NoMemory(Experiment):
 
     name = "no_memory"
     claim = (
-        "A network that treats each item alone is as good as an RNN where answers depend on the item alone, and "
-        "guesses where they depend on an earlier one, where the RNN is right."
+        "Where answers depend on the item alone, a network without memory is as good as an RNN. Where they depend on "
+        "an earlier item, it guesses and the RNN is right."
     )
     sweep = {"cell": "feedforward,rnn", "seq_len": "12", "seed": "0,1", "experiment.back": "0,1,2",
              "train.steps": 2000, "train.lr": 0.003, "hidden_size": 64, "probe.every": 200}  # fmt: skip

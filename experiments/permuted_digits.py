@@ -61,5 +61,6 @@ class PermutedDigits(DigitsRows):
             return None
         natural, scrambled = pair
         mean = finished(tables.runs).groupby(["cell", "experiment.permuted"]).accuracy.mean().unstack().dropna()
-        mean = mean[[False, True]].rename(columns={False: _("natural order"), True: _("scrambled")})
+        ways = [_("natural order"), _("scrambled")]
+        mean = mean.rename(columns=dict(zip((False, True), ways, strict=True)))[ways]
         return Verdict(natural.beats(scrambled), listed(mean))

@@ -30,7 +30,9 @@ class SauceOrder(Experiment):
     """
 
     name = "sauce_order"
-    claim = "Networks with memory learn what order alone tells; one without, and all of them on shuffled rows, guess."
+    claim = (
+        "Networks with memory learn what order alone tells. Without memory, or on shuffled rows, every network guesses."
+    )
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": "20", "seed": "0,1", "experiment.shuffled": "false,true",
              "train.steps": 800, "train.lr": 0.01, "probe.every": 80}  # fmt: skip
 

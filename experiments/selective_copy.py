@@ -45,7 +45,7 @@ class SelectiveCopy(Experiment):
 
     name = "selective_copy"
     claim = (
-        "A linear recurrence repeats symbols from fixed places, but not from places that vary; a gated cell does both."
+        "A linear recurrence repeats symbols from fixed places, but not from places that vary. A gated cell does both."
     )
     sweep = {"cell": "linear,rnn,gru", "seq_len": 16, "experiment.scattered": "true,false", "experiment.length": 3,
              "experiment.symbols": 4, "seed": "0,1", "hidden_size": 64, "train.steps": 1500, "train.lr": 0.01,

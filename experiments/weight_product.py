@@ -113,9 +113,9 @@ class WeightProductFigure(Figure):
     name = "weight_product"
     title = "What is left of the error, measured and exact"
     caption = (
-        "Above: what is left of an error of 1 after so many steps back. Lines are |w| to that power, marks what was "
-        "measured: circles with one unit, crosses with a matrix. Below: the largest relative difference of the two, in "
-        "all runs with that w; the dotted line is the precision of one multiplication in float64."
+        "Above: what is left of an error of 1 after so many steps back. Lines are |w| to that power. Marks are what "
+        "was measured: circles with one unit, crosses with a matrix. Below: the largest relative difference of the "
+        "two, in all runs with that w. The dotted line is the precision of one multiplication in float64."
     )
     order = 5
     experiments = ("weight_product",)
@@ -143,13 +143,13 @@ class WeightProductFigure(Figure):
         ticks = whole_powers(*decades(np.log10(rows.measured.to_numpy(float))))
         above.set_yticks(ticks, [power(tick) for tick in ticks])
         below.axhline(np.finfo(float).eps, color=ink(), linestyle=":", linewidth=1)
-        below.set(yscale="log", ylabel="relative difference", xlabel="lag (steps before the end)")
-        above.set(ylabel="gradient relative to the last step")
+        below.set(yscale="log", ylabel=_("relative difference"), xlabel=_("lag (steps before the end)"))
+        above.set(ylabel=_("gradient relative to the last step"))
         for axis in (above, below):
             grid(axis)
         shapes = [
             Line2D([], [], marker=mark, color=ink(), linestyle="none", fillstyle="none",
-                   label="one unit" if scalar else "a matrix")
+                   label=_("one unit") if scalar else _("a matrix"))
             for scalar, mark in marks.items() if (rows.hidden_size.eq(1) == scalar).any()
         ]  # fmt: skip
         above.legend(handles=[*above.get_legend_handles_labels()[0], *shapes], frameon=False)

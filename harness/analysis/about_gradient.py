@@ -42,6 +42,12 @@ def before_training(groups: pd.DataFrame) -> Iterator[str]:
             said.append(some.format(count=len(shown), all=len(known), scales=listed(shown.weight_scale)))
         elif len(shown) > 1:
             said.append(_("The weight scales are {scales}, in this order.").format(scales=listed(shown.weight_scale)))
+        elif scales:
+            said.append(
+                _("That is at weight scale {scale}; at others, no single factor describes the way.").format(
+                    scale=as_typed(least.weight_scale)
+                )
+            )
         where = _(" (weight scale {scales})").format(scales=as_typed(least.weight_scale)) if scales else ""
         yield together([*said, _at_the_cue(least.ratio_init, where)])
 

@@ -76,8 +76,8 @@ def glossary() -> list[tuple[str, str]]:
             _("rank correlation"),
             _(
                 "How well the order of two quantities agrees: 1 is the same order, -1 the opposite, 0 no relation. "
-                "All seeds and lengths of a setting are kept together. A relation is called one where its 99 % "
-                "interval leaves out 0, and chance alone gives as much in less than 1 % of cases."
+                "All seeds and lengths of a setting are kept together. It counts as a relation where its 99 % "
+                "interval leaves out 0. Also, chance alone must give as much in at most 1 % of cases."
             ),
         ),
     ]
