@@ -67,26 +67,39 @@ def trajectories(tables: Tables, runs: pd.DataFrame) -> Kept:
     """
     chosen = _spread(len(runs), MOST_VALUES // (SIZES[-1][0] * SIZES[-1][1]))
     own = runs.iloc[chosen].reset_index(drop=True)
-    moments = _moments(tables, own)
-    own = own.iloc[sorted(moments)].reset_index(drop=True)
-    steps = [moments[place] for place in sorted(moments)]
+    curves = _curves(tables, own)
     lengths = own.seq_len.to_numpy(dtype=np.float64).clip(1, 1 << 40).astype(np.int64).tolist()
-    shapes = [(len(each), length) for each, length in zip(steps, lengths, strict=True)]
+    shapes = [(len(steps), length) for (steps, _), length in zip(curves, lengths, strict=True)]
     for most_steps, most_lags in SIZES:
         if sum(min(count, most_steps) * min(length, most_lags) for count, length in shapes) <= MOST_VALUES:
             break
-    kept_steps = [each[_spread(len(each), most_steps)] for each in steps]
-    kept_lags = [np.array(_spread(length, most_lags)) for length in lengths]
-    exponents, there = _exponents(tables, own, kept_steps, kept_lags)
-    accuracies = _accuracies(tables, own, kept_steps)
+    moments = [_spread(count, most_steps) for count, _ in shapes]
+    steps = [known[at] for (known, _), at in zip(curves, moments, strict=True)]
+    lags = [np.array(_spread(length, most_lags)) for length in lengths]
+    measured = _exponents(tables, own, steps, lags)
     found = {
-        str(run_id): Trajectory(tuple(at.tolist()), tuple(lags[known].tolist()), values[:, known], accuracy)
-        for run_id, at, lags, known, values, accuracy in zip(
-            own.run_id, kept_steps, kept_lags, there, exponents, accuracies, strict=True
+        str(run_id): _trajectory(at, back, values, there, accuracy[kept])
+        for run_id, at, back, (values, there), (_, accuracy), kept in zip(
+            own.run_id, steps, lags, measured, curves, moments, strict=True
         )
+        if there.any()
     }
-    thinned = any(len(each) > most_steps for each in steps) or max(lengths, default=0) > most_lags
+    thinned = any(count > most_steps or length > most_lags for count, length in shapes)
+    own = own[own.run_id.isin(list(found))].reset_index(drop=True)
     return Kept(own, found, most_steps, most_lags, complete=len(chosen) == len(runs) and not thinned)
+
+
+def _trajectory(
+    steps: NDArray[np.int64], lags: NDArray[np.int64], exponents: NDArray[np.float32], there: NDArray[np.bool_],
+    accuracy: NDArray[np.float32],
+) -> Trajectory:  # fmt: skip
+    """What was measured of a run, of the moments and lags at which something was.
+
+    Args:
+        there: what was measured, (S, L).
+    """
+    at, back = there.any(axis=1), there.any(axis=0)
+    return Trajectory(tuple(steps[at].tolist()), tuple(lags[back].tolist()), exponents[at][:, back], accuracy[at])
 
 
 def _spread(count: int, most: int) -> list[int]:
@@ -118,25 +131,14 @@ def _of_memory(
         yield run[own].astype(np.int64), step.astype(np.int64), lag.astype(np.int64), norm.astype(np.float64)
 
 
-def _moments(tables: Tables, runs: pd.DataFrame) -> dict[int, NDArray[np.int64]]:
-    """The training steps at which the gradient of each run (its place) was measured; nothing of those without."""
-    import pyarrow.compute as pc
-
-    found: dict[int, set[int]] = {}
-    for run, step, _, _ in _of_memory(tables, runs, pc.field("lag") == 0):
-        for place, moment in zip(run.tolist(), step.tolist(), strict=True):
-            found.setdefault(place, set()).add(moment)
-    return {place: np.array(sorted(steps)) for place, steps in found.items()}
-
-
 def _exponents(
     tables: Tables, runs: pd.DataFrame, steps: list[NDArray[np.int64]], lags: list[NDArray[np.int64]]
-) -> tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]]]:
-    """log10 of the gradient of each run at its steps and lags, and which of the lags there are."""
+) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """log10 of the gradient of each run at its steps and lags, (S, L), and where there is one."""
     import pyarrow.compute as pc
 
-    found = [np.full((len(at), len(back)), np.nan, dtype=np.float32) for at, back in zip(steps, lags, strict=True)]
-    there = [np.zeros(len(back), dtype=bool) for back in lags]
+    shapes = [(len(at), len(back)) for at, back in zip(steps, lags, strict=True)]
+    found = [(np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=bool)) for shape in shapes]
     wanted = pc.field("step").isin(_all(steps)) & pc.field("lag").isin(_all(lags))
     for run, step, lag, norm in _of_memory(tables, runs, wanted):
         with np.errstate(all="ignore"):
@@ -145,9 +147,10 @@ def _exponents(
             place = run[rows[0]]
             row, column = _places(steps[place], step[rows]), _places(lags[place], lag[rows])
             own = (row >= 0) & (column >= 0)
-            found[place][row[own], column[own]] = exponent[rows][own]
-            there[place][column[own]] = True
-    return found, there
+            exponents, there = found[place]
+            exponents[row[own], column[own]] = exponent[rows][own]
+            there[row[own], column[own]] = True
+    return found
 
 
 def _all(values: list[NDArray[np.int64]]) -> list[int]:
@@ -156,26 +159,30 @@ def _all(values: list[NDArray[np.int64]]) -> list[int]:
 
 def _places(known: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
     """The place of each value in what is known, sorted; -1 of one that is not."""
+    if not len(known):
+        return np.full(len(values), -1)
     place = np.searchsorted(known, values).clip(max=len(known) - 1)
     return np.where(known[place] == values, place, -1)
 
 
-def _accuracies(tables: Tables, runs: pd.DataFrame, steps: list[NDArray[np.int64]]) -> list[NDArray[np.float32]]:
-    """The accuracy of each run at its steps; NaN where it was not measured."""
+def _curves(tables: Tables, runs: pd.DataFrame) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """The moments of each run at which it was evaluated, in order, and its accuracy there.
+
+    At the same moments its gradients are measured: so the large table is read only once.
+    """
     import pandas as pd
     import pyarrow.compute as pc
 
-    found = [np.full(len(at), np.nan, dtype=np.float32) for at in steps]
-    if "curves" not in tables or not tables.rows("curves") or not steps:
+    found = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))] * len(runs)
+    if "curves" not in tables or not tables.rows("curves") or not len(runs):
         return found
-    wanted = pc.field("step").isin(_all(steps)) & pc.field("run_id").isin(runs.run_id.tolist())
-    rows = tables.read("curves", ["run_id", "step", "accuracy"], wanted)
+    own = pc.field("run_id").isin(runs.run_id.tolist())
+    rows = tables.read("curves", ["run_id", "step", "accuracy"], own)
+    rows = rows.drop_duplicates(["run_id", "step"]).sort_values(["run_id", "step"])
     run = pd.Index(runs.run_id).get_indexer(rows.run_id)
-    step, accuracy = rows.step.to_numpy(dtype=np.int64), rows.accuracy.to_numpy(dtype=np.float64)
-    for own in _stretches(run):
-        place = run[own[0]]
-        column = _places(steps[place], step[own])
-        found[place][column[column >= 0]] = accuracy[own][column >= 0]
+    step, accuracy = rows.step.to_numpy(dtype=np.int64), rows.accuracy.to_numpy(dtype=np.float32)
+    for own_rows in _stretches(run):
+        found[run[own_rows[0]]] = (step[own_rows], accuracy[own_rows])
     return found
 
 
