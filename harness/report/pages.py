@@ -46,7 +46,7 @@ def _templates(**escaping: Any) -> jinja2.Environment:
         **escaping,
     )
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    environment.filters.update(beginning=beginning, ending=ending, line=line)
+    environment.filters.update(beginning=beginning, ending=ending, line=line, translated=gettext)
     return environment
 
 
