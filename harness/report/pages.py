@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 
 from harness.base.files import write_text
+from harness.base.language import gettext
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -34,6 +35,11 @@ def write_pages(directory: Path, view: dict[str, Any]) -> Path:
     ):
         write_text(directory / name, environment.get_template(f"{name}.j2").render(view))
     return directory / "report.html"
+
+
+def render(name: str, view: dict[str, Any]) -> str:
+    """Another page, such as ``compare.html``, from its template; its texts go through ``_``."""
+    return _templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2").render({**view, "_": gettext})
 
 
 def _templates(**escaping: Any) -> jinja2.Environment:
