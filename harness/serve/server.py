@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,6 +41,9 @@ TYPES = {
     **dict.fromkeys([".md", ".txt", ".log", ".csv", ".yaml", ".yml"], TEXT),
 }  # fmt: skip
 """What a browser shows; everything else is for it to save."""
+
+PIECE = 1 << 18
+"""Bytes of a file that are sent at once."""
 
 ALWAYS = {
     "Cache-Control": "no-store",
@@ -155,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _copy(self, file: Any, size: int) -> None:
         """Send as much of a file as was promised: it may be growing."""
-        while size and (piece := file.read(min(size, shutil.COPY_BUFSIZE))):
+        while size and (piece := file.read(min(size, PIECE))):
             self.wfile.write(piece)
             size -= len(piece)
         self.close_connection |= bool(size)

@@ -14,6 +14,7 @@ from harness.serve.server import HOST, serving
 from harness.sweeping.plan import FILE as PLAN
 from harness.tables.storage import write_table, write_tables
 from tests.helpers.made_tables import made_tables
+from tests.report.conftest import browser, built  # noqa: F401 -- fixtures
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from harness.sweeping.progress import JobProgress
-from tests.report.conftest import browser, built  # noqa: F401 -- fixtures
 from tests.serve.conftest import write_job, write_plan
 
 pytestmark = pytest.mark.slow
 
 
-def wait_until(browser: Any, script: str, seconds: float = 20) -> None:  # noqa: F811
+def wait_until(browser: Any, script: str, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not browser.execute_script(script):
         assert time.monotonic() < end, browser.find_element("tag name", "body").text
@@ -25,7 +24,7 @@ def wait_until(browser: Any, script: str, seconds: float = 20) -> None:  # noqa:
 def test_a_page_follows_a_sweep_keeps_the_focus_and_says_when_the_server_is_gone(
     browser: Any,
     port: int,
-    results: Path,  # noqa: F811
+    results: Path,
 ) -> None:
     sweep = results / "dish"
     write_plan(sweep, {"0": ["a", "b"]})
@@ -51,7 +50,7 @@ try { eval("1"); report("eval"); } catch { report("no eval"); }
 </script>"""
 
 
-def test_a_files_scripts_run_and_cannot_look_around(browser: Any, port: int, results: Path) -> None:  # noqa: F811
+def test_a_files_scripts_run_and_cannot_look_around(browser: Any, port: int, results: Path) -> None:
     (results / "secret.json").write_text("{}")
     (results / "report.html").write_text(HOSTILE)
     browser.get(f"http://127.0.0.1:{port}/report.html")
@@ -64,7 +63,7 @@ def test_a_report_works_as_it_does_as_a_file(
     browser: Any,
     port: int,
     results: Path,
-    built: Path,  # noqa: F811
+    built: Path,
 ) -> None:
     (results / "report.html").write_bytes((built / "report.html").read_bytes())
     browser.get(f"http://127.0.0.1:{port}/report.html")
