@@ -87,6 +87,9 @@ SMALL = {
 }  # fmt: skip
 """What makes a run small, by dotted name."""
 
+COMPILED: dict[str, Any] = {"engine.compile": "auto"}
+"""For tasks that may be long: the cells are the same for all of them, and their kernels are compiled once and kept."""
+
 
 def small_runs(experiment: Experiment | None = None, cell: Cell | None = None, **changes: Any) -> list[Settings]:
     """Settings of small runs of an experiment (recall_dish) and a cell (rnn), at the experiment's own length or at 8.
