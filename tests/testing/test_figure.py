@@ -18,7 +18,7 @@ PROBES = {name: CHEAP.get(name, {}) for plugin in registry().of_kind("figure") f
 @pytest.fixture(scope="module")
 def probed() -> Tables:
     """Runs with every probe that a figure draws, each beside the others."""
-    return small_tables(registry().get("experiment", "recall_dish")(), probes=PROBES, **{"engine.compile": "auto"})
+    return small_tables(registry().get("experiment", "recall_dish")(), probes=PROBES, **{"engine.compile": True})
 
 
 # That of weight_product is for the linear cell: see its own test.
