@@ -1,4 +1,4 @@
-"""``python -m harness.report DIR [DIR ...] [plugins=[FILE,…]] [tracker=NAME]``: reports anew, from their tables."""
+"""``python -m harness.report DIR [DIR ...] [--language zh] [plugins=[FILE,…]] [tracker=NAME]``: reports anew."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from harness.base.errors import UserError, reason
+from harness.base.language import known, languages
 from harness.plugins.registry import registry
 from harness.report.build import build, unknown_plugins
 from harness.sweeping.plan import missing, read_plan
@@ -42,8 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="a results directory; plugins=[FILE,…] names plugin files to use, as no directory can; tracker=NAME logs "
         "the results there, too",
     )
-    words = parser.parse_args(arguments).directories
+    parser.add_argument(
+        "--language",
+        metavar="NAME",
+        help=f"language of the reports ({', '.join(languages())}) where it is not to be that of the sweep",
+    )
+    asked = parser.parse_args(arguments)
+    words = asked.directories
     try:
+        language = known(asked.language) if asked.language is not None else None
         files = [path for word in words if word.startswith(PLUGINS) for path in _listed(word)]
         directories = [Path(word) for word in words if not word.startswith((PLUGINS, TRACKER))]
         names = [word.removeprefix(TRACKER) for word in words if word.startswith(TRACKER)]
@@ -52,14 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not directories:
             raise UserError("DIR is missing; valid: results directories, and plugins=[FILE,…] besides")
         for directory in directories:
-            rebuild(directory, chosen)
+            rebuild(directory, chosen, language)
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def rebuild(directory: Path, chosen: Tracker | None = None) -> None:
+def rebuild(directory: Path, chosen: Tracker | None = None, language: str | None = None) -> None:
     """Build the report of one directory anew, print its path, and give the results to a tracker.
 
     Raises:
@@ -73,7 +81,7 @@ def rebuild(directory: Path, chosen: Tracker | None = None) -> None:
         tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
         for line in [*tables.left_out, *unknown_plugins(directory, tables)]:
             print(f"left out: {_harmless(line)}", file=sys.stderr)
-        path = build(directory, tables).path
+        path = build(directory, tables, language).path
     except UNFIT as error:
         raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error
     except OSError as error:
