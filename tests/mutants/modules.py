@@ -33,6 +33,7 @@ MODULES: dict[str, str] = {
     "training/checkpoint.py training/keeping.py": "tests/training/test_checkpoint.py tests/training/test_keeping.py",
     "training/stopping.py": "tests/training/test_stopping.py",
     "measure/flow.py": "tests/measure/test_gradient_flow.py",
+    "probes/*.py measure/[abcdlps]*.py": "tests/probes tests/testing/test_probe.py",
     "measure/*.py": (
         "tests/measure/test_measurement.py tests/measure/test_generation.py tests/measure/test_evaluation.py "
         "tests/measure/test_transport.py"
@@ -47,6 +48,13 @@ MODULES: dict[str, str] = {
     "sweeping/plan.py": "tests/sweeping/test_sweep_plan.py",
     "sweeping/launching.py": "tests/sweeping/test_launching.py",
     "sweeping/packing.py sweeping/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
+    "sweeping/changed.py sweeping/provenance.py": "tests/sweeping/test_changed.py tests/sweeping/test_sweep_plan.py",
+    "sweeping/pruning.py": "tests/sweeping/test_pruning.py",
+    "sweeping/progress.py sweeping/watch.py": "tests/sweeping/test_progress.py",
+    "sweeping/*.py": "tests/sweeping",
+    "theory/*.py": "tests/theory",
+    "trackers/*.py": "tests/trackers",
+    "command_line/search/*.py": "tests/command_line/test_search.py",
     "figures/drawing/rows.py figures/drawing/scales.py": (
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"
     ),
