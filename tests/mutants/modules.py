@@ -19,7 +19,9 @@ MODULES: dict[str, str] = {
         "tests/engine/test_threads.py"
     ),
     "engine/scan/interface.py": "tests/engine/test_interface.py tests/engine/test_norm.py tests/engine/test_engine.py",
-    "engine/scan/[dfnp]*.py engine/scan/schedule.py": "tests/engine/test_formulas.py tests/engine/test_steps.py",
+    "engine/scan/[dfnp]*.py engine/scan/schedule.py": (
+        "tests/engine/test_formulas.py tests/engine/test_steps.py tests/engine/test_schedule.py"
+    ),
     "engine/scan/*.py": "tests/engine/test_engine.py tests/engine/test_formulas.py tests/engine/test_tokens.py",
     "cells/gating.py": "tests/cells/gated/test_gate_init.py",
     "cells/base.py": "tests/cells/test_base.py tests/engine/test_weights.py",

@@ -154,6 +154,33 @@ def faulty(**columns: Callable[[pd.DataFrame], Any]) -> type[Probe]:
     return Faulty
 
 
+class Filled(Size):
+    """A probe that fills what the harness does."""
+
+    name = "filled"
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        return super().measure(moment).assign(step=0, run_id="")
+
+
+class Curves(Size):
+    """A table that there is already."""
+
+    name = "curves"
+    adds = "table"
+
+
+class CurvesColumns(Size):
+    """Columns of a table, which may have any name."""
+
+    name = "curves"
+
+
+def test_only_a_table_may_not_have_the_name_of_another_one() -> None:
+    assert CurvesColumns.flaw() is None
+    assert (Curves.flaw() or "").startswith("name = 'curves': a table of that name is there in any case")
+
+
 class OneLayer(Steps):
     """A probe that forgets the layers above the first."""
 
@@ -176,6 +203,8 @@ def test_a_sound_probe_of_steps_passes() -> None:
         (Moody, "measure is not the same twice"),
         (Inventive, "measure returns a member outside of 0 to 1"),
         (Strict, "measure on weights that are inf raises"),
+        (Filled, "measure returns the columns ['run_id', 'step'], which are filled by the harness"),
+        (Curves, "name: curves is a standard table"),
         (FirstOnly, "mixes members: what is measured of one depends on the others"),
         (Adding, "mixes members: one whose weights are nan changes the others"),
         (Scaling, "measure changes states"),
