@@ -42,6 +42,7 @@ MODULES: dict[str, str] = {
     ),
     "analysis/claims.py analysis/accuracy.py": "tests/analysis/test_claims.py",
     "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py",
+    "analysis/ranks.py": "tests/analysis/test_ranks.py",
     "analysis/*.py": (
         "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py"
     ),
