@@ -76,13 +76,13 @@ class Strict(Size):
 
 
 class Noisy(Size):
-    """A probe that lets numpy warn of what is not finite."""
+    """A probe that lets numpy warn of a logarithm of nothing."""
 
     name = "noisy"
 
     def measure(self, moment: Moment) -> pd.DataFrame:
         found = super().measure(moment)
-        return found.assign(last=np.subtract(found["last"].to_numpy(), found["last"].to_numpy()))
+        return found.assign(last=np.log(found["last"]))
 
 
 class Moody(Size):
@@ -215,7 +215,7 @@ def test_a_sound_probe_of_steps_passes() -> None:
         (Strict, "measure on weights that are inf raises"),
         (Filled, "measure returns the columns ['run_id', 'step'], which are filled by the harness"),
         (Curves, "name: curves is a standard table"),
-        (Noisy, "measure on weights that are inf raises RuntimeWarning: invalid value encountered in subtract"),
+        (Noisy, "measure on weights that are 0.0 raises RuntimeWarning: divide by zero encountered in log"),
         (FirstOnly, "mixes members: what is measured of one depends on the others"),
         (Adding, "mixes members: one whose weights are nan changes the others"),
         (Scaling, "measure changes states"),
