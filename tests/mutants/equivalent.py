@@ -108,6 +108,12 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "mean, low, high = np.stack([over_units(own) for own in values.values()], axis=-1).reshape(3, - 2)",
         ): ANY_NEGATIVE,
     },
+    "harness/probes/signal.py": {
+        (
+            "by_unit = pd.DataFrame(found.by_unit.reshape(-1, vectors.shape[-1]).T)",
+            "by_unit = pd.DataFrame(found.by_unit.reshape(- 2, vectors.shape[-1]).T)",
+        ): ANY_NEGATIVE,
+    },
     "harness/probes/log_gradient.py": {
         (
             "lags = torch.tensor(spread(range(int(answer.max())), self.lags), dtype=torch.int64, device=answer.device)",

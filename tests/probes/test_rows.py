@@ -61,25 +61,25 @@ def test_samples_count_at_the_lags_that_they_have(probe: str) -> None:
 
 
 def test_the_logarithms_of_samples_have_their_mean_and_their_quantiles() -> None:
-    given = moment("gru", samples=11, seed=[0, 1])
+    given = moment("gru", samples=151, seed=[0, 1])
     found = measured("log_gradient", given)
     with torch.no_grad():
         logs = given.gradients_of(given.data.answer_loss)[1].totals["h"].norm(dim=-1).log10().numpy()
     for row in found.itertuples():
         here = np.sort(logs[row.member, 7 - row.lag])
         assert row.log10_norm == pytest.approx(here.mean())
-        assert (row.q10, row.q50, row.q90) == pytest.approx((here[1], here[5], here[9]))
+        assert (row.q10, row.q50, row.q90) == pytest.approx((here[15], here[75], here[135]))
 
 
 def test_each_units_signal_has_its_median_and_its_upper_quantile() -> None:
-    given = moment("rnn", samples=6, hidden_size=11, seed=[0, 1])
+    given = moment("rnn", samples=6, hidden_size=41, seed=[0, 1])
     found = measured("signal", given)
     with torch.no_grad():
         totals = given.gradients_of(given.data.answer_loss)[1].totals["h"].numpy()
     for row in found.itertuples():
         here = totals[row.member, 7 - row.lag]
         by_unit = np.sort(np.abs(here.mean(axis=0)) / here.std(axis=0, ddof=1))
-        assert (row.unit_q50, row.unit_q90) == pytest.approx((by_unit[5], by_unit[9]))
+        assert (row.unit_q50, row.unit_q90) == pytest.approx((by_unit[20], by_unit[36]))
         assert row.mean == pytest.approx(np.linalg.norm(here.mean(axis=0)))
         assert row.spread == pytest.approx(np.sqrt(here.var(axis=0, ddof=1).sum()))
 
