@@ -26,7 +26,7 @@ MODULES: dict[str, str] = {
     "cells/gating.py": "tests/cells/gated/test_gate_init.py",
     "cells/base.py": "tests/cells/test_base.py tests/engine/test_weights.py",
     "cells/functions.py": "tests/cells/test_functions.py",
-    "cells/module.py cells/_[feot]*.py": "tests/cells/test_module.py",
+    "cells/module.py cells/_[feot]*.py": "tests/cells/test_module.py tests/cells/test_equations.py",
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"
