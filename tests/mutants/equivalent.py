@@ -19,6 +19,10 @@ ANY_GROUP = "whether any group has something does not depend on the groups' orde
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/training/pack.py": {
         (
+            "if self.settings.experiment.windows > 1:",
+            "if self.settings.experiment.windows >= 1:",
+        ): "where nothing continues, nobody asks for the state in which it has ended",
+        (
             "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
             "if 4 * len(unfinished) < 3 * len(self.members) and len(unfinished) >= fewest:",
         ): PACE,

@@ -376,7 +376,7 @@ def test_a_task_says_of_itself_what_is_usual() -> None:
     assert (task.solved_at, task.exact_chance, task.feedback, task.windows, task.chance_loss(8)) == (
         0.95, True, None, 1, None,
     )  # fmt: skip
-    assert task.continuation is None
+    assert dish().continuation is None
     assert Continuation(length=3) == Continuation(3, 1.0, 20)
     assert (task.min_seq_len(), task.refuses(1), task.refuses(0)) == (1, None, "1 or more")
     batch = Batch(np.array([[1, 2, 3]]), np.array([[2, 3, 4]]), judged=np.array([[False, True, True]]))
