@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from harness.base.errors import UserError
 from harness.cells._equations import equations
-from harness.cells._form import part_names
+from harness.cells._form import form_of, part_names
+from harness.cells._of_torch import AsEquations
 from harness.cells._tape import Unreadable
 from harness.cells.base import as_in_a_step
 
@@ -174,6 +176,64 @@ def test_weights_in_use_are_named_after_the_parameters_that_they_come_from(turne
         "read": None, "turn": None, "bias": UNITS, "constant": UNITS,
     }  # fmt: skip
     assert len(found.before) == 1  # the transpose
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", ["RNNCell", "GRUCell", "LSTMCell", "RNNCell, relu"])
+def test_torchs_cells_as_equations_are_torchs_cells(kind: str, bias: bool) -> None:
+    name, _, function = kind.partition(", ")
+    made = getattr(torch.nn, name)(
+        FEATURES, UNITS, bias=bias, **({"nonlinearity": function} if function else {})
+    ).double()
+    x, h, c = numbers(4, FEATURES), numbers(4, UNITS), numbers(4, UNITS) * 2
+    state = (h, c) if name == "LSTMCell" else h
+    wanted = made(x, state)
+    with AsEquations():
+        found = made(x, state)
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-14)
+    with AsEquations():
+        torch.testing.assert_close(made(x), made(x, None))  # other operations are torch's own
+        torch.testing.assert_close(torch.clamp(x, min=0.1, max=0.3), x.clip(0.1, 0.3))
+
+
+class InTuple(torch.nn.RNNCell):
+    """Its state is a tuple of one tensor."""
+
+    def forward(self, x: Tensor, state: tuple[Tensor] | None = None) -> tuple[Tensor]:  # type: ignore[override]
+        return (super().forward(x, x.new_zeros(len(x), self.hidden_size) if state is None else state[0]),)
+
+
+def test_a_state_may_be_a_tuple_of_one_tensor() -> None:
+    module = InTuple(FEATURES, UNITS)
+    form = form_of(module, "it", FEATURES, UNITS)
+    assert (form.widths, form.carried, form.alone) == ({"h": UNITS}, ["h"], False)
+    assert form.equations is not None
+    x, h = numbers(4, FEATURES), numbers(4, UNITS)
+    module = module.double()
+    weights = {name: value.detach() for name, value in module.named_parameters()}
+    torch.testing.assert_close(form.run_one(module, weights, x, [h])[0], torch.nn.RNNCell.forward(module, x, h))
+
+
+class Triple(torch.nn.RNNCell):
+    """Gives more than an output and a state."""
+
+    def forward(self, x: Tensor, h: Tensor) -> Any:  # type: ignore[override]
+        made = super().forward(x, h)
+        return made, made, made
+
+
+class Unalike(torch.nn.RNNCell):
+    """What it gives beside its output is not like the state that it takes."""
+
+    def forward(self, x: Tensor, h: Tensor) -> Any:  # type: ignore[override]
+        made = super().forward(x, h)
+        return made, torch.cat([made, made], dim=1)
+
+
+@pytest.mark.parametrize("made", [Triple, Unalike])
+def test_what_gives_something_else_than_a_state_is_no_cell(made: type[torch.nn.Module]) -> None:
+    with pytest.raises(UserError, match=r"it does not map \(x, state\) to a state"):
+        form_of(made(FEATURES, UNITS), "it", FEATURES, UNITS)
 
 
 def test_parts_of_a_state_have_the_names_of_the_field_and_then_numbers() -> None:

@@ -12,6 +12,7 @@ ONE_ARGUMENT = "a function has one argument, the first and the last"
 CLOCK = "the clock is never to the nanosecond at the limit"
 ONCE = "a vector repeated once, and sums of single stretches, are the vector"
 
+READS_AHEAD = "how far it reads ahead changes the pace alone"
 ANY_NEGATIVE = "numpy takes any negative size for the one that is to be found"
 CACHED = "what is kept for the next time is only found sooner"
 ANY_GROUP = "whether any group has something does not depend on the groups' order"
@@ -44,10 +45,15 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
         ): PACE,
     },
     "harness/tables/survey.py": {
+        ("PIECES_AT_ONCE = 512", "PIECES_AT_ONCE = 513"): TOGETHER,
+        ("PIECES_AT_ONCE = 512", "PIECES_AT_ONCE = 511"): TOGETHER,
         ("runs = file.read(use_threads=False)", "runs = file.read()"): "by how many threads it is read changes nothing",
     },
     "harness/tables/gather.py": {
-        ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
+        ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): READS_AHEAD,
+        ("if len(waiting) > AHEAD:", "if not len(waiting) > AHEAD:"): READS_AHEAD,
+        ("AHEAD = 4", "AHEAD = 5"): READS_AHEAD,
+        ("AHEAD = 4", "AHEAD = 3"): READS_AHEAD,
     },
     "harness/sweeping/packing.py": {
         (
@@ -99,6 +105,18 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     },
     "harness/tasks/streams.py": {
         ("scored=own[0].scored.tolist(),", "scored=own[ -1].scored.tolist(),"): "they are the same for all seeds",
+    },
+    "harness/cells/_equations.py": {
+        (
+            "return value * (1 + 0.1 * drawn(*shape)) + 0.01 * drawn(*shape)",
+            "return value * (1 - 0.1 * drawn(*shape)) + 0.01 * drawn(*shape)",
+        ): "a number that is drawn is as likely as its negative",
+    },
+    "harness/cells/_tape.py": {
+        (
+            "if not all(isinstance(each, Tensor) for each in results):",
+            "if not any(isinstance(each, Tensor) for each in results):",
+        ): "no operation of torch that is one of formulas gives a tensor beside something else",
     },
     "harness/probes/memory.py": {
         (

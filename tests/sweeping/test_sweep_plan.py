@@ -84,6 +84,7 @@ def test_runs_that_failed_are_not_done(config: Config, tmp_path: Path) -> None:
     tables["runs"]["status"] = ["ok", "failed"]
     publish(tmp_path / "jobs" / "0" / "tables", tables, each.runs)
     assert done(tmp_path) == {each.runs[0].run_id}
+    assert [path.name for path in (tmp_path / "jobs" / "0").iterdir()] == ["tables"]
 
 
 def test_a_directory_without_a_plan_misses_nothing_that_is_known(tmp_path: Path) -> None:
@@ -204,6 +205,16 @@ def test_what_nobody_asks_for_is_forgotten_unless_it_is_done(config: Config, tmp
     extend_plan(tmp_path, jobs)
     forget_unasked(tmp_path, {jobs[1].ids[1]})
     assert set(read_plan(tmp_path) or {}) == {jobs[0].ids[0], jobs[1].ids[0], jobs[1].ids[1]}
+
+
+def test_what_a_search_has_pruned_stays_planned_though_nobody_asks_for_it(config: Config, tmp_path: Path) -> None:
+    each = job(config, "0", 0, 1)
+    extend_plan(tmp_path, [each])
+    tables = ok(each.runs)
+    tables["runs"]["status"] = ["pruned", "failed"]
+    publish(tmp_path / "jobs" / "0" / "tables", tables, each.runs)
+    forget_unasked(tmp_path, set())
+    assert list(read_plan(tmp_path) or {}) == each.ids[:1]
 
 
 def test_tables_of_another_format_stop_everything_and_stay(config: Config, tmp_path: Path) -> None:
