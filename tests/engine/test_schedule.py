@@ -109,6 +109,15 @@ def test_a_product_alone_is_computed_where_it_is_asked_for() -> None:
     assert [(each.dest, each.add) for phase in program.phases for each in phase.products] == [(CARRY, False)]
 
 
+def test_what_stays_in_its_loop_is_stored_nowhere() -> None:
+    made = binary("*", binary("+", X, H), X)
+    program = Scheduler({}, {}).program([Store(made, Place("new"))])
+    assert (program.scratch, program.own) == (0, 0)
+    (loop,) = (loop for phase in program.phases for each in phase.passes for loop in each.loops)
+    assert [(store.node, store.dest) for store in loop.stores] == [(made, Place("new"))]
+    assert loop.nodes == [made.args[0], made]
+
+
 @pytest.mark.parametrize("which", ["the sum", "the product", "the place", "two products"])
 def test_a_sum_that_others_read_too_or_that_lies_elsewhere_has_room_of_its_own(which: str) -> None:
     made = product(H, Block("w", 0, 0, 4, 4))

@@ -41,23 +41,25 @@ MODULES: dict[str, str] = {
         "tests/measure/test_transport.py"
     ),
     "analysis/claims.py analysis/accuracy.py": "tests/analysis/test_claims.py",
-    "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py",
+    "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py tests/analysis/test_runs.py",
     "analysis/ranks.py": "tests/analysis/test_ranks.py",
     "analysis/*.py": (
-        "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py"
+        "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py "
+        "tests/analysis/test_runs.py"
     ),
     "tasks/*.py": "tests/tasks",
     "tables/*.py": "tests/tables",
     "sweeping/plan.py": "tests/sweeping/test_sweep_plan.py",
     "sweeping/launching.py": "tests/sweeping/test_launching.py",
     "sweeping/packing.py sweeping/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
-    "sweeping/changed.py sweeping/provenance.py": "tests/sweeping/test_changed.py tests/sweeping/test_sweep_plan.py",
+    "sweeping/changed.py": "tests/sweeping/test_changed.py",
+    "sweeping/provenance.py": "tests/sweeping/test_provenance.py",
     "sweeping/pruning.py": "tests/sweeping/test_pruning.py",
     "sweeping/progress.py sweeping/watch.py": "tests/sweeping/test_progress.py",
     "sweeping/*.py": "tests/sweeping",
     "theory/*.py": "tests/theory",
     "trackers/*.py": "tests/trackers",
-    "command_line/search/*.py": "tests/command_line/test_search.py",
+    "command_line/search/*.py": "tests/command_line/test_search.py tests/command_line/test_study.py",
     "figures/drawing/rows.py figures/drawing/scales.py": (
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"
     ),
