@@ -14,6 +14,7 @@ ONCE = "a vector repeated once, and sums of single stretches, are the vector"
 
 READS_AHEAD = "how far it reads ahead changes the pace alone"
 AS_MANY = "one draw more or less, of thousands, is as good"
+ONLY_READ = "trials are read alone, and a copy of them says the same"
 ANY_NEGATIVE = "numpy takes any negative size for the one that is to be found"
 CACHED = "what is kept for the next time is only found sooner"
 ANY_GROUP = "whether any group has something does not depend on the groups' order"
@@ -106,6 +107,20 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     },
     "harness/tasks/streams.py": {
         ("scored=own[0].scored.tolist(),", "scored=own[ -1].scored.tolist(),"): "they are the same for all seeds",
+    },
+    "harness/command_line/search/study.py": {
+        (
+            "(found,) = (each for each in study.get_trials(deepcopy=False) if each.number == number)",
+            "(found,) = (each for each in study.get_trials(deepcopy=True) if each.number == number)",
+        ): ONLY_READ,
+        (
+            "pruned = len(study.get_trials(deepcopy=False, states=[TrialState.PRUNED]))",
+            "pruned = len(study.get_trials( states=[TrialState.PRUNED]))",
+        ): ONLY_READ,
+        (
+            "pruned = len(study.get_trials(deepcopy=False, states=[TrialState.PRUNED]))",
+            "pruned = len(study.get_trials(deepcopy=True, states=[TrialState.PRUNED]))",
+        ): ONLY_READ,
     },
     "harness/cells/_equations.py": {
         (

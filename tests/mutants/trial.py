@@ -44,6 +44,10 @@ PATIENCE = 10
 """A trial that waits for something, or for a machine that is busy, has so many times as long by the clock."""
 
 
+class TestsFailError(Exception):
+    """Tests fail without any fault."""
+
+
 @dataclass
 class Reached:
     """What tests do in one module.
@@ -112,7 +116,7 @@ def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
     """Run tests without a fault, and see which of them reach which lines of some modules.
 
     Raises:
-        SystemExit: a test fails.
+        TestsFailError: a test fails.
     """
 
     def look() -> dict[Path, Reached]:
@@ -123,7 +127,7 @@ def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
         code = _pytest(["-m", "not slow", *tests], [watch])
         measured.stop()
         if code:
-            raise SystemExit(f"tests fail without any fault: {' '.join(tests)}")
+            raise TestsFailError
         data, found = measured.get_data(), {}
         for path in paths:
             by_line = data.contexts_by_lineno(str(path.resolve()))
@@ -140,7 +144,7 @@ def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
         _, status = os.waitpid(child, 0)
         file.seek(0)
         if status or not (content := file.read()):
-            raise SystemExit("the tests fail without any fault")
+            raise TestsFailError(f"tests fail without any fault: {' '.join(tests)}")
         return pickle.loads(content)
 
 
