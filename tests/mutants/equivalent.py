@@ -122,6 +122,12 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "pruned = len(study.get_trials(deepcopy=True, states=[TrialState.PRUNED]))",
         ): ONLY_READ,
     },
+    "harness/measure/attribution.py": {
+        (
+            "return (losses * own).where(own > 0, 0).sum(dim=-1)",
+            "return (losses * own).where(own > 0, 1).sum(dim=-1)",
+        ): "a constant has no derivative",
+    },
     "harness/cells/_equations.py": {
         (
             "return value * (1 + 0.1 * drawn(*shape)) + 0.01 * drawn(*shape)",
