@@ -34,7 +34,7 @@ def headline(runs: pd.DataFrame) -> str:
     fitting = [each for each in said if words_in(each) + words_in(version) <= MOST_WORDS]
     sentence = fitting[0] if fitting else min(said, key=words_in)
     if version and words_in(version) + words_in(sentence) <= MOST_WORDS:
-        return f"{version}: {sentence}"
+        return _("{version}: {sentence}").format(version=version, sentence=sentence)
     return sentence
 
 

@@ -144,7 +144,9 @@ class PackingSweeper(Sweeper):
     def jobs(self, arguments: list[str]) -> tuple[list[Job], SweepOptions]:
         """The jobs of a command line, validated, and how they are conducted."""
         jobs: list[Job] = []
-        for choices in self._by_cell(self._choices(arguments)):
+        of_study = [f"{key}={values}" for key, values in self.params.items()]
+        typed = set(self._choices(arguments))
+        for choices in self._by_cell(self._choices([*of_study, *arguments]), typed):
             first = self._first(choices)
             how = conduct(first).sweep
             jobs += self._jobs(choices, first, how)
@@ -158,8 +160,8 @@ class PackingSweeper(Sweeper):
             values = pack(values, how.max_members or most_members(str(first.device)), cells)
         lists = [[f"{choices[name][0]}={value}" for value in each] for name, each in values.items()]
         packs = [
-            (list(overrides), members(run_settings(self.loader.load_sweep_config(self.config, list(overrides)))))
-            for overrides in itertools.product(*lists)
+            (overrides, members(run_settings(first if overrides == _of_first(choices) else self._composed(overrides))))
+            for overrides in map(list, itertools.product(*lists))
         ]
         jobs = []
         for overrides, runs in packs:
@@ -169,23 +171,30 @@ class PackingSweeper(Sweeper):
 
     def _first(self, choices: Choices) -> DictConfig:
         """The configuration of the first values."""
-        return self.loader.load_sweep_config(self.config, [f"{key}={values[0]}" for key, values in choices.values()])
+        return self._composed(_of_first(choices))
 
-    def _by_cell(self, choices: Choices) -> list[Choices]:
+    def _composed(self, overrides: list[str]) -> DictConfig:
+        return self.loader.load_sweep_config(self.config, overrides)
+
+    def _by_cell(self, choices: Choices, typed: set[str]) -> list[Choices]:
         """Each cell's choices apart, where cells differ in what they take; else all as they are.
 
         They differ where an option is given by the name of its cell, ``lstm.forget_bias=0,1``, and where an option
-        packs in one cell and not in another.
+        packs in one cell and not in another. Options that a study gives to a cell that was taken out of it are not
+        needed.
+
+        Args:
+            typed: the settings that stand on the command line, and not in a study alone.
 
         Raises:
-            UserError: no run has the cell that an option is given to.
+            UserError: no run has the cell that a typed option is given to.
         """
         own = {name for name in choices if name.partition(".")[0] in registry().names("cell") and "." in name}
         shared = {name: each for name, each in choices.items() if name not in own}
         if not own and "cell" not in shared:
             return [choices]
         cells = shared["cell"][1] if "cell" in shared else [str(self._first(shared).cell.name)]
-        for name in own:
+        for name in own & typed:
             if (cell := name.partition(".")[0]) not in cells:
                 raise UserError(f"{name}: no run has cell={cell}; valid: options of {', '.join(cells)}")
         if not own and all(packs_alike(name, cells) for name in shared):
@@ -214,11 +223,10 @@ class PackingSweeper(Sweeper):
         return [None if each.status == JobStatus.COMPLETED else each._return_value for each in returned]
 
     def _choices(self, arguments: list[str]) -> Choices:
-        """For every setting, its key as it was typed and its values: the command line's replace a study's."""
+        """For every setting, its key as it was typed and its values; of two for one setting, the later."""
         parser = OverridesParser.create(config_loader=self.loader)
-        own = [f"{key}={values}" for key, values in self.params.items()]
         choices: Choices = {}
-        for override in parser.parse_overrides([*own, *arguments]):
+        for override in parser.parse_overrides(arguments):
             key = override.get_key_element()
             choices[key.lstrip("+~")] = (key, self._values(override))
         return choices
@@ -234,6 +242,11 @@ class PackingSweeper(Sweeper):
         if len(values) > 1 and not self.command.multirun:
             raise UserError(f"{override.input_line}: several values are a multirun; add -m, or give one value")
         return values
+
+
+def _of_first(choices: Choices) -> list[str]:
+    """What the configuration of the first values is composed from."""
+    return [f"{key}={values[0]}" for key, values in choices.values()]
 
 
 class OtherSweepers(Callback):

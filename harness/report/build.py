@@ -15,6 +15,7 @@ from harness.base.language import language, written_in
 from harness.plugins.registry import registry
 from harness.report.cells import how_to_read
 from harness.report.claims import check_claims
+from harness.report.explorer import explorer
 from harness.report.glossary import glossary
 from harness.report.overview import overview
 from harness.report.pages import write_pages
@@ -96,6 +97,7 @@ def _build(directory: Path, tables: Tables) -> Report:
         "trouble": [*trouble(tables.runs), *pruned(tables.runs)],
         "findings": found,
         "left_out": [*tables.left_out, *unknown_plugins(directory, tables)],
+        "explorer": explorer(tables),
         "sections": sections,
         "cells_text": how_to_read,
         "pictures": pictures,

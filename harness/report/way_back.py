@@ -236,7 +236,7 @@ def _between(shares: NDArray[np.float64]) -> str:
 def _accuracy(condition: pd.Series) -> str:
     if np.isnan(condition.accuracy):
         return ""
-    return _("Of all its answers, {share} are right ({runs})").format(
+    return _("Of all its answers, {share} are right ({runs}).").format(
         share=percent(condition.accuracy), runs=counted_runs(int(condition.runs))
     )
 

@@ -114,6 +114,7 @@ def test_hydras_ways_to_sweep(tmp_path: Path, arguments: list[str], runs: int) -
         (["cell=rnn,lstm", "lstm.forget_bias=0,3"], {("rnn", None), ("lstm", 0.0), ("lstm", 3.0)}),
         (["cell=rnn,lstm", "lstm.forget_bias=3"], {("rnn", None), ("lstm", 3.0)}),
         (["cell=lstm", "lstm.forget_bias=3"], {("lstm", 3.0)}),
+        (["+study=dish", "weight_scale=1", "seed=0", "cell=rnn,lstm"], {("rnn", None), ("lstm", 4.0)}),
     ],
 )
 def test_an_option_of_one_of_several_cells_is_named_by_that_cell(

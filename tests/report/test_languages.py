@@ -29,6 +29,9 @@ from tests.helpers.made_tables import made_tables
 from tests.helpers.sweeps import ROOT
 from tests.report.conftest import PROVENANCE
 
+IN_TEMPLATES = re.compile(r"%\(\w+\)s")
+"""A field in a text of a template."""
+
 TRANSLATED = [each for each in languages() if each != "en"]
 
 
@@ -48,7 +51,9 @@ def po(name: str) -> Path:
 
 def fields(text: str) -> set[str]:
     """The names in braces that a pattern is filled by."""
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None} | set(
+        IN_TEMPLATES.findall(text)
+    )
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
@@ -60,9 +65,8 @@ def test_every_text_of_the_code_is_translated_with_the_same_fields(name: str, sc
     for source, translated in known.items():
         several = [translated] if isinstance(translated, str) else translated
         assert all(several), source
-        if "{" in (one := source if isinstance(source, str) else source[-1]):
-            assert all(fields(each) == fields(one) for each in several), source
-            assert all(each.count("{{") == one.count("{{") for each in several)
+        one = source if isinstance(source, str) else source[-1]
+        assert all(fields(each) == fields(one) and each.count("{{") == one.count("{{") for each in several), source
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
@@ -176,6 +180,16 @@ def test_a_report_is_in_the_language_of_its_sweep_or_the_one_that_is_asked_for(
     assert command.main([str(chinese), "--language", "xx"]) == 1
     assert capsys.readouterr().err == "harness.report: language=xx: unknown language; valid: en, zh\n"
     assert (chinese / "report.html").read_text("utf-8") == page
+
+
+def test_no_english_is_left_in_a_chinese_page(chinese: Path) -> None:
+    """But for names, settings, commands, and what tables hold."""
+    page = (chinese / "report.html").read_text("utf-8")
+    body = re.sub(r"(?s)<(script|style|pre|code)\b.*?</\1>", "", page)
+    shown = re.sub(r"<[^>]+>", "\n", body)
+    english = [line.strip() for line in shown.splitlines() if re.search(r"\b(the|of|and|with|what|this)\b", line)]
+    samples = [line for line in english if "today" in line or "which dish" in line or "RuntimeError" in line]
+    assert [line for line in english if line not in samples] == []
 
 
 def test_captions_and_claims_of_all_plugins_go_through_the_catalogue(texts: Any) -> None:
