@@ -122,6 +122,28 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "pruned = len(study.get_trials(deepcopy=True, states=[TrialState.PRUNED]))",
         ): ONLY_READ,
     },
+    "harness/measure/backwards.py": {
+        (
+            "before: State = Named({part: rows_at(values, row)[:, 0] for part, values in states.items()})",
+            "before: State = Named({part: rows_at(values, row)[:, -1] for part, values in states.items()})",
+        ): "there is one row",
+    },
+    "harness/measure/layer_step.py": {
+        ("ROOM = 1 << 19", "ROOM = 0 << 19"): TOGETHER,
+        ("ROOM = 1 << 19", "ROOM = 2 << 19"): TOGETHER,
+        ("ROOM = 1 << 19", "ROOM = 1 << 20"): TOGETHER,
+        ("ROOM = 1 << 19", "ROOM = 1 << 18"): TOGETHER,
+    },
+    "harness/cells/_of_torch.py": {
+        (
+            "h_r, h_z, h_n = linear(h, w_h, b_h).chunk(3, dim=-1)",
+            "h_r, h_z, h_n = linear(h, w_h, b_h).chunk(3, dim=1)",
+        ): TWO_AXES,
+        (
+            "i, f, g, o = (linear(x, w_x, b_x) + linear(h, w_h, b_h)).chunk(4, dim=-1)",
+            "i, f, g, o = (linear(x, w_x, b_x) + linear(h, w_h, b_h)).chunk(4, dim=1)",
+        ): TWO_AXES,
+    },
     "harness/measure/attribution.py": {
         (
             "return (losses * own).where(own > 0, 0).sum(dim=-1)",
