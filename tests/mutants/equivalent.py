@@ -144,6 +144,10 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "i, f, g, o = (linear(x, w_x, b_x) + linear(h, w_h, b_h)).chunk(4, dim=1)",
         ): TWO_AXES,
     },
+    "harness/measure/signal.py": {
+        ("size = scale[..., 0, 0]", "size = scale[..., -1, 0]"): "there is one row",
+        ("size = scale[..., 0, 0]", "size = scale[..., 0, -1]"): "there is one column",
+    },
     "harness/measure/attribution.py": {
         (
             "return (losses * own).where(own > 0, 0).sum(dim=-1)",
