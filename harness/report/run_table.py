@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.words import factor
+from harness.analysis.words import factor, in_words
+from harness.base.language import gettext as _
 from harness.tables.columns import RUN_SETTINGS, column
 from harness.tables.varied import settings_of
 
@@ -20,8 +21,12 @@ SHOWN_OUTCOMES = [
 """Outcomes in the report's table of runs, after the settings."""
 
 
+ALWAYS = ["status", "accuracy", "solved"]
+"""Outcomes that have a column whatever there is in it."""
+
+
 def columns_of(runs: pd.DataFrame) -> dict[str, str]:
-    """Columns and their heads: what identifies a run, every other setting that varies, outcomes."""
+    """Columns and their heads: the cell, settings that vary, outcomes that there are, settings that do not vary."""
     base = ["cell", "seq_len", "weight_scale", "seed"]
     settings = [name for name in settings_of(runs) if name not in base]
     varying = [name for name in settings if _varies(runs, name)]
@@ -29,8 +34,17 @@ def columns_of(runs: pd.DataFrame) -> dict[str, str]:
     rest = [name for name in varying if name not in first]
     if "reason" in runs and runs.reason.notna().any():
         rest.append("reason")
-    heads = {name: column("runs", name).label or name for name in SHOWN_OUTCOMES}
-    return {**{name: name for name in [*first, *rest]}, **heads}
+    known = [name for name in SHOWN_OUTCOMES if name in ALWAYS or runs[name].notna().any()]
+    heads = {name: _(column("runs", name).label) or name for name in known}
+    same = [name for name in first if name != "cell" and name in base and runs[name].nunique() < 2]
+    return {**{name: name for name in [*first, *rest] if name not in same}, **heads, **{name: name for name in same}}
+
+
+def in_order_of_interest(runs: pd.DataFrame) -> pd.DataFrame:
+    """The longest sequences first, and of each length the highest accuracy; what has none comes last."""
+    keys = {name: pd.to_numeric(runs[name], errors="coerce") for name in ("seq_len", "accuracy")}
+    order = pd.DataFrame(keys).sort_values(["seq_len", "accuracy"], ascending=False, kind="stable", na_position="last")
+    return runs.loc[order.index]
 
 
 def _varies(runs: pd.DataFrame, setting: str) -> bool:
@@ -50,8 +64,9 @@ def _cell(name: str, value: Any) -> dict[str, Any]:
     if name.startswith("decay_rate"):
         value = factor(value)
     if isinstance(value, bool) or name == "solved":
-        return {"text": "yes" if value else "no", "sort": int(value)}
+        return {"text": _("yes") if value else _("no"), "sort": int(value)}
     if isinstance(value, str):
-        return {"text": value, "sort": value, "wraps": name == "reason"}
+        text = in_words(value) if name in SHOWN_OUTCOMES else value
+        return {"text": text, "sort": value, "wraps": name == "reason"}
     number = float(value)
     return {"text": f"{number:.4g}", "sort": repr(number)}
