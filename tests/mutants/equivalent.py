@@ -144,6 +144,12 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "i, f, g, o = (linear(x, w_x, b_x) + linear(h, w_h, b_h)).chunk(4, dim=1)",
         ): TWO_AXES,
     },
+    "harness/measure/products.py": {
+        (
+            "self._log = torch.zeros(count, size, dtype=torch.float64, device=like.device)",
+            "self._log = torch.zeros(count, size, dtype=torch.float64)",
+        ): "where there is one device, it is that by default",
+    },
     "harness/measure/signal.py": {
         ("size = scale[..., 0, 0]", "size = scale[..., -1, 0]"): "there is one row",
         ("size = scale[..., 0, 0]", "size = scale[..., 0, -1]"): "there is one column",
