@@ -71,10 +71,10 @@ def _draw(problems: Problems, figure: Figure, words: str, tables: Tables, finish
 
 def _laid_out(canvas: Canvas) -> None:
     """Work out all of a picture that depends on numbers, and make no file of it, which takes four times as long."""
-    size = arrange(canvas).size * DPI
+    width, height = (float(inches) * DPI for inches in arrange(canvas).size)
     canvas.draw_without_rendering()
-    if not (size < LARGEST).all():
-        raise ValueError(f"a picture of {size[0]:.3g} x {size[1]:.3g} pixels")
+    if not (width < LARGEST and height < LARGEST):  # NaN is refused, too
+        raise ValueError(f"a picture of {width:.3g} x {height:.3g} pixels")
 
 
 @cache
