@@ -147,6 +147,10 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/measure/products.py": {
         (
             "self._log = torch.zeros(count, size, dtype=torch.float64, device=like.device)",
+            "self._log = torch.zeros(count, size, device=like.device)",
+        ): "zeros are as exact in any precision, and what is added to them is double",
+        (
+            "self._log = torch.zeros(count, size, dtype=torch.float64, device=like.device)",
             "self._log = torch.zeros(count, size, dtype=torch.float64)",
         ): "where there is one device, it is that by default",
     },
