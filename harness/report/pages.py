@@ -50,7 +50,7 @@ def _templates(**escaping: Any) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         **escaping,
     )
-    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(gettext, ngettext)  # type: ignore[attr-defined]
     environment.filters.update(beginning=beginning, ending=ending, line=line, translated=gettext)
     return environment
 
