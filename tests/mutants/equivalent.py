@@ -143,8 +143,8 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/analysis/ranks.py": {
         ("PERMUTATIONS = 4999", "PERMUTATIONS = 4998"): AS_MANY,
         ("PERMUTATIONS = 4999", "PERMUTATIONS = 5000"): AS_MANY,
-        ("RESAMPLES = 1000", "RESAMPLES = 999"): AS_MANY,
-        ("RESAMPLES = 1000", "RESAMPLES = 1001"): AS_MANY,
+        ("RESAMPLES = 2000", "RESAMPLES = 1999"): AS_MANY,
+        ("RESAMPLES = 2000", "RESAMPLES = 2001"): AS_MANY,
         (
             "p = np.mean(np.abs(exchanged) >= abs(rho) - 1e-12)",
             "p = np.mean(np.abs(exchanged) >= abs(rho) - 1.04e-12)",
