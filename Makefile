@@ -1,6 +1,7 @@
 # make demo    set up, run the main job, end in a report
 # make test    set up, run the fast tests
 # make docs    the documentation as a site, in a browser
+# make showcase results/showcase anew: the report, figures and tables of a small sweep
 # make mutants how many small faults in the code the fast tests notice; see CONTRIBUTING.md
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,13 +13,13 @@ EXTRAS ?= dev
 MOST ?= 10
 SEED ?= 0
 
-.PHONY: demo test test-slow mutants docs lint types check install clean
+.PHONY: demo test test-slow mutants docs showcase lint types check install clean
 
 demo: install
 	$(BIN)/python -m harness -m +study=dish
 
 test: install
-	$(BIN)/python -m pytest -m "not slow" -n auto
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow -n auto --dist loadgroup
@@ -29,6 +30,9 @@ mutants: install
 docs: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	$(BIN)/mkdocs serve --open
+
+showcase: install
+	$(BIN)/python docs/make_showcase.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -29,6 +29,8 @@ from harness.tables.tables import Tables
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
+    from harness.analysis.comparison import Comparison
+
 
 class Results(Tables):
     """The tables of one or more results directories, and what is made of them: figures, findings, the report.
@@ -110,6 +112,31 @@ class Results(Tables):
 
             build(self.directories[0], self, language)
         return path
+
+    def compare(self, after: Tables) -> Comparison:
+        """What has changed from these results to others, condition by condition, and what of it is certain.
+
+        Args:
+            after: those after a change, as `harness.load` gives them.
+
+        Returns:
+            ``findings``, sentences; ``table``, a row for each condition and measure with the change and its interval;
+            ``conditions``, ``changes``, ``only_before``, ``only_after``.
+
+        Raises:
+            UserError: no condition stands in both.
+
+        Examples:
+            >>> changed = harness.load("results/before").compare(harness.load("results/after"))    # doctest: +SKIP
+            >>> found.compare(found).findings
+            ['All values are the same on both sides, to the last bit.']
+        """
+        from harness.analysis.comparison import compare
+
+        names = [", ".join(map(str, getattr(each, "directories", []))) for each in (self, after)]
+        return compare(
+            with_short_names(self).runs, with_short_names(after).runs, (names[0] or "before", names[1] or "after")
+        )
 
     def _repr_html_(self) -> str:
         """Where the results are, accuracies, and the findings, for a notebook."""

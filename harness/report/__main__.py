@@ -1,4 +1,7 @@
-"""``python -m harness.report DIR [DIR ...] [--language zh] [plugins=[FILE,…]] [tracker=NAME]``: reports anew."""
+"""``python -m harness.report DIR [DIR ...] [--language zh] [plugins=[FILE,…]] [tracker=NAME]``: reports anew.
+
+``python -m harness.report DIR --compare DIR2``: the two side by side, in a page of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from harness.base.errors import UserError, reason
-from harness.base.language import known, languages
+from harness.base.language import SOURCE, known, languages, written_in
 from harness.plugins.registry import registry
 from harness.report.build import build, unknown_plugins
+from harness.report.comparing.page import write_comparison
 from harness.sweeping.plan import missing, read_plan
 from harness.tables.gather import gather, load
 from harness.tables.jobs import finished_jobs
@@ -48,6 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME",
         help=f"language of the reports ({', '.join(languages())}) where it is not to be that of the sweep",
     )
+    parser.add_argument(
+        "--compare",
+        metavar="DIR2",
+        type=Path,
+        help="what has changed from DIR, the sweep before a change, to DIR2, the one after it; a page in DIR",
+    )
     asked = parser.parse_args(arguments)
     words = asked.directories
     try:
@@ -59,8 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         registry().add_files(files)
         if not directories:
             raise UserError("DIR is missing; valid: results directories, and plugins=[FILE,…] besides")
-        for directory in directories:
-            rebuild(directory, chosen, language)
+        if asked.compare is not None:
+            with written_in(language or SOURCE):
+                side_by_side(directories, asked.compare)
+        else:
+            for directory in directories:
+                rebuild(directory, chosen, language)
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)
         return 1
@@ -73,9 +87,7 @@ def rebuild(directory: Path, chosen: Tracker | None = None, language: str | None
     Raises:
         UserError: there are no results in it.
     """
-    if not directory.is_dir():
-        what = "a file" if directory.exists() else "not there"
-        raise UserError(f"{directory}: {what}; valid: a results directory, with jobs/ or tables/ in it")
+    check_is_there(directory)
     there = bool(finished_jobs(directory))
     try:
         tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
@@ -91,6 +103,42 @@ def rebuild(directory: Path, chosen: Tracker | None = None, language: str | None
     print(path, flush=True)
     if chosen is not None:
         print(track(chosen, directory, tables), file=sys.stderr)
+
+
+def side_by_side(directories: Sequence[Path], after: Path) -> None:
+    """Write the page that compares two sweeps, and print its path; nothing is written into the second.
+
+    Raises:
+        UserError: these are not two, one of them has no results, or they share no condition.
+    """
+    if len(directories) != 1:
+        said = ", ".join(map(str, directories))
+        raise UserError(f"--compare {after}: {len(directories)} directories besides ({said}); valid: one")
+    (before,) = directories
+    tables = []
+    for directory in (before, after):
+        check_is_there(directory)
+        try:
+            tables.append(load(directory))
+            tables[-1].runs  # noqa: B018 -- read here, where it can be said whose they are
+        except UNFIT as error:
+            raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error
+        except OSError as error:
+            raise UserError(f"{directory}: no tables ({error.strerror})") from error
+    try:
+        path = write_comparison(before, after, (tables[0], tables[1]))
+    except UNFIT as error:
+        raise UserError(f"{before}, {after}: their tables are not those of sweeps ({reason(error)})") from error
+    except OSError as error:
+        raise UserError(f"{before}: no page of the comparison ({error.strerror})") from error
+    print(path, flush=True)
+
+
+def check_is_there(directory: Path) -> None:
+    """Refuse what is no directory."""
+    if not directory.is_dir():
+        what = "a file" if directory.exists() else "not there"
+        raise UserError(f"{directory}: {what}; valid: a results directory, with jobs/ or tables/ in it")
 
 
 def _harmless(line: str) -> str:

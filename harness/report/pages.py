@@ -37,6 +37,11 @@ def write_pages(directory: Path, view: dict[str, Any]) -> Path:
     return directory / "report.html"
 
 
+def render(name: str, view: dict[str, Any]) -> str:
+    """Another page, such as ``compare.html``, from its template."""
+    return with_font(_templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2").render(view))
+
+
 def _templates(**escaping: Any) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

@@ -61,7 +61,12 @@ class Picture:
     @property
     def data_uri(self) -> str:
         """The SVG as an image source that needs no file."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+        return as_data_uri(self.svg)
+
+
+def as_data_uri(svg: str) -> str:
+    """An SVG as an image source that needs no file."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def wanted(experiment: str, own: Tables, parts: Sequence[tuple[str, Tables]], suffix: str) -> Iterator[Wanted]:

@@ -24,7 +24,6 @@ from harness.sweeping.jobs import Job
 from harness.tables.columns import WITHOUT_OUTCOME
 from harness.tables.jobs import complete, finished_jobs
 from harness.tables.storage import read_table, write_table
-from harness.training.checkpoint import CHECKPOINTS
 
 FILE = "plan.parquet"
 
@@ -137,6 +136,8 @@ def assign_directories(directory: Path, jobs: Sequence[Job], finished: set[str])
 
 def forget_checkpoints(directory: Path, finished: set[str]) -> None:
     """Remove checkpoints that no job goes on from: their runs are done, or planned in other jobs."""
+    from harness.training.checkpoint import CHECKPOINTS
+
     waiting = {job for run_id, job in (read_plan(directory) or {}).items() if run_id not in finished}
     for path in directory.glob(f"jobs/*/{CHECKPOINTS}"):
         if path.parent.name not in waiting:
