@@ -106,7 +106,7 @@ class Adding(Experiment):
         words = [f"[{number:.2f}]" if mark > 0 else f"{number:.2f}" for number, mark in batch.inputs[index]]
         (place,) = np.flatnonzero(batch.judged[index])
         row = words[: batch.scored[place]]
-        return Sample(" ".join(row), f"{batch.targets[index, place]:.2f}", self.say(output[place]))
+        return Sample(" ".join(row), f"{batch.targets[index, place]:.2f}", self.say(output[place]), words=row)
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from harness.analysis import finished, percent
+from harness.analysis import finished, percent, together
 from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import gettext as _
 
 POWER = 0.01
 
@@ -105,8 +106,11 @@ class AssociativeRecall(Experiment):
         if (few_and_many := kinds(tables, *ends)) is None:
             return None
         few, many = few_and_many
-        said = ", ".join(f"{percent(accuracy)} with {pairs}" for pairs, accuracy in right.items())
+        at = _("{share} with {count}")
+        said = _(", ").join(at.format(share=percent(accuracy), count=pairs) for pairs, accuracy in right.items())
+        numbers = [
+            _("Right on average, by pairs: {shares}.").format(shares=said),
+            _("Guessing gives {chance}.").format(chance=percent(runs.chance.mean())),
+        ]
         falls = right.is_monotonic_decreasing and few.beats(many, by=0.1)
-        return Verdict(
-            bool(falls), f"Right on average, by pairs: {said}; guessing gives {percent(runs.chance.mean())}."
-        )
+        return Verdict(bool(falls), together(numbers))

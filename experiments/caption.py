@@ -132,12 +132,11 @@ class Told(Figure):
     name = "told"
     title = "What they say they saw"
     caption = (
-        "Held-out pictures: places side by side, each with a shape or empty (the noise that lies on what the networks "
-        "see is left out). Below each the right sentence, and what the best run of each cell among those that were "
-        "shown these pictures said after one look, at the first step: every part of it under the shape that it is "
-        "about, wrong words bold and red. At the end of a line: how many of the sizes, colours and shapes are right. "
-        "The grammar needs no memory; mistakes that grow in number from left to right are a picture that is "
-        "forgotten while speaking."
+        "Held-out pictures: places side by side, each with a shape or empty. The noise that lies on what the networks "
+        "see is left out. Below each is the right sentence, and what the best run of each cell said after one look, at "
+        "the first step. Every part of it stands under the shape that it is about; wrong words are bold and red. At "
+        "the end of a line stands how many of the sizes, colours and shapes are right. The grammar needs no memory. "
+        "Mistakes that grow in number from left to right are a picture that is forgotten while speaking."
     )
     order = 55
     experiments = ("caption",)

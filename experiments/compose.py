@@ -15,6 +15,7 @@ from harness.analysis import finished
 from harness.base.seeds import stream
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Continuation, Experiment, Sample, Tables, Verdict
+from harness.experiment import gettext as _
 from harness.figures import Figure, canvas, grid, palette
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Compose(Experiment):
     """
 
     name = "compose"
-    claim = "Every recurrent cell, a plain RNN too, goes on with a motif heard once; none without memory does."
+    claim = "Every recurrent cell, a plain RNN too, goes on with a motif heard once. None without memory does."
     exact_chance = False  # counted
     defaults = {"seq_len": 32}
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": 32, "seed": "0,1", "hidden_size": 64, "train.steps": 1500,
@@ -111,8 +112,8 @@ class Melodies(Figure):
     name = "melodies"
     title = "Melodies"
     caption = (
-        "What the best run of each cell wrote after a beginning that it was given (grey): pitch over time, a "
-        "bar of the line for every note. A motif that was understood goes on in the same shape, higher and lower."
+        "What the best run of each cell wrote after a beginning that it was given (grey). Pitch over time, a bar of "
+        "the line for every note. A motif that was understood goes on in the same shape, higher and lower."
     )
     order = 60
     experiments = ("compose",)
@@ -136,7 +137,7 @@ class Melodies(Figure):
             grid(axis)
             axis.set_title(cell)
             axis.set_yticks([60, 72, 84], ["C4", "C5", "C6"])
-        axes[-1].set_xlabel("eighths")
+        axes[-1].set_xlabel(_("eighths"))
         return figure
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.analysis import finished, percent
 from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
+from harness.experiment import gettext as _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,8 +58,8 @@ class DigitsRows(Experiment):
 
     name = "digits_rows"
     claim = (
-        "Row by row a plain RNN reads digits as well as an LSTM does, it does not 'hardly learn'; pixel by pixel, the "
-        "same images are harder for every cell."
+        "Row by row, a plain RNN reads digits as well as an LSTM. Pixel by pixel, the same images are harder for every "
+        "cell."
     )
     solved_at = 0.9
     exact_chance = False
@@ -121,12 +122,14 @@ class DigitsRows(Experiment):
             if pair is None:
                 return None
             pairs.append(pair)
-        said = listed(mean[[SIDE, PIXELS]], " steps")
+        said = listed(mean[[SIDE, PIXELS]].rename(columns=lambda steps: _("{steps} steps").format(steps=steps)))
         as_well = mean[SIDE]["rnn"] >= mean[SIDE]["lstm"] - 0.04
         return Verdict(bool(as_well) and all(by_row.beats(by_pixel) for by_row, by_pixel in pairs), said)
 
 
-def listed(mean: pd.DataFrame, unit: str = "") -> str:
-    """Mean accuracies in a sentence, from a row for each cell and a column for each way of reading."""
-    cells = [f"{cell} {' and '.join(map(percent, row))}" for cell, row in mean.iterrows()]
-    return f"Right on average, {' and '.join(map(str, mean))}{unit}: {'; '.join(cells)}."
+def listed(mean: pd.DataFrame) -> str:
+    """Mean accuracies in a sentence, from a row for each cell and a column, with its name, for each way of reading."""
+    both = _("{one} and {other}")
+    cells = [f"{cell} {both.format(one=percent(one), other=percent(other))}" for cell, one, other in mean.itertuples()]
+    ways = both.format(one=mean.columns[0], other=mean.columns[1])
+    return _("Right on average, {ways}: {cells}.").format(ways=ways, cells=_("; ").join(cells))

@@ -45,8 +45,8 @@ class Dyck(Experiment):
 
     name = "dyck"
     claim = (
-        "Every recurrent cell, the plain one too, follows brackets of bounded depth for many more steps than that; "
-        "a network without memory guesses."
+        "Every recurrent cell, the plain one too, follows nested brackets of bounded depth for many steps. A network "
+        "without memory guesses."
     )
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": "20,100", "seed": "0,1", "train.steps": 600,
              "train.lr": 0.01, "probe.every": 100}  # fmt: skip
@@ -105,7 +105,7 @@ class Dyck(Experiment):
             for kind, counts in zip(given, judged, strict=True)
         ]
         text = "".join((OPEN[: self.kinds] + CLOSED[: self.kinds])[token] for token in batch.inputs[index])
-        return Sample(text, "".join(right), "".join(said))
+        return Sample(text, "".join(right), "".join(said), words=text[: batch.answer[index]])
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:

@@ -44,7 +44,8 @@ class EmbeddedReber(Experiment):
 
     name = "embedded_reber"
     claim = (
-        "Most runs of gated cells learn to carry the second symbol to the end of strings over which no plain RNN does."
+        "Most runs of gated cells carry the second symbol to the end of the string. At the same length, no plain RNN "
+        "does."
     )
     exact_chance = False
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "12,20,30", "seed": "0,1,2,3", "train.steps": 1000, "train.lr": 0.01,
@@ -96,7 +97,8 @@ class EmbeddedReber(Experiment):
         text = "".join(SYMBOLS[symbol] for symbol in batch.inputs[index])
         given = output[-2]
         said = "".join(np.array(list(SYMBOLS))[given > 0]) or "nothing"
-        return Sample(text[:-2] + " …", text[-2], said if np.isfinite(given).all() else "?")
+        answered = said if np.isfinite(given).all() else "?"
+        return Sample(text[:-2] + " …", text[-2], answered, words=text[:-2])
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:

@@ -36,7 +36,8 @@ class Induction(Experiment):
 
     name = "induction"
     claim = (
-        "Gated cells learn what followed the one token that is known to come back, but not what followed each of them."
+        "Gated cells learn what followed the one token that is known to come back. They do not learn what followed "
+        "each of them."
     )
     defaults = {"seq_len": 30}
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "10,30", "experiment.any_token": "false,true", "seed": "0,1",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from harness.analysis import together
 from harness.claims import compare
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import gettext as _
 
 
 class Latch(Experiment):
@@ -28,8 +30,8 @@ class Latch(Experiment):
 
     name = "latch"
     claim = (
-        "Most plain RNNs learn to hold one bit if their recurrent weights start at full scale; from half scale, where "
-        "the gradient vanishes, most do not, over the same length."
+        "Most plain RNNs learn to hold one bit if their recurrent weights start at full scale. From half scale the "
+        "gradient vanishes, and most do not learn it."
     )
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "20,60", "weight_scale": "0.5,1", "seed": "0,1", "train.steps": 600,
              "train.lr": 0.003, "probe.every": 60}  # fmt: skip
@@ -67,4 +69,5 @@ class Latch(Experiment):
             tables, f"{rnn} == 1", f"{rnn} <= 0.5",
             lambda full, half: full.solved > 0.5 > half.solved and full.beats(half),
         )  # fmt: skip
-        return verdict and Verdict(verdict.holds, f"Full scale first, then half scale or less. {verdict.numbers}")
+        order = _("Full scale first, then half scale or less.")
+        return verdict and Verdict(verdict.holds, together([order, verdict.numbers]))

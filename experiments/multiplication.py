@@ -69,7 +69,7 @@ class Multiplication(Experiment):
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample:
         """The row, with its marked numbers in brackets."""
         words = [f"[{number:.2f}]" if mark else f"{number:.2f}" for number, mark in batch.inputs[index]]
-        return Sample(" ".join(words), self.outputs.say(batch.targets[index, 0]), self.say(output[0]))
+        return Sample(" ".join(words), self.outputs.say(batch.targets[index, 0]), self.say(output[0]), words=words)
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.analysis import percent
+from harness.analysis import percent, together
 from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import gettext as _
 
 
 class NoMemory(Experiment):
@@ -27,8 +28,8 @@ class NoMemory(Experiment):
 
     name = "no_memory"
     claim = (
-        "A network that treats each item alone is as good as an RNN where answers depend on the item alone, and "
-        "guesses where they depend on an earlier one, where the RNN is right."
+        "Where answers depend on the item alone, a network without memory is as good as an RNN. Where they depend on "
+        "an earlier item, it guesses and the RNN is right."
     )
     sweep = {"cell": "feedforward,rnn", "seq_len": "12", "seed": "0,1", "experiment.back": "0,1,2",
              "train.steps": 2000, "train.lr": 0.003, "hidden_size": 64, "probe.every": 200}  # fmt: skip
@@ -69,8 +70,10 @@ class NoMemory(Experiment):
             return None
         holds = groups[2].guesses() and all(each.solved == 1 for each in (groups[0], groups[1], groups[3]))
         alone, alone_rnn, other, other_rnn = (percent(each.accuracy) for each in groups)
-        return Verdict(
-            holds,
-            f"Right on average, each item alone against with memory: unrelated {alone} against {alone_rnn}, related "
-            f"{other} against {other_rnn}; guessing gives {percent(groups[2].runs.chance.mean())}.",
-        )
+        pattern = _("Right on average, {items}: {blind} without memory and {able} with it.")
+        numbers = [
+            pattern.format(items=_("unrelated items"), blind=alone, able=alone_rnn),
+            pattern.format(items=_("related items"), blind=other, able=other_rnn),
+            _("Guessing gives {chance}.").format(chance=percent(groups[2].runs.chance.mean())),
+        ]
+        return Verdict(holds, together(numbers))

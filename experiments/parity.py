@@ -7,6 +7,7 @@ from pydantic import Field
 
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import gettext as _
 
 
 class Parity(Experiment):
@@ -65,6 +66,7 @@ class Parity(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        asked = tables.runs["experiment.running"].map({True: "asked at every step", False: "asked at the end"})
+        often, once = _("asked at every step"), _("asked at the end")
+        asked = tables.runs["experiment.running"].map({True: often, False: once})
         named = Tables({**tables, "runs": tables.runs.assign(cell=asked)})
-        return solves_where_it_guesses(named, able="cell == 'asked at every step'", unable="cell == 'asked at the end'")
+        return solves_where_it_guesses(named, able=f"cell == {often!r}", unable=f"cell == {once!r}")

@@ -9,6 +9,7 @@ from pydantic import Field
 from harness.analysis import finished
 from harness.claims import kinds
 from harness.experiment import Tables, Verdict
+from harness.experiment import gettext as _
 
 from .digits_rows import PIXELS, DigitsRows, images, listed
 
@@ -60,5 +61,6 @@ class PermutedDigits(DigitsRows):
             return None
         natural, scrambled = pair
         mean = finished(tables.runs).groupby(["cell", "experiment.permuted"]).accuracy.mean().unstack().dropna()
-        mean = mean.rename(columns={False: "natural order", True: "scrambled"})[["natural order", "scrambled"]]
+        ways = [_("natural order"), _("scrambled")]
+        mean = mean.rename(columns=dict(zip((False, True), ways, strict=True)))[ways]
         return Verdict(natural.beats(scrambled), listed(mean))

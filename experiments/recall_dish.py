@@ -59,8 +59,8 @@ class RecallDish(Experiment):
 
     name = "recall_dish"
     claim = (
-        "Most LSTMs whose recurrent weights start above full scale still know the dish at a length at which no plain "
-        "RNN does whose recurrent weights shrink (weight scale below 1)."
+        "Most LSTMs that start above full scale still know the dish. At the same length no plain RNN does that starts "
+        "below full scale."
     )
 
     n_dishes: int = Field(8, ge=2, le=len(DISHES), description=f"number of dishes to tell apart, 2 to {len(DISHES)}")
@@ -115,6 +115,8 @@ class RecallDish(Experiment):
             translation="".join(english if english[0] in ",;" else f" {english}" for _, english in words).strip(),
             expected=_dish(right),
             answered=_dish(int(given.argmax())) if np.isfinite(given).all() else "nothing: its outputs are no numbers",
+            words=[chinese for chinese, _ in words],
+            glosses=[english.lstrip(",; ") for _, english in words],
         )
 
     def word(self, token: int) -> str:

@@ -32,7 +32,7 @@ class ReverseName(Experiment):
     """
 
     name = "reverse_name"
-    claim = "Recurrent cells of every kind learn to say a name backwards; those with gates make fewer mistakes."
+    claim = "Recurrent cells of every kind learn to say a name backwards. Those with gates make fewer mistakes."
     defaults = {"seq_len": 12}
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "8,12", "seed": "0,1", "hidden_size": 64, "train.steps": 2000,
              "train.lr": 0.005, "probe.every": 200, "experiment.n_characters": 8}  # fmt: skip

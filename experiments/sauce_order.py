@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.analysis import percent
+from harness.analysis import percent, together
 from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import gettext as _
 
 WORDS = ["A", "B", "stir", "fry", "salt", "oil", "water", "rice", "tasty?"]
 A, B, OTHERS, QUESTION = 0, 1, range(2, 8), 8
@@ -29,7 +30,9 @@ class SauceOrder(Experiment):
     """
 
     name = "sauce_order"
-    claim = "Networks with memory learn what order alone tells; one without, and all of them on shuffled rows, guess."
+    claim = (
+        "Networks with memory learn what order alone tells. Without memory, or on shuffled rows, every network guesses."
+    )
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": "20", "seed": "0,1", "experiment.shuffled": "false,true",
              "train.steps": 800, "train.lr": 0.01, "probe.every": 80}  # fmt: skip
 
@@ -74,9 +77,11 @@ class SauceOrder(Experiment):
             return None
         able, *unable = found
         holds = able.solved == 1 and all(each.guesses() for each in unable)
-        groups = zip(("in order", "without memory", "shuffled"), found, strict=True)
-        said = (f"{name} {percent(each.accuracy)} ({len(each.runs)} runs)" for name, each in groups)
-        return Verdict(holds, "Right on average: " + ", ".join(said) + "; guessing gives 50 %.")
+        shares = (percent(each.accuracy) for each in found)
+        names = ("ordered", "blind", "shuffled")
+        pattern = _("Right on average: in order {ordered}, without memory {blind}, shuffled {shuffled}.")
+        numbers = pattern.format(**dict(zip(names, shares, strict=True)))
+        return Verdict(holds, together([numbers, _("Guessing gives {chance}.").format(chance=percent(1 / 2))]))
 
 
 def _place(items: np.ndarray, sauce: int) -> np.ndarray:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.analysis import percent
+from harness.analysis import percent, together
 from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import gettext as _
 
 
 class SelectiveCopy(Experiment):
@@ -44,7 +45,7 @@ class SelectiveCopy(Experiment):
 
     name = "selective_copy"
     claim = (
-        "A linear recurrence repeats symbols from fixed places, but not from places that vary; a gated cell does both."
+        "A linear recurrence repeats symbols from fixed places, but not from places that vary. A gated cell does both."
     )
     sweep = {"cell": "linear,rnn,gru", "seq_len": 16, "experiment.scattered": "true,false", "experiment.length": 3,
              "experiment.symbols": 4, "seed": "0,1", "hidden_size": 64, "train.steps": 1500, "train.lr": 0.01,
@@ -105,8 +106,12 @@ class SelectiveCopy(Experiment):
         )  # fmt: skip
         if found is None:
             return None
-        names = ("linear, fixed", "linear, scattered", "gated, fixed", "gated, scattered")
+        names = (_("linear, fixed"), _("linear, scattered"), _("gated, fixed"), _("gated, scattered"))
         shares = [each.solved for each in found]
         holds = shares == [1, 0, 1, 1] and found[0].beats(found[1])
-        said = "; ".join(f"{name} {percent(each.accuracy)}" for name, each in zip(names, found, strict=True))
-        return Verdict(holds, f"Right on average: {said}; guessing gives {percent(found[0].runs.chance.mean())}.")
+        said = _("; ").join(f"{name} {percent(each.accuracy)}" for name, each in zip(names, found, strict=True))
+        numbers = [
+            _("Right on average: {shares}.").format(shares=said),
+            _("Guessing gives {chance}.").format(chance=percent(found[0].runs.chance.mean())),
+        ]
+        return Verdict(holds, together(numbers))

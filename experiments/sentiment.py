@@ -38,7 +38,7 @@ class Sentiment(Experiment):
     """
 
     name = "sentiment"
-    claim = "Cells with gates understand negation and contrast far apart; a plain RNN, trained alike, understands less."
+    claim = "Cells with gates understand negation and contrast far apart. A plain RNN, trained alike, understands less."
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "16,30", "seed": "0,1,2", "train.steps": 1500, "train.lr": "0.003,0.01",
              "probe.every": 150}  # fmt: skip
 
@@ -87,6 +87,8 @@ class Sentiment(Experiment):
             translation=" ".join(english).replace(" ,", ",").replace(" .", "."),
             expected=names[str(batch.targets[index, 0])],
             answered=names.get(said := self.say(output[0]), said),
+            words=chinese,
+            glosses=english,
         )
 
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import Field
 from harness.analysis import finished
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Experiment, Sample, Tables, Values, Verdict
+from harness.experiment import gettext as _
 from harness.figures import GREY, Figure, canvas, grid, ink, legend, palette
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class SineToCosine(Experiment):
 
     name = "sine_to_cosine"
     claim = (
-        "Networks with memory that learn from windows of a few steps, gradients cut between them, follow the cosine "
-        "over a hundred windows; without memory nothing tells its sign."
+        "Networks with memory follow the cosine over a hundred windows, though they learn from a few steps at a time. "
+        "Without memory, nothing tells its sign."
     )
     defaults = {"seq_len": 10, "hidden_size": 32, "train.lr": 0.02, "train.batch_size": 1, "train.steps": 100}
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": "2,10", "seed": "0,1,2", "train.steps": 1000,
@@ -109,10 +110,10 @@ class Followed(Figure):
     name = "followed"
     title = "Following the cosine"
     caption = (
-        "The last turn of a held-out sequence: the sine that the networks see (dotted), the cosine that is asked for "
-        "(circles), and what each cell says, thinner lines above thicker ones. A panel for every length of the windows "
-        "from which they learned, each with the seed that did best on average. Each sine has two cosines: who has no "
-        "memory cannot tell which, and does best between them, at 0."
+        "The last turn of a held-out sequence. The networks see the sine (dotted) and are asked for the cosine "
+        "(circles). Lines are what each cell says, thinner ones above thicker ones. There is a panel for every length "
+        "of the windows from which they learned. Each shows the seed that did best on average. Each sine has two "
+        "cosines. A network without memory cannot tell which, and does best between them, at 0."
     )
     order = 5
     experiments = ("sine_to_cosine",)
@@ -139,11 +140,15 @@ class Followed(Figure):
             for place, cell in enumerate(each for each in colours if each in here.index):
                 _plot(axis, here.answered[cell], color=colours[cell], linewidth=max(1.0, 4.5 - 1.2 * place))
             _plot(axis, here.expected.iloc[0], **ASKED, color=ink())
-            axis.set(title=f"windows of {length} steps", xlabel="step of the last turn", ylim=(-1.6, 1.6))
+            axis.set(
+                title=_("windows of {steps} steps").format(steps=length),
+                xlabel=_("step of the last turn"),
+                ylim=(-1.6, 1.6),
+            )
             axis.set_xticks(range(0, SHOWN_STEPS + 1, 5))
         known = [
-            Line2D([], [], **SEEN, label="sine, seen"),
-            Line2D([], [], **ASKED, color=ink(), label="cosine, asked for"),
+            Line2D([], [], **SEEN, label=_("sine, seen")),
+            Line2D([], [], **ASKED, color=ink(), label=_("cosine, asked for")),
         ]
         legend(figure, drawn, known)
         return figure

@@ -68,8 +68,8 @@ class TemporalOrder(Experiment):
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample:
         """The row in letters, and the order that was told."""
         told = self._order(int(output[0].argmax())) if np.isfinite(output).all() else "?"
-        text = " ".join(LETTERS[token] for token in batch.inputs[index])
-        return Sample(text, self._order(int(batch.targets[index, 0])), told)
+        words = [LETTERS[token] for token in batch.inputs[index]]
+        return Sample(" ".join(words), self._order(int(batch.targets[index, 0])), told, words=words)
 
     def _order(self, answer: int) -> str:
         return "".join("XY"[int(digit)] for digit in f"{answer:0{self.symbols}b}")

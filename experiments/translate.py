@@ -54,7 +54,7 @@ class Translate(Experiment):
     """
 
     name = "translate"
-    claim = "An LSTM translates into another order of words in a training after which a plain RNN still mixes words up."
+    claim = "An LSTM translates into another order of words. A plain RNN still mixes words up after the same training."
     exact_chance = False  # of several clauses
     defaults = {"seq_len": 17}
     sweep = {"cell": "rnn,gru,lstm", "seq_len": 17, "seed": "0,1,2,3", "hidden_size": 64, "train.steps": 1000,

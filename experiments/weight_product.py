@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis import finished
+from harness.analysis import finished, together
 from harness.experiment import Batch, Experiment, Tables, Values, Verdict
+from harness.experiment import gettext as _
 from harness.figures import Figure, canvas, decades, grid, ink, power, whole_powers
 
 if TYPE_CHECKING:
@@ -75,11 +76,13 @@ class WeightProduct(Experiment):
             return None
         worst, last = rows.deviation.max(), rows[rows.lag == rows.lag.max()].drop_duplicates("weight_scale")
         said = "; ".join(f"w = {row.weight_scale:g}: {row.measured:.3g}" for row in last.itertuples())
-        return Verdict(
-            bool(worst < EXACT),
-            f"{rows.run_id.nunique()} runs differ from |w|^(T-t) by at most {worst:.1g} of it. "
-            f"What is left of 1 after {rows.lag.max():.0f} steps: {said}.",
-        )
+        off = _("{count} runs differ from |w|^(T-t) by at most {share} of it.")
+        left = _("What is left of 1 after {steps} steps: {factors}.")
+        numbers = [
+            off.format(count=rows.run_id.nunique(), share=f"{worst:.1g}"),
+            left.format(steps=f"{rows.lag.max():.0f}", factors=said),
+        ]
+        return Verdict(bool(worst < EXACT), together(numbers))
 
 
 def products(tables: Tables) -> pd.DataFrame:
@@ -110,9 +113,9 @@ class WeightProductFigure(Figure):
     name = "weight_product"
     title = "What is left of the error, measured and exact"
     caption = (
-        "Above: what is left of an error of 1 after so many steps back. Lines are |w| to that power, marks what was "
-        "measured: circles with one unit, crosses with a matrix. Below: the largest relative difference of the two, in "
-        "all runs with that w; the dotted line is the precision of one multiplication in float64."
+        "Above: what is left of an error of 1 after so many steps back. Lines are |w| to that power. Marks are what "
+        "was measured: circles with one unit, crosses with a matrix. Below: the largest relative difference of the "
+        "two, in all runs with that w. The dotted line is the precision of one multiplication in float64."
     )
     order = 5
     experiments = ("weight_product",)
@@ -140,13 +143,13 @@ class WeightProductFigure(Figure):
         ticks = whole_powers(*decades(np.log10(rows.measured.to_numpy(float))))
         above.set_yticks(ticks, [power(tick) for tick in ticks])
         below.axhline(np.finfo(float).eps, color=ink(), linestyle=":", linewidth=1)
-        below.set(yscale="log", ylabel="relative difference", xlabel="lag (steps before the end)")
-        above.set(ylabel="gradient relative to the last step")
+        below.set(yscale="log", ylabel=_("relative difference"), xlabel=_("lag (steps before the end)"))
+        above.set(ylabel=_("gradient relative to the last step"))
         for axis in (above, below):
             grid(axis)
         shapes = [
             Line2D([], [], marker=mark, color=ink(), linestyle="none", fillstyle="none",
-                   label="one unit" if scalar else "a matrix")
+                   label=_("one unit") if scalar else _("a matrix"))
             for scalar, mark in marks.items() if (rows.hidden_size.eq(1) == scalar).any()
         ]  # fmt: skip
         above.legend(handles=[*above.get_legend_handles_labels()[0], *shapes], frameon=False)

@@ -1,5 +1,6 @@
 """What an experiment is written with. See ``docs/plugins.md``."""
 
+from harness.base.language import gettext
 from harness.tables.tables import Tables
 from harness.tasks.batch import Batch, answer_phase
 from harness.tasks.experiment import Continuation, Experiment, Sample, Verdict
@@ -7,5 +8,5 @@ from harness.tasks.outputs import Classes, Labels, Outputs, Values
 
 __all__ = [
     "Batch", "Classes", "Continuation", "Experiment", "Labels", "Outputs", "Sample", "Tables", "Values", "Verdict",
-    "answer_phase",
+    "answer_phase", "gettext",
 ]  # fmt: skip

@@ -8,9 +8,9 @@ the report and the experiments' claims (`harness.claims`) are made with it.
 from harness.analysis.conditions import by_condition
 from harness.analysis.runs import CONDITION, finished, shown_versions, varied_options, versions
 from harness.analysis.sentences import findings
-from harness.analysis.words import factor, listed, percent, spread
+from harness.analysis.words import factor, listed, percent, spread, together
 
 __all__ = [
     "CONDITION", "by_condition", "factor", "findings", "finished", "listed", "percent", "shown_versions", "spread",
-    "varied_options", "versions",
+    "together", "varied_options", "versions",
 ]  # fmt: skip

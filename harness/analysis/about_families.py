@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.families import families, family_of
-from harness.analysis.words import factor, listed
+from harness.analysis.words import counted_runs, factor, listed, together
+from harness.base.language import gettext as _
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
-
-VERDICTS = {"vanishing": "vanishes", "stable": "is stable", "exploding": "explodes"}
-"""Verdicts, and what a gradient does of which they are said."""
 
 
 def how_many_solve(groups: pd.DataFrame, every: str) -> Iterator[str]:
     """How many cells with memory solve the task at each length, and how many of each family at the longest.
 
     Args:
-        every: what "all runs" are called: ``every run``.
+        every: where "all runs" solve it: ``in every run``.
     """
     able = groups[~groups.memoryless]
     if not len(able):
         return
     solving = {length: _solving(able, length) for length in sorted(able.seq_len.unique())}
-    counts = listed(f"{len(cells)} at {length} steps" for length, cells in solving.items())
-    yield f"Of {able.who.nunique()} cells with memory, {counts} solve the task in {every} of a weight scale."
+    at = _("{count} at {steps} steps")
+    counts = listed(at.format(count=len(cells), steps=length) for length, cells in solving.items())
+    number = _("Of {cells} cells with memory, so many solve the task {every} of one weight scale: {counts}.")
+    yield number.format(cells=able.who.nunique(), every=every, counts=counts)
     longest = max(solving)
     shares = {
         family: (sum(who in solving[longest] for who in members), len(members))
@@ -37,8 +37,11 @@ def how_many_solve(groups: pd.DataFrame, every: str) -> Iterator[str]:
     }
     if len(shares) > 1:
         best_first = sorted(shares, key=lambda family: -shares[family][0] / shares[family][1])
-        said = "; ".join(f"{family} {shares[family][0]} of {shares[family][1]}" for family in best_first)
-        yield f"By family, at {longest} steps: {said}."
+        own = _("{family} {count} of {cells}")
+        said = _("; ").join(
+            own.format(family=each, count=shares[each][0], cells=shares[each][1]) for each in best_first
+        )
+        yield _("By family, at {steps} steps: {counts}.").format(steps=longest, counts=said)
 
 
 def _solving(groups: pd.DataFrame, length: int) -> set[str]:
@@ -53,11 +56,21 @@ def verdicts_before_training(runs: pd.DataFrame) -> Iterator[str]:
     if not len(known):
         return
     counts = known.value_counts()
-    said = [f"{words} in {counts[verdict]}" for verdict, words in VERDICTS.items() if verdict in counts]
-    rest = len(known) - sum(counts.get(verdict, 0) for verdict in VERDICTS)
+    patterns = {
+        "vanishing": _("vanishes in {count}"),
+        "stable": _("is stable in {count}"),
+        "exploding": _("explodes in {count}"),
+    }
+    said = [words.format(count=counts[verdict]) for verdict, words in patterns.items() if verdict in counts]
+    rest = len(known) - sum(counts.get(verdict, 0) for verdict in patterns)
     if rest:
-        said.append(f"has no single factor in {rest}")
-    yield f"Before training ({steps} steps, {len(known)} runs), the gradient on its way back {listed(said)}."
+        said.append(_("has no single factor in {count}").format(count=rest))
+    yield together(
+        [
+            _("Before training, the gradient on its way back {verdicts}.").format(verdicts=listed(said)),
+            _("These are {runs}, at {steps} steps.").format(runs=counted_runs(len(known)), steps=steps),
+        ]
+    )
 
 
 def extremes_before_training(groups: pd.DataFrame) -> Iterator[str]:
@@ -65,11 +78,14 @@ def extremes_before_training(groups: pd.DataFrame) -> Iterator[str]:
     able = groups[~groups.memoryless]
     known = able[(able.seq_len == able.seq_len.max()) & np.isfinite(able.rate_init)].sort_values("rate_init")
     if known.who.nunique() > 1:
-        low, high = (
-            f"{factor(row.rate_init):.3g} ({row.who} at weight scale {as_typed(row.weight_scale)})"
-            for _, row in known.iloc[[0, -1]].iterrows()
+        patterns = (
+            _("The smallest factor per step back is {factor} ({cell}, weight scale {scale})."),
+            _("The largest is {factor} ({cell}, weight scale {scale})."),
         )
-        yield f"Each step back multiplies it by {low} to {high}, where one factor describes the way."
+        yield together(
+            pattern.format(factor=f"{factor(row.rate_init):.3g}", cell=row.who, scale=as_typed(row.weight_scale))
+            for pattern, row in zip(patterns, known.iloc[[0, -1]].itertuples(), strict=True)
+        )
 
 
 def family_table(groups: pd.DataFrame) -> list[tuple[str, int, dict[int, int], str, float]]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.ranks import rank_correlation
-from harness.analysis.words import MOST_LISTED, amount, factor, listed, spread
+from harness.analysis.words import MOST_LISTED, counted_runs, factor, in_words, listed, percent, spread, together
+from harness.base.language import gettext as _
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 MIN_RUNS_FOR_CORRELATION = 8
 
 SIGNIFICANT = 0.01
-"""A rank correlation with a larger p value is not said to be one."""
-
-SMALLEST_P = 0.001
-"""What is smaller is not told apart: so many permutations are drawn."""
+"""A rank correlation with a larger p value is not said to be one, nor one whose 99 % interval holds 0."""
 
 
 def before_training(groups: pd.DataFrame) -> Iterator[str]:
@@ -33,18 +31,44 @@ def before_training(groups: pd.DataFrame) -> Iterator[str]:
         if not len(known):
             continue
         shown = known[known.weight_scale.isin(spread(known.weight_scale, MOST_LISTED))]
-        factors = [
-            f"{factor(row.rate_init):.3g}" + (f" at weight scale {as_typed(row.weight_scale)}" if scales else "")
-            for row in shown.itertuples()
-        ]
-        some = f" ({len(shown)} of {len(known)} weight scales)" if len(shown) < len(known) else ""
         least = known.iloc[0]
-        yield (
-            f"Before training ({least.seq_len} steps), each step back multiplies the gradient of {cell} by"
-            f" {listed(factors)}{some}; {f'at weight scale {as_typed(least.weight_scale)} ' if scales else ''}the cue"
-            f" receives {amount(least.ratio_init)}{'' if least.ratio_init >= 1 else ' of'} what the step of the answer"
-            " receives."
-        )
+        said = [
+            _(
+                "Before training, at {steps} steps, each step back multiplies the gradient of {cell} by {factors}."
+            ).format(steps=least.seq_len, cell=cell, factors=listed(f"{factor(rate):.3g}" for rate in shown.rate_init))
+        ]
+        if len(shown) < len(known):
+            some = _("These are {count} of {all} weight scales, in this order: {scales}.")
+            said.append(some.format(count=len(shown), all=len(known), scales=listed(shown.weight_scale)))
+        elif len(shown) > 1:
+            said.append(_("The weight scales are {scales}, in this order.").format(scales=listed(shown.weight_scale)))
+        elif scales:
+            said.append(
+                _("That is at weight scale {scale}; at others, no single factor describes the way.").format(
+                    scale=as_typed(least.weight_scale)
+                )
+            )
+        where = _(" (weight scale {scales})").format(scales=as_typed(least.weight_scale)) if scales else ""
+        yield together([*said, _at_the_cue(least.ratio_init, where)])
+
+
+def _at_the_cue(ratio: float, where: str) -> str:
+    """How much of the gradient at the answer reaches the cue, in words that also fit the extremes.
+
+    Args:
+        where: what is put behind, or empty.
+    """
+    if np.isnan(ratio):
+        pattern = _("How much of it reaches the cue is undefined{where}.")
+    elif ratio == 0:
+        pattern = _("Nothing of it reaches the cue{where}.")
+    elif np.isposinf(ratio):
+        pattern = _("At the cue it is infinitely many times that at the answer{where}.")
+    elif ratio >= 1:
+        pattern = _("At the cue it is {number} times that at the answer{where}.")
+    else:
+        pattern = _("At the cue, {number} of it is left{where}.")
+    return pattern.format(number=f"{ratio:.2g}", where=where)
 
 
 def after_training(groups: pd.DataFrame) -> Iterator[str]:
@@ -54,30 +78,43 @@ def after_training(groups: pd.DataFrame) -> Iterator[str]:
     ranges = []
     for cell, rows in known.groupby("who", sort=False):
         low, high = (f"{factor(rate):.3g}" for rate in (rows.rate.min(), rows.rate.max()))
-        ranges.append(f"{cell}: {low}" if low == high else f"{cell}: {low} to {high}")
+        pattern = _("{low} for {cell}") if low == high else _("{low} to {high} for {cell}")
+        ranges.append(pattern.format(cell=cell, low=low, high=high))
     if ranges:
         scales = known.weight_scale.nunique()
-        over = f", over {scales} weight scales" if scales > 1 else ""
-        yield f"After training, the factor per step is ({known.seq_len.iloc[0]} steps{over}) {'; '.join(ranges)}."
+        over = _(" ({count} weight scales)").format(count=scales) if scales > 1 else ""
+        yield _("After training, at {steps} steps, the factor per step is {factors}{over}.").format(
+            steps=known.seq_len.iloc[0], factors=listed(ranges), over=over
+        )
 
 
-def without_factor(runs: pd.DataFrame, ending: str, when: str) -> Iterator[str]:
+def without_factor(runs: pd.DataFrame, trained: bool) -> Iterator[str]:
     """What the gradient does on its way back where no line describes it, at the longest length.
 
     Args:
         runs: of cells with memory, with the column ``who``.
-        ending: of the columns in question: ``_init``, or none after the training.
-        when: ``Before training``.
+        trained: whether after the training, or before it.
     """
+    ending = "" if trained else "_init"
+    pattern = (
+        _("After training, at {steps} steps, no single factor describes the gradient of {cell} on its way back.")
+        if trained
+        else _("Before training, at {steps} steps, no single factor describes the gradient of {cell} on its way back.")
+    )
     longest = runs[runs.seq_len == runs.seq_len.max()]
     for cell, own in longest.groupby("who", sort=False):
         shapes = own[f"shape{ending}"][own[f"verdict{ending}"] == "undefined"].dropna().value_counts()
         if len(shapes):
-            said = [f"“{shape}” in {count} of {len(own)} runs" for shape, count in shapes.items()]
-            steps = longest.seq_len.iloc[0]
-            yield (
-                f"{when} ({steps} steps) no single factor describes the gradient of {cell} on its way back; its shape"
-                f" is {listed(said)}."
+            of = _("“{shape}” in {count} of {runs}")
+            runs_of_cell = counted_runs(len(own))
+            said = [
+                of.format(shape=in_words(str(shape)), count=count, runs=runs_of_cell) for shape, count in shapes.items()
+            ]
+            yield together(
+                [
+                    pattern.format(steps=longest.seq_len.iloc[0], cell=cell),
+                    _("Its shape is {shapes}.").format(shapes=listed(said)),
+                ]
             )
 
 
@@ -87,14 +124,30 @@ def correlation(runs: pd.DataFrame) -> Iterator[str]:
     found = rank_correlation(known, "grad_ratio_init", "accuracy") if len(known) >= MIN_RUNS_FOR_CORRELATION else None
     if found is None:
         return
-    same = ", compared within each length," if known.seq_len.nunique() > 1 else ""
-    if found.p > SIGNIFICANT:
-        said = "does not go with accuracy after it beyond what chance brings about"
+    unclear = found.low <= 0 <= found.high
+    if unclear or found.p > SIGNIFICANT:
+        said = _(
+            "More gradient at the cue before training goes neither with higher nor with lower accuracy for certain."
+        )
+    elif found.rho > 0:
+        said = _("More gradient at the cue before training goes with higher accuracy after it.")
     else:
-        said = f"goes with {'higher' if found.rho > 0 else 'lower'} accuracy after it"
-    p = f"p = {found.p:.2g}" if found.p >= SMALLEST_P else f"p < {SMALLEST_P}"
-    yield (
-        f"Among the {len(known)} runs of cells with memory{same} more gradient at the cue before training {said} (rank"
-        f" correlation {found.rho:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f}, {p}; seeds of a setting are"
-        " kept together)."
+        said = _("More gradient at the cue before training goes with lower accuracy after it.")
+    if unclear or found.p <= SIGNIFICANT:  # the number that decides, so that no other one seems to contradict it
+        sure = _("The rank correlation is {rho}, with a 99 % interval from {low} to {high}.")
+    else:
+        sure = _("The rank correlation is {rho}; chance alone gives as much in {share} of cases.")
+    numbers = {"rho": f"{found.rho:.2f}", "low": f"{found.low:.2f}", "high": f"{found.high:.2f}"}
+    several = known.seq_len.nunique() > 1
+    runs_compared = (
+        _("Compared are {runs} of cells with memory, each with others of its length.")
+        if several
+        else _("Compared are {runs} of cells with memory.")
+    )
+    yield together(
+        [
+            said,
+            sure.format(**numbers, share=percent(found.p)),
+            runs_compared.format(runs=counted_runs(len(known))),
+        ]
     )

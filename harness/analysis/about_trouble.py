@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.analysis.runs import with_names
-from harness.analysis.words import listed
+from harness.analysis.words import counted_runs, listed
+from harness.base.language import gettext as _
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
@@ -15,21 +16,27 @@ if TYPE_CHECKING:
 
 def trouble(runs: pd.DataFrame) -> Iterator[str]:
     """How many runs went wrong, where, and why."""
+    everyone = counted_runs(len(runs))
     lost = runs[runs.solved_step.notna() & (runs.solved == False)]  # noqa: E712 -- missing is not false
     if len(lost):
-        yield (
-            f"{len(lost)} of {len(runs)} runs had solved the task at an evaluation during the training, and had lost it"
-            f" by its end: {_where(lost)}."
+        yield _("{count} of {runs} solved the task during the training and had lost it by its end: {where}.").format(
+            count=len(lost), runs=everyone, where=_where(lost)
         )
     diverged = runs[runs.status == "diverged"]
     if len(diverged):
         steps = diverged.diverged_at.astype(int)
-        when = f"step {steps.min()}" if steps.nunique() == 1 else f"steps {steps.min()} to {steps.max()}"
-        yield f"{len(diverged)} of {len(runs)} runs diverged, in {when} of training: {_where(diverged)}."
+        pattern = (
+            _("{count} of {runs} diverged, at training step {first}: {where}.")
+            if steps.nunique() == 1
+            else _("{count} of {runs} diverged, at training steps {first} to {last}: {where}.")
+        )
+        yield pattern.format(
+            count=len(diverged), runs=everyone, first=steps.min(), last=steps.max(), where=_where(diverged)
+        )
     failed = runs[runs.status == "failed"]
     if len(failed):
         reasons = listed([reason.rstrip(".") for reason in failed.reason.dropna().unique()[:3]])
-        yield f"{len(failed)} of {len(runs)} runs failed: {reasons}."
+        yield _("{count} of {runs} failed: {reasons}.").format(count=len(failed), runs=everyone, reasons=reasons)
 
 
 def pruned(runs: pd.DataFrame) -> Iterator[str]:
@@ -37,10 +44,15 @@ def pruned(runs: pd.DataFrame) -> Iterator[str]:
     early = runs[runs.status == "pruned"]
     if len(early):
         least, most = int(early.steps.min()), int(early.steps.max())
-        when = f"{least}" if least == most else f"{least} to {most}"
-        yield f"{len(early)} of {len(runs)} runs were pruned by the search, after {when} training steps."
+        pattern = (
+            _("The search pruned {count} of {runs}, after {first} training steps.")
+            if least == most
+            else _("The search pruned {count} of {runs}, after {first} to {last} training steps.")
+        )
+        yield pattern.format(count=len(early), runs=counted_runs(len(runs)), first=least, last=most)
 
 
 def _where(runs: pd.DataFrame) -> str:
     pairs = with_names(runs)[["who", "weight_scale"]].drop_duplicates().sort_values(["who", "weight_scale"])
-    return listed([f"{row.who} at weight scale {as_typed(row.weight_scale)}" for row in pairs.itertuples()])
+    at = _("{cell} at weight scale {scale}")
+    return listed([at.format(cell=row.who, scale=as_typed(row.weight_scale)) for row in pairs.itertuples()])

@@ -10,7 +10,8 @@ import numpy as np
 
 from harness.analysis.accuracy import accuracies, not_above, threshold
 from harness.analysis.runs import with_names
-from harness.analysis.words import listed, percent
+from harness.analysis.words import counted_runs, listed, percent
+from harness.base.language import gettext as _
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Verdict
 
@@ -138,14 +139,23 @@ def compare(tables: Tables, better: str, worse: str, holds: Holds) -> Verdict | 
     length = held[0] if held else next(iter(tested))
     pair = tested[length]
     scales = pd.concat([each.runs for each in pair]).weight_scale.nunique() > 1
-    said = [f"{_who(each.runs, scales)} {percent(each.accuracy)}" for each in pair]
-    chance = percent(pair[0].runs.chance.mean())
-    return Verdict(bool(held), f"At {length} steps, right on average: {said[0]}; {said[1]}; guessing gives {chance}.")
+    pattern = _("At {steps} steps, right on average: {better} {share}; {worse} {other}. Guessing gives {chance}.")
+    numbers = pattern.format(
+        steps=length,
+        better=_who(pair[0].runs, scales), share=percent(pair[0].accuracy),
+        worse=_who(pair[1].runs, scales), other=percent(pair[1].accuracy),
+        chance=percent(pair[0].runs.chance.mean()),
+    )  # fmt: skip
+    return Verdict(bool(held), numbers)
 
 
 def _who(runs: pd.DataFrame, scales: bool) -> str:
     """``gru, lstm at weight scale 1 and 1.1 (12 runs)``, and how many of them have failed."""
-    cells = ", ".join(dict.fromkeys(runs.cell))
-    where = f" at weight scale {listed(sorted(runs.weight_scale.unique()))}" if scales else ""
-    failed = f", {lost} of them failed" if (lost := int((runs.status == "failed").sum())) else ""
-    return f"{cells}{where} ({len(runs)} {'run' if len(runs) == 1 else 'runs'}{failed})"
+    cells = _(", ").join(dict.fromkeys(runs.cell))
+    count = counted_runs(len(runs))
+    if lost := int((runs.status == "failed").sum()):
+        count = _("{runs}, {count} of them failed").format(runs=count, count=lost)
+    if not scales:
+        return _("{cells} ({runs})").format(cells=cells, runs=count)
+    where = listed(sorted(runs.weight_scale.unique()))
+    return _("{cells} at weight scale {scales} ({runs})").format(cells=cells, scales=where, runs=count)

@@ -19,7 +19,7 @@ MIN_SETTINGS = 5
 """With fewer settings, permutations cannot tell a relation from chance."""
 
 PERMUTATIONS = 4999
-RESAMPLES = 1000
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class RankCorrelation:
     """A rank correlation.
 
     Attributes:
-        low, high: its 95 % interval.
+        low, high: its 99 % interval.
         p: two-sided p value of there being none.
     """
 
@@ -65,7 +65,7 @@ def rank_correlation(runs: pd.DataFrame, one: str, other: str) -> RankCorrelatio
     rho = float(_cosines(x, y))
     exchanged = _cosines(x, y[_exchanges(here, rng)])
     drawn = rng.integers(len(x), size=(RESAMPLES, len(x)))
-    low, high = np.nanquantile(_cosines(x[drawn], y[drawn]), [0.025, 0.975])
+    low, high = np.nanquantile(_cosines(x[drawn], y[drawn]), [0.005, 0.995])
     p = np.mean(np.abs(exchanged) >= abs(rho) - 1e-12)
     return RankCorrelation(rho, float(low), float(high), float(p))
 

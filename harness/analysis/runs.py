@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.analysis.words import spread
+from harness.analysis.words import spread, together
+from harness.base.language import gettext as _
 from harness.tables.columns import WITHOUT_OUTCOME
 from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, as_typed, differ, settings_of
 
@@ -81,8 +82,11 @@ def shown_versions(runs: pd.DataFrame) -> tuple[list[tuple[str, pd.DataFrame]], 
         shown += [parts[int(place)] for place in spread(range(len(parts)), MOST_VERSIONS)]
         if len(parts) > MOST_VERSIONS:
             keys = ", ".join(key.removeprefix("experiment.") for key in _telling_apart(own))
-            remarks.append(
-                f"The runs of {name} differ in {keys}: of {len(parts)} versions, {MOST_VERSIONS} are told of one by "
-                "one here; all are in tables/runs.csv."
-            )
-    return shown, " ".join(remarks)
+            remarks += [
+                _("The runs of {experiment} differ in {settings}.").format(experiment=name, settings=keys),
+                _("Of {all} versions, {count} are told of one by one here.").format(
+                    all=len(parts), count=MOST_VERSIONS
+                ),
+                _("All are in {file}.").format(file="tables/runs.csv"),
+            ]
+    return shown, together(remarks) if remarks else ""

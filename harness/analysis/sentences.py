@@ -12,6 +12,7 @@ from harness.analysis.about_trouble import pruned, trouble
 from harness.analysis.conditions import by_condition
 from harness.analysis.families import families, many
 from harness.analysis.runs import finished, shown_versions
+from harness.base.language import gettext as _
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 def findings(tables: Tables) -> list[str]:
     """Sentences about the results, the most telling first; of many cells, those about all of them together."""
     shown, left_out = shown_versions(tables.runs)
-    found = [(f"{version}: " if version else "") + sentence for version, runs in shown for sentence in _sentences(runs)]
+    of = _("{version}: {sentence}")
+    found = [
+        of.format(version=version, sentence=sentence) if version else sentence
+        for version, runs in shown
+        for sentence in _sentences(runs)
+    ]
     return [*found, *filter(None, [left_out]), *pruned(tables.runs)]
 
 
@@ -64,10 +70,10 @@ def _gradient(groups: pd.DataFrame, done: pd.DataFrame) -> Iterator[str]:
     """What the gradient of each cell does, before training and, if there was one, after it."""
     able = _able(done)
     yield from before_training(groups)
-    yield from without_factor(able, "_init", "Before training")
+    yield from without_factor(able, trained=False)
     if (done.steps.astype(float) > 0).any():
         yield from after_training(groups)
-        yield from without_factor(able, "", "After training")
+        yield from without_factor(able, trained=True)
 
 
 def _able(runs: pd.DataFrame) -> pd.DataFrame:
@@ -76,5 +82,5 @@ def _able(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _every(done: pd.DataFrame, runs: pd.DataFrame) -> str:
-    """What "all runs" are called."""
-    return "every run" if len(done) == len(runs) else "every run that did not fail"
+    """Where "all runs" do something."""
+    return _("in every run") if len(done) == len(runs) else _("in every run that did not fail")

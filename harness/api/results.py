@@ -15,10 +15,12 @@ import pyarrow.dataset as ds
 
 from harness.analysis.sentences import findings
 from harness.base.errors import UserError, unknown
+from harness.base.language import written_in
 from harness.plugins.registry import registry
 from harness.report.claims import check_claims
 from harness.report.parts import of_experiment, with_short_names
 from harness.report.short_tables import ShortTable, short_tables
+from harness.sweeping.provenance import language_of, read_provenance
 from harness.tables.gather import load as merged
 from harness.tables.gather import with_variants
 from harness.tables.survey import first_of_each
@@ -52,7 +54,13 @@ class Results(Tables):
             True
         """
         tables = with_short_names(self)
-        return [*(each.sentence for each in check_claims(tables).values() if each.sentence), *findings(tables)]
+        with written_in(self.language):
+            return [*(each.sentence for each in check_claims(tables).values() if each.sentence), *findings(tables)]
+
+    @property
+    def language(self) -> str:
+        """The language in which these results are reported, ``en`` or ``zh``: the sweep's ``report.language``."""
+        return language_of(read_provenance(self.directories[0]))
 
     def figure(self, name: str, experiment: str | None = None) -> Canvas:
         """One of the report's figures, to be looked at, changed and saved.
@@ -76,17 +84,21 @@ class Results(Tables):
             if experiment is not None or len(names) > 1:
                 raise unknown("experiment", experiment, names)
             experiment = names[0]
-        with styled():
+        with styled(), written_in(self.language):
             canvas: Canvas | None = figure.draw(of_experiment(with_short_names(self), experiment))
         if canvas is None:
             raise UserError(f"figure={name}: these results of {experiment} hold nothing that it could show")
         return canvas
 
-    def report(self) -> Path:
+    def report(self, language: str | None = None) -> Path:
         """The path of ``report.html``, which is built where there is none.
 
+        Args:
+            language: to write it anew in, ``en`` or ``zh``.
+
         Raises:
-            UserError: these are results of several directories, each with a report of its own.
+            UserError: these are results of several directories, each with a report of its own; or there is no such
+                language.
 
         Examples:
             >>> found.report().name
@@ -95,10 +107,10 @@ class Results(Tables):
         if len(self.directories) > 1:
             raise UserError(f"{len(self.directories)} directories: each has its own report; valid: those of one")
         path = self.directories[0] / "report.html"
-        if not path.exists():
+        if language is not None or not path.exists():
             from harness.report.build import build
 
-            build(self.directories[0], self)
+            build(self.directories[0], self, language)
         return path
 
     def compare(self, after: Tables) -> Comparison:
@@ -122,13 +134,14 @@ class Results(Tables):
         from harness.analysis.comparison import compare
 
         names = [", ".join(map(str, getattr(each, "directories", []))) for each in (self, after)]
-        return compare(
-            with_short_names(self).runs, with_short_names(after).runs, (names[0] or "before", names[1] or "after")
-        )
+        runs = [with_short_names(each).runs for each in (self, after)]
+        with written_in(self.language):
+            return compare(runs[0], runs[1], (names[0] or "before", names[1] or "after"))
 
     def _repr_html_(self) -> str:
         """Where the results are, accuracies, and the findings, for a notebook."""
-        accuracies = "".join(map(_as_html, short_tables(with_short_names(self))))
+        with written_in(self.language):
+            accuracies = "".join(map(_as_html, short_tables(with_short_names(self))))
         shown = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.findings)
         places = ", ".join(f"<code>{html.escape(str(each))}</code>" for each in self.directories)
         sizes = ", ".join(f"{name} ({self.rows(name)} rows)" for name in self)

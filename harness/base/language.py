@@ -1,4 +1,9 @@
-"""The language of what is written for readers: pages, captions, sentences. English stands in the code."""
+"""The language of what is written for readers: pages, captions, sentences. English stands in the code.
+
+A text for readers is written ``_("…")`` with `gettext` imported as ``_``, and its numbers are put in afterwards:
+``_("{count} runs failed.").format(count=3)``. What is said of a class or a column once and for all (a figure's
+``title``, a claim) stays as it is where it is defined, and goes through `gettext` where it is shown.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +13,57 @@ from contextvars import ContextVar
 from gettext import NullTranslations, translation
 from pathlib import Path
 
-CATALOGUES = Path(__file__).parent.parent / "locale"
-"""``<language>/LC_MESSAGES/harness.mo``, made of the ``.po`` beside it."""
+from harness.base.errors import unknown
 
-_in_use: ContextVar[NullTranslations] = ContextVar("_in_use", default=NullTranslations())  # noqa: B039
+CATALOGUES = Path(__file__).parent.parent / "locale"
+"""``<language>/LC_MESSAGES/harness.mo``, compiled from the ``.po`` beside it."""
+
+DOMAIN = "harness"
+SOURCE = "en"
+
+_in_use: ContextVar[tuple[str, NullTranslations]] = ContextVar("_in_use", default=(SOURCE, NullTranslations()))
 
 
 def gettext(text: str) -> str:
     """A text in the language in use, or as it is where there is no translation. Imported as ``_``."""
-    return _in_use.get().gettext(text)
+    return _in_use.get()[1].gettext(text) if text else ""  # a catalogue's head stands under the empty text
 
 
 def ngettext(one: str, many: str, count: int) -> str:
     """A text that depends on a number, in the language in use."""
-    return _in_use.get().ngettext(one, many, count)
+    return _in_use.get()[1].ngettext(one, many, count)
+
+
+def language() -> str:
+    """The language in use, as pages name it: ``en``, ``zh``."""
+    return _in_use.get()[0]
+
+
+def languages() -> list[str]:
+    """The languages that reports can be written in: English, and those with a catalogue."""
+    return [SOURCE, *sorted(path.parts[-3] for path in CATALOGUES.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))]
+
+
+def known(language: str) -> str:
+    """The language itself.
+
+    Raises:
+        UserError: there is no catalogue of it.
+    """
+    if language not in languages():
+        raise unknown("language", language, languages())
+    return language
 
 
 @contextmanager
 def written_in(language: str) -> Iterator[None]:
-    """Inside, texts are in this language (``en``, ``zh``)."""
-    found = NullTranslations() if language == "en" else translation("harness", CATALOGUES, [language])
-    token = _in_use.set(found)
+    """Inside, texts are in this language.
+
+    Raises:
+        UserError: there is no catalogue of it.
+    """
+    found = NullTranslations() if known(language) == SOURCE else translation(DOMAIN, CATALOGUES, [language])
+    token = _in_use.set((language, found))
     try:
         yield
     finally:

@@ -35,7 +35,7 @@ def report(directory: Path, following: Following) -> int:
             f"once that is mended: python -m harness.report {shlex.quote(str(directory))}"
         ) from None
     if not in_notebook():  # where the results themselves show both
-        print_summary(tables, built.findings)
+        print_summary(tables, built.findings, built.language)
     failed = tables.runs[tables.runs.status == "failed"]
     if len(failed):
         print(

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.analysis import finished, spread, varied_options
 from harness.analysis.families import by_family, many
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
@@ -33,10 +34,9 @@ class AccuracyByOption(Figure):
     name = "accuracy_by_option"
     title = "What the option of the task changes"
     caption = (
-        "Share of right answers after the training, by the option of the experiment that the sweep varies. A mark is a "
-        "run, a line joins the means of a cell; where the sweep varies further settings, runs of one choice of them "
-        "have marks of one form and a line of their own. A dashed line across a value of the option is the chance "
-        "level there."
+        "Share of right answers after the training, by the option of the task that the sweep varies. A mark is a run. "
+        "A line joins the means of a cell. Where further settings vary, runs of one choice of them have one form of "
+        "mark and a line of their own. A dashed line across a value is the chance level there."
     )
     order = 15
     across_versions = True
@@ -64,8 +64,8 @@ class AccuracyByOption(Figure):
                 axis.set_xticks(np.arange(len(values)), values)
                 axis.set(ylim=(-0.03, 1.03), xlim=(-0.5, len(values) - 0.5), xlabel=option)
                 if row == 0 and len(lengths) > 1:
-                    axis.set_title(f"{length} steps")
-            axes[row][0].set_ylabel("accuracy")
+                    axis.set_title(_("{steps} steps").format(steps=length))
+            axes[row][0].set_ylabel(_("accuracy"))
             _name(axes[row][-1], versions)
             remarks |= {averaged_over(runs, ["who", "seq_len", option, *_others(runs, option)]): None, left_out: None}
         legend(figure, runs, chance_key(runs))
@@ -91,7 +91,9 @@ def _versions(runs: pd.DataFrame, option: str) -> tuple[dict[str, pd.Index], str
         for values, own in runs.groupby(others, dropna=False)
     }
     shown = [[*found][int(place)] for place in spread(range(len(found)), len(MARKS))]
-    remark = f"{len(shown)} of {len(found)} choices of {', '.join(names)} are shown beside {option}"
+    remark = _("{count} of {all} choices of {settings} are shown beside {option}").format(
+        count=len(shown), all=len(found), settings=_(", ").join(names), option=option
+    )
     return {name: found[name] for name in shown}, remark if len(shown) < len(found) else ""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.analysis import by_condition, finished
 from harness.analysis.families import many
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_LENGTHS, CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.colours import ink
@@ -29,10 +30,10 @@ class AccuracyMap(Figure):
     name = "accuracy_map"
     title = "Who knows the answer"
     caption = (
-        "Share of right answers on sequences that were not in the training, in percent, as a mean over the "
-        "runs: one map per cell, longer sequences further down; of many cells each has a row. A hatched tile is not "
-        "above chance by more than three standard errors, so that it shows no memory. A line in the colour bar is the "
-        "chance level, several are those of different lengths. –: no result."
+        "Share of right answers, in percent, on sequences that were not in the training. It is a mean over the runs. "
+        "Each cell has a map, with longer sequences further down; of many cells each has a row. A hatched tile is not "
+        "above chance by more than three standard errors: it shows no memory. A line in the colour bar is the chance "
+        "level. There are several where lengths differ in it. –: no result."
     )
     order = 30
 
@@ -54,7 +55,7 @@ class AccuracyMap(Figure):
             axis.set_title(cell)
             name_tiles(axis, groups)
             axis.label_outer()
-        bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label="accuracy (%)", fraction=0.03)
+        bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label=_("accuracy (%)"), fraction=0.03)
         _chance(bar.ax, 100 * groups.chance.dropna())
         _name_hatches(figure, groups)
         note(figure, averaged_over(runs), remark)
@@ -65,7 +66,9 @@ def _draw_crowd(runs: pd.DataFrame) -> Canvas:
     """A row per cell, family after family; a column per length and weight scale."""
     shown, remark = within(runs, CROWD_LENGTHS, CROWD_SCALES)
     groups = by_condition(shown)
-    groups = groups.assign(steps=[f"{length} steps" for length in groups.seq_len], percent=100 * groups.accuracy)
+    groups = groups.assign(
+        steps=[_("{steps} steps").format(steps=length) for length in groups.seq_len], percent=100 * groups.accuracy
+    )
     table = by_length_and_scale(groups, "percent")
     guessing = by_length_and_scale(groups, "guessing").eq(True)
     figure, axes = maps_by_cell(shown, table, _percent, vmin=0, vmax=100, cmap="viridis")
@@ -73,7 +76,7 @@ def _draw_crowd(runs: pd.DataFrame) -> Canvas:
         for place, name in zip(axis.get_yticks(), axis.get_yticklabels(), strict=True):
             for column in guessing.loc[name.get_text()].to_numpy().nonzero()[0]:
                 axis.add_patch(_hatched((float(column), place - 0.5)))
-    bar = figure.colorbar(axes[0].collections[0], ax=axes, label="accuracy (%)", fraction=0.03, aspect=40)
+    bar = figure.colorbar(axes[0].collections[0], ax=axes, label=_("accuracy (%)"), fraction=0.03, aspect=40)
     _chance(bar.ax, 100 * groups.chance.dropna())
     _name_hatches(figure, groups)
     note(figure, averaged_over(shown), remark)
@@ -91,7 +94,7 @@ def _name_hatches(figure: Canvas, groups: pd.DataFrame) -> None:
     from matplotlib.patches import Patch
 
     if groups.guessing.any():
-        hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label="not above chance")
+        hatched = Patch(facecolor="#3b528b", edgecolor="#ffffff", hatch="///", label=_("not above chance"))
         figure.legend(handles=[hatched], loc="outside upper right", frameon=False, labelcolor=ink())
 
 
@@ -102,7 +105,7 @@ def _chance(bar: Axes, levels: pd.Series) -> None:
     if len(levels):
         middle = (levels.min() + levels.max()) / 2
         bar.annotate(
-            "chance", (0, middle), (-4, 0), textcoords="offset points", ha="right", va="center", fontsize=8
+            _("chance"), (0, middle), (-4, 0), textcoords="offset points", ha="right", va="center", fontsize=8
         )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from harness.analysis import finished
 from harness.analysis.families import by_family, many
+from harness.analysis.words import counted_runs
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, chance_levels, grid
 from harness.figures.drawing.colours import GREY, ink, palette
@@ -28,7 +30,7 @@ MANY = 3000
 MOST_MARKERS = 8
 """Up to so many lengths have a marker each: more could not be told apart."""
 
-COLUMNS = {"grad_ratio_init": "before training", "grad_ratio": "after training"}
+COLUMNS = ("grad_ratio_init", "grad_ratio")
 
 
 class AccuracyVsGradRatio(Figure):
@@ -37,13 +39,12 @@ class AccuracyVsGradRatio(Figure):
     name = "accuracy_vs_grad_ratio"
     title = "Does the gradient tell who learns?"
     caption = (
-        "Every run is a point: how much of the answer's gradient reaches the step that holds the information, "
-        "relative to the step of the answer (to the right: more), and how often the trained network is right. Left "
-        "before training: can one tell in advance who will learn? Right after it. A run whose cue receives exactly "
-        "nothing stands at 0, beyond a grey line at the left edge; one whose cue receives infinitely much at inf, "
-        "beyond a grey line at the right edge. Where a ratio of 1 is in view, a dotted line marks it: the cue "
-        "receives as much as the step of the answer. A dashed line is the chance level; where it depends on the "
-        "length, there are several."
+        "Every run is a point. To the right, more of the answer's gradient reaches the cue, the step that holds the "
+        "information. Higher up, the trained network is right more often. The left panel is before training: can one "
+        "tell in advance who will learn? The right panel is after it. A run whose cue gets exactly nothing stands at "
+        "0, beyond a grey line at the left. One whose cue gets infinitely much stands at inf, beyond a grey line at "
+        "the right. A dotted line marks a ratio of 1: the cue gets as much as the answer. A dashed line is the chance "
+        "level; there are several where it depends on the length."
     )
     order = 70
 
@@ -55,11 +56,12 @@ class AccuracyVsGradRatio(Figure):
         most = max(COLUMNS, key=lambda column: len(shown[column]))
         if not len(shown[most]):
             return None
+        titles = {"grad_ratio_init": _("before training"), "grad_ratio": _("after training")}
         figure = canvas(11, 4.4)
         axes = figure.subplots(1, 2, sharey=True)
-        for axis, (column, title) in zip(axes, COLUMNS.items(), strict=True):
+        for axis, (column, title) in zip(axes, titles.items(), strict=True):
             _panel(axis, shown[column], runs, column, legend=column == most)
-            axis.set(title=title, xlabel="gradient at the cue / at the answer", ylabel="accuracy")
+            axis.set(title=title, xlabel=_("gradient at the cue / at the answer"), ylabel=_("accuracy"))
             axis.set_ylim(-0.04, 1.04)
             if column == most:
                 handles, labels = axis.get_legend_handles_labels()
@@ -67,7 +69,7 @@ class AccuracyVsGradRatio(Figure):
                 for line in named.get_lines():
                     line.set(alpha=0.9, markersize=6)
                 axis.get_legend().remove()
-        note(figure, _left_out({title: len(runs) - len(shown[column]) for column, title in COLUMNS.items()}))
+        note(figure, _left_out({title: len(runs) - len(shown[column]) for column, title in titles.items()}))
         return figure
 
 
@@ -112,5 +114,7 @@ def _with_edges(axis: Axes, ratios: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _left_out(counts: dict[str, int]) -> str:
     """``without a ratio or an accuracy, not shown: 2 runs before training``; empty where there are none."""
-    parts = [f"{count} run{'s' * (count > 1)} {title}" for title, count in counts.items() if count]
-    return f"without a ratio or an accuracy, not shown: {', '.join(parts)}" if parts else ""
+    of = _("{runs} {when}")
+    parts = [of.format(runs=counted_runs(count), when=when) for when, count in counts.items() if count]
+    left_out = _("without a ratio or an accuracy, not shown: {runs}")
+    return left_out.format(runs=_(", ").join(parts)) if parts else ""

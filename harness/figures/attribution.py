@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import AFTER, BEFORE, before_and_after, best_runs, columns
+from harness.figures.drawing.probed import AFTER, BEFORE, before_and_after, best_runs, columns, moment_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -26,12 +27,11 @@ class Attribution(Figure):
     name = "attribution"
     title = "Which answer looks at which step"
     caption = (
-        "One sequence. A row is one answer, a column one step of the input; the colour says how much the answer's loss "
-        "would change with the input of that step, relative to the step that it depends on most, from 1 (bright) to "
-        "10⁻⁴ and less (dark). Above: before training; below: after. A bright diagonal means that answers look at "
-        "their own input alone; a bright column, that all of them look at the same step; a bright line beside the "
-        "diagonal, that each looks the same distance back. To the right of the diagonal is the future, which no "
-        "answer sees."
+        "One sequence. A row is one answer, a column one step of the input. The colour says how much the answer's loss "
+        "depends on the input of that step. The step that it depends on most has 1 (bright); 10⁻⁴ and less is dark. "
+        "Above is before training, below after it. A bright diagonal: answers look at their own input alone. A bright "
+        "column: all of them look at the same step. A bright line beside the diagonal: each looks the same distance "
+        "back. To the right of the diagonal is the future, which no answer sees."
     )
     order = 65
     probes = ("attribution",)
@@ -44,7 +44,7 @@ class Attribution(Figure):
         figure, panels = columns(best, rows=2, height=2.2)
         axes = {run.run_id: column for run, column in panels}
         image = None
-        for run, when, _, rows in before_and_after(tables, "attribution", best):
+        for run, when, __, rows in before_and_after(tables, "attribution", best):
             axis = axes[run.run_id][when == AFTER]
             rows = rows[(rows.layer == 0) & (rows["sample"] == 0)]
             if not len(rows):
@@ -65,12 +65,12 @@ class Attribution(Figure):
             axis.set_yticks(places, [str(table.index[place]) for place in places])
         if image is None:
             return None
-        for _, column in panels:
+        for _run, column in panels:
             for axis in column:
                 axis.grid(False)
-        label_outer(figure, "input at step", "answer at step")
+        label_outer(figure, _("input at step"), _("answer at step"))
         for axis, when in zip(panels[0][1], (BEFORE, AFTER), strict=True):
-            axis.set_ylabel(f"{when}\nanswer at step")
-        figure.colorbar(image, ax=figure.axes, label="dependence (power of ten)", shrink=0.7)
+            axis.set_ylabel(f"{moment_in_words(when)}\n{_('answer at step')}")
+        figure.colorbar(image, ax=figure.axes, label=_("dependence (power of ten)"), shrink=0.7)
         note(figure, remark)
         return figure

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.analysis import finished
 from harness.analysis.families import in_order
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import palette
@@ -31,12 +32,12 @@ class Curvature(Figure):
     name = "curvature"
     title = "How sharply the loss bends, and the walls that gradients meet"
     caption = (
-        "Left: the largest eigenvalue of the loss's Hessian in the weights over the training, the sharpest bend that "
-        "there is in any direction. It is drawn for every run; a step of gradient descent with a learning rate above "
-        "2 over it would overshoot. Right: every point is one measurement of one run, with the length of the gradient "
-        "and how sharply the loss bends along it, upward only; dark points are late in the training. Points that rise "
-        "to the right are the wall of Pascanu, Mikolov and Bengio: where the gradient is large, the loss turns up "
-        "within a short step, so that a gradient as long as that says little about where to go, and is better clipped."
+        "Left: the sharpest bend of the loss in any direction, over the training. It is the largest eigenvalue of the "
+        "Hessian in the weights, drawn for every run. Gradient descent overshoots with a learning rate above 2 over "
+        "it. Right: every point is one measurement of one run. To the right the gradient is longer, higher up the loss "
+        "bends more sharply along it; bends downward are left out. Dark points are late in the training. Points that "
+        "rise to the right are the wall of Pascanu, Mikolov and Bengio. There a large gradient says little about where "
+        "to go, because the loss turns up after a short step. Such a gradient is better clipped."
     )
     order = 68
     probes = ("curvature",)
@@ -53,13 +54,13 @@ class Curvature(Figure):
         figure, colours = canvas(10.5, 4.2), palette(runs)
         left, right = figure.subplots(1, 2)
         for who in in_order(runs):
-            for _, own in curves[curves.who == who].groupby("run_id"):
+            for __, own in curves[curves.who == who].groupby("run_id"):
                 _lines(left, right, own.sort_values("step"), colours[who])
         for axis in (left, right):
             grid(axis)
         left.set_yscale("log")
-        left.set(xlabel="training step", ylabel="largest eigenvalue of the Hessian")
-        right.set(xscale="log", yscale="log", xlabel="gradient norm", ylabel="curvature along the gradient")
+        left.set(xlabel=_("training step"), ylabel=_("largest eigenvalue of the Hessian"))
+        right.set(xscale="log", yscale="log", xlabel=_("gradient norm"), ylabel=_("curvature along the gradient"))
         legend(figure, runs)
         note(figure, remark)
         return figure

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.analysis import by_condition, finished
 from harness.analysis.families import many
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.crowd import at_longest
@@ -38,12 +39,11 @@ class DecayMap(Figure):
     name = "decay_map"
     title = "Vanishing or exploding: the factor per step"
     caption = (
-        "What the gradient of an answer is multiplied by, on average, on its way back over one step, as a median over "
-        "the runs in which one factor describes the way back. Blue vanishes, red explodes (after a training that "
-        "solved the task it does not: it rises towards what has to be remembered), white (1, marked in the colour "
-        "bar) keeps it; beyond 0.5 and 2 the colour stays the same. Above before training, below after it (of many "
-        "cells, each in a row: left and right). 0: no gradient reaches any earlier step; –: no factor describes the "
-        "way back."
+        "What one step back multiplies an answer's gradient by, on average. It is a median over the runs in which one "
+        "factor describes the way back. Blue vanishes, red explodes, white (1, marked in the colour bar) keeps it. "
+        "After a training that solved the task, red does not explode: it rises towards what has to be remembered. "
+        "Beyond 0.5 and 2 the colour stays the same. Above is before training, below after it; of many cells, left and "
+        "right. 0: no gradient reaches any earlier step. –: no factor describes the way back."
     )
     order = 40
 
@@ -55,7 +55,7 @@ class DecayMap(Figure):
         if many(runs):
             return _draw_crowd(runs)
         figure, axes, cells, groups, runs, remark, size = maps_of_cells(runs, rows=2, head=0.4, tile=0.5)
-        for row, (column, when) in enumerate((("rate_init", "before"), ("rate", "after"))):
+        for row, (column, when) in enumerate((("rate_init", _("before\ntraining")), ("rate", _("after\ntraining")))):
             for axis, cell in zip(axes[row], cells, strict=True):
                 rates = tiles(groups, cell, column).astype(float)
                 heat_map(axis, rates.clip(-WIDEST, WIDEST), -WIDEST, WIDEST, "RdBu_r")
@@ -63,7 +63,7 @@ class DecayMap(Figure):
                 axis.set_title(cell if row == 0 else "")
                 name_tiles(axis, groups)
                 axis.label_outer()
-            axes[row][0].set_ylabel(f"{when}\ntraining\n{axes[row][0].get_ylabel()}".rstrip())
+            axes[row][0].set_ylabel(f"{when}\n{axes[row][0].get_ylabel()}".rstrip())
         _bar(figure, axes[0][0], list(axes.flat))
         note(figure, averaged_over(runs), remark)
         return figure
@@ -74,8 +74,8 @@ def _draw_crowd(runs: pd.DataFrame) -> Canvas:
     longest, which = at_longest(runs)
     shown, remark = within(longest, 1, CROWD_SCALES)
     groups = by_condition(shown)
-    before = by_length_and_scale(groups.assign(steps="before training"), "rate_init")
-    after = by_length_and_scale(groups.assign(steps="after training"), "rate")
+    before = by_length_and_scale(groups.assign(steps=_("before training")), "rate_init")
+    after = by_length_and_scale(groups.assign(steps=_("after training")), "rate")
     figure, axes = maps_by_cell(
         shown, before.join(after), _factor, vmin=-WIDEST, vmax=WIDEST, cmap="RdBu_r"
     )  # fmt: skip
@@ -86,7 +86,7 @@ def _draw_crowd(runs: pd.DataFrame) -> Canvas:
 
 def _bar(figure: Canvas, drawn: Axes, beside: list[Axes]) -> None:
     """The colour bar, with factors for their logarithms."""
-    bar = figure.colorbar(drawn.collections[0], ax=beside, label="factor per step", fraction=0.03, extend="both")
+    bar = figure.colorbar(drawn.collections[0], ax=beside, label=_("factor per step"), fraction=0.03, extend="both")
     bar.set_ticks(list(np.log(TICKS)), labels=[f"{tick:g}" for tick in TICKS])
     bar.ax.axhline(0, color="#000000", linewidth=2)
 

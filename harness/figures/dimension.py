@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import palette
@@ -25,12 +26,12 @@ class Dimension(Figure):
     name = "dimension"
     title = "In how many directions the states differ"
     caption = (
-        "The best run of each cell, the memory of its top layer. At each step: in how many directions the states of "
-        "different samples differ. Solid is the participation ratio, which counts directions by how much of the "
-        "variance they hold; dashed the effective rank, to which small directions add more. Thin lines are before the "
-        "training, thick ones after it; a dotted line marks the cue. A task of eight classes needs no more than seven "
-        "directions: a network that has learned it often has fewer than it began with, one that lets everything "
-        "through has many."
+        "The best run of each cell, the memory of its top layer. It shows in how many directions the states of "
+        "different samples differ, at each step. The solid line is the participation ratio: it counts directions by "
+        "how much of the variance they hold. The dashed line is the effective rank: small directions add more to it. "
+        "Thin lines are before the training, thick ones after it. A dotted line marks the cue. A task of eight classes "
+        "needs no more than seven directions. A network that has learned it often has fewer than it began with; one "
+        "that lets everything through has many."
     )
     order = 63
     probes = ("dimension",)
@@ -44,7 +45,7 @@ class Dimension(Figure):
         rows = rows[rows.part == rows.memory]
         figure, colours = canvas(1.2 + 2.7 * len(best), 3.1), palette(best)
         axes = figure.subplots(1, len(best), squeeze=False, sharey=True)[0]
-        for axis, (_, run) in zip(axes, best.iterrows(), strict=True):
+        for axis, (__, run) in zip(axes, best.iterrows(), strict=True):
             grid(axis)
             for own, width in zip(first_and_last(rows[rows.run_id == run.run_id]), (0.8, 2.0), strict=True):
                 own = own.sort_values("t")
@@ -53,7 +54,7 @@ class Dimension(Figure):
                     axis.plot(own.t, values, style, color=colours[run.who], linewidth=width)
             if np.isfinite(run.cue_step):
                 mark(axis, run.cue_step)
-            axis.set(title=named(run, best), xlabel="time step")
-        axes[0].set(ylabel="directions", ylim=(0, None))
+            axis.set(title=named(run, best), xlabel=_("time step"))
+        axes[0].set(ylabel=_("directions"), ylim=(0, None))
         note(figure, remark)
         return figure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import finished
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.decay_map import TICKS, WIDEST
 from harness.figures.drawing.canvas import canvas
@@ -30,11 +31,12 @@ class EdgeOfChaos(Figure):
     name = "edge_of_chaos"
     title = "Where order ends and chaos begins"
     caption = (
-        "The factor per step that a gradient is multiplied by on its way back, before any training, over the weight "
-        "scale and another setting of the cell or the task. Blue is order: gradients vanish, and what differs comes "
-        "together. Red is chaos: they explode, and small differences grow. The solid line is the border as theory says "
-        "it of many units, the dashed one where the measured factor is 1, drawn between the values that were tried: "
-        "the closer they are, the better the theory. Networks next to it hand gradients on over the most steps."
+        "What one step back multiplies a gradient by, before any training. It is drawn over the weight scale and "
+        "another setting of the cell or the task. Blue is order: gradients vanish, and what differs comes together. "
+        "Red is chaos: gradients explode, and small differences grow. The solid line is the border that theory gives "
+        "for many units. The dashed line is where the measured factor is 1, drawn between the values that were tried. "
+        "The closer the two lines are, the better the theory. Networks next to them hand gradients on over the most "
+        "steps."
     )
     order = 45
     across_versions = True
@@ -52,8 +54,8 @@ class EdgeOfChaos(Figure):
         axes = figure.subplots(1, len(maps), squeeze=False)[0]
         for axis, (cell, (setting, own)) in zip(axes, maps.items(), strict=True):
             _map(axis, own, setting)
-            axis.set(title=cell, xlabel="weight scale", ylabel=setting.partition(".")[2])
-        bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label="factor per step", extend="both")
+            axis.set(title=cell, xlabel=_("weight scale"), ylabel=setting.partition(".")[2])
+        bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label=_("factor per step"), extend="both")
         bar.set_ticks(list(np.log(TICKS)), labels=[f"{tick:g}" for tick in TICKS])
         shown = runs[runs.cell.isin(list(maps))]
         options = [key for key in settings_of(shown) if key.startswith(("cell.", "experiment."))]

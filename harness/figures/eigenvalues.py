@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import GREY, ink, palette
@@ -30,12 +31,13 @@ class Eigenvalues(Figure):
     title = "Where a step's eigenvalues lie"
     caption = (
         "The best run of each cell, top layer; above before the training, below after it. Each point is an eigenvalue "
-        "in the complex plane: its distance from the centre is what a step multiplies a direction of the state by, its "
-        "angle how far it turns it. On the unit circle (line) a direction is kept, inside it is forgotten, outside it "
-        "grows. Grey crosses are those of the recurrent matrices, points in the cell's colour those of the Jacobian of "
-        "a whole step in the middle of the sequence, gates and slopes of the units included. In words: the spectral "
-        "radius of that Jacobian (largest distance), its norm (the most that one step can do to any direction) and its "
-        "departure from normality (0: the radius says all; near 1: it says little about the first many steps)."
+        "in the complex plane. Its distance from the centre is what a step multiplies a direction of the state by. Its "
+        "angle is how far a step turns it. On the unit circle (line) a direction is kept, inside it is forgotten, "
+        "outside it grows. Grey crosses are those of the recurrent matrices. Points in the cell's colour are those of "
+        "the Jacobian of a whole step, with gates and slopes of the units. The step is in the middle of the sequence. "
+        "Three numbers are written beside them. The spectral radius is the largest distance. The norm is the most that "
+        "one step can do to any direction. The departure from normality is 0 where the radius says all; near 1, it "
+        "says little about the first many steps."
     )
     order = 62
     probes = ("eigenvalues",)
@@ -51,12 +53,12 @@ class Eigenvalues(Figure):
         reach = float(np.clip(1.1 * np.quantile(moduli, 0.98), 1.15, FARTHEST)) if len(moduli) else 1.15
         figure, colours = canvas(1.2 + 2.6 * len(best), 5.6), palette(best)
         axes = figure.subplots(2, len(best), squeeze=False, sharex=True, sharey=True)
-        for column, (_, run) in enumerate(best.iterrows()):
+        for column, (__, run) in enumerate(best.iterrows()):
             for axis, own in zip(axes[:, column], first_and_last(rows[rows.run_id == run.run_id]), strict=True):
                 _plane(axis, own, colours[run.who], reach)
             axes[0][column].set_title(named(run, best))
-        axes[0][0].set_ylabel("before the training")
-        axes[1][0].set_ylabel("after it")
+        axes[0][0].set_ylabel(_("before the training"))
+        axes[1][0].set_ylabel(_("after it"))
         note(figure, remark)
         return figure
 
@@ -78,5 +80,7 @@ def _plane(axis: Axes, rows: pd.DataFrame, colour: str, reach: float) -> None:
         axis.scatter(places[:, 0], places[:, 1], **style)
     if len(step):
         first = step[step.number == 1].iloc[0]
-        words = f"radius {first.modulus:.3g}, norm {first.singular_value:.3g}, departure {first.departure:.2f}"
+        words = _("radius {radius}, norm {norm}, departure {departure}").format(
+            radius=f"{first.modulus:.3g}", norm=f"{first.singular_value:.3g}", departure=f"{first.departure:.2f}"
+        )
         axis.set_xlabel(words, fontsize=8)

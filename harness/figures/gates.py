@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import finished
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.notes import note
@@ -31,10 +32,10 @@ class Gates(Figure):
     name = "gates"
     title = "What the gates do"
     caption = (
-        "The best run of each gated cell at the end of its training, reading one sequence. Upper part: mean value of "
-        "each gate over the units, 0 closed and 1 open; a forget gate near 1 (in a GRU: an update gate) hands the "
-        "memory on unchanged. Lower part: the gradient that arrives in the memory at each step, relative to the last; "
-        "where the gate that keeps stays open, it passes."
+        "The best run of each gated cell at the end of its training, reading one sequence. Upper part: the mean of "
+        "each gate over the units, 0 closed and 1 open. A forget gate near 1 (in a GRU: an update gate) hands the "
+        "memory on unchanged. Lower part: the gradient that arrives in the memory at each step, relative to the last "
+        "one. Where the gate that keeps stays open, the gradient passes."
     )
     order = 60
     probes = ("gates",)
@@ -53,7 +54,7 @@ class Gates(Figure):
         steps = int(best.seq_len.max())
         figure = canvas(1.5 + len(best) * float(np.clip(0.22 * steps, 4.5, 8)), 4.8)
         axes = figure.subplots(2, len(best), squeeze=False, height_ratios=[1, 1], sharex="col")
-        for column, (_, run) in enumerate(best.iterrows()):
+        for column, (__, run) in enumerate(best.iterrows()):
             rows = tables["gates"][tables["gates"].run_id == run.run_id]
             rows = rows[(rows.step == rows.step.max()) & (rows.layer == 1) & (rows["sample"] == 0)]
             _gates(axes[0][column], rows, run, last=column == len(best) - 1, named=several)
@@ -68,8 +69,9 @@ def _gates(axis: Axes, rows: pd.DataFrame, run: pd.Series, last: bool, named: bo
 
     roles = [*dict.fromkeys(rows.role)]
     table = rows.pivot(index="role", columns="t", values="mean").astype(float).reindex(roles)
-    sns.heatmap(table, ax=axis, vmin=0, vmax=1, cmap="viridis", cbar=last, cbar_kws={"label": "mean gate value"})
-    axis.set(title=run.who + (f", weight scale {as_typed(run.weight_scale)}" if named else ""), xlabel="", ylabel="")
+    sns.heatmap(table, ax=axis, vmin=0, vmax=1, cmap="viridis", cbar=last, cbar_kws={"label": _("mean gate value")})
+    scaled = _("{cell}, weight scale {scale}").format(cell=run.who, scale=as_typed(run.weight_scale))
+    axis.set(title=scaled if named else run.who, xlabel="", ylabel="")
     axis.set_yticks(np.arange(len(table)) + 0.5, table.index, rotation=0)
 
 
@@ -82,7 +84,7 @@ def _gradient(axis: Axes, rows: pd.DataFrame, run: pd.Series) -> None:
     axis.plot(by_step.t - 0.5, exponents, color="#d9480f")
     ticks = whole_powers(*decades(exponents))
     axis.set_yticks(ticks, [power(tick) for tick in ticks])
-    axis.set(ylabel=f"gradient in {run.memory}\nrelative to the last step", xlabel="time step")
+    axis.set(ylabel=_("gradient in {part}\nrelative to the last step").format(part=run.memory), xlabel=_("time step"))
     if len(by_step) <= READABLE_WORDS and by_step.word.ne("").all():
         axis.set_xticks(by_step.t - 0.5, by_step.word.str.slice(0, 14), rotation=90, fontsize=8)
         axis.set_xlabel("")

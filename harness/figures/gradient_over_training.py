@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from harness.analysis import CONDITION, finished
 from harness.analysis.families import in_order, many
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.crowd import name_axes, small_panels, with_room
@@ -37,10 +38,10 @@ class GradientOverTraining(Figure):
     name = "gradient_over_training"
     title = "How much gradient of the whole loss arrives, while training goes on"
     caption = (
-        "The gradient at each time step (upwards, the start of the sequence below) while the training goes on (to the "
-        "right), at the longest length, for one run of each setting; bright is much, dark little. It is the gradient "
-        "of the whole loss, as training sees it: where several outputs of a sequence are scored, each adds its own on "
-        "the way, and covers what becomes of the others'. A network that learns to remember brightens towards the "
+        "The gradient at each time step, while the training goes on. Time steps go upwards, training steps to the "
+        "right; bright is much, dark is little. It is one run of each setting, at the longest length. It is the "
+        "gradient of the whole loss, as training sees it. Where a sequence has several scored outputs, each adds its "
+        "own gradient on the way and covers the others. A network that learns to remember brightens towards the "
         "bottom. Where the error has become small, everything darkens. The colours cover the middle 96 % of all "
         "values; what is beyond has the colour of the nearer end."
     )
@@ -72,15 +73,14 @@ class GradientOverTraining(Figure):
         for i, cell in enumerate(cells):
             for j, scale in enumerate(scales):
                 own = rows[(rows.who == cell) & (rows.weight_scale == scale)]
-                axes[i][j].set_title(
-                    cell + (f", weight scale {as_typed(scale)}" if len(scales) > 1 else ""), fontsize=9
-                )
+                scaled = _("{cell}, weight scale {scale}").format(cell=cell, scale=as_typed(scale))
+                axes[i][j].set_title(scaled if len(scales) > 1 else cell, fontsize=9)
                 if len(own):
                     _panel(axes[i][j], own, norm)
                 else:
-                    axes[i][j].text(0.5, 0.5, "no run", transform=axes[i][j].transAxes, ha="center", va="center")
-                axes[i][j].set_xlabel("training step" if i == len(cells) - 1 else "")
-                axes[i][j].set_ylabel("time step" if j == 0 else "")
+                    axes[i][j].text(0.5, 0.5, _("no run"), transform=axes[i][j].transAxes, ha="center", va="center")
+                axes[i][j].set_xlabel(_("training step") if i == len(cells) - 1 else "")
+                axes[i][j].set_ylabel(_("time step") if j == 0 else "")
         _name_colours(figure, list(axes.flat), norm, norms)
         note(figure, _which(runs), remark)
         return figure
@@ -94,7 +94,7 @@ def _draw_crowd(runs: pd.DataFrame, rows: pd.DataFrame, remark: str) -> Canvas:
     for who, axis in panels.items():
         if who in own:
             _panel(axis, own[who], norm)
-    name_axes(figure, panels, "training step", "time step")
+    name_axes(figure, panels, _("training step"), _("time step"))
     _name_colours(figure, list(panels.values()), norm, norms)
     note(figure, _which(runs), remark)
     return figure
@@ -105,7 +105,9 @@ def _of_one_scale(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     scales = sorted(runs.weight_scale.unique())
     middle = scales[len(scales) // 2]
     shown, left_out = with_room(runs[runs.weight_scale == middle])
-    remarks = [f"weight scale {as_typed(middle)}"] * (len(scales) > 1) + [left_out] * bool(left_out)
+    remarks = [_("weight scale {scale}").format(scale=as_typed(middle))] * (len(scales) > 1) + [left_out] * bool(
+        left_out
+    )
     return shown, "; ".join(remarks)
 
 
@@ -114,7 +116,7 @@ def _name_colours(figure: Canvas, axes: list[Axes], norm: Normalize, norms: NDAr
     from matplotlib.cm import ScalarMappable
 
     bar = figure.colorbar(
-        ScalarMappable(norm, COLOURS), ax=axes, fraction=0.03, aspect=40, extend="both", label="gradient norm, log10"
+        ScalarMappable(norm, COLOURS), ax=axes, fraction=0.03, aspect=40, extend="both", label=_("gradient norm, log10")
     )  # fmt: skip
     bar.ax.tick_params(labelsize=8)
     if key := _key(norms):
@@ -136,8 +138,8 @@ def _key(norms: NDArray[np.float64]) -> list[Patch]:
     from matplotlib.patches import Patch
 
     drawn = {
-        "exactly 0": (ZERO_COLOUR, (norms == 0).any()),
-        "not finite": (LOST_COLOUR, not np.isfinite(norms).all()),
+        _("exactly 0"): (ZERO_COLOUR, (norms == 0).any()),
+        _("not finite"): (LOST_COLOUR, not np.isfinite(norms).all()),
     }
     return [Patch(color=colour, label=label) for label, (colour, any_such) in drawn.items() if any_such]
 
@@ -145,7 +147,8 @@ def _key(norms: NDArray[np.float64]) -> list[Patch]:
 def _which(runs: pd.DataFrame) -> str:
     """``120 steps, one run each: seed 0``."""
     seeds = sorted(runs.seed.unique())
-    return f"{runs.seq_len.max()} steps, one run each: seed {' or '.join(str(seed) for seed in seeds)}"
+    pattern = _("{steps} steps, one run each: seed {seeds}")
+    return pattern.format(steps=runs.seq_len.max(), seeds=_(" or ").join(str(seed) for seed in seeds))
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, norm: Normalize) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.analysis import finished
 from harness.analysis.families import many
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink, palette
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
     from harness.tables.tables import Tables
 
 HOW_TO_READ = (
-    "Read from left to right as the error of one answer alone, each sample's last judged output, travels back in "
-    "time: the lag is the distance from the step of that answer. With several layers it is the top one. A straight "
-    "line down loses the same share at every step; a flat line loses nothing. Lines are medians over the runs, bands "
-    "reach from the smallest to the largest, if need be beyond the panel. A dotted line marks the cue, the step that "
-    "holds what has to be remembered; where that step differs between samples, the line stands at its mean. A "
-    "triangle at the lower edge says that the gradient is exactly zero there, which no logarithm can show."
+    "Read it from left to right, as the error of one answer travels back in time. The lag is the distance from the "
+    "step of that answer, the last judged output of a sample. With several layers it is the top one. A straight line "
+    "down loses the same share at every step. A flat line loses nothing. Lines are medians over the runs. Bands reach "
+    "from the smallest to the largest run, if need be beyond the panel. A dotted line marks the cue, the step that "
+    "holds what has to be remembered. Where that step differs between samples, the line stands at its mean. A triangle "
+    "at the lower edge: the gradient is exactly zero, which no logarithm can show."
 )
 MOST_ZEROS = 12
 """Most triangles per line: enough to see where the zeros begin."""
@@ -67,8 +68,9 @@ class GradientProfileTrained(Figure):
     name = "gradient_profile_trained"
     title = "How much of the answer's gradient arrives at each step, after training"
     caption = (
-        "The same at the end of the training. A network that has solved the task has little error left, so that only "
-        f"the shape of its line counts, not its height. {HOW_TO_READ}"
+        "The same at the end of the training. A network that has solved the task has little error left. So only the "
+        "shape of its line counts, not its height."
+        f" {HOW_TO_READ}"
     )
     order = 20
 
@@ -98,11 +100,9 @@ def _draw_crowd(tables: Tables, runs: pd.DataFrame, trained: bool) -> Canvas | N
     powers_axis(first, low, high)
     shown = shown.assign(middle=shown.middle.clip(low, high).where(~shown.middle.isna()))
     left_out = lines_by_scale(figure, panels, shown, runs, "lag", "middle", _key(runs, shown))
-    name_axes(figure, panels, "lag (steps before the answer)", "gradient norm, relative to that at the answer")
-    note(
-        figure, f"{which}; a panel per cell, all on the same axes; what is beyond them lies on their edge",
-        averaged_over(runs), left_out,
-    )  # fmt: skip
+    name_axes(figure, panels, _("lag (steps before the answer)"), _("gradient norm, relative to that at the answer"))
+    how = _("{which}; a panel per cell, all on the same axes; what is beyond them lies on their edge")
+    note(figure, how.format(which=which), averaged_over(runs), left_out)
     return figure
 
 
@@ -132,8 +132,15 @@ def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | Non
         if (lag := _cue_lag(here)) is not None:
             mark(axis, lag)
         if lost := [cell for cell in colours if not column[column.who == cell].bounded.all()]:
-            axis.text(0.03, 0.97, f"not finite: {', '.join(lost)}", transform=axis.transAxes, fontsize=8, va="top")
-    label_outer(figure, "lag (steps before the answer)", "gradient norm")
+            axis.text(
+                0.03,
+                0.97,
+                _("not finite: {cells}").format(cells=_(", ").join(lost)),
+                transform=axis.transAxes,
+                fontsize=8,
+                va="top",
+            )
+    label_outer(figure, _("lag (steps before the answer)"), _("gradient norm"))
     legend(figure, runs, [*_key(runs, profiles), *theory_key(runs, trained)])
     note(figure, averaged_over(runs), remark)
     return figure
@@ -145,9 +152,9 @@ def _key(runs: pd.DataFrame, profiles: pd.DataFrame) -> list[Line2D]:
 
     found = []
     if runs.cue_step.notna().any():
-        found.append(Line2D([], [], color=ink(), linestyle=":", linewidth=1, label="the cue"))
+        found.append(Line2D([], [], color=ink(), linestyle=":", linewidth=1, label=_("the cue")))
     if np.isneginf(profiles.middle).any():
-        found.append(Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label="exactly 0"))
+        found.append(Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label=_("exactly 0")))
     return found
 
 

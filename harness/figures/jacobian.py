@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
@@ -28,13 +29,13 @@ class Jacobian(Figure):
     name = "jacobian"
     title = "In how many directions the past still matters"
     caption = (
-        "Take the state so many steps before the answer (the lag) and move it a little: the state at the answer moves, "
+        "Move the state a little, so many steps before the answer (the lag). Then the state at the answer moves too, "
         "by a factor that depends on the direction. These factors are the singular values of the Jacobian. Upper "
-        "panels: the band reaches from the smallest to the largest one (geometric means over sequences), the thin "
-        "lines are the largest few; a band that sinks as a whole has lost everything, one whose upper edge stays near "
-        "10⁰ keeps at least one direction, and one that widens keeps some directions and forgets the others. What is "
-        "smaller than 10⁻¹⁶ lies on the lower edge. Lower panels: |cosine| of the direction that matters most with the "
-        "gradient of the answer; near 1, the gradient uses the best way there is; the dotted line is what a random "
+        "panels: the band reaches from the smallest to the largest factor (geometric means over sequences), the thin "
+        "lines are the largest few. A band that sinks as a whole has lost everything. One whose upper edge stays near "
+        "10⁰ keeps at least one direction. One that widens keeps some directions and forgets the others. What is "
+        "smaller than 10⁻¹⁶ lies on the lower edge. Lower panels: |cosine| between the direction that matters most and "
+        "the gradient of the answer. Near 1, the gradient uses the best way there is. The dotted line is what a random "
         "direction would have. With several layers it is the top one."
     )
     order = 62
@@ -48,7 +49,7 @@ class Jacobian(Figure):
         figure, panels = columns(best, rows=2)
         axes = {run.run_id: column for run, column in panels}
         exponents = [0.0]
-        for run, _, colour, rows in before_and_after(tables, "jacobian", best):
+        for run, __, colour, rows in before_and_after(tables, "jacobian", best):
             upper, lower = axes[run.run_id]
             rows = rows[rows.layer == run.num_layers].assign(log10_value=lambda each: each.log10_value.clip(LOWEST))
             by_rank = rows.pivot_table(index="lag", columns="rank", values="log10_value", aggfunc="mean")
@@ -64,13 +65,13 @@ class Jacobian(Figure):
             size = rows["rank"].max()
             lower.axhline(np.sqrt(2 / (np.pi * size)), color=ink(), linestyle=":", linewidth=1)
         low, high = decades(np.array(exponents))
-        for _, (upper, lower) in panels:
+        for _run, (upper, lower) in panels:
             upper.axhline(0, color=ink(), linewidth=0.6)
             powers_axis(upper, low, high)
             lower.set_ylim(0, 1.02)
-        label_outer(figure, "lag (steps before the answer)", "")
-        panels[0][1][0].set_ylabel("singular values")
-        panels[0][1][1].set_ylabel("|cosine| of the top direction\nwith the gradient")
+        label_outer(figure, _("lag (steps before the answer)"), "")
+        panels[0][1][0].set_ylabel(_("singular values"))
+        panels[0][1][1].set_ylabel(_("|cosine| of the top direction\nwith the gradient"))
         key_of_moments(figure, tables, "jacobian", best)
         note(figure, remark)
         return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import finished
 from harness.analysis.families import many
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import chance_levels, label_outer
 from harness.figures.drawing.colours import palette
@@ -28,8 +29,8 @@ class LearningCurves(Figure):
     name = "learning_curves"
     title = "Learning"
     caption = (
-        "Share of right answers on held-out sequences during the training. Lines are medians over the runs, bands "
-        "reach from the worst to the best run; the dashed line is the chance level. A line that rises late and at once "
+        "Share of right answers on held-out sequences during the training. Lines are medians over the runs. Bands "
+        "reach from the worst to the best run. The dashed line is the chance level. A line that rises late and at once "
         "is a network that has found the one step that matters."
     )
     order = 50
@@ -53,7 +54,7 @@ class LearningCurves(Figure):
                     _line(axis, own[own.who == cell], colour)
                 chance_levels(axis, here)
             axis.set_ylim(-0.03, 1.03)
-        label_outer(figure, "training step", "accuracy")
+        label_outer(figure, _("training step"), _("accuracy"))
         legend(figure, runs, chance_key(runs))
         note(figure, averaged_over(runs), remark)
         return figure
@@ -79,8 +80,8 @@ def _draw_crowd(tables: Tables, runs: pd.DataFrame) -> Canvas | None:
         chance_levels(axis, runs[runs.who == who])
     next(iter(panels.values())).set_ylim(-0.03, 1.03)
     left_out = lines_by_scale(figure, panels, curves, runs, "step", "middle", chance_key(runs))
-    name_axes(figure, panels, "training step", "accuracy")
-    note(figure, f"{which}; a panel per cell", averaged_over(runs), left_out)
+    name_axes(figure, panels, _("training step"), _("accuracy"))
+    note(figure, _("{which}; a panel per cell").format(which=which), averaged_over(runs), left_out)
     return figure
 
 

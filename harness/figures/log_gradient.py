@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
@@ -29,11 +30,11 @@ class LogGradient(Figure):
     name = "log_gradient"
     title = "How far back the gradient of an answer fades, beyond what numbers can hold"
     caption = (
-        "The gradient of one answer alone, at the memory of the cell so many steps before it (the lag), relative to "
-        "that at the answer, as a power of ten. Lines are medians over sequences, bands hold the middle 80 %. A "
+        "The gradient of one answer alone, in the memory of the cell so many steps before it (the lag). It is relative "
+        "to that at the answer, as a power of ten. Lines are medians over sequences, bands hold the middle 80 %. A "
         "straight line loses the same share at every step. Below the dotted line a network in single precision gets "
-        "exactly zero; the line goes on, since each number was carried with an exponent of its own. Where a line "
-        "ends, the gradient is exactly zero. With several layers it is the top one."
+        "exactly zero. Here the line goes on, since each number has an exponent of its own. Where a line ends, the "
+        "gradient is exactly zero. With several layers it is the top one."
     )
     order = 24
     probes = ("log_gradient",)
@@ -46,7 +47,7 @@ class LogGradient(Figure):
         figure, panels = columns(best, rows=1, height=3.0)
         axes = {run.run_id: column[0] for run, column in panels}
         drawn = [0.0]
-        for run, _, colour, rows in before_and_after(tables, "log_gradient", best):
+        for run, __, colour, rows in before_and_after(tables, "log_gradient", best):
             rows = rows[(rows.layer == run.num_layers) & (rows.part == run.memory)].sort_values("lag")
             if not len(rows) or not np.isfinite(rows.q50.iloc[0]):
                 continue
@@ -61,9 +62,9 @@ class LogGradient(Figure):
         low, high = decades(np.array(drawn))
         margin = (high - low) / 12
         powers_axis(panels[0][1][0], low, high, margin, margin)
-        for _, (axis,) in panels:
+        for _run, (axis,) in panels:
             _mark_single(axis)
-        label_outer(figure, "lag (steps before the answer)", "gradient norm,\nrelative to that at the answer")
+        label_outer(figure, _("lag (steps before the answer)"), _("gradient norm,\nrelative to that at the answer"))
         key_of_moments(figure, tables, "log_gradient", best)
         note(figure, remark)
         return figure

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.probed import before_and_after, best_runs, columns, key_of_moments
+from harness.figures.drawing.probed import BEFORE, before_and_after, best_runs, columns, key_of_moments
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -27,13 +28,13 @@ class Lyapunov(Figure):
     name = "lyapunov"
     title = "How fast neighbouring states part, or become one"
     caption = (
-        "Two states that differ a little, in a network that reads the same long sequence: after n steps they differ "
-        "e^(λn) times as much, and λ depends on the direction in which they differ. Each point is one direction, from "
-        "the slowest to forget to the fastest; the axis gives λ per step. Points on the line at 0 keep a difference "
-        "for ever, points below forget it, points above blow it up, which is chaos. The largest λ is also the "
-        "logarithm of a gradient's factor per step on very long ways. The band is two standard errors wide on either "
-        "side. D is the number of dimensions that states fill in the long run (Kaplan and Yorke). What is below -3 "
-        "per step lies on the lower edge. With several layers it is the top one."
+        "Two states differ a little, in a network that reads the same long sequence. After n steps they differ e^(λn) "
+        "times as much; λ depends on the direction in which they differ. Each point is one direction, from the slowest "
+        "to forget to the fastest. The axis gives λ per step. Points on the line at 0 keep a difference for ever. "
+        "Points below forget it. Points above blow it up, which is chaos. The largest λ is also the logarithm of a "
+        "gradient's factor per step on very long ways. The band is two standard errors wide on either side. D is the "
+        "number of dimensions that states fill in the long run (Kaplan and Yorke). What is below -3 per step lies on "
+        "the lower edge. With several layers it is the top one."
     )
     order = 63
     probes = ("lyapunov",)
@@ -54,7 +55,9 @@ class Lyapunov(Figure):
             axis.plot(share, exponent, ".", color=colour, markersize=4)
             if len(rows):
                 first, dimension = rows.iloc[0].exponent, rows.iloc[0].dimension
-                said.setdefault(run.run_id, []).append(f"{when.split()[0]}: λ₁ = {first:.3f}, D = {dimension:.1f}")
+                numbers = f"λ₁ = {first:.3f}, D = {dimension:.1f}"
+                pattern = _("before: {numbers}") if when == BEFORE else _("after: {numbers}")
+                said.setdefault(run.run_id, []).append(pattern.format(numbers=numbers))
         for run, (axis,) in panels:
             axis.axhline(0, color=ink(), linewidth=0.8)
             text = "\n".join(said.get(run.run_id, []))
@@ -64,7 +67,7 @@ class Lyapunov(Figure):
         low, high = (known.min(), known.max()) if len(known) else (DEEPEST, 0.0)
         room = 0.12 * max(high - low, 0.1)
         panels[0][1][0].set_ylim(min(low, 0) - 2 * room, max(high, 0) + room)
-        label_outer(figure, "direction (share of all)", "λ per step")
+        label_outer(figure, _("direction (share of all)"), _("λ per step"))
         key_of_moments(figure, tables, "lyapunov", best)
         note(figure, remark)
         return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
@@ -29,14 +30,14 @@ class Memory(Figure):
     name = "memory"
     title = "Is the answer still in the state?"
     caption = (
-        "The best run of each cell at the longest length. Upper part, to be read from left to right as the sentence "
-        "is: how well a linear read-out finds the answer in the state after each step (share of right answers, or "
-        "share of explained variance, on samples that it was not fitted to); the dashed line is what one gets without "
-        "looking. It jumps up at the cue (dotted line); where it sinks again, the network forgets. Lower part, to be "
-        "read from right to left: how much of the answer's gradient gets back to each step, relative to the answer. "
-        "Thick lines are after the training, thin ones before it. Where the information arrives at the answer but the "
-        "gradient does not arrive at the cue, the network knows but cannot learn from it; where the gradient arrives "
-        "but the information does not, it could learn and has not."
+        "The best run of each cell at the longest length. Read the upper part from left to right, as the sentence is "
+        "read. It shows how well a linear read-out finds the answer in the state after each step. The measure is the "
+        "share of right answers, or of explained variance, on samples that it was not fitted to. The dashed line is "
+        "what one gets without looking. The line jumps up at the cue (dotted line). Where it sinks again, the network "
+        "forgets. Read the lower part from right to left. It shows how much of the answer's gradient gets back to each "
+        "step, relative to the answer. Thick lines are after the training, thin ones before it. Where the information "
+        "arrives but the gradient does not, the network knows but cannot learn from it. Where the gradient arrives but "
+        "the information does not, it could learn and has not."
     )
     order = 55
     probes = ("memory",)
@@ -95,13 +96,13 @@ def _gradient(axis: Axes, profile: pd.DataFrame, run: pd.Series, width: float, c
 
 def _name(axes: np.ndarray, best: pd.DataFrame, rows: pd.DataFrame) -> None:
     """Titles, axes, and the cue."""
-    measure = "R² of a read-out" if (rows.measure == "R2").any() else "read-out: right"
+    measure = _("R² of a read-out") if (rows.measure == "R2").any() else _("read-out: right")
     for column, run in best.iterrows():
         for axis in (above := axes[0][column]), axes[1][column]:
             grid(axis)
             if np.isfinite(run.cue_step):
                 mark(axis, run.cue_step)
         above.set_title(named(run, best))
-        axes[1][column].set_xlabel("time step")
-    axes[0][0].set(ylabel=f"{measure}\ninformation forward →", ylim=(-0.05, 1.05))
-    axes[1][0].set_ylabel("relative to the answer\n← gradient backward")
+        axes[1][column].set_xlabel(_("time step"))
+    axes[0][0].set(ylabel=f"{measure}\n{_('information forward →')}", ylim=(-0.05, 1.05))
+    axes[1][0].set_ylabel(_("relative to the answer\n← gradient backward"))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import ink
@@ -32,12 +33,12 @@ class MemoryOverTraining(Figure):
     name = "memory_over_training"
     title = "How the path opens"
     caption = (
-        "The best run of each cell at the longest length; time steps upwards, training steps to the right. Above: how "
-        "well a linear read-out finds the answer in the state after each step, dark what one gets without looking, "
-        "bright all. Below: how much of the answer's gradient gets back to each step, relative to the answer (bright: "
-        "as much or more, dark: a thousandth or less). The dotted line is the cue. Information starts at the cue and "
-        "climbs, the gradient starts at the answer, above, and sinks; the task is learned when the bright areas span "
-        "the steps between."
+        "The best run of each cell at the longest length. Time steps go upwards, training steps to the right. Above: "
+        "how well a linear read-out finds the answer in the state after each step. Dark is what one gets without "
+        "looking, bright is all. Below: how much of the answer's gradient gets back to each step, relative to the "
+        "answer. Bright is as much or more, dark a thousandth or less. The dotted line is the cue. Information starts "
+        "at the cue and climbs. The gradient starts at the answer, above, and sinks. The task is learned when the "
+        "bright areas span the steps between."
     )
     order = 56
     probes = ("memory",)
@@ -55,7 +56,7 @@ class MemoryOverTraining(Figure):
         figure = canvas(1.6 + 2.9 * len(best), 5.0)
         axes = figure.subplots(2, len(best), squeeze=False, sharey=True, sharex="col")
         drawn: list[QuadMesh | None] = [None, None]
-        for column, (_, run) in enumerate(best.iterrows()):
+        for column, (__, run) in enumerate(best.iterrows()):
             own = score[score.run_id == run.run_id]
             share = (own.score - own.chance) / (1 - own.chance).where(own.chance < 1)
             drawn[0] = _map(axes[0][column], own.assign(value=share), (0.0, 1.0)) or drawn[0]
@@ -64,9 +65,9 @@ class MemoryOverTraining(Figure):
                 if np.isfinite(run.cue_step):
                     axis.axhline(run.cue_step, color="#4fbcec", linestyle=":", linewidth=1)
             axes[0][column].set_title(named(run, best))
-            axes[1][column].set_xlabel("training step")
-        for row, words in enumerate(("information, above chance", "gradient, log10")):
-            axes[row][0].set_ylabel("time step")
+            axes[1][column].set_xlabel(_("training step"))
+        for row, words in enumerate((_("information, above chance"), _("gradient, log10"))):
+            axes[row][0].set_ylabel(_("time step"))
             if (mesh := drawn[row]) is not None:
                 figure.colorbar(mesh, ax=list(axes[row]), label=words, fraction=0.03).ax.tick_params(colors=ink())
         note(figure, remark)

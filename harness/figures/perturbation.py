@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink, shades
 from harness.figures.drawing.notes import key, note
-from harness.figures.drawing.probed import AFTER, BEFORE, before_and_after, best_runs, columns
+from harness.figures.drawing.probed import AFTER, BEFORE, before_and_after, best_runs, columns, moment_in_words
 from harness.figures.drawing.scales import decades, log10, powers_axis
 from harness.tables.varied import as_typed
 
@@ -26,13 +27,13 @@ class Perturbation(Figure):
     name = "perturbation"
     title = "Does the gradient tell what a disturbance really does?"
     caption = (
-        "The state is pushed in a random direction so many steps before the answer (the lag), and the network runs on: "
-        "lines show how far it is off at the answer, over the length ε of the push, light for small and dark for large "
-        "ones. The dashed line is the gradient's prediction, exact for infinitely small pushes. Where all lines lie on "
-        "it, the network is as good as linear. Dark lines below it: a large push hits saturated units and is "
-        "forgotten, or the network falls back to where it was. Lines above it: a push moves the network to another of "
-        "its stable states, which no gradient there could tell. What rounding hides is not drawn. With several layers "
-        "it is the top one."
+        "The state is pushed in a random direction, so many steps before the answer (the lag), and the network runs "
+        "on. Lines show how far it is off at the answer, divided by the length ε of the push. Light lines are small "
+        "pushes, dark ones large. The dashed line is the gradient's prediction, which is exact for very small pushes. "
+        "Where all lines lie on it, the network is as good as linear. Dark lines below it: a large push hits saturated "
+        "units and is forgotten, or the network falls back to where it was. Lines above it: a push moves the network "
+        "to another of its stable states, which no gradient there could tell. What rounding hides is not drawn. With "
+        "several layers it is the top one."
     )
     order = 67
     probes = ("perturbation",)
@@ -57,17 +58,17 @@ class Perturbation(Figure):
             linear = rows.drop_duplicates("lag")
             axis.plot(linear.lag, log10(linear.linear.to_numpy(dtype=float)), color=ink(), linestyle="--", linewidth=1)
         low, high = decades(np.array(drawn))
-        for _, column in panels:
+        for __, column in panels:
             for axis in column:
                 powers_axis(axis, low, high)
-        label_outer(figure, "lag (steps before the answer)", "")
+        label_outer(figure, _("lag (steps before the answer)"), "")
         for axis, when in zip(panels[0][1], (BEFORE, AFTER), strict=True):
-            axis.set_ylabel(f"{when}\ndifference / ε")
+            axis.set_ylabel(f"{moment_in_words(when)}\n{_('difference / ε')}")
         keys = [
             Line2D([], [], color=shade, linewidth=2, label=f"ε = {as_typed(size)}")
             for size, shade in zip(sizes, shades("#808080", len(sizes)), strict=True)
         ]
-        keys.append(Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="by the gradient"))
+        keys.append(Line2D([], [], color=ink(), linestyle="--", linewidth=1, label=_("by the gradient")))
         key(figure, keys)
         note(figure, remark)
         return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.notes import note
@@ -28,11 +29,12 @@ class Saturation(Figure):
     name = "saturation"
     title = "How many units are flat"
     caption = (
-        "The best run of each cell, top layer; above before the training, below after it. A row for each gate (by its "
-        "role) and each other function that a step calls, a column for each time step: the share of units that are "
-        "where the function is flat, a sigmoid near 0 or 1, a tanh near -1 or 1, a ReLU below 0. Dark lets gradients "
-        "through, bright blocks them. For a gate that keeps, that is no fault: one that is fully open is flat, and the "
-        "memory passes it unharmed. A bright tanh on the way of the memory is what makes gradients vanish."
+        "The best run of each cell, top layer; above before the training, below after it. There is a row for each gate "
+        "(by its role) and each other function that a step calls. There is a column for each time step. The colour is "
+        "the share of units that are where the function is flat. That is a sigmoid near 0 or 1, a tanh near -1 or 1, a "
+        "ReLU below 0. Dark lets gradients through, bright blocks them. For a gate that keeps, that is no fault. One "
+        "that is fully open is flat, and the memory passes it unharmed. A bright tanh on the way of the memory is what "
+        "makes gradients vanish."
     )
     order = 64
     probes = ("saturation",)
@@ -47,14 +49,14 @@ class Saturation(Figure):
         most = min(MOST_ROWS, int(rows.groupby("run_id").words.nunique().max()))
         figure = canvas(1.2 + 3.3 * len(best), 1.6 + 0.7 * max(2, most))
         axes = figure.subplots(2, len(best), squeeze=False, sharex="col")
-        for column, (_, run) in enumerate(best.iterrows()):
+        for column, (__, run) in enumerate(best.iterrows()):
             for axis, own in zip(axes[:, column], first_and_last(rows[rows.run_id == run.run_id]), strict=True):
                 _map(axis, own)
             axes[0][column].set_title(named(run, best))
-            axes[1][column].set_xlabel("time step")
-        for axis, words in zip(axes[:, 0], ("before the training", "after it"), strict=True):
+            axes[1][column].set_xlabel(_("time step"))
+        for axis, words in zip(axes[:, 0], (_("before the training"), _("after it")), strict=True):
             axis.set_ylabel(words)
-        figure.colorbar(axes[0][0].collections[0], ax=list(axes.flat), label="share of flat units", fraction=0.03)
+        figure.colorbar(axes[0][0].collections[0], ax=list(axes.flat), label=_("share of flat units"), fraction=0.03)
         note(figure, remark)
         return figure
 

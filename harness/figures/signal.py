@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
@@ -26,10 +27,10 @@ class Signal(Figure):
     title = "Does the far past send signal or noise?"
     caption = (
         "Every sample sends a gradient of its own back to the memory of the cell, so many steps before the answer (the "
-        "lag). The line is the length of their mean over the size of the deviations from it. Well above the dashed "
-        "line, samples agree on where the state should have gone; on the dashed line their directions are like random "
-        "ones, and the past sends noise; below it they cancel each other, as where different answers pull in opposite "
-        "ways. Whether a gradient arrives at all is another question, which the gradient profile answers. The dotted "
+        "lag). The line is the length of their mean, divided by the size of the deviations from it. Well above the "
+        "dashed line, samples agree on where the state should have gone. On the dashed line their directions are like "
+        "random ones: the past sends noise. Below it they cancel each other, as where different answers pull in "
+        "opposite ways. Whether a gradient arrives at all is another question; see the gradient profile. The dotted "
         "line marks the cue. With several layers it is the top one."
     )
     order = 66
@@ -44,7 +45,7 @@ class Signal(Figure):
             return None
         figure, panels = columns(best, rows=1, height=3.0)
         axes, drawn = {run.run_id: column[0] for run, column in panels}, False
-        for run, _, colour, rows in before_and_after(tables, "signal", best):
+        for run, __, colour, rows in before_and_after(tables, "signal", best):
             rows = rows[(rows.layer == run.num_layers) & (rows.part == run.memory)].sort_values("lag")
             ratio = rows.ratio.where(np.isfinite(rows.ratio) & (rows.ratio > 0))
             axis, drawn = axes[run.run_id], drawn or bool(ratio.notna().any())
@@ -58,8 +59,8 @@ class Signal(Figure):
             axis.set_yscale("log")
             for places in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
                 places(lambda value, _: f"{value:g}")
-        label_outer(figure, "lag (steps before the answer)", "mean gradient / spread")
-        random = Line2D([], [], color=ink(), linestyle="--", linewidth=0.8, label="random directions")
+        label_outer(figure, _("lag (steps before the answer)"), _("mean gradient / spread"))
+        random = Line2D([], [], color=ink(), linestyle="--", linewidth=0.8, label=_("random directions"))
         key_of_moments(figure, tables, "signal", best, [random])
         note(figure, remark)
         return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
@@ -29,11 +30,11 @@ class TimeScales(Figure):
     name = "time_scales"
     title = "For how many steps a unit remembers"
     caption = (
-        "The best run of each cell whose units keep something by themselves, top layer. Units are sorted from the one "
-        "that forgets soonest (left) to the one that remembers longest; the height is the number of steps over which a "
+        "The best run of each cell whose units keep something by themselves, top layer. Units are sorted, from the one "
+        "that forgets soonest (left) to the one that remembers longest. The height is the number of steps over which a "
         "unit keeps what it holds, by its gates, leaks or factors alone. The thin line is before the training, the "
-        "thick one after it. The dotted line is the distance from the cue to the answer: units above it can carry what "
-        "has to be remembered all the way by themselves, units below it only with the help of others. What lies at the "
+        "thick one after it. The dotted line is the distance from the cue to the answer. Units above it can carry what "
+        "has to be remembered all the way by themselves. Units below it need the help of others. What lies at the "
         "upper edge keeps for ever."
     )
     order = 61
@@ -47,15 +48,15 @@ class TimeScales(Figure):
         rows = of_top_layer(tables, "time_scales", best)
         figure, colours = canvas(1.2 + 2.7 * len(best), 3.1), palette(best)
         axes = figure.subplots(1, len(best), squeeze=False, sharey=True)[0]
-        for axis, (_, run) in zip(axes, best.iterrows(), strict=True):
+        for axis, (__, run) in zip(axes, best.iterrows(), strict=True):
             grid(axis)
             for own, width in zip(first_and_last(rows[rows.run_id == run.run_id]), (0.8, 2.0), strict=True):
                 _sorted(axis, own, colours[run.who], width)
             if np.isfinite(distance := float(run.answer_step - run.cue_step)) and distance > 0:
                 axis.axhline(distance, color=ink(), linestyle=":", linewidth=0.8)
-            axis.set(title=named(run, best), xlabel="unit, sorted")
+            axis.set(title=named(run, best), xlabel=_("unit, sorted"))
         axes[0].set_yscale("log")
-        axes[0].set(ylim=(0.9, _top(rows)), ylabel="steps that it remembers")
+        axes[0].set(ylim=(0.9, _top(rows)), ylabel=_("steps that it remembers"))
         note(figure, remark)
         return figure
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
 from harness.figures.drawing.colours import ink
@@ -29,12 +30,12 @@ class WeightGradient(Figure):
     name = "weight_gradient"
     title = "Do the weights learn from the recent past alone?"
     caption = (
-        "A weight is used at every step, and its gradient is the sum of what all these uses contribute. Upper panels: "
-        "the size of the contribution of the steps so far before the answer (the lag), relative to the largest one, "
-        "all weights together. Lower panels: the share of the whole gradient that comes from this lag and shorter "
-        "ones. A curve that reaches 1 at once says that the network is trained on its last few steps only, whatever "
-        "happened before; one that climbs near the dotted line learns from the cue, the step that holds what has to "
-        "be remembered. Above 1, what is farther back takes some of it away again."
+        "A weight is used at every step, and each use adds to its gradient. Upper panels: how much the use so many "
+        "steps before the answer (the lag) adds, relative to the largest. All weights are taken together. Lower "
+        "panels: the share of the whole gradient that comes from this lag and shorter ones. A curve that reaches 1 at "
+        "once: the network is trained on its last few steps only. One that climbs near the dotted line learns from the "
+        "cue, the step that holds what has to be remembered. Above 1, what is farther back takes some of it away "
+        "again."
     )
     order = 64
     probes = ("weight_gradient",)
@@ -47,7 +48,7 @@ class WeightGradient(Figure):
         figure, panels = columns(best, rows=2)
         axes = {run.run_id: column for run, column in panels}
         drawn = [0.0]
-        for run, _, colour, rows in before_and_after(tables, "weight_gradient", best):
+        for run, __, colour, rows in before_and_after(tables, "weight_gradient", best):
             upper, lower = axes[run.run_id]
             rows = rows[rows.layer == 0].sort_values("lag")
             with np.errstate(all="ignore"):
@@ -63,9 +64,9 @@ class WeightGradient(Figure):
             if np.isfinite(cue := float(run.answer_step - run.cue_step)):
                 mark(upper, cue)
                 mark(lower, cue)
-        label_outer(figure, "lag (steps before the answer)", "")
-        panels[0][1][0].set_ylabel("contribution to dL/dW,\nrelative to the largest")
-        panels[0][1][1].set_ylabel("share of this lag\nand shorter ones")
+        label_outer(figure, _("lag (steps before the answer)"), "")
+        panels[0][1][0].set_ylabel(_("contribution to dL/dW,\nrelative to the largest"))
+        panels[0][1][1].set_ylabel(_("share of this lag\nand shorter ones"))
         key_of_moments(figure, tables, "weight_gradient", best)
         note(figure, remark)
         return figure

@@ -1,4 +1,4 @@
-"""``python -m harness.report DIR [DIR ...] [plugins=[FILE,…]] [tracker=NAME]``: reports anew, from their tables.
+"""``python -m harness.report DIR [DIR ...] [--language zh] [plugins=[FILE,…]] [tracker=NAME]``: reports anew.
 
 ``python -m harness.report DIR --compare DIR2``: the two side by side, in a page of its own.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from harness.base.errors import UserError, reason
+from harness.base.language import known, languages
 from harness.plugins.registry import registry
 from harness.report.build import build, unknown_plugins
 from harness.report.comparing.page import write_comparison
@@ -52,9 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         help="what has changed from DIR, the sweep before a change, to DIR2, the one after it; a page in DIR",
     )
+    parser.add_argument(
+        "--language",
+        metavar="NAME",
+        help=f"language of the reports ({', '.join(languages())}) where it is not to be that of the sweep",
+    )
     asked = parser.parse_args(arguments)
     words = asked.directories
     try:
+        language = known(asked.language) if asked.language is not None else None
         files = [path for word in words if word.startswith(PLUGINS) for path in _listed(word)]
         directories = [Path(word) for word in words if not word.startswith((PLUGINS, TRACKER))]
         names = [word.removeprefix(TRACKER) for word in words if word.startswith(TRACKER)]
@@ -63,17 +70,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not directories:
             raise UserError("DIR is missing; valid: results directories, and plugins=[FILE,…] besides")
         if asked.compare is not None:
-            side_by_side(directories, asked.compare)
+            side_by_side(directories, asked.compare, language)
         else:
             for directory in directories:
-                rebuild(directory, chosen)
+                rebuild(directory, chosen, language)
     except UserError as error:
         print(f"harness.report: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def rebuild(directory: Path, chosen: Tracker | None = None) -> None:
+def rebuild(directory: Path, chosen: Tracker | None = None, language: str | None = None) -> None:
     """Build the report of one directory anew, print its path, and give the results to a tracker.
 
     Raises:
@@ -85,7 +92,7 @@ def rebuild(directory: Path, chosen: Tracker | None = None) -> None:
         tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
         for line in [*tables.left_out, *unknown_plugins(directory, tables)]:
             print(f"left out: {_harmless(line)}", file=sys.stderr)
-        path = build(directory, tables).path
+        path = build(directory, tables, language).path
     except UNFIT as error:
         raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error
     except OSError as error:
@@ -97,7 +104,7 @@ def rebuild(directory: Path, chosen: Tracker | None = None) -> None:
         print(track(chosen, directory, tables), file=sys.stderr)
 
 
-def side_by_side(directories: Sequence[Path], after: Path) -> None:
+def side_by_side(directories: Sequence[Path], after: Path, language: str | None = None) -> None:
     """Write the page that compares two sweeps, and print its path; nothing is written into the second.
 
     Raises:
@@ -118,7 +125,7 @@ def side_by_side(directories: Sequence[Path], after: Path) -> None:
         except OSError as error:
             raise UserError(f"{directory}: no tables ({error.strerror})") from error
     try:
-        path = write_comparison(before, after, (tables[0], tables[1]))
+        path = write_comparison(before, after, (tables[0], tables[1]), language)
     except UNFIT as error:
         raise UserError(f"{before}, {after}: their tables are not those of sweeps ({reason(error)})") from error
     except OSError as error:

@@ -13,7 +13,8 @@ from harness.analysis.cell_table import CellRow, cell_rows
 from harness.analysis.families import many
 from harness.analysis.runs import finished
 from harness.analysis.sentences import findings_by_family
-from harness.analysis.words import percent, short, spread
+from harness.analysis.words import percent, short, spread, together
+from harness.base.language import gettext as _
 from harness.report.sparklines import profiles_before_training, sparklines
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
@@ -47,12 +48,18 @@ def how_to_read(steps: int) -> str:
     Args:
         steps: its longest length.
     """
-    return (
-        f"Gradient: what arrives of the answer's gradient before training, from the answer (left) {steps - 1} steps "
-        "back, on a scale from a millionth to a thousandfold; dashed is what the answer receives, shades are weight "
-        "scales from light (the smallest) to dark. Factor: what each step back multiplies it by, at "
-        f"{steps} steps; –: no single factor. Right: answers after training, at the best weight scale. ms per step: a "
-        "run's share of its pack's time by training step, with all that is measured and compiled."
+    return together(
+        [
+            _("Gradient: what arrives of the answer's gradient before training."),
+            _("It goes from the answer (left) {steps} steps back.").format(steps=steps - 1),
+            _("The scale reaches from a millionth to a thousandfold. The dashed line is what the answer receives."),
+            _("Shades are weight scales, from light (the smallest) to dark."),
+            _("Factor: what each step back multiplies the gradient by, at {steps} steps; –: no single factor.").format(
+                steps=steps
+            ),
+            _("Right: answers after training, at the best weight scale."),
+            _("ms per step: a run's share of its pack's time per training step, with measuring and compiling."),
+        ]
     )
 
 
@@ -68,10 +75,10 @@ def _table(version: str, tables: Tables) -> CellTable:
     scales, lengths = spread(runs.weight_scale, MOST_COLUMNS), spread(runs.seq_len, MOST_COLUMNS)
     several = len(scales) > 1
     heads = [
-        "cell", "family", "gradient before training",
-        *(f"factor at {as_typed(scale)}" if several else "factor" for scale in scales),
-        *(f"right, {length:g} steps" for length in lengths),
-        "parameters", "ms per step",
+        _("cell"), _("family"), _("gradient before training"),
+        *(_("factor at {scale}").format(scale=as_typed(scale)) if several else _("factor") for scale in scales),
+        *(_("right, {steps} steps").format(steps=f"{length:g}") for length in lengths),
+        _("parameters"), _("ms per step"),
     ]  # fmt: skip
     rows = [
         [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.base.errors import reason
+from harness.base.language import gettext as _
 from harness.plugins.registry import registry
 from harness.report.parts import of_experiment
 from harness.tables.tables import Tables
@@ -32,8 +33,11 @@ class ClaimResult:
     def beside_claim(self) -> str:
         """What stands beside the claim."""
         if self.status == "not tested":
-            return "not tested by these runs."
-        return f"could not be checked: {self.text}" if self.status == "not checked" else f"{self.status}. {self.text}"
+            return _("not tested by these runs.")
+        if self.status == "not checked":
+            return _("could not be checked: {problem}").format(problem=self.text)
+        pattern = _("borne out. {numbers}") if self.status == "borne out" else _("not borne out. {numbers}")
+        return pattern.format(numbers=self.text)
 
     @property
     def sentence(self) -> str:
@@ -41,8 +45,14 @@ class ClaimResult:
         if self.status == "not tested":
             return ""
         if self.status == "not checked":
-            return f"The claim of {self.experiment} could not be checked: {self.text}."
-        return f"{'As' if self.status == 'borne out' else 'Not as'} expected: “{self.claim}” {self.text}"
+            unchecked = _("The claim of {experiment} could not be checked: {problem}.")
+            return unchecked.format(experiment=self.experiment, problem=self.text)
+        expected = (
+            _("As expected: “{claim}” {numbers}")
+            if self.status == "borne out"
+            else _("Not as expected: “{claim}” {numbers}")
+        )
+        return expected.format(claim=self.claim, numbers=self.text)
 
 
 def check_claims(tables: Tables) -> dict[str, ClaimResult]:
@@ -56,14 +66,15 @@ def check_claims(tables: Tables) -> dict[str, ClaimResult]:
 
 
 def _check(experiment: type[Experiment], tables: Tables) -> ClaimResult:
+    claim = _(experiment.claim)
     try:
         found: object = experiment.bears_out(tables)
     except (Exception, SystemExit) as error:
-        return ClaimResult(experiment.name, experiment.claim, "not checked", reason(error, experiment))
+        return ClaimResult(experiment.name, claim, "not checked", reason(error, experiment))
     if found is None:
-        return ClaimResult(experiment.name, experiment.claim, "not tested")
+        return ClaimResult(experiment.name, claim, "not tested")
     if not isinstance(found, Verdict):
         problem = f"bears_out returns {found!r}; valid: Verdict or None"
-        return ClaimResult(experiment.name, experiment.claim, "not checked", problem)
+        return ClaimResult(experiment.name, claim, "not checked", problem)
     status: Status = "borne out" if found.holds else "not borne out"
-    return ClaimResult(experiment.name, experiment.claim, status, found.numbers)
+    return ClaimResult(experiment.name, claim, status, found.numbers)

@@ -9,7 +9,8 @@ from typing import Any
 import jinja2
 
 from harness.base.files import write_text
-from harness.base.language import gettext
+from harness.base.language import gettext, language, ngettext
+from harness.report.typeface import with_font
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,24 +30,29 @@ def write_pages(directory: Path, view: dict[str, Any]) -> Path:
     Returns:
         The path of ``report.html``.
     """
-    for name, environment in (
-        ("report.md", _templates(finalize=_without_markup)),
-        ("report.html", _templates(finalize=_cut, autoescape=True)),
-    ):
-        write_text(directory / name, environment.get_template(f"{name}.j2").render(view))
+    text = _templates(finalize=_without_markup).get_template("report.md.j2").render(view)
+    write_text(directory / "report.md", text)
+    page = _templates(finalize=_cut, autoescape=True).get_template("report.html.j2").render(view)
+    write_text(directory / "report.html", with_font(page))
     return directory / "report.html"
 
 
 def render(name: str, view: dict[str, Any]) -> str:
     """Another page, such as ``compare.html``, from its template; its texts go through ``_``."""
-    return _templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2").render({**view, "_": gettext})
+    page = _templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2")
+    return with_font(page.render({**view, "_": gettext, "language": language()}))
 
 
 def _templates(**escaping: Any) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True, **escaping
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        **escaping,
     )
-    environment.filters.update(beginning=beginning, ending=ending, line=line)
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters.update(beginning=beginning, ending=ending, line=line, translated=gettext)
     return environment
 
 

@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.transforms import Bbox
 
+from harness.report.typeface import families
+
 INK = "#1a1b1c"
 """The colour of all text and lines that belong to no data; SVGs replace it by the reader's text colour."""
 
@@ -37,7 +39,7 @@ STYLE: dict[Any, Any] = {
 
 def styled() -> AbstractContextManager[None]:
     """The style in which all figures are drawn."""
-    return mpl.rc_context(STYLE)
+    return mpl.rc_context({**STYLE, "font.family": families()})
 
 
 def svg_and_png(canvas: Canvas) -> tuple[str, bytes]:

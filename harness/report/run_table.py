@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.words import factor
+from harness.analysis.words import factor, in_words
+from harness.base.language import gettext as _
 from harness.tables.columns import RUN_SETTINGS, column
 from harness.tables.varied import settings_of
 
@@ -29,7 +30,7 @@ def columns_of(runs: pd.DataFrame) -> dict[str, str]:
     rest = [name for name in varying if name not in first]
     if "reason" in runs and runs.reason.notna().any():
         rest.append("reason")
-    heads = {name: column("runs", name).label or name for name in SHOWN_OUTCOMES}
+    heads = {name: _(column("runs", name).label) or name for name in SHOWN_OUTCOMES}
     return {**{name: name for name in [*first, *rest]}, **heads}
 
 
@@ -50,8 +51,9 @@ def _cell(name: str, value: Any) -> dict[str, Any]:
     if name.startswith("decay_rate"):
         value = factor(value)
     if isinstance(value, bool) or name == "solved":
-        return {"text": "yes" if value else "no", "sort": int(value)}
+        return {"text": _("yes") if value else _("no"), "sort": int(value)}
     if isinstance(value, str):
-        return {"text": value, "sort": value, "wraps": name == "reason"}
+        text = in_words(value) if name in SHOWN_OUTCOMES else value
+        return {"text": text, "sort": value, "wraps": name == "reason"}
     number = float(value)
     return {"text": f"{number:.4g}", "sort": repr(number)}

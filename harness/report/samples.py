@@ -11,6 +11,7 @@ from harness.analysis.conditions import by_condition, contrast
 from harness.analysis.families import many, with_families
 from harness.analysis.runs import CONDITION, finished
 from harness.analysis.words import percent
+from harness.base.language import gettext as _
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
 
@@ -32,7 +33,7 @@ def samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
     )
     scales = chosen.weight_scale.nunique() > 1
     shown = []
-    for _, rows in answers.groupby("sample"):
+    for __, rows in answers.groupby("sample"):
         first = rows.iloc[0]
         given = _by_family(rows) if many(chosen) and first.expected else _one_by_one(rows, first.expected, scales)
         said = {key: first[key] for key in ("text", "translation", "expected")}
@@ -48,13 +49,15 @@ def _one_by_one(rows: pd.DataFrame, expected: str, scales: bool) -> list[dict[st
     """
     return [
         {
-            "who": f"{row.who}, scale {as_typed(row.weight_scale)}" if scales else row.who,
+            "who": _("{cell}, scale {scale}").format(cell=row.who, scale=as_typed(row.weight_scale))
+            if scales
+            else row.who,
             "answered": row.answered,
             "right": row.accuracy == 1,
             "said": row.answered != expected,
-            "share": f", {percent(row.accuracy)} right" if 0 < row.accuracy < 1 else "",
+            "share": _(", {share} right").format(share=percent(row.accuracy)) if 0 < row.accuracy < 1 else "",
         }
-        for _, row in rows.iterrows()
+        for __, row in rows.iterrows()
     ]
 
 
@@ -66,7 +69,7 @@ def _by_family(rows: pd.DataFrame) -> list[dict[str, Any]]:
             "answered": "",
             "right": bool((own.accuracy == 1).all()),
             "said": False,
-            "share": f": {int((own.accuracy == 1).sum())} of {len(own)} right",
+            "share": _(": {count} of {all} right").format(count=int((own.accuracy == 1).sum()), all=len(own)),
         }
         for family, own in rows.groupby("family")
     ]

@@ -11,6 +11,7 @@ from typing import Any
 from harness.analysis.runs import shown_versions
 from harness.base.errors import UserError, reason
 from harness.base.files import NO_ROOM, within, write_atomically
+from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
 from harness.report.cells import CellTable, cell_tables
@@ -65,8 +66,8 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
     about, artefacts = "", []
     if claim is not None:
         plugin = registry().get("experiment", experiment)
-        about, artefacts = (plugin.__doc__ or "").strip().partition("\n")[0], _artefacts(directory, plugin, own)
-    apart, _ = shown_versions(own.runs)
+        about, artefacts = _(first_line(plugin)), _artefacts(directory, plugin, own)
+    apart, __ = shown_versions(own.runs)
     parts = [(version, of_runs(own, runs)) for version, runs in apart] if len(apart) > 1 else [("", own)]
     # A name from a table may hold anything.
     suffix = "" if len(own.runs) == len(tables.runs) else "-" + re.sub(r"[^\w.]+", "_", experiment)[:80]
@@ -78,6 +79,11 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
         artefacts=artefacts,
         cells=cell_tables(parts),
     )  # fmt: skip
+
+
+def first_line(plugin: type) -> str:
+    """What a plugin says of itself, in a sentence."""
+    return (plugin.__doc__ or "").strip().partition("\n")[0]
 
 
 def _artefacts(directory: Path, experiment: type[Experiment], tables: Tables) -> list[str]:
@@ -98,5 +104,5 @@ def _artefacts(directory: Path, experiment: type[Experiment], tables: Tables) ->
     except (Exception, SystemExit) as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise
-        found.append(f"could not be made: {reason(error, experiment)}")
+        found.append(_("could not be made: {problem}").format(problem=reason(error, experiment)))
     return found

@@ -11,6 +11,7 @@ from harness.analysis.conditions import by_condition, summary
 from harness.analysis.families import many
 from harness.analysis.runs import finished, shown_versions
 from harness.analysis.words import percent, spread
+from harness.base.language import gettext as _
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
 
@@ -50,22 +51,23 @@ def _by_cell(runs: pd.DataFrame, version: str) -> ShortTable:
     table = summary(runs)
     table = table[spread(map(float, table.columns), MOST_SCALES)]
     several = len(table.columns) > 1
-    title = ", ".join(["accuracy by weight scale"] * several + [version] * bool(version))
-    heads = [as_typed(scale) for scale in table.columns] if several else ["accuracy"]
+    title = _(", ").join([_("accuracy by weight scale")] * several + [version] * bool(version))
+    heads = [as_typed(scale) for scale in table.columns] if several else [_("accuracy")]
     sections = [
         [[str(cell), str(seq_len), *row] for seq_len, row in rows.droplevel("who").iterrows()]
         for cell, rows in table.groupby(level="who")
     ]
     doubtful = table.map(lambda text: text.startswith("~")).any(axis=None)
-    return ShortTable(title, ["cell", "seq_len", *heads], sections, "~ not above chance" if doubtful else "")
+    return ShortTable(title, [_("cell"), _("steps"), *heads], sections, _("~ not above chance") if doubtful else "")
 
 
 def _by_family(runs: pd.DataFrame, version: str) -> ShortTable:
     """Of many cells: how many of each family solve the task, and the best of them at the longest length."""
     lengths = spread(runs.seq_len, MOST_LENGTHS)
-    heads = ["family", "cells", *(f"solve it, {length:g} steps" for length in lengths)]
+    solve = _("solve it, {steps} steps")
+    heads = [_("family"), _("cells"), *(solve.format(steps=f"{length:g}") for length in lengths)]
     rows = [
         [family, str(cells), *(str(solved[int(length)]) for length in lengths), f"{best} {percent(accuracy)}"]
         for family, cells, solved, best, accuracy in family_table(by_condition(runs))
     ]
-    return ShortTable(version, [*heads, f"best, {runs.seq_len.max()} steps"], [rows])
+    return ShortTable(version, [*heads, _("best, {steps} steps").format(steps=runs.seq_len.max())], [rows])

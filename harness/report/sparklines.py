@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.analysis.words import spread
+from harness.base.language import gettext as _
 from harness.figures.drawing.colours import palette, shades
 from harness.figures.drawing.crowd import HIGHEST, LOWEST, MOST_SCALES, relative_to_first
 from harness.figures.drawing.rows import memory_exponents
@@ -90,6 +91,6 @@ def _in_words(own: pd.DataFrame) -> str:
     scales = sorted(own.weight_scale.unique())
     line = own[own.weight_scale == scales[len(scales) // 2]]
     last = line.exponent.iloc[-1]
-    amount = "nothing" if np.isneginf(last) else "an undefined share" if np.isnan(last) else f"{10.0**last:.2g}"
-    lag, scale = line.lag.iloc[-1], as_typed(line.weight_scale.iloc[0])
-    return f"at lag {lag} {amount} of the gradient is left, at weight scale {scale}"
+    amount = _("nothing") if np.isneginf(last) else _("an undefined share") if np.isnan(last) else f"{10.0**last:.2g}"
+    left = _("at lag {lag} {amount} of the gradient is left, at weight scale {scale}")
+    return left.format(lag=line.lag.iloc[-1], amount=amount, scale=as_typed(line.weight_scale.iloc[0]))

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import Field
 
 from harness.base.errors import UserError
+from harness.base.language import SOURCE, languages
 from harness.base.options import Options, build, one_of
 from harness.settings.settings import described
 from harness.tables.columns import FLOAT_OUTCOMES
@@ -48,7 +49,20 @@ class KeepOptions(Options):
     best: bool = Field(False, description="whether those with the lowest held-out loss are kept besides")
 
 
-CONDUCT: dict[str, type[Options]] = {"sweep": SweepOptions, "checkpoint": CheckpointOptions, "keep": KeepOptions}
+class ReportOptions(Options):
+    """The report at the end."""
+
+    language: Annotated[str, one_of(languages())] = Field(
+        SOURCE, description=f"language in which reports are written: {', '.join(languages())}"
+    )
+
+
+CONDUCT: dict[str, type[Options]] = {
+    "sweep": SweepOptions,
+    "checkpoint": CheckpointOptions,
+    "keep": KeepOptions,
+    "report": ReportOptions,
+}
 """Sections of the configuration that are no settings of a run."""
 
 
@@ -59,6 +73,7 @@ class Conduct:
     sweep: SweepOptions
     checkpoint: CheckpointOptions
     keep: KeepOptions
+    report: ReportOptions
 
 
 def conduct(config: DictConfig) -> Conduct:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
+from harness.base.language import gettext as _
 from harness.sweeping.jobs import Job
 from harness.tables.columns import WITHOUT_OUTCOME
 from harness.tables.jobs import complete, finished_jobs
@@ -36,7 +37,7 @@ class Missing:
 
     def __str__(self) -> str:
         """``36 of 108 runs are missing``, or nothing where none is."""
-        return f"{self.runs} of {self.planned} runs are missing" if self.runs else ""
+        return _("{count} of {all} runs are missing").format(count=self.runs, all=self.planned) if self.runs else ""
 
 
 def missing(directory: Path) -> Missing | None:

@@ -19,12 +19,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness.base.files import write_text
 from harness.base.hashes import short_hash
+from harness.base.language import SOURCE, languages
 from harness.base.version import __version__
 from harness.plugins.registry import registry
 
 FILE = "provenance.json"
 
-HOW = r"\+{0,2}(hydra/launcher|hydra\.launcher(\.\w+)+|sweep\.\w+|checkpoint\.\w+|keep\.\w+|tracker)="
+HOW = r"\+{0,2}(hydra/launcher|hydra\.launcher(\.\w+)+|sweep\.\w+|checkpoint\.\w+|keep\.\w+|report\.\w+|tracker)="
 """Words that say how a sweep is conducted, and nothing of its runs."""
 
 VERSIONS_OF = ["torch", "numpy", "pandas", "hydra-core", "seaborn", "matplotlib", "pyarrow"]
@@ -53,6 +54,7 @@ def note_provenance(directory: Path, config: DictConfig, arguments: list[str], r
         known = provenance(config.hydra.runtime.choices.get("study"), arguments)
     known["commands"] = commands_of(known) if resumes else with_command(commands_of(known), arguments)
     known["plugins"] = plugins_of(known) | registry().code()
+    known["language"] = str(config.report.language)
     write_text(directory / FILE, json.dumps(known, indent=2))
 
 
@@ -101,6 +103,12 @@ def plugins_of(known: dict[str, Any]) -> dict[str, str]:
     if isinstance(found, list):  # without hashes
         return {str(path): "" for path in found}
     return {str(path): str(value) for path, value in found.items()} if isinstance(found, dict) else {}
+
+
+def language_of(known: dict[str, Any]) -> str:
+    """The language in which a sweep is reported; English where it names none, or one that there is no catalogue of."""
+    found = known.get("language")
+    return found if found in languages() else SOURCE
 
 
 def asking(arguments: Sequence[str]) -> list[str]:

@@ -62,8 +62,8 @@ GRADIENT_FLOW = (
     ),
     Column(
         "horizon", "float64",
-        "The first lag at which no more than about a third (1/e) of the gradient at the answer is left; inf where "
-        "there is none. Further back, the gradient may grow again.",
+        "The first lag at which no more than about a third (1/e) of the gradient at the answer is left. It is inf "
+        "where there is none. Further back, the gradient may grow again.",
     ),
     Column(
         "verdict", "str",
@@ -93,8 +93,8 @@ OUTCOMES = (
     Column("accuracy", "float64", "Share of right answers on held-out samples at the last evaluation, from 0 to 1."),
     Column(
         "loss", "float64",
-        "The mean loss on held-out samples at the last evaluation, over all outputs that are scored: cross-entropy in "
-        "nats, or squared error where the outputs are numbers.",
+        "The mean loss on held-out samples at the last evaluation, over all scored outputs. It is the cross-entropy in "
+        "nats, or the squared error where the outputs are numbers.",
     ),
     Column(
         "accuracy_se", "float64",
@@ -104,8 +104,8 @@ OUTCOMES = (
     Column("chance_loss", "float64", "Its loss, where it is known."),
     Column(
         "solved", "boolean",
-        "The accuracy on held-out samples reaches the task's own threshold at the end. The last evaluation counts: a "
-        "network that was there before and fell back has not solved the task.",
+        "The accuracy on held-out samples reaches the task's own threshold at the end. Only the last evaluation "
+        "counts. A network that was there before and fell back has not solved the task.",
     ),
     Column("solved_step", "Int64", "Training steps after which an evaluation first found the task solved."),
     *GRADIENT_FLOW,
@@ -189,6 +189,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("sample", "int64", "Number of the held-out sample, from 0."),
         Column("text", "str", "The sequence in words."),
         Column("translation", "str", "The same in another language, or a remark."),
+        Column("words", "str", "What each step up to the last judged output reads, a line each; or nothing."),
+        Column("glosses", "str", "Each of the words in another language, a line each; or nothing."),
         Column("expected", "str", "The right answer."),
         Column("answered", "str", "The answer that was given."),
         Column("accuracy", "float64", "Share of the sample's answers that are right."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,12 +28,17 @@ class Sample:
         expected: the right answer; empty where nothing is right or wrong, as for a generated melody.
         answered: the answer that was given.
         translation: the sequence in another language, or a remark.
+        words: what each step reads, from the first to that of the sample's last judged output; none where it is
+            nothing that words could say. The report draws the gradient through them.
+        glosses: each of the words in another language, or none.
     """
 
     text: str
     expected: str = ""
     answered: str = ""
     translation: str = ""
+    words: Sequence[str] = ()
+    glosses: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -154,8 +159,9 @@ class Experiment(Options, Pluggable):
         places = np.flatnonzero(batch.judged[index])
         targets = [self.outputs.say(batch.targets[index, place]) for place in places]
         answers = [self.say(output[place]) for place in places]
-        text = " ".join(self.word(int(token)) for token in batch.inputs[index])
-        return Sample(text, " ".join(targets), " ".join(answers))
+        words = [self.word(int(token)) for token in batch.inputs[index]]
+        read = words[: batch.answer[index]]
+        return Sample(" ".join(words), " ".join(targets), " ".join(answers), words=read)
 
     def word(self, token: int) -> str:
         """An input token in words."""

@@ -208,16 +208,28 @@ def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> Non
     for name, fill in (("zeros", 0.0), ("NaN", np.nan), ("inf", np.inf)):
         with problems.during(f"show of outputs that are {name}"):
             shown = experiment.show(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
+            if shown is None:
+                continue
             problems.unless(
-                shown is None
-                or (isinstance(shown, Sample) and all(isinstance(each, str) for each in vars(shown).values())),
+                isinstance(shown, Sample) and all(isinstance(each, str) for each in _texts(shown)),
                 f"show returns {shown!r}; valid: a Sample of texts, or None",
+            )
+            problems.unless(
+                not isinstance(shown, Sample) or len(shown.words) in (0, batch.answer[0]),
+                f"show returns {len(shown.words)} words; valid: one for each step up to the last judged output, "
+                f"{batch.answer[0]}, or none",
             )
     if experiment.continuation is not None:
         with problems.during("show_continued"):
             tokens = np.arange(3) % experiment.outputs.size
             shown = experiment.show_continued(tokens, tokens)
             problems.unless(isinstance(shown, Sample), f"show_continued returns {shown!r}; valid: a Sample")
+
+
+def _texts(sample: Sample) -> list[object]:
+    """All that should be text in a sample."""
+    *texts, words, glosses = vars(sample).values()
+    return [*texts, *words, *glosses]
 
 
 def _check_words(problems: Problems, experiment: Experiment, tables: Tables) -> None:

@@ -142,9 +142,16 @@ def _over_samples(norms: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
 def sample_rows(found: Measurement, member: int, run_id: str) -> list[dict[str, object]]:
     """A member's rows of the table ``samples``."""
     return [
-        {"run_id": run_id, "sample": index, **vars(sample), "accuracy": accuracy}
+        {
+            "run_id": run_id, "sample": index, **vars(sample), "accuracy": accuracy,
+            "words": _lines(sample.words), "glosses": _lines(sample.glosses),
+        }
         for index, (sample, accuracy) in enumerate(
             zip(found.samples[member], found.sample_accuracy[member].tolist(), strict=True)
         )
         if sample is not None
-    ]
+    ]  # fmt: skip
+
+
+def _lines(words: Sequence[str]) -> str:
+    return "\n".join(" ".join(word.split()) for word in words)

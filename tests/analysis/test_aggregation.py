@@ -13,7 +13,7 @@ from harness.analysis.conditions import by_condition, contrast, summary
 from harness.analysis.ranks import rank_correlation
 from harness.analysis.runs import finished, varied_options, versions
 from harness.analysis.sentences import findings
-from harness.analysis.words import amount, factor, listed, percent, spread
+from harness.analysis.words import factor, listed, percent, spread
 from harness.tables.tables import Tables
 from tests.helpers.made_tables import made_tables
 
@@ -82,8 +82,8 @@ def test_a_cell_is_without_memory_where_all_its_runs_are() -> None:
 def test_the_chance_level_that_a_cell_without_memory_stays_at_is_the_mean_over_its_settings() -> None:
     runs = made(cells=("feedforward",), lengths=(10, 20, 40), has_memory=False,
                 accuracy=lambda row: {10: 0.1, 20: 0.2, 40: 0.6}[row.seq_len])  # fmt: skip
-    assert said(runs.assign(chance=runs.accuracy), "which has no memory") == (
-        "feedforward, which has no memory, answers at most 60 % right: it stays at the chance level, 30 %."
+    assert said(runs.assign(chance=runs.accuracy), "has no memory") == (
+        "feedforward has no memory and stays at the chance level: at most 60 % right. Guessing gives 30 %."
     )
 
 
@@ -92,16 +92,16 @@ def test_a_cell_without_a_factor_before_training_does_not_hide_those_after_it() 
         cells=("lstm", "rnn"), decay_rate_init=lambda row: np.nan if row.cell == "lstm" else np.log(0.9),
         verdict_init=lambda row: "undefined" if row.cell == "lstm" else "vanishing", grad_ratio_init=1.5,
     )  # fmt: skip
-    assert said(runs, "Before training (20 steps), each step back") == (
-        "Before training (20 steps), each step back multiplies the gradient of rnn by 0.9; the cue receives 1.5 times "
-        "what the step of the answer receives."
+    assert said(runs, "Before training, at 20 steps, each step back") == (
+        "Before training, at 20 steps, each step back multiplies the gradient of rnn by 0.9. At the cue it is 1.5 "
+        "times that at the answer."
     )
 
 
 def test_every_run_means_every_run() -> None:
     all_but_one = made(accuracy=by_seed(1.0, 1.0, 0.9))
     assert said(all_but_one, "rnn solves") == (
-        "rnn solves the task in some runs, at 20 steps at most, but in no setting in every run."
+        "rnn solves the task in some runs, at 20 steps at most. In no setting does rnn solve it in every run."
     )
     assert said(made(accuracy=1.0), "rnn solves") == "rnn solves the task in every run at 20 steps."
 
@@ -113,7 +113,7 @@ def test_how_far_a_cell_gets_is_the_longest_length_that_all_its_runs_solve() -> 
     runs = made(lengths=(10, 20, 40, 80), accuracy=accuracy)
     assert said(runs, "rnn solves") == "rnn solves the task in every run at up to 20 steps."
     assert said(made(lengths=(10, 20), accuracy=1.0), "rnn solves") == (
-        "rnn solves the task in every run at up to 20 steps, the longest that was tried."
+        "rnn solves the task in every run at up to 20 steps. That is the longest length that was tried."
     )
     some = made(lengths=(10, 20, 40), accuracy=lambda row: float(row.seq_len < 40 and row.seed == 1))
     assert "in some runs, at 20 steps at most" in said(some, "rnn solves")
@@ -121,7 +121,7 @@ def test_how_far_a_cell_gets_is_the_longest_length_that_all_its_runs_solve() -> 
 
 def test_the_best_setting_of_a_cell_that_never_solves_its_task_is_its_best_mean() -> None:
     runs = made(scales=(0.9, 1.0), accuracy=lambda row: {0.9: 0.4, 1.0: (0.1, 0.2, 0.6)[row.seed]}[row.weight_scale])
-    assert said(runs, "rnn solves") == "rnn solves the task in none of its runs; its best setting answers 40 % right."
+    assert said(runs, "rnn solves") == "rnn solves the task in none of its runs. Its best setting answers 40 % right."
 
 
 def test_several_shorter_lengths_that_are_missed_are_listed_at_the_scales_that_solve_the_longest() -> None:
@@ -130,8 +130,8 @@ def test_several_shorter_lengths_that_are_missed_are_listed_at_the_scales_that_s
 
     runs = made(lengths=(10, 20, 40), scales=(0.9, 1.0), accuracy=accuracy)
     assert said(runs, "rnn solves") == (
-        "rnn solves the task in every run at 40 steps, the longest that was tried (weight scale 1), but not at "
-        "10 steps with weight scale 1 and 20 steps with weight scale 1."
+        "rnn solves the task in every run at 40 steps (weight scale 1). That is the longest length that was tried. "
+        "It does not at 10 steps with weight scale 1 and 20 steps with weight scale 1."
     )
 
 
@@ -196,11 +196,11 @@ def test_the_baseline_is_told_by_its_best_setting_and_stays_at_chance_where_all_
         return made(cells=("feedforward", "lstm"), lengths=(10, 20), accuracy=lambda row: by_length[row.seq_len])
 
     assert said(runs(0.11, 0.13), "no memory") == (
-        "feedforward, which has no memory, answers at most 13 % right: it stays at the chance level, 12.5 %."
+        "feedforward has no memory and stays at the chance level: at most 13 % right. Guessing gives 12.5 %."
     )
     assert said(runs(0.11, 0.4), "no memory") == (
-        "feedforward, which has no memory, answers up to 40 %, above the chance level of 12.5 %: "
-        "part of this task can be answered without memory."
+        "feedforward has no memory, but answers up to 40 % right. Part of this task can be answered without memory. "
+        "Guessing gives 12.5 %."
     )
 
 
@@ -212,11 +212,11 @@ def test_factors_before_training_are_those_of_the_longest_length_and_the_median_
         lengths=(10, 40), decay_rate_init=rate, verdict_init="vanishing", grad_ratio_init=by_seed(0.25, 0.01, 0.5)
     )
     assert said(runs, "gradient of rnn") == (
-        "Before training (40 steps), each step back multiplies the gradient of rnn by 0.9; the cue receives 0.25 of "
-        "what the step of the answer receives."
+        "Before training, at 40 steps, each step back multiplies the gradient of rnn by 0.9. At the cue, 0.25 of it is "
+        "left."
     )
     runs = runs.assign(grad_ratio_init=2.0)
-    assert said(runs, "gradient of rnn").endswith("the cue receives 2 times what the step of the answer receives.")
+    assert said(runs, "gradient of rnn").endswith("At the cue it is 2 times that at the answer.")
 
 
 def test_factors_after_training_are_given_as_a_range_over_the_scales() -> None:
@@ -225,10 +225,12 @@ def test_factors_after_training_are_given_as_a_range_over_the_scales() -> None:
 
     runs = made(scales=(0.9, 1.0, 1.1), lengths=(10, 40), decay_rate=rate, verdict="vanishing")
     assert said(runs, "After training") == (
-        "After training, the factor per step is (40 steps, over 3 weight scales) rnn: 0.45 to 0.55."
+        "After training, at 40 steps, the factor per step is 0.45 to 0.55 for rnn (3 weight scales)."
     )
     one = made(decay_rate=by_seed(-0.1, -0.2, -0.3), verdict="vanishing")
-    assert said(one, "After training") == f"After training, the factor per step is (20 steps) rnn: {np.exp(-0.2):.3g}."
+    assert said(one, "After training") == (
+        f"After training, at 20 steps, the factor per step is {np.exp(-0.2):.3g} for rnn."
+    )
     assert unsaid(one.assign(steps=0), "After training")
     assert not unsaid(one.assign(steps=[0, 0, 1]), "After training")
 
@@ -237,8 +239,8 @@ def test_of_many_scales_some_are_given_from_the_smallest_to_the_largest() -> Non
     scales = tuple(np.round(np.arange(0.1, 1.05, 0.1), 1))
     runs = made(scales=scales, decay_rate_init=lambda row: float(np.log(row.weight_scale)), verdict_init="vanishing")
     found = said(runs, "gradient of rnn")
-    assert "by 0.1 at weight scale 0.1, 0.3 at weight scale 0.3, " in found
-    assert "and 1 at weight scale 1 (6 of 10 weight scales); at weight scale 0.1 the cue" in found
+    assert "by 0.1, 0.3, 0.5, 0.6, 0.8 and 1. These are 6 of 10 weight scales, in this order: 0.1, 0.3, " in found
+    assert found.endswith(" and 1. At the cue, 1e-17 of it is left (weight scale 0.1).")
 
 
 def test_trouble_is_counted_run_by_run() -> None:
@@ -246,7 +248,7 @@ def test_trouble_is_counted_run_by_run() -> None:
     runs["status"] = ["ok", "diverged", "diverged", "failed", "failed", "ok"]
     runs["diverged_at"] = pd.array([None, 9, 4, None, None, None], dtype="Int64")
     runs["reason"] = [None, None, None, "ValueError: no oven.", "ValueError: no oven", None]
-    assert said(runs, "diverged") == "2 of 6 runs diverged, in steps 4 to 9 of training: rnn at weight scale 0.9."
+    assert said(runs, "diverged") == "2 of 6 runs diverged, at training steps 4 to 9: rnn at weight scale 0.9."
     assert said(runs, "failed") == "2 of 6 runs failed: ValueError: no oven and ValueError: no oven."
     assert "in every run that did not fail" in said(runs.assign(accuracy=1.0, solved=True), "rnn solves")
 
@@ -255,7 +257,7 @@ def test_only_runs_that_had_solved_their_task_can_have_lost_it() -> None:
     runs = made(scales=(0.9, 1.0), accuracy=by_seed(0.5, 1.0, 0.5))
     runs["solved_step"] = pd.array([3, 3, None, None, 3, None], dtype="Int64")
     runs.loc[5, "solved"] = pd.NA
-    assert said(runs, "had lost it").startswith("1 of 6 runs had solved")
+    assert said(runs, "had lost it").startswith("1 of 6 runs solved")
     assert said(runs, "had lost it").endswith(": rnn at weight scale 0.9.")
 
 
@@ -266,7 +268,7 @@ def test_a_correlation_needs_eight_trained_runs_with_memory_that_have_both_numbe
         return made(scales=scales, seeds=(0,), **{**own, **changes})
 
     assert unsaid(runs(7), "rank correlation")
-    assert "Among the 8 runs of cells with memory more gradient" in said(runs(8), "rank correlation")
+    assert "Compared are 8 runs of cells with memory." in said(runs(8), "rank correlation")
     eight = runs(8)
     eight.loc[0, "accuracy"] = np.nan
     assert unsaid(eight, "rank correlation")
@@ -274,7 +276,7 @@ def test_a_correlation_needs_eight_trained_runs_with_memory_that_have_both_numbe
     assert unsaid(runs(8, steps=lambda row: int(row.weight_scale > 0.5)), "rank correlation")
     assert unsaid(runs(8, has_memory=False), "rank correlation")
     down = said(runs(9, accuracy=lambda row: 1 - row.weight_scale / 2), "rank correlation")
-    assert "goes with lower accuracy after it (rank correlation -1.00, 95 % interval -1.00 to -1.00, p < 0.001;" in down
+    assert "goes with lower accuracy after it. The rank correlation is -1.00, with a 99 % interval from -1.00" in down
 
 
 def test_ranks_are_taken_within_each_length_of_the_means_over_seeds() -> None:
@@ -335,7 +337,6 @@ def test_numbers_in_words() -> None:
     assert [percent(share) for share in (0.9994, 0.9996, 0.0004, 0.0006, 0.4567)] == [
         "99.9 %", "more than 99.9 %", "less than 0.1 %", "0.1 %", "45.7 %",
     ]  # fmt: skip
-    assert [amount(ratio) for ratio in (np.nan, 0.999, 1.0, 12.3)] == ["an undefined share", "1", "1 times", "12 times"]
     assert listed(range(6)) == "0, 1, 2, 3, 4 and 5"
     assert listed(range(7)) == "0, 1, 2, 3, 4 and 2 more"
     assert (listed([1.0]), listed(["a", "b"])) == ("1", "a and b")

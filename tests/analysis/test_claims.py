@@ -86,7 +86,7 @@ def test_one_length_is_enough_and_the_longest_one_is_told_of(held: Sequence[int]
     assert verdict.holds is bool(held)
     right = "100 %" if said in held else "12.5 %"
     assert verdict.numbers == (
-        f"At {said} steps, right on average: lstm (2 runs) {right}; rnn (2 runs) 12.5 %; guessing gives 12.5 %."
+        f"At {said} steps, right on average: lstm (2 runs) {right}; rnn (2 runs) 12.5 %. Guessing gives 12.5 %."
     )
 
 
@@ -98,7 +98,7 @@ def test_the_sentence_names_cells_scales_and_what_failed() -> None:
     assert not verdict.holds
     assert verdict.numbers == (
         "At 20 steps, right on average: lstm, gru at weight scale 0.9 and 1.1 (4 runs) 75 %; "
-        "rnn at weight scale 0.9 and 1.1 (3 runs, 1 of them failed) 30 %; guessing gives 12.5 %."
+        "rnn at weight scale 0.9 and 1.1 (3 runs, 1 of them failed) 30 %. Guessing gives 12.5 %."
     )
 
 

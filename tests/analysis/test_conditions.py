@@ -58,5 +58,5 @@ def test_too_many_versions_are_not_merged_but_said_to_be_left_out() -> None:
     many = pd.concat([runs.assign(hidden_size=size) for size in range(1, 11)], ignore_index=True)
     shown, remark = shown_versions(finished(many))
     assert [version for version, _ in shown] == [f"hidden_size={size}" for size in (1, 3, 5, 6, 8, 10)]
-    assert "of 10 versions, 6 are told of" in remark
+    assert "Of 10 versions, 6 are told of" in remark
     assert findings(Tables({"runs": many}))[-1] == remark

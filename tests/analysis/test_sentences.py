@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.conditions import by_condition, contrast, summary
 from harness.analysis.sentences import findings
-from harness.analysis.words import amount, factor, percent
+from harness.analysis.words import factor, percent
 from harness.tables.tables import Tables
 from tests.helpers.made_tables import made_tables
 
@@ -24,8 +24,8 @@ def sentence(tables: Tables, words: str) -> str:
 
 def test_the_contrast_names_the_longest_length_the_winner_and_the_guessing_rnn() -> None:
     assert findings(made_tables())[0] == (
-        "At 40 steps, lstm at weight scale 0.9 answers 100 % right (2 runs), while rnn at weight scale 0.9 "
-        "answers 13 % (2 runs): not distinguishable from guessing, 12.5 %."
+        "At 40 steps, lstm (weight scale 0.9, 2 runs) answers 100 % right. rnn (weight scale 0.9, 2 runs) answers "
+        "13 % right: no better than by guessing (12.5 %)."
     )
 
 
@@ -39,25 +39,27 @@ def test_the_memoryless_baseline_is_no_contrast() -> None:
 def test_without_a_contrast_nothing_is_said_of_one(everywhere: float) -> None:
     tables = made_tables(accuracy=lambda cell, seq_len, scale: everywhere)
     assert contrast(by_condition(tables.runs)) is None
-    assert not any("while" in each for each in findings(tables))
+    assert not any("than by guessing" in each for each in findings(tables))
 
 
 def test_reach_says_how_far_each_cell_gets() -> None:
     tables = made_tables()
-    assert "up to 20 steps (weight scale 0.9, 1 and 1.1)" in sentence(tables, "rnn solves")
-    assert "up to 40 steps, the longest that was tried" in sentence(tables, "lstm solves")
+    assert "in every run at up to 20 steps (weight scale 0.9, 1 and 1.1)." in sentence(tables, "rnn solves")
+    assert "at up to 40 steps (weight scale 0.9, 1 and 1.1). That is the longest length that was tried." in sentence(
+        tables, "lstm solves"
+    )
     nowhere = made_tables(accuracy=lambda *_: 0.3)
     assert (
         sentence(nowhere, "rnn solves")
-        == "rnn solves the task in none of its runs; its best setting answers 30 % right."
+        == "rnn solves the task in none of its runs. Its best setting answers 30 % right."
     )
 
 
 def test_a_shorter_length_that_is_not_solved_is_said() -> None:
     tables = made_tables(cells=("rnn",), accuracy=lambda cell, length, scale: float(length != 20 or scale != 1.0))
     assert sentence(tables, "rnn solves") == (
-        "rnn solves the task in every run at 40 steps, the longest that was tried (weight scale 0.9, 1 and 1.1), "
-        "but not at 20 steps with weight scale 1."
+        "rnn solves the task in every run at 40 steps (weight scale 0.9, 1 and 1.1). That is the longest length that "
+        "was tried. It does not at 20 steps with weight scale 1."
     )
 
 
@@ -79,7 +81,7 @@ def test_the_factor_after_training_is_the_tables() -> None:
     tables = made_tables(cells=("rnn", "lstm"))
     runs = tables.runs.assign(decay_rate=np.log(np.where(tables.runs.cell == "rnn", tables.runs.weight_scale / 2, 1)))
     assert sentence(Tables({**tables, "runs": runs}), "After training") == (
-        "After training, the factor per step is (40 steps, over 3 weight scales) lstm: 1; rnn: 0.45 to 0.55."
+        "After training, at 40 steps, the factor per step is 1 for lstm and 0.45 to 0.55 for rnn (3 weight scales)."
     )
 
 
@@ -89,17 +91,15 @@ def test_a_factor_beyond_all_numbers_is_infinite() -> None:
 
 def test_the_gradient_before_training_is_given_per_scale_and_at_the_cue() -> None:
     found = sentence(made_tables(), "gradient of rnn")
-    assert (
-        "by 0.9 at weight scale 0.9, 1 at weight scale 1 and 1.1 at weight scale 1.1; at weight scale 0.9 the" in found
-    )
-    assert f"receives {0.9**37:.2g} of what the step of the answer receives" in found
+    assert "gradient of rnn by 0.9, 1 and 1.1. The weight scales are 0.9, 1 and 1.1, in this order." in found
+    assert found.endswith(f"At the cue, {0.9**37:.2g} of it is left (weight scale 0.9).")
 
 
 def test_runs_that_lost_what_they_had_learned_are_counted() -> None:
     tables = made_tables(cells=("rnn",), lengths=(20,), scales=(0.9, 1.0), seeds=(0, 1), accuracy=lambda *_: 0.5)
     runs = tables.runs.assign(solved_step=pd.array([30, None, None, None], dtype="Int64"))
     found = sentence(Tables({**tables, "runs": runs}), "had lost it")
-    assert found.startswith("1 of 4 runs had solved the task")
+    assert found.startswith("1 of 4 runs solved the task during the training and had lost it by its end")
     assert found.endswith("rnn at weight scale 0.9.")
     assert not [each for each in findings(tables) if "had lost it" in each]
 
@@ -119,10 +119,10 @@ def test_the_correlation_is_spearmans_over_settings_of_cells_with_memory() -> No
         accuracy=lambda cell, length, scale: right[scale],
     )  # fmt: skip
     found = sentence(tables, "rank correlation")
-    assert "Among the 12 runs" in found
+    assert "Compared are 12 runs of cells with memory." in found
     # 1 - 6 * sum of squared differences of ranks / (n (n^2 - 1)), by hand: four ranks differ by one.
-    assert f"rank correlation {1 - 6 * 4 / (6 * 35):.2f}" in found
-    assert "does not go with accuracy after it" in found
+    assert f"rank correlation is {1 - 6 * 4 / (6 * 35):.2f}" in found
+    assert "goes neither with higher nor with lower accuracy" in found
 
 
 def test_a_correlation_is_said_to_be_one_where_settings_are_many_and_agree() -> None:
@@ -130,23 +130,25 @@ def test_a_correlation_is_said_to_be_one_where_settings_are_many_and_agree() -> 
     tables = made_tables(
         cells=("rnn",), lengths=(20,), scales=scales, seeds=(0,), accuracy=lambda cell, length, scale: scale / 2
     )
-    assert "goes with higher accuracy after it (rank correlation 1.00" in sentence(tables, "rank correlation")
+    assert "goes with higher accuracy after it. The rank correlation is 1.00" in sentence(tables, "rank correlation")
     untrained = Tables({**tables, "runs": tables.runs.assign(steps=0)})
     assert not [each for each in findings(untrained) if "rank correlation" in each]
 
 
 def test_a_baseline_above_chance_is_called_out() -> None:
-    assert "stays at the chance level, 12.5 %" in sentence(made_tables(), "no memory")
+    assert "stays at the chance level: at most 12.5 % right. Guessing gives 12.5 %." in sentence(
+        made_tables(), "no memory"
+    )
     leaking = made_tables(accuracy=lambda *_: 0.5)
     assert "can be answered without memory" in sentence(leaking, "no memory")
 
 
 def test_what_is_below_the_chance_level_is_not_said_to_be_at_it() -> None:
     low = made_tables(accuracy=lambda cell, length, scale: {"lstm": 1.0, "rnn": 0.03}.get(cell, 0.01))
-    assert "it stays below the chance level, 12.5 %" in sentence(low, "no memory")
-    assert "answers 3 % (2 runs): below guessing, 12.5 %" in sentence(low, "while")
+    assert "stays below the chance level" in sentence(low, "no memory")
+    assert "answers 3 % right: less than by guessing (12.5 %)" in sentence(low, "than by guessing")
     mixed = made_tables(accuracy=lambda cell, length, scale: 0.01 if length < 20 else 0.125)
-    assert "it stays at or below the chance level" in sentence(mixed, "no memory")
+    assert "stays at or below the chance level" in sentence(mixed, "no memory")
 
 
 def test_where_no_line_describes_the_way_back_its_shape_is_named() -> None:
@@ -158,7 +160,7 @@ def test_where_no_line_describes_the_way_back_its_shape_is_named() -> None:
     )
     runs.loc[bent & (runs.seed == 0), "shape"] = "wavers"
     assert sentence(Tables({**tables, "runs": runs}), "no single factor") == (
-        "After training (40 steps) no single factor describes the gradient of rnn on its way back; its shape is"
+        "After training, at 40 steps, no single factor describes the gradient of rnn on its way back. Its shape is"
         " “falls and rises” in 2 of 4 runs and “wavers” in 1 of 4 runs."
     )
 
@@ -169,7 +171,7 @@ def test_failed_and_diverged_runs_are_counted_with_their_reasons() -> None:
     diverged = made_tables(status="diverged", cells=("rnn",), lengths=(10,))
     found = sentence(diverged, "diverged")
     assert found == (
-        "6 of 6 runs diverged, in step 7 of training: rnn at weight scale 0.9, rnn at weight scale 1 and "
+        "6 of 6 runs diverged, at training step 7: rnn at weight scale 0.9, rnn at weight scale 1 and "
         "rnn at weight scale 1.1."
     )
 
@@ -181,7 +183,7 @@ def test_runs_that_a_search_has_pruned_are_counted_and_nothing_else_is_said_of_t
         status=tables.runs.status.mask(early, "pruned"), steps=tables.runs.steps.mask(early, [4, 4, 4, 6])
     )
     found = findings(Tables({**tables, "runs": runs}))
-    assert found[-1] == "2 of 4 runs were pruned by the search, after 4 to 6 training steps."
+    assert found[-1] == "The search pruned 2 of 4 runs, after 4 to 6 training steps."
     without = Tables({**tables, "runs": tables.runs[~early]})
     assert found[:-1] == findings(without)
 
@@ -199,8 +201,8 @@ def test_sentences_about_many_settings_stay_short() -> None:
     (reach,) = [each for each in found if each.startswith("lstm solves")]
     assert "(weight scale 0.5, 0.525, 0.55, 0.575, 0.6 and 36 more)" in reach
     (gradient,) = [each for each in found if "gradient of rnn" in each]
-    assert "by 0.5 at weight scale 0.5, 0.7 at weight scale 0.7, " in gradient
-    assert " and 1.5 at weight scale 1.5 (6 of 41 weight scales)" in gradient
+    assert "by 0.5, 0.7, " in gradient
+    assert "These are 6 of 41 weight scales, in this order: 0.5, 0.7, " in gradient
 
 
 def test_a_condition_is_all_runs_that_differ_in_nothing_but_the_seed() -> None:
@@ -253,10 +255,20 @@ def test_percentages_have_the_digits_they_need(share: float, words: str) -> None
 
 @pytest.mark.parametrize(
     ("ratio", "words"),
-    [(0, "nothing"), (1e-17, "1e-17"), (0.5, "0.5"), (40.0, "40 times"), (np.inf, "infinitely many times")],
+    [
+        (np.nan, "How much of it reaches the cue is undefined."),
+        (0, "Nothing of it reaches the cue."),
+        (1e-17, "At the cue, 1e-17 of it is left."),
+        (0.999, "At the cue, 1 of it is left."),
+        (1.0, "At the cue it is 1 times that at the answer."),
+        (40.0, "At the cue it is 40 times that at the answer."),
+        (np.inf, "At the cue it is infinitely many times that at the answer."),
+    ],
 )
-def test_amounts_read_as_words_at_the_extremes(ratio: float, words: str) -> None:
-    assert amount(ratio) == words
+def test_what_reaches_the_cue_reads_as_words_at_the_extremes(ratio: float, words: str) -> None:
+    tables = made_tables(cells=("rnn",), lengths=(20,), scales=(0.9,))
+    runs = tables.runs.assign(grad_ratio_init=ratio)
+    assert sentence(Tables({**tables, "runs": runs}), "gradient of rnn").endswith(f". {words}")
 
 
 def test_versions_of_a_task_are_told_apart_and_never_averaged() -> None:

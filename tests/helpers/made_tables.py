@@ -77,6 +77,8 @@ def made_tables(
                 0,
                 "今天我要做红烧排骨",
                 "today I make <b>ribs</b>",
+                "\n".join(["今天", "我要做", "红烧排骨：", *["翻炒"] * (length - 4), "，我做的是什么菜？"]),
+                "\n".join(["today", "I make", "<b>ribs</b>:", *["stir-fry"] * (length - 4), "which dish?"]),
                 "红烧排骨 braised ribs",
                 answer,
                 float(right > 0.5),

@@ -336,9 +336,12 @@ def test_a_task_says_of_itself_what_is_usual() -> None:
     assert (task.min_seq_len(), task.refuses(1), task.refuses(0)) == (1, None, "1 or more")
     batch = Batch(np.array([[1, 2, 3]]), np.array([[2, 3, 4]]), judged=np.array([[False, True, True]]))
     outputs = np.eye(5)[[0, 3, 1]]
-    assert Experiment.show(task, batch, 0, outputs) == Sample("1 2 3", "3 4", "3 1")
+    assert Experiment.show(task, batch, 0, outputs) == Sample("1 2 3", "3 4", "3 1", words=["1", "2", "3"])
     outputs[2, 0] = np.nan
-    assert Experiment.show(task, batch, 0, outputs) == Sample("1 2 3", "3 4", "3 ?")
+    batch = Batch(batch.inputs, batch.targets, judged=np.array([[False, True, False]]))
+    assert Experiment.show(task, batch, 0, outputs) == Sample("1 2 3", "3", "3", words=["1", "2"])
+    batch = Batch(batch.inputs, batch.targets, judged=np.array([[True, False, True]]))
+    assert Experiment.show(task, batch, 0, outputs).answered == "0 ?"
     assert Experiment.show(task, Batch(np.ones((1, 3, 5)), np.array([[2]])), 0, outputs) is None
     shown = Experiment.show_continued(task, np.array([1, 2]), np.array([3]))
     assert (shown.text, shown.answered, shown.expected) == ("1 2", "3", "")

@@ -222,6 +222,10 @@ FOUND_BY_LOOKING = {
         "show of outputs that are NaN raises ValueError",
     ),
     "show of no sample": (faulty(show=lambda self, batch, index, output: "text"), "valid: a Sample of texts"),
+    "show of a word too few": (
+        faulty(show=lambda self, batch, index, output: Sample("text", words=["one"])),
+        "valid: one for each step up to the last judged output",
+    ),
     "claim check": (faulty(bears_out=classmethod(lambda cls, tables: "yes")), "valid: Verdict or None"),
     "claim check that raises on results": (
         faulty(

@@ -41,7 +41,10 @@ def measurement(step: int, factors: list[float], accuracy: list[float] | None = 
         "loss": torch.arange(1.0, count + 1),
         "accuracy": torch.tensor(accuracy, dtype=torch.float64),
         "accuracy_se": torch.full((count,), 0.01),
-        "samples": [[Sample(f"text {step}", "yes", "no", "words"), None, Sample("more")] for _ in factors],
+        "samples": [
+            [Sample(f"text {step}", "yes", "no", "words", ["a b", "c\nd"], ["A", "B"]), None, Sample("more")]
+            for _ in factors
+        ],
         "sample_accuracy": torch.tensor([[0.0, 1.0, 0.5]] * count, dtype=torch.float64),
         "gradients": Gradients(profiles, profiles, torch.arange(10.0, 10 + count)),
         "cue": np.full((count, SAMPLES, 1), 3),
@@ -152,8 +155,8 @@ def test_samples_are_those_of_the_last_measurement_and_not_shown_ones_are_left_o
     found = made.tables(7, 512, 1.0)["samples"]
     assert list(found) == COLUMNS["samples"]
     assert found.to_numpy().tolist() == [
-        [made.run_ids[0], 0, "text 6", "words", "yes", "no", 0.0],
-        [made.run_ids[0], 2, "more", "", "", "", 0.5],
+        [made.run_ids[0], 0, "text 6", "words", "a b\nc d", "A\nB", "yes", "no", 0.0],
+        [made.run_ids[0], 2, "more", "", "", "", "", "", 0.5],
     ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.analysis.families import families
 from harness.analysis.words import spread
+from harness.base.language import gettext as _
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import GREY, palette
 from harness.figures.drawing.crowd import with_room
@@ -86,12 +87,15 @@ def within(runs: pd.DataFrame, lengths: int, scales: int) -> tuple[pd.DataFrame,
     """The runs of no more cells, lengths and weight scales than tiles can show, spread evenly; a remark on others."""
     runs, remark = with_room(runs)
     remarks = [remark] if remark else []
-    for column, most, words in (("seq_len", lengths, "lengths"), ("weight_scale", scales, "weight scales")):
+    for column, most, words in (
+        ("seq_len", lengths, _("{count} of {all} lengths are shown")),
+        ("weight_scale", scales, _("{count} of {all} weight scales are shown")),
+    ):
         known = sorted(runs[column].unique())
         runs = runs[runs[column].isin(spread(known, most))]
         if len(known) > most:
-            remarks.append(f"{most} of {len(known)} {words} are shown")
-    return runs, "; ".join(remarks)
+            remarks.append(words.format(count=most, all=len(known)))
+    return runs, _("; ").join(remarks)
 
 
 def in_stacks(kinds: dict[str, list[str]]) -> list[list[tuple[str, str]]]:

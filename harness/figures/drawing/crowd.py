@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.analysis.families import families
 from harness.analysis.words import spread
+from harness.base.language import gettext as _
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette, shades
 from harness.figures.drawing.notes import key
@@ -46,7 +47,7 @@ def small_panels(runs: pd.DataFrame) -> tuple[Canvas, dict[str, Axes]]:
     """
     found = families(runs)
     places = in_rows([len(members) for members in found.values()])
-    rows = 1 + max(row for row, _ in places)
+    rows = 1 + max(row for row, __ in places)
     figure = canvas(WIDTH, 1.0 + 1.12 * rows)
     cells = figure.add_gridspec(rows, COLUMNS)
     colours = palette(runs)
@@ -105,21 +106,25 @@ def lines_by_scale(
                 line = by_line[who, scale].sort_values(x)
                 axis.plot(line[x], line[y], color=shade, linewidth=1.2, marker="." if len(line) == 1 else "")
     keys = [
-        Line2D([], [], color=grey, linewidth=2, label=f"weight scale {as_typed(scale)}")
+        Line2D([], [], color=grey, linewidth=2, label=_("weight scale {scale}").format(scale=as_typed(scale)))
         for scale, grey in zip(scales, shades("#808080", len(scales)), strict=True)
     ]
     keys = keys if len(keys) > 1 else []
     if keys or extra:
         key(figure, [*keys, *extra], size=9)
-    return f"{len(scales)} of {len(known)} weight scales are shown" if len(scales) < len(known) else ""
+    left_out = _("{count} of {all} weight scales are shown").format(count=len(scales), all=len(known))
+    return left_out if len(scales) < len(known) else ""
 
 
 def at_longest(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """The runs of the longest length, of no more cells than there is room for, and a remark that says so."""
     longest = runs[runs.seq_len == runs.seq_len.max()]
-    others = ", the longest of those that were tried" if len(longest) < len(runs) else ""
+    length = (
+        _("{steps} steps, the longest of those that were tried") if len(longest) < len(runs) else _("{steps} steps")
+    )
     shown, left_out = with_room(longest)
-    return shown, f"{longest.seq_len.max()} steps{others}" + (f"; {left_out}" if left_out else "")
+    remarks = [length.format(steps=longest.seq_len.max()), left_out]
+    return shown, _("; ").join(remark for remark in remarks if remark)
 
 
 def with_room(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -128,7 +133,9 @@ def with_room(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if len(cells) <= MOST_PANELS:
         return runs, ""
     shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_PANELS)]
-    return runs[runs.who.isin(shown)], f"{MOST_PANELS} of {len(cells)} cells and their variants are shown"
+    return runs[runs.who.isin(shown)], _("{count} of {all} cells and their variants are shown").format(
+        count=MOST_PANELS, all=len(cells)
+    )
 
 
 def name_axes(figure: Canvas, panels: dict[str, Axes], x: str, y: str) -> None:

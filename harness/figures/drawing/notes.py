@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.analysis.runs import CONDITION, with_names
+from harness.base.language import gettext as _
 from harness.figures.drawing.colours import ink, palette
 from harness.tables.varied import differ, settings_of
 
@@ -48,7 +49,7 @@ def chance_key(runs: pd.DataFrame) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     drawn = runs.chance.notna().any()
-    return [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label="chance")] if drawn else []
+    return [Line2D([], [], color=ink(), linestyle="--", linewidth=1, label=_("chance"))] if drawn else []
 
 
 def note(figure: Canvas, *remarks: str) -> None:
@@ -70,4 +71,9 @@ def averaged_over(runs: pd.DataFrame, by: Sequence[str] = CONDITION) -> str:
         return ""
     keys = differ(runs, [key for key in settings_of(runs) if key not in by and key != "who"], within=list(by))
     low, high = counts.min(), counts.max()
-    return f"each over {low if low == high else f'{low} to {high}'} runs that differ in {', '.join(keys)}"
+    pattern = (
+        _("each over {low} runs that differ in {settings}")
+        if low == high
+        else _("each over {low} to {high} runs that differ in {settings}")
+    )
+    return pattern.format(low=low, high=high, settings=_(", ").join(keys))

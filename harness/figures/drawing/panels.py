@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.analysis.families import MOST_CELLS, in_order
 from harness.analysis.runs import with_names
 from harness.analysis.words import spread
+from harness.base.language import gettext as _
 from harness.figures.drawing.canvas import canvas, grid
 from harness.tables.varied import as_typed
 
@@ -40,10 +41,15 @@ def panels(
             axis = axes[i][j]
             grid(axis)
             if i == 0 and len(scales) > 1:
-                axis.set_title(f"weight scale {as_typed(scale)}")
+                axis.set_title(_("weight scale {scale}").format(scale=as_typed(scale)))
             if j == len(scales) - 1 and len(lengths) > 1:
                 axis.annotate(
-                    f"{length} steps", (1.02, 0.5), xycoords="axes fraction", rotation=-90, va="center", ha="left"
+                    _("{steps} steps").format(steps=length),
+                    (1.02, 0.5),
+                    xycoords="axes fraction",
+                    rotation=-90,
+                    va="center",
+                    ha="left",
                 )
             here = own.get_group((length, scale)) if (length, scale) in own.groups else runs.head(0)
             found.append((axis, here))
@@ -59,19 +65,21 @@ def at_most(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_P
     if len(cells := in_order(runs)) > MOST_CELLS:
         shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_CELLS)]
         runs = runs[runs.who.isin(shown)]
-        remarks.append(
-            f"{MOST_CELLS} of {len(cells)} cells and their variants are shown, without {_named(cells, shown)}"
-        )
-    for column, most, words in (("seq_len", lengths, "lengths"), ("weight_scale", scales, "weight scales")):
+        remark = _("{count} of {all} cells and their variants are shown, without {others}")
+        remarks.append(remark.format(count=MOST_CELLS, all=len(cells), others=_named(cells, shown)))
+    for column, most, words in (
+        ("seq_len", lengths, _("{count} of {all} lengths are shown, without {others}")),
+        ("weight_scale", scales, _("{count} of {all} weight scales are shown, without {others}")),
+    ):
         values = sorted(runs[column].unique())
         if len(values) > most:
             kept = spread(values, most)
             runs = runs[runs[column].isin(kept)]
-            remarks.append(f"{most} of {len(values)} {words} are shown, without {_named(values, kept)}")
-    return runs, "; ".join(remarks)
+            remarks.append(words.format(count=most, all=len(values), others=_named(values, kept)))
+    return runs, _("; ").join(remarks)
 
 
 def _named(values: Sequence[object], shown: Sequence[object]) -> str:
     """Those that are not shown, where they can be named one by one."""
     missing = [as_typed(value) for value in values if value not in shown]
-    return ", ".join(missing) if len(missing) <= MOST_NAMED else f"{len(missing)} others"
+    return _(", ").join(missing) if len(missing) <= MOST_NAMED else _("{count} others").format(count=len(missing))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.analysis import finished
 from harness.analysis.families import in_order
 from harness.analysis.words import spread
+from harness.base.language import gettext as _
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import GREY, palette
 from harness.figures.drawing.notes import key
@@ -40,8 +41,10 @@ def best_runs(tables: Tables, probe: str) -> tuple[pd.DataFrame, str]:
     cells = in_order(best)
     shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_COLUMNS)]
     best = best.set_index("who", drop=False).loc[shown].reset_index(drop=True)
-    remark = f"the run of each cell with the highest accuracy, {best.seq_len.max()} steps"
-    return best, remark + (f"; {len(shown)} of {len(cells)} cells are shown" if len(shown) < len(cells) else "")
+    remarks = [_("the run of each cell with the highest accuracy, {steps} steps").format(steps=best.seq_len.max())]
+    if len(shown) < len(cells):
+        remarks.append(_("{count} of {all} cells are shown").format(count=len(shown), all=len(cells)))
+    return best, _("; ").join(remarks)
 
 
 def of_top_layer(tables: Tables, probe: str, best: pd.DataFrame, *beside: str) -> pd.DataFrame:
@@ -63,7 +66,7 @@ def columns(best: pd.DataFrame, rows: int, height: float = 2.4) -> tuple[Canvas,
     figure = canvas(1.2 + 2.7 * len(best), 1.0 + height * rows)
     axes = figure.subplots(rows, len(best), squeeze=False, sharex="col", sharey="row")
     found = []
-    for place, (_, run) in enumerate(best.iterrows()):
+    for place, (__, run) in enumerate(best.iterrows()):
         column = [row[place] for row in axes]
         for axis in column:
             grid(axis)
@@ -75,7 +78,8 @@ def columns(best: pd.DataFrame, rows: int, height: float = 2.4) -> tuple[Canvas,
 def named(run: pd.Series, among: pd.DataFrame) -> str:
     """A run as the title of a panel: its weight scale is named where there are several."""
     several = among.weight_scale.nunique() > 1
-    return str(run.who) + (f", weight scale {as_typed(run.weight_scale)}" if several else "")
+    scaled = _("{cell}, weight scale {scale}").format(cell=run.who, scale=as_typed(run.weight_scale))
+    return scaled if several else str(run.who)
 
 
 def first_and_last(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -92,7 +96,7 @@ def before_and_after(
         The run, ``before training`` or ``after training``, a colour, and the rows of that moment.
     """
     colours, measured = palette(best), tables[probe]
-    for _, run in best.iterrows():
+    for __, run in best.iterrows():
         own = measured[measured.run_id == run.run_id]
         first, last = own.step.min(), own.step.max()
         if first < last or first == 0:
@@ -104,6 +108,11 @@ def before_and_after(
 BEFORE, AFTER = "before training", "after training"
 
 
+def moment_in_words(when: str) -> str:
+    """`BEFORE` or `AFTER` in the language in use."""
+    return _("before training") if when == BEFORE else _("after training")
+
+
 def key_of_moments(
     figure: Canvas, tables: Tables, probe: str, best: pd.DataFrame, extra: Sequence[Line2D] = ()
 ) -> None:
@@ -111,6 +120,6 @@ def key_of_moments(
     from matplotlib.lines import Line2D
 
     drawn = {when: colour for _, when, colour, _ in before_and_after(tables, probe, best)}
-    words = {BEFORE: BEFORE, AFTER: f"{AFTER}, in the cell's colour"}
+    words = {BEFORE: _("before training"), AFTER: _("after training, in the cell's colour")}
     handles = [Line2D([], [], color=colour, linewidth=2, label=words[when]) for when, colour in drawn.items()]
     key(figure, [*handles, *extra])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.base.language import gettext as _
 from harness.figures.drawing.colours import ink
 
 if TYPE_CHECKING:
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-LINES: dict[str, tuple[Any, str]] = {"decay_rate_theory": ("--", "theory"), "decay_rate_bound": ("-.", "bound ‖W‖γ")}
-"""Columns of runs, and how they are drawn and called."""
+LINES: dict[str, Any] = {"decay_rate_theory": "--", "decay_rate_bound": "-."}
+"""Columns of runs, and how they are drawn."""
 
 HOW_TO_READ = (
-    "A thin dashed line is what theory says of many units with random weights (of gated cells its slope in the long "
-    "run counts, not its height); a dash-dotted one is a bound, the largest singular value of the recurrent matrix "
-    "times the largest slope of the units at every step, which nothing of its colour can cross."
+    "A thin dashed line is what theory says of many units with random weights. Of gated cells its slope in the long "
+    "run counts, not its height. A dash-dotted line is a bound that nothing of its colour can cross. At every step it "
+    "takes the largest singular value of the recurrent matrix, times the largest slope of the units."
 )
 
 
@@ -49,14 +50,15 @@ def theory_lines(axis: Axes, runs: pd.DataFrame, profile: pd.DataFrame, colour: 
         first = float((start.high if bound else start.middle).iloc[0])
         rate = float(np.max(rates) if bound else np.median(rates)) / np.log(10)
         lags = np.array([0, profile.lag.max()])
-        axis.plot(lags, first + rate * lags, LINES[kind][0], color=colour, linewidth=0.8)
+        axis.plot(lags, first + rate * lags, LINES[kind], color=colour, linewidth=0.8)
 
 
 def theory_key(runs: pd.DataFrame, trained: bool) -> Sequence[Line2D]:
     """What the legend says of these lines, of those that are drawn."""
     from matplotlib.lines import Line2D
 
-    drawn = [LINES[kind] for column, kind in columns(trained).items() if len(known(runs, column))]
+    words = {"decay_rate_theory": _("theory"), "decay_rate_bound": _("bound ‖W‖γ")}
+    drawn = [(LINES[kind], words[kind]) for column, kind in columns(trained).items() if len(known(runs, column))]
     return [Line2D([], [], color=ink(), linestyle=style, linewidth=0.8, label=label) for style, label in drawn]
 
 

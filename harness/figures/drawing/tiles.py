@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.conditions import by_condition
 from harness.analysis.families import MOST_CELLS, in_order
+from harness.base.language import gettext as _
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.colours import GREY, ink
 from harness.figures.drawing.panels import MOST_PANELS, at_most
@@ -86,7 +87,7 @@ def heat_map(axis: Axes, values: pd.DataFrame, low: float, high: float, colours:
 def name_tiles(axis: Axes, groups: pd.DataFrame) -> None:
     """Names of a map's columns and rows where there are several: a single one tells no tiles apart."""
     scales, lengths = sorted(groups.weight_scale.unique()), sorted(groups.seq_len.unique())
-    axis.set(xlabel="weight scale", ylabel="steps")
+    axis.set(xlabel=_("weight scale"), ylabel=_("steps"))
     axis.set_xticks(np.arange(len(scales)) + 0.5, map(str, scales))
     axis.set_yticks(np.arange(len(lengths)) + 0.5, map(str, lengths), va="center")
     axis.tick_params(rotation=0, length=0)
