@@ -19,7 +19,7 @@ demo: install
 	$(BIN)/python -m harness -m +study=dish
 
 test: install
-	$(BIN)/python -m pytest -m "not slow" -n auto
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow -n auto --dist loadgroup

@@ -33,9 +33,9 @@ once, on seeds on which nobody had looked when the claims and settings were chos
 report of such a sweep shows more. A study that looks into the networks with a probe (`gates`) has an entry of its own.
 
 Second pictures show how much gradient of the answer arrives at each step after the training, against the lag, the
-distance back from the answer: read from left to right, the error travels back in time. Lines are medians over the runs,
-bands reach from the smallest to the largest; a dotted line marks the cue, where what has to be remembered stands. A
-task in several versions has such pictures in its report, one for each.
+distance back from the answer: read from left to right, the error travels back in time. Thick lines are medians over the
+runs, thin ones single runs (a band, of more than five). A dotted line marks the cue, where what has to be remembered
+stands. A task in several versions has such pictures in its report, one for each.
 
 """
 

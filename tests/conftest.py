@@ -32,11 +32,19 @@ BASE: dict[str, Any] = {
 
 @pytest.fixture
 def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are drawn, and their files are there, with nothing in them: to render a report's takes seconds.
+    """A report's figures of any table have their files, with nothing in them: to draw and render all takes seconds.
 
-    What is rendered is for `tests.report.test_rendering` and the tests of figures, which save each one, and for the
+    What is drawn is for the tests of figures, what is rendered for `tests.report.test_rendering`, and both for the
     tests of the report that a whole session shares (`tests.report.conftest.built`).
     """
+    from harness.analysis import finished
+    from harness.figures import canvas
+    from harness.plugins.registry import registry
+    from tests.helpers.drawn import FIGURES
+
+    for name in FIGURES:
+        blank = lambda self, tables: canvas(1, 1) if len(finished(tables.runs)) else None  # noqa: E731
+        monkeypatch.setattr(registry().get("figure", name), "draw", blank)
     monkeypatch.setattr("harness.report.renderers.useful_processes", lambda panels: 0)
     monkeypatch.setattr("harness.report.renderers.svg_and_png", lambda canvas: EMPTY)
 

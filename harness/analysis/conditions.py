@@ -55,7 +55,7 @@ def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
     able = groups[~groups.memoryless]
     for seq_len in sorted(able.seq_len.unique(), reverse=True):
         here = able[able.seq_len == seq_len]
-        losers = here[here.guessing].sort_values(["family", "who", "weight_scale"], kind="stable")
+        losers = here[here.guessing].sort_values(["family", "who", "weight_scale"])
         for _, loser in losers.iterrows():
             winners = here[(here.solved == 1) & (here.who != loser.who) & ~here.guessing]
             # Few samples cannot tell a guess from anything: the winner must be better for certain.

@@ -30,7 +30,7 @@ CLOSE = 1e-6
 """By how much derivatives may differ: those that torch has of some functions are no more exact (hardsigmoid)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Equations:
     """A module's step.
 

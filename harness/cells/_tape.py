@@ -14,6 +14,9 @@ from harness.cells._operations import MATRICES, OPERATIONS
 WORDS = {"_local_scalar_dense": "decides by a value, or takes one out of its tensor"}
 """What a module does that calls an operation, where its name does not say so."""
 
+TURNED = ("t", "transpose", "permute")
+"""What only turns a matrix: its name stays."""
+
 
 class Unreadable(Exception):
     """The module does something that is no equation of the supported operations; says what."""
@@ -108,7 +111,7 @@ class Tape(TorchDispatchMode):
         self.kept.append(value)
         self.places[id(value)] = place
         if not of_samples:
-            self._names[place] = self._names[read[0]] if name in ("t", "transpose") else name
+            self._names[place] = self._names[read[0]] if name in TURNED else name
         elif value.ndim == 2 and len(value) == self._batch:
             self._of_samples.add(place)
         else:

@@ -160,8 +160,8 @@ class PackingSweeper(Sweeper):
             values = pack(values, how.max_members or most_members(str(first.device)), cells)
         lists = [[f"{choices[name][0]}={value}" for value in each] for name, each in values.items()]
         packs = [
-            (list(overrides), members(run_settings(self.loader.load_sweep_config(self.config, list(overrides)))))
-            for overrides in itertools.product(*lists)
+            (overrides, members(run_settings(first if overrides == _of_first(choices) else self._composed(overrides))))
+            for overrides in map(list, itertools.product(*lists))
         ]
         jobs = []
         for overrides, runs in packs:
@@ -171,7 +171,10 @@ class PackingSweeper(Sweeper):
 
     def _first(self, choices: Choices) -> DictConfig:
         """The configuration of the first values."""
-        return self.loader.load_sweep_config(self.config, [f"{key}={values[0]}" for key, values in choices.values()])
+        return self._composed(_of_first(choices))
+
+    def _composed(self, overrides: list[str]) -> DictConfig:
+        return self.loader.load_sweep_config(self.config, overrides)
 
     def _by_cell(self, choices: Choices, typed: set[str]) -> list[Choices]:
         """Each cell's choices apart, where cells differ in what they take; else all as they are.
@@ -239,6 +242,11 @@ class PackingSweeper(Sweeper):
         if len(values) > 1 and not self.command.multirun:
             raise UserError(f"{override.input_line}: several values are a multirun; add -m, or give one value")
         return values
+
+
+def _of_first(choices: Choices) -> list[str]:
+    """What the configuration of the first values is composed from."""
+    return [f"{key}={values[0]}" for key, values in choices.values()]
 
 
 class OtherSweepers(Callback):

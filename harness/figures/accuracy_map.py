@@ -8,12 +8,15 @@ import numpy as np
 
 from harness.analysis import by_condition, finished
 from harness.analysis.families import many
+from harness.analysis.words import percent
 from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_LENGTHS, CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.colours import ink
+from harness.figures.drawing.each_run import FEW
 from harness.figures.drawing.notes import averaged_over, note
-from harness.figures.drawing.tiles import heat_map, maps_of_cells, name_tiles, tiles, write_in_tiles
+from harness.figures.drawing.panels import with_memory
+from harness.figures.drawing.tiles import heat_map, maps_of_cells, mark_in_tiles, name_tiles, tiles, write_in_tiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +34,7 @@ class AccuracyMap(Figure):
     title = "Who knows the answer"
     caption = (
         "Share of right answers, in percent, on sequences that were not in the training. It is a mean over the runs. "
+        "Dots in a tile are the runs, up to 5: from 0 % at its left edge to 100 % at its right one. "
         "Each cell has a map, with longer sequences further down; of many cells each has a row. A hatched tile is not "
         "above chance by more than three standard errors: it shows no memory. A line in the colour bar is the chance "
         "level. There are several where lengths differ in it. –: no result."
@@ -44,12 +48,14 @@ class AccuracyMap(Figure):
             return None
         if many(runs):
             return _draw_crowd(runs)
+        runs, others = _with_memory(runs)
         figure, (axes,), cells, groups, runs, remark, size = maps_of_cells(runs, rows=1, head=0, tile=0.55)
         for axis, cell in zip(axes, cells, strict=True):
             table = tiles(groups, cell, "accuracy").astype(float)
             guessing = tiles(groups, cell, "guessing")
             heat_map(axis, 100 * table, 0, 100, "viridis")
             write_in_tiles(axis, (100 * table).map(_percent), size)
+            _mark_runs(axis, table, runs[runs.who == cell])
             for i, j in zip(*(guessing == True).to_numpy().nonzero(), strict=True):  # noqa: E712 -- missing is not true
                 axis.add_patch(_hatched((j, i)))
             axis.set_title(cell)
@@ -58,8 +64,30 @@ class AccuracyMap(Figure):
         bar = figure.colorbar(axes[0].collections[0], ax=list(axes), label=_("accuracy (%)"), fraction=0.03)
         _chance(bar.ax, 100 * groups.chance.dropna())
         _name_hatches(figure, groups)
-        note(figure, averaged_over(runs), remark)
+        note(figure, averaged_over(runs), others, remark)
         return figure
+
+
+def _mark_runs(axis: Axes, table: pd.DataFrame, runs: pd.DataFrame) -> None:
+    """A dot for each run where there are few of a setting: a mean may hide that some know it all and some nothing."""
+    for (length, scale), own in runs.groupby(["seq_len", "weight_scale"]):
+        if 1 < len(own) <= FEW:
+            place = (table.index.get_loc(length), table.columns.get_loc(scale))
+            mark_in_tiles(axis, place, table.shape, own.accuracy.dropna().to_numpy(dtype=np.float64))
+
+
+def _with_memory(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The runs of cells with memory, and how often the others are right, in a line: they know no length or scale."""
+    able, others = with_memory(runs)
+    if not others:
+        return runs, ""
+    groups = by_condition(runs)
+    said = _("{cell}, without memory: {least} to {most} right")
+    lines = [
+        said.format(cell=cell, least=percent(own.accuracy.min()), most=percent(own.accuracy.max()))
+        for cell, own in groups[groups.memoryless].groupby("who")
+    ]
+    return able, _("; ").join(lines)
 
 
 def _draw_crowd(runs: pd.DataFrame) -> Canvas:

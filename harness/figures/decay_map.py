@@ -13,6 +13,7 @@ from harness.figures.base import Figure
 from harness.figures.drawing.by_cell import CROWD_SCALES, by_length_and_scale, maps_by_cell, within
 from harness.figures.drawing.crowd import at_longest
 from harness.figures.drawing.notes import averaged_over, note
+from harness.figures.drawing.panels import with_memory
 from harness.figures.drawing.tiles import heat_map, maps_of_cells, name_tiles, tiles, write_in_tiles
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class DecayMap(Figure):
             return None
         if many(runs):
             return _draw_crowd(runs)
+        runs, others = with_memory(runs)
         figure, axes, cells, groups, runs, remark, size = maps_of_cells(runs, rows=2, head=0.4, tile=0.5)
         for row, (column, when) in enumerate((("rate_init", _("before\ntraining")), ("rate", _("after\ntraining")))):
             for axis, cell in zip(axes[row], cells, strict=True):
@@ -65,7 +67,7 @@ class DecayMap(Figure):
                 axis.label_outer()
             axes[row][0].set_ylabel(f"{when}\n{axes[row][0].get_ylabel()}".rstrip())
         _bar(figure, axes[0][0], list(axes.flat))
-        note(figure, averaged_over(runs), remark)
+        note(figure, averaged_over(runs), others, remark)
         return figure
 
 

@@ -14,7 +14,7 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas
 from harness.figures.drawing.crowd import name_axes, small_panels, with_room
 from harness.figures.drawing.notes import note
-from harness.figures.drawing.panels import at_most
+from harness.figures.drawing.panels import at_most, with_memory
 from harness.figures.drawing.scales import log10
 from harness.tables.varied import as_typed
 
@@ -56,6 +56,7 @@ class GradientOverTraining(Figure):
             return None
         crowd = many(runs)
         runs = runs[runs.seq_len == runs.seq_len.max()]
+        runs, others = (runs, "") if crowd else with_memory(runs)
         runs, remark = _of_one_scale(runs) if crowd else at_most(runs)
         runs = runs.sort_values("seed", kind="stable").drop_duplicates(CONDITION)
         own = (pc.field("layer") == 1) & pc.field("run_id").isin(runs.run_id.tolist())
@@ -82,7 +83,7 @@ class GradientOverTraining(Figure):
                 axes[i][j].set_xlabel(_("training step") if i == len(cells) - 1 else "")
                 axes[i][j].set_ylabel(_("time step") if j == 0 else "")
         _name_colours(figure, list(axes.flat), norm, norms)
-        note(figure, _which(runs), remark)
+        note(figure, _which(runs), others, remark)
         return figure
 
 

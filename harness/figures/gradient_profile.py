@@ -22,9 +22,10 @@ from harness.figures.drawing.crowd import (
     relative_to_first,
     small_panels,
 )  # fmt: skip
+from harness.figures.drawing.each_run import draw_runs, with_conditions
 from harness.figures.drawing.notes import averaged_over, legend, note
 from harness.figures.drawing.panels import at_most, panels
-from harness.figures.drawing.rows import memory_exponents
+from harness.figures.drawing.rows import exponents_by_run, memory_exponents, over_runs
 from harness.figures.drawing.scales import decades, powers_axis
 from harness.figures.drawing.theory import HOW_TO_READ as OF_THEORY
 from harness.figures.drawing.theory import theory_key, theory_lines
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 HOW_TO_READ = (
     "Read it from left to right, as the error of one answer travels back in time. The lag is the distance from the "
     "step of that answer, the last judged output of a sample. With several layers it is the top one. A straight line "
-    "down loses the same share at every step. A flat line loses nothing. Lines are medians over the runs. Bands reach "
-    "from the smallest to the largest run, if need be beyond the panel. A dotted line marks the cue, the step that "
-    "holds what has to be remembered. Where that step differs between samples, the line stands at its mean. A triangle "
+    "down loses the same share at every step. A flat line loses nothing. Thick lines are medians over the runs. Thin "
+    "lines are single runs. Of more than 5 runs, a band reaches from the smallest to the largest. Both may go on "
+    "beyond the panel. A cell without memory is a dot at the answer. A dotted line marks the cue, the step that holds "
+    "what has to be remembered. Where that step differs between samples, the line stands at its mean. A triangle "
     "at the lower edge: the gradient is exactly zero, which no logarithm can show."
 )
 MOST_ZEROS = 12
@@ -114,10 +116,11 @@ def _cue_lag(runs: pd.DataFrame) -> float | None:
 def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | None:
     """Panels by length and weight scale, a line per cell."""
     runs, remark = at_most(done)
-    profiles = memory_exponents(tables, runs, trained)
+    by_run = exponents_by_run(tables, runs, trained)
+    profiles = over_runs(by_run, runs, "lag", "exponent")
     if not len(profiles):
         return None
-    colours = palette(runs)
+    lines, colours = with_conditions(by_run, runs), palette(runs)
     figure, grid = panels(runs)
     for axis, here in grid:
         if not len(here):
@@ -126,8 +129,12 @@ def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | Non
         row = profiles[profiles.seq_len == length]
         _scale(axis, row)
         column = row[row.weight_scale == scale]
+        singles = lines[(lines.seq_len == length) & (lines.weight_scale == scale)]
         for place, cell in enumerate(colours):
-            _line(axis, own := column[column.who == cell], colours[cell], place)
+            own = column[column.who == cell]
+            if len(own):
+                draw_runs(axis, singles[singles.who == cell], own, "lag", "exponent", colours[cell])
+            _line(axis, own, colours[cell], place, here[here.who == cell].has_memory.all())
             theory_lines(axis, here[here.who == cell], own, colours[cell], trained)
         if (lag := _cue_lag(here)) is not None:
             mark(axis, lag)
@@ -153,7 +160,8 @@ def _key(runs: pd.DataFrame, profiles: pd.DataFrame) -> list[Line2D]:
     found = []
     if runs.cue_step.notna().any():
         found.append(Line2D([], [], color=ink(), linestyle=":", linewidth=1, label=_("the cue")))
-    if np.isneginf(profiles.middle).any():
+    able = set(runs[runs.has_memory.astype(bool)].who)
+    if np.isneginf(profiles[profiles.who.isin(able)].middle).any():
         found.append(Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label=_("exactly 0")))
     return found
 
@@ -165,19 +173,16 @@ def _scale(axis: Axes, profiles: pd.DataFrame) -> None:
     powers_axis(axis, low, high, 1.5 * margin, margin)
 
 
-def _line(axis: Axes, profile: pd.DataFrame, colour: str, place: int) -> None:
-    """Median and band over runs; markers at the lower edge, a row per cell, where the median is exactly zero."""
+def _line(axis: Axes, profile: pd.DataFrame, colour: str, place: int, has_memory: bool) -> None:
+    """The median over runs; markers at the lower edge, a row per cell, where it is exactly zero.
+
+    Of a cell without memory it is zero everywhere but at the answer, which needs no markers.
+    """
     lags = profile.lag.to_numpy()
     middle = profile.middle.where(np.isfinite(profile.middle))
     # A single point is no line: the last step of a network without memory.
     axis.plot(lags, middle, color=colour, linewidth=1.6, marker="o" if middle.notna().sum() == 1 else "", markersize=4)
-    bottom, top = axis.get_ylim()
-    low, high = profile.low.clip(bottom, top), profile.high.clip(bottom, top)
-    if (low < high).any():
-        axis.fill_between(
-            lags, low, high, where=middle.notna(), color=colour, alpha=0.2, linewidth=0, rasterized=True
-        )  # fmt: skip
-    zero = lags[np.isneginf(profile.middle)]
+    zero = lags[np.isneginf(profile.middle)] if has_memory else []
     shown = zero[:: max(1, -(-len(zero) // MOST_ZEROS))]
     height = np.full(len(shown), 0.025 + 0.03 * place)
     axis.plot(shown, height, "v", color=colour, markersize=3.5, transform=axis.get_xaxis_transform())

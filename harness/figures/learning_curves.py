@@ -11,13 +11,13 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import chance_levels, label_outer
 from harness.figures.drawing.colours import palette
 from harness.figures.drawing.crowd import at_longest, lines_by_scale, name_axes, small_panels
+from harness.figures.drawing.each_run import draw_runs, with_conditions
 from harness.figures.drawing.notes import averaged_over, chance_key, legend, note
 from harness.figures.drawing.panels import at_most, panels
 from harness.figures.drawing.rows import over_runs, pieces
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
     from harness.tables.tables import Tables
@@ -29,9 +29,9 @@ class LearningCurves(Figure):
     name = "learning_curves"
     title = "Learning"
     caption = (
-        "Share of right answers on held-out sequences during the training. Lines are medians over the runs. Bands "
-        "reach from the worst to the best run. The dashed line is the chance level. A line that rises late and at once "
-        "is a network that has found the one step that matters."
+        "Share of right answers on held-out sequences during the training. Thick lines are medians over the runs. Thin "
+        "lines are single runs. Of more than 5 runs, a band reaches from the worst to the best. The dashed line is the "
+        "chance level. A line that rises late and at once is a network that has found the one step that matters."
     )
     order = 50
 
@@ -41,19 +41,27 @@ class LearningCurves(Figure):
         if many(done):
             return _draw_crowd(tables, done)
         runs, remark = at_most(done)
-        curves = _curves(tables, runs)
-        if not len(curves):
+        by_run = _curves(tables, runs)
+        if not len(by_run):
             return None
+        curves, lines = over_runs(by_run, runs, "step", "accuracy"), with_conditions(by_run, runs)
         by_panel = dict([*curves.groupby(["seq_len", "weight_scale"])])
         colours = palette(runs)
         figure, grid = panels(runs, share_y="all")
         for axis, here in grid:
+            axis.set_ylim(-0.03, 1.03)
             if len(here):
+                singles = lines[
+                    (lines.seq_len == here.seq_len.iloc[0]) & (lines.weight_scale == here.weight_scale.iloc[0])
+                ]
                 own = by_panel.get((here.seq_len.iloc[0], here.weight_scale.iloc[0]), curves.head(0))
                 for cell, colour in colours.items():
-                    _line(axis, own[own.who == cell], colour)
+                    if len(curve := own[own.who == cell]):
+                        draw_runs(axis, singles[singles.who == cell], curve, "step", "accuracy", colour)
+                        # A single evaluation is a point.
+                        marker = "o" if len(curve) == 1 else ""
+                        axis.plot(curve.step, curve.middle, color=colour, linewidth=1.5, marker=marker)
                 chance_levels(axis, here)
-            axis.set_ylim(-0.03, 1.03)
         label_outer(figure, _("training step"), _("accuracy"))
         legend(figure, runs, chance_key(runs))
         note(figure, averaged_over(runs), remark)
@@ -61,20 +69,21 @@ class LearningCurves(Figure):
 
 
 def _curves(tables: Tables, runs: pd.DataFrame) -> pd.DataFrame:
-    """The accuracy at each evaluation, over the runs of each condition (see `over_runs`); empty where there is none."""
+    """The accuracy of each run (its place in ``runs``) at each evaluation."""
     import pandas as pd
 
     read = pieces(tables, "curves", runs, ["step", "accuracy"])
     rows = [batch.to_pandas().assign(run=run).dropna() for batch, run in read]
-    return over_runs(pd.concat(rows), runs, "step", "accuracy") if sum(map(len, rows)) else pd.DataFrame()
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
 def _draw_crowd(tables: Tables, runs: pd.DataFrame) -> Canvas | None:
     """A small panel per cell, a line per weight scale."""
     runs, which = at_longest(runs)
-    curves = _curves(tables, runs)
-    if not len(curves):
+    by_run = _curves(tables, runs)
+    if not len(by_run):
         return None
+    curves = over_runs(by_run, runs, "step", "accuracy")
     figure, panels = small_panels(runs)
     for who, axis in panels.items():
         chance_levels(axis, runs[runs.who == who])
@@ -83,10 +92,3 @@ def _draw_crowd(tables: Tables, runs: pd.DataFrame) -> Canvas | None:
     name_axes(figure, panels, _("training step"), _("accuracy"))
     note(figure, _("{which}; a panel per cell").format(which=which), averaged_over(runs), left_out)
     return figure
-
-
-def _line(axis: Axes, curve: pd.DataFrame, colour: str) -> None:
-    """Median and band over runs; a single evaluation is a point."""
-    axis.plot(curve.step, curve.middle, color=colour, linewidth=1.5, marker="o" if len(curve) == 1 else "")
-    if (curve.low < curve.high).any():
-        axis.fill_between(curve.step, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0)

@@ -43,13 +43,14 @@ class Moment:
 
     def first(self, samples: int) -> Moment:
         """The same with the first samples of the batch alone."""
-        return Moment(self.network, self.data.samples(0, samples), self.experiment, self.step)
+        return Moment(self.network, self.data.samples(0, samples), self.experiment, self.step, self.seeds)
 
     def in_double(self) -> Moment:
         """The same in double precision, with the numbers that there are."""
         if self.network.flat.dtype == torch.float64:
             return self
-        return Moment(self.network.to(torch.float64), self.data.to(torch.float64), self.experiment, self.step)
+        network, data = self.network.to(torch.float64), self.data.to(torch.float64)
+        return Moment(network, data, self.experiment, self.step, self.seeds)
 
     @cached_property
     def start(self) -> LayerStates | None:

@@ -64,7 +64,7 @@ def measured(probes: Iterable[Probe], moment: Moment) -> list[tuple[Probe, pd.Da
     return found
 
 
-RESERVED = {"run_id", "step"}
+RESERVED = ("run_id", "step")
 """Columns that the harness fills."""
 
 
@@ -76,8 +76,8 @@ def fault(probe: Probe, frame: object, members: int) -> str | None:
         return "measure returns no table with a column member; valid: a DataFrame with one"
     if not frame["member"].isin(range(members)).all():
         return f"measure returns a member outside of 0 to {members - 1}"
-    if clash := RESERVED & set(frame):
-        return f"measure returns the columns {sorted(clash)}, which are filled by the harness"
+    if clash := [name for name in RESERVED if name in frame]:
+        return f"measure returns the columns {clash}, which are filled by the harness"
     if probe.adds == "columns" and not frame["member"].is_unique:
         return "adds columns, but measure gives a member several rows; valid: one row per member, or adds = 'table'"
     return None

@@ -104,8 +104,14 @@ def _gate_of(values: Tensor, gates: dict[str, Tensor]) -> list[tuple[str, Tensor
         width = gate.shape[-1]
         for start in range(0, values.shape[-1] - width + 1, width):
             piece = values[..., start : start + width]
-            if start not in found and piece.shape == gate.shape and (piece.equal(gate) or piece.equal(1 - gate)):
+            if start not in found and piece.shape == gate.shape and (_equal(piece, gate) or _equal(piece, 1 - gate)):
                 found[start] = name, piece
                 break
     whole = sum(piece.shape[-1] for _, piece in found.values())
     return [found[start] for start in sorted(found)] if whole == values.shape[-1] else []
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether values are the same; what is no number, of a member that has diverged, tells nothing."""
+    known = one.isfinite() & other.isfinite()
+    return bool(known.any() and one.isfinite().equal(other.isfinite()) and one[known].equal(other[known]))

@@ -44,7 +44,6 @@ class TimeScales(Probe):
             if (kept := self._kept(moment, layer)) is None:
                 continue
             members, units = kept.shape
-            kept = kept.clamp(min=0)
             steps = (1 / (1 - kept).clamp(min=0)).where(kept.isfinite(), kept.new_tensor(float("nan")))
             place = pd.MultiIndex.from_product([range(members), range(1, units + 1)], names=["member", "unit"])
             found = place.to_frame(index=False)

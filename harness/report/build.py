@@ -15,12 +15,13 @@ from harness.base.language import language, written_in
 from harness.plugins.registry import registry
 from harness.report.cells import how_to_read
 from harness.report.claims import check_claims
+from harness.report.explorer import explorer
 from harness.report.glossary import glossary
 from harness.report.overview import overview
 from harness.report.pages import write_pages
 from harness.report.parts import with_short_names
 from harness.report.pictures import draw_all
-from harness.report.run_table import SHOWN_RUNS, columns_of, row_of
+from harness.report.run_table import SHOWN_RUNS, columns_of, in_order_of_interest, row_of
 from harness.report.sections import section
 from harness.report.way_back import way_back
 from harness.sweeping.plan import missing
@@ -96,11 +97,12 @@ def _build(directory: Path, tables: Tables) -> Report:
         "trouble": [*trouble(tables.runs), *pruned(tables.runs)],
         "findings": found,
         "left_out": [*tables.left_out, *unknown_plugins(directory, tables)],
+        "explorer": explorer(tables),
         "sections": sections,
         "cells_text": how_to_read,
         "pictures": pictures,
         "columns": columns,
-        "rows": [row_of(run, columns) for __, run in tables.runs.head(SHOWN_RUNS).iterrows()],
+        "rows": [row_of(run, columns) for __, run in in_order_of_interest(tables.runs).head(SHOWN_RUNS).iterrows()],
         "provenance": provenance,
         "directory": directory,
         "rebuild": shlex.join(["python", "-m", "harness.report", str(directory)]),

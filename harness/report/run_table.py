@@ -21,8 +21,12 @@ SHOWN_OUTCOMES = [
 """Outcomes in the report's table of runs, after the settings."""
 
 
+ALWAYS = ["status", "accuracy", "solved"]
+"""Outcomes that have a column whatever there is in it."""
+
+
 def columns_of(runs: pd.DataFrame) -> dict[str, str]:
-    """Columns and their heads: what identifies a run, every other setting that varies, outcomes."""
+    """Columns and their heads: the cell, settings that vary, outcomes that there are, settings that do not vary."""
     base = ["cell", "seq_len", "weight_scale", "seed"]
     settings = [name for name in settings_of(runs) if name not in base]
     varying = [name for name in settings if _varies(runs, name)]
@@ -30,8 +34,17 @@ def columns_of(runs: pd.DataFrame) -> dict[str, str]:
     rest = [name for name in varying if name not in first]
     if "reason" in runs and runs.reason.notna().any():
         rest.append("reason")
-    heads = {name: _(column("runs", name).label) or name for name in SHOWN_OUTCOMES}
-    return {**{name: name for name in [*first, *rest]}, **heads}
+    known = [name for name in SHOWN_OUTCOMES if name in ALWAYS or runs[name].notna().any()]
+    heads = {name: _(column("runs", name).label) or name for name in known}
+    same = [name for name in first if name != "cell" and name in base and runs[name].nunique() < 2]
+    return {**{name: name for name in [*first, *rest] if name not in same}, **heads, **{name: name for name in same}}
+
+
+def in_order_of_interest(runs: pd.DataFrame) -> pd.DataFrame:
+    """The longest sequences first, and of each length the highest accuracy; what has none comes last."""
+    keys = {name: pd.to_numeric(runs[name], errors="coerce") for name in ("seq_len", "accuracy")}
+    order = pd.DataFrame(keys).sort_values(["seq_len", "accuracy"], ascending=False, kind="stable", na_position="last")
+    return runs.loc[order.index]
 
 
 def _varies(runs: pd.DataFrame, setting: str) -> bool:

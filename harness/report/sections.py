@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.runs import shown_versions
+from harness.analysis.families import by_family, many
+from harness.analysis.runs import finished, shown_versions
 from harness.base.errors import UserError, reason
 from harness.base.files import NO_ROOM, within, write_atomically
 from harness.base.language import gettext as _
 from harness.figures.base import Figure
+from harness.figures.drawing.colours import palette
 from harness.plugins.registry import registry
 from harness.report.cells import CellTable, cell_tables
 from harness.report.claims import ClaimResult
@@ -34,6 +36,7 @@ class Section:
         claim: what came of its claim; None where there is no such experiment any more.
         wanted: the pictures that there may be.
         artefacts: paths of its own files, from the report on, or why they could not be made.
+        colours: what the figures draw each cell in, of many cells each family.
         cells: of many cells, what there is to say of each; empty where the findings tell of them one by one.
     """
 
@@ -43,6 +46,7 @@ class Section:
     samples: list[dict[str, Any]]
     wanted: list[Wanted]
     artefacts: list[str]
+    colours: dict[str, str]
     cells: list[CellTable]
 
     def figures(self, pictures: Sequence[Picture]) -> list[tuple[Figure, list[Picture]]]:
@@ -69,6 +73,7 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
         about, artefacts = _(first_line(plugin)), _artefacts(directory, plugin, own)
     apart, __ = shown_versions(own.runs)
     parts = [(version, of_runs(own, runs)) for version, runs in apart] if len(apart) > 1 else [("", own)]
+    named = finished(own.runs)
     # A name from a table may hold anything.
     suffix = "" if len(own.runs) == len(tables.runs) else "-" + re.sub(r"[^\w.]+", "_", experiment)[:80]
     most = SHOWN_SAMPLES if len(parts) == 1 else 1
@@ -77,6 +82,7 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
         samples=[sample for version, part in parts for sample in samples(part, version, most)],
         wanted=list(wanted(experiment, own, parts, suffix)),
         artefacts=artefacts,
+        colours=palette(by_family(named) if many(named) else named),
         cells=cell_tables(parts),
     )  # fmt: skip
 

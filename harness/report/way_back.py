@@ -121,7 +121,7 @@ def way_back(tables: Tables) -> WayBack | None:
     if not len(exponents):
         return None
     exponents["share"] = relative_to_first(exponents, "lag", "middle")
-    shown = _shown(tables, own)
+    shown = _shown(tables, pair, own)
     colours, scales = palette(runs), runs.weight_scale.nunique() > 1
     ways = []
     for condition, members, answer in zip(pair, own, shown, strict=True):
@@ -167,11 +167,10 @@ def _way(
     )
 
 
-def _shown(tables: Tables, own: Sequence[pd.DataFrame]) -> list[pd.Series | None]:
-    """One sample with the answer of a run of each condition.
+def _shown(tables: Tables, conditions: Sequence[pd.Series], own: Sequence[pd.DataFrame]) -> list[pd.Series | None]:
+    """One sample with the answer of a run of each condition: the first that each answers as it does most samples.
 
-    The first one that shows what the accuracies say: that the better network is right, and the other one wrong. Where
-    there is none, the first. Runs of one seed have the same samples.
+    Runs of one seed have the same samples.
     """
     nothing: list[pd.Series | None] = [None] * len(own)
     if "samples" not in tables:
@@ -186,10 +185,14 @@ def _shown(tables: Tables, own: Sequence[pd.DataFrame]) -> list[pd.Series | None
     places = [place for place in answers[0].index if all(place in each.index for each in answers)]
     if not places:
         return nothing
-    telling = [place for place in places if answers[0].accuracy[place] == 1]
-    if len(answers) > 1:
-        telling = [place for place in telling if answers[1].accuracy[place] < 1] or telling
-    return [each.loc[(telling or places)[0]] for each in answers]
+    usual = [bool(condition.accuracy >= 0.5) for condition in conditions]
+
+    def alike(place: tuple[int, int]) -> int:
+        """In how many of the conditions the sample is answered as most are."""
+        return sum((each.accuracy[place] == 1) == right for each, right in zip(answers, usual, strict=True))
+
+    chosen = max(places, key=alike)  # the first of several
+    return [each.loc[chosen] for each in answers]
 
 
 def _labels(answer: pd.Series | None, lags: int) -> tuple[list[str], list[str]]:

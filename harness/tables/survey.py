@@ -109,7 +109,7 @@ def survey(
         own = wanted[start : start + size]
         if job.folder == kept or not own.all():
             job.wanted = table["run_id"].slice(start, size).filter(pa.array(own)).combine_chunks()
-    return Survey(jobs, table, wanted, {name: union(found.values()) for name, found in sorted(schemas.items())})
+    return Survey(jobs, table, wanted, {name: union(found.values()) for name, found in schemas.items()})
 
 
 def _among(runs: pa.Table, planned: Container[str]) -> NDArray[np.bool_]:

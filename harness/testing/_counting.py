@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from harness.base.seeds import stream
 from harness.measure.measurement import standard_error
@@ -15,9 +18,28 @@ SAMPLES = 40_000
 
 AT_ONCE = 4_000
 
+UNSEEN = 1e-3
+"""What an answer that did not come with a token counts as, in samples: it may come in the other half."""
 
-def counted_chance(experiment: Experiment, seq_len: int) -> tuple[float, float] | None:
-    """How often the best table from a token to an answer is right, and the standard error of that share.
+
+@dataclass(frozen=True)
+class Counted:
+    """What the best predictor without memory gets to.
+
+    Attributes:
+        accuracy: share of right answers of the table of commonest answers.
+        loss: mean cross entropy (nats) of the table of their shares.
+        accuracy_error, loss_error: standard errors of both.
+    """
+
+    accuracy: float
+    accuracy_error: float
+    loss: float
+    loss_error: float
+
+
+def counted_chance(experiment: Experiment, seq_len: int) -> Counted | None:
+    """How well the best table from a token to an answer does.
 
     The table is made from one half of the samples and tried on the other, and the other way round.
 
@@ -33,20 +55,30 @@ def counted_chance(experiment: Experiment, seq_len: int) -> tuple[float, float] 
         return None
     tokens = np.concatenate([each.inputs[:, each.scored - 1] for each in batches])
     answers = np.concatenate([each.targets for each in batches])
-    judged = np.concatenate([each.judged for each in batches])
+    mask, judged = (np.concatenate([getattr(each, name) for each in batches]) for name in ("mask", "judged"))
+    # A sample's loss is the mean over its outputs: one of few weighs more.
+    weight = mask / mask.sum(axis=1, keepdims=True).clip(min=1)
     half = np.arange(len(tokens)) % 2 == 0
-    right = np.zeros(judged.shape, dtype=bool)
+    right, loss = np.zeros(judged.shape, dtype=bool), np.zeros(judged.shape)
     for fit, use in ((half, ~half), (~half, half)):
-        table = _commonest(experiment, tokens[fit][judged[fit]], answers[fit][judged[fit]])
+        table = _table(experiment, tokens[fit], answers[fit], judged[fit]).argmax(axis=1)
         right[use] = table[tokens[use]] == answers[use]
+        shares = _table(experiment, tokens[fit], answers[fit], weight[fit])
+        loss[use] = -np.log(shares / shares.sum(axis=1, keepdims=True))[tokens[use], answers[use]]
     by_sample = torch.from_numpy(right & judged).sum(dim=1).double()[None], torch.from_numpy(judged).sum(dim=1)[None]
     accuracy = by_sample[0].sum(1) / by_sample[1].sum(1)
-    return accuracy.item(), standard_error(*by_sample, accuracy).item()
+    losses = (loss * weight).sum(axis=1)
+    return Counted(
+        accuracy.item(), standard_error(*by_sample, accuracy).item(),
+        float(losses.mean()), float(losses.std() / np.sqrt(len(losses))),
+    )  # fmt: skip
 
 
-def _commonest(experiment: Experiment, tokens: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """For each token its commonest answer."""
-    counts = np.zeros((experiment.input_size, experiment.outputs.size), dtype=np.int64)
-    np.add.at(counts, (tokens, answers), 1)
+def _table(
+    experiment: Experiment, tokens: NDArray[np.integer], answers: NDArray[np.integer], weight: NDArray[np.generic]
+) -> NDArray[np.float64]:
+    """How often each answer (column) came with each token (row); nowhere 0."""
+    counts = np.zeros((experiment.input_size, experiment.outputs.size))
+    np.add.at(counts, (tokens, answers), weight)
     counts[~counts.any(axis=1)] = counts.sum(axis=0)  # a token that was not seen says nothing
-    return np.asarray(counts.argmax(axis=1))
+    return counts + UNSEEN

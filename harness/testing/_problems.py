@@ -87,6 +87,11 @@ SMALL = {
 }  # fmt: skip
 """What makes a run small, by dotted name."""
 
+COMPILED: dict[str, Any] = {"engine.compile": True}
+"""For tasks that may be long: the cells are the same for all of them, and their kernels are compiled once and kept.
+
+``auto`` sees two training steps alone, and not that every plugin's check has the same."""
+
 
 def small_runs(experiment: Experiment | None = None, cell: Cell | None = None, **changes: Any) -> list[Settings]:
     """Settings of small runs of an experiment (recall_dish) and a cell (rnn), at the experiment's own length or at 8.

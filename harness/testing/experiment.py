@@ -18,7 +18,7 @@ from harness.tasks.experiment import Experiment, Sample, Verdict
 from harness.tasks.faults import faults
 from harness.testing._claims import worlds
 from harness.testing._counting import counted_chance
-from harness.testing._problems import Problems, check_registration, possible_length, small_runs
+from harness.testing._problems import COMPILED, Problems, check_registration, possible_length, small_runs
 from harness.testing.figure import small_tables
 from harness.training.pack import run
 
@@ -30,9 +30,6 @@ MEMORYLESS_STEPS = 400
 
 MEMORYLESS_SEEDS = 3
 
-COMPILED: dict[str, Any] = {"engine.compile": "auto"}
-"""Tasks may be long, and the cells are the same for all of them: their kernels are compiled once and kept."""
-
 LEAST_MARGIN = 0.02
 """Smallest difference of accuracies that is taken for more than luck."""
 
@@ -40,21 +37,25 @@ LOSS_MARGIN = 0.1
 """Likewise of losses, relative to the loss."""
 
 COUNTED_ERRORS = 4
-"""So many standard errors may lie between a stated chance level and one that was counted."""
+"""So many standard errors may lie between a stated chance level, or its loss, and one that was counted."""
+
+COUNTED_LOSS_MARGIN = 0.01
+"""By so much more, relative to the loss, as the counted shares of rare answers are not exact."""
 
 
 def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: int = MEMORYLESS_STEPS) -> None:
     """Check an experiment against everything that the harness relies on.
 
     Its name, claim and documented options; shapes, dtypes and ranges of what it draws, at two lengths and at the
-    shortest; that it draws from the given generator alone; that what is fed back is what was answered; that the best
-    table from a token to an answer, and a network without memory, get to the stated chance level (and loss), and not
-    above it; that samples, claim and artefacts can be made; that some results refute the claim.
+    shortest; that it draws from the given generator alone; that what is fed back is what was answered; that what can
+    be answered without memory is the stated chance level (and loss), and not above it: the best table from a token to
+    an answer is counted, and where inputs are no tokens, answers no classes, or answers are fed back, a network without
+    memory is trained; that samples, claim and artefacts can be made; that some results refute the claim.
 
     Args:
         experiment: an instance, with the options to check it at.
         seq_len: the length to train at; not given: the experiment's default, else a short one.
-        steps: training steps of the network without memory. 0 leaves that check out.
+        steps: training steps of the network without memory, where one is trained. 0 leaves that out.
 
     Raises:
         ContractError: one line per problem.
@@ -62,19 +63,23 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
     problems = Problems("experiment", experiment)
     check_registration(problems, type(experiment))
     _check_settings(problems, experiment)
-    lengths = [possible_length(experiment) if seq_len is None else seq_len]
-    lengths += [each for each in (2 * lengths[0], experiment.min_seq_len()) if not experiment.refuses(each)]
+    length = possible_length(experiment) if seq_len is None else seq_len
+    others = {2 * length, experiment.min_seq_len()} - {length}
+    lengths = [length, *(each for each in sorted(others) if not experiment.refuses(each))]
     for length in lengths:
         with problems.during(f"at seq_len={length}, drawing a batch"):
             _check_batches(problems, experiment, length)
+    counted = False
     if not problems.found:
         for length in lengths:
             with problems.during(f"at seq_len={length}, counting what single tokens say of the answer"):
-                _check_counted(problems, experiment, length)
+                counted = _check_counted(problems, experiment, length)
     if not problems.found:
         _check_show(problems, experiment, lengths[0])
+    if steps and not counted and not problems.found:
+        _check_trained(problems, experiment, lengths[0], steps)
     if not problems.found:
-        _check_runs(problems, experiment, lengths[0], steps)
+        _check_results(problems, experiment)
     problems.report()
 
 
@@ -141,65 +146,67 @@ def _check_feedback(problems: Problems, experiment: Experiment, batch: Batch, na
     )
 
 
-def _check_runs(problems: Problems, experiment: Experiment, seq_len: int, steps: int) -> None:
-    """Train the network without memory, and let the experiment speak of the results."""
+def _check_trained(problems: Problems, experiment: Experiment, seq_len: int, steps: int) -> None:
+    """The stated chance level against what a network without memory learns."""
     feedforward = registry().get("cell", "feedforward")()
     with problems.during(f"at seq_len={seq_len}, a run without memory"):
         made = small_runs(
             experiment, feedforward, seq_len=seq_len, hidden_size=64, seed=[*range(MEMORYLESS_SEEDS)],
-            **COMPILED, **{"train.steps": steps, "train.batch_size": 64, "train.lr": 0.01},
-            **{"probe.every": max(steps, 1)},
+            **COMPILED, **{"train.steps": steps, "train.batch_size": 64, "train.lr": 0.01, "probe.every": steps},
         )  # fmt: skip
-        found = Tables(run(made))
-        runs = found.runs
+        runs, chance = run(made)["runs"], experiment.chance(seq_len)
         problems.unless((runs.status == "ok").all(), f"the run without memory ended {set(runs.status)}")
-        if steps:
-            _check_chance(problems, experiment, seq_len, found)
+        error = np.sqrt(chance * (1 - chance) / runs.eval_samples.sum())
+        who, margin = "a network without memory", max(LEAST_MARGIN, 5 * float(error))
+        _check_chance(problems, experiment, seq_len, who, runs.accuracy.mean(), margin)
+        _check_loss(problems, experiment, seq_len, who, runs.loss.mean(), LOSS_MARGIN)
+
+
+def _check_counted(problems: Problems, experiment: Experiment, seq_len: int) -> bool:
+    """The stated chance level against one that is counted; whether that can be done. It is surer than any training."""
+    if (found := counted_chance(experiment, seq_len)) is None:
+        return False
+    who = "the best table from a token to an answer"
+    _check_chance(problems, experiment, seq_len, who, found.accuracy, COUNTED_ERRORS * found.accuracy_error + 1e-6)
+    luck = COUNTED_ERRORS * found.loss_error / max(found.loss, 1e-9)
+    _check_loss(problems, experiment, seq_len, who, found.loss, COUNTED_LOSS_MARGIN + luck)
+    return True
+
+
+def _check_chance(
+    problems: Problems, experiment: Experiment, seq_len: int, who: str, got: float, margin: float
+) -> None:
+    """What somebody without memory is right in, against what is stated."""
+    chance = experiment.chance(seq_len)
+    seen = f"{who} is right in {got:.4f} at seq_len={seq_len}, chance is stated as {chance:.4f}"
+    problems.unless(got <= chance + margin, f"{seen}: the answer leaks through single inputs, or chance is too low")
+    problems.unless(
+        got >= chance - margin or not experiment.exact_chance,
+        f"{seen}: it is too high (or only a bound: exact_chance = False)",
+    )
+
+
+def _check_loss(problems: Problems, experiment: Experiment, seq_len: int, who: str, got: float, margin: float) -> None:
+    """Likewise of the loss, where one is stated; the margin is relative."""
+    if (loss := experiment.chance_loss(seq_len)) is None:
+        return
+    allowed = loss * margin + 1e-3
+    seen = f"{who} has a loss of {got:.4f} at seq_len={seq_len}, the chance_loss is stated as {loss:.4f}"
+    problems.unless(got >= loss - allowed, f"{seen}: it is too high, or the answer leaks")
+    problems.unless(
+        got <= loss + allowed or not experiment.exact_chance,
+        f"{seen}: it is too low (or only a bound: exact_chance = False)",
+    )
+
+
+def _check_results(problems: Problems, experiment: Experiment) -> None:
+    """Let the experiment speak of results."""
     with problems.during("a small sweep"):
         # Of the cells that it sweeps over: its claim must cope with any results of theirs.
         tables = small_tables(experiment, cells=_cells(experiment) or ("rnn", "gru"), **COMPILED)
+        problems.unless((tables.runs.status == "ok").all(), f"small runs ended {set(tables.runs.status)}")
         _check_words(problems, experiment, tables)
         _check_claim(problems, experiment, tables)
-
-
-def _check_chance(problems: Problems, experiment: Experiment, seq_len: int, tables: Tables) -> None:
-    runs, chance, loss = tables.runs, experiment.chance(seq_len), experiment.chance_loss(seq_len)
-    got, error = runs.accuracy.mean(), np.sqrt(chance * (1 - chance) / runs.eval_samples.sum())
-    margin = max(LEAST_MARGIN, 5 * float(error))
-    seen = f"a network without memory reaches an accuracy of {got:.3f} at seq_len={seq_len}"
-    problems.unless(
-        got <= chance + margin,
-        f"{seen}, chance is stated as {chance:.3f}: the answer leaks through single inputs, or chance is too low",
-    )
-    if experiment.exact_chance:
-        problems.unless(
-            got >= chance - margin,
-            f"{seen}, chance is stated as {chance:.3f}: it is too high (or only a bound: exact_chance = False)",
-        )
-    if loss is not None:
-        reached, allowed = runs.loss.mean(), loss * LOSS_MARGIN + 1e-3
-        seen = f"a network without memory reaches a loss of {reached:.4f}, the chance_loss is stated as {loss:.4f}"
-        problems.unless(reached >= loss - allowed, f"{seen}: it is too high, or the answer leaks")
-        if experiment.exact_chance:
-            problems.unless(reached <= loss + allowed, f"{seen}: it is too low (or only a bound: exact_chance = False)")
-
-
-def _check_counted(problems: Problems, experiment: Experiment, seq_len: int) -> None:
-    """The stated chance level against one that is counted, where that can be done: surer than any training."""
-    if (found := counted_chance(experiment, seq_len)) is None:
-        return
-    got, chance = found[0], experiment.chance(seq_len)
-    margin = COUNTED_ERRORS * found[1] + 1e-6
-    seen = f"the best table from a token to an answer is right in {got:.4f} at seq_len={seq_len}"
-    problems.unless(
-        got <= chance + margin,
-        f"{seen}, chance is stated as {chance:.4f}: the answer leaks through single inputs, or chance is too low",
-    )
-    if experiment.exact_chance:
-        problems.unless(
-            got >= chance - margin,
-            f"{seen}, chance is stated as {chance:.4f}: it is too high (or only a bound: exact_chance = False)",
-        )
 
 
 def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> None:

@@ -163,6 +163,9 @@ class Minimal(Theory):
 
         χ = E[u²] + g² E[u'²] 2 E[z²] / (1 + u)          (u of the bias where only it stands)
 
+    What the gate sums up has the variance g² E[z²] (1 - u) / (1 + u) + E[z²] / 3: its input weights are uniform within
+    ±1/√H.
+
     Source: Chen, Pennington, Schoenholz, "Dynamical isometry and a mean field theory of RNNs", ICML 2018, which
     introduces this cell to show how gates keep gradients; the closed form for independent inputs is derived here.
 

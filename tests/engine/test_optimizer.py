@@ -120,6 +120,12 @@ def test_a_member_that_is_at_rest_does_not_move_and_the_others_do() -> None:
         assert (optimizer.flat[1:] == 1).all()
 
 
+def test_without_limits_nothing_is_said_to_be_clipped() -> None:
+    optimizer = MemberOptimizer(torch.zeros(2, 3), "sgd", [1.0] * 2, [None] * 2)
+    clipped = optimizer.step([True, True])
+    assert (clipped.dtype, clipped.tolist()) == (torch.bool, [False, False])
+
+
 def test_a_gradient_beyond_its_limit_is_scaled_to_it_and_others_are_left_as_they_are() -> None:
     """As `torch.nn.utils.clip_grad_norm_` does, but for the 1e-6 that it adds to the norm."""
     limits = [1.0, 5.0, 5.0 + 1e-9, None, 2.5]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -24,6 +23,9 @@ STANDARD = [
 FIGURES = [plugin.name for plugin in STANDARD if plugin.name not in ("accuracy_by_option", "edge_of_chaos")]
 """Those that draw any table; the others have tests of their own."""
 
+THIN = 0.7
+"""Points: no line of a median is thinner."""
+
 SMALL = {"lengths": (10,), "scales": (0.9,)}
 
 
@@ -38,13 +40,13 @@ def figure(name: str) -> Figure:
 
 
 def draw(name: str, tables: Tables) -> Canvas | None:
-    """Draw and save with every warning an error: a missing glyph, an empty slice, a bad limit."""
+    """Draw and lay out with every warning an error: a missing glyph, an empty slice, a bad limit."""
     with warnings.catch_warnings(), styled():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ImportWarning)  # of how a library is imported, not of what is drawn
         drawn = figure(name).draw(tables)
         if drawn is not None:
-            drawn.savefig(io.BytesIO(), format="png", dpi=40)
+            drawn.draw_without_rendering()
     assert plt.get_fignums() == []
     return drawn
 
@@ -55,10 +57,16 @@ def panel(drawn: Canvas, title: str) -> Axes:
 
 
 def lines(axis: Axes, cell: str) -> Iterator[np.ndarray]:
-    """Data of the drawn lines of a cell, as (n, 2) arrays."""
+    """Data of the drawn lines of a cell, as (n, 2) arrays; not of those of single runs."""
     for line in axis.lines:
-        if line.get_color() == colour(cell) and line.get_linestyle() == "-":
+        if line.get_color() == colour(cell) and line.get_linestyle() == "-" and line.get_linewidth() > THIN:
             yield np.asarray(line.get_xydata())
+
+
+def single_runs(axis: Axes, cell: str) -> list[np.ndarray]:
+    """Data of the thin lines of a cell, a run each, as (n, 2) arrays."""
+    drawn = [line for line in axis.lines if line.get_color() == colour(cell) and line.get_linestyle() == "-"]
+    return [np.asarray(line.get_xydata()) for line in drawn if line.get_linewidth() <= THIN]
 
 
 def names(drawn: Canvas | None) -> set[str]:

@@ -249,3 +249,20 @@ def test_a_cell_without_recurrence_has_a_jacobian_of_zeros(config: Config) -> No
     found = Moment(network, data, made[0].experiment, 0).jacobian(1, 4)
     assert found.shape == (2, 5, 3, 3)
     assert not found.any()
+
+
+def test_a_part_of_a_moment_draws_the_same_held_out_samples_as_the_whole(config: Config) -> None:
+    made = settings(config, Counting(), seed=[3, 4], hidden_size=3)
+    network, data = build(made, torch.float32), streams(made, "probe").answering(5, torch.float32)
+    whole = Moment(network, data, made[0].experiment, 7, [3, 4])
+    fresh = whole.fresh(4, "something").inputs
+    assert not torch.equal(fresh[0], fresh[1])
+    for part, samples, dtype in (
+        (whole.first(2), 2, torch.float32), (whole.in_double(), 5, torch.float64), (whole.in_double().first(1), 1, None)
+    ):  # fmt: skip
+        assert part.data.inputs.shape == (2, data.inputs.shape[1], samples)
+        assert torch.equal(part.data.inputs, data.inputs[:, :, :samples])
+        assert part.network.flat.dtype == (dtype or torch.float64)
+        assert torch.equal(part.network.flat.float(), network.flat)
+        assert (part.seeds, part.step) == ([3, 4], 7)
+        assert torch.equal(part.fresh(4, "something").inputs, fresh)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.mutants.equivalent import EQUIVALENT
 from tests.mutants.faults import Fault, faults
 from tests.mutants.modules import chosen
-from tests.mutants.trial import Reached, Trial, reached, warm_up
+from tests.mutants.trial import Reached, TestsFailError, Trial, reached, warm_up
 
 
 def main() -> None:
@@ -25,7 +25,11 @@ def main() -> None:
     tried = missed = 0
     for paths, tests in chosen(arguments.modules):
         warm_up(tests)
-        found = reached(paths, tests)
+        try:
+            found = reached(paths, tests)
+        except TestsFailError as error:  # where a machine is busy, one that waits for something may have failed
+            print(f"{', '.join(map(str, paths))}: not tried: {error}", flush=True)
+            continue
         for path in paths:
             started = time.perf_counter()
             every = [each for each in faults(path, arguments.most, arguments.seed) if not is_equivalent(each)]

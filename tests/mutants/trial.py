@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
+import importlib
 import importlib.abc
 import importlib.util
 import inspect
@@ -43,6 +44,10 @@ PATIENCE = 10
 """A trial that waits for something, or for a machine that is busy, has so many times as long by the clock."""
 
 
+class TestsFailError(Exception):
+    """Tests fail without any fault."""
+
+
 @dataclass
 class Reached:
     """What tests do in one module.
@@ -66,16 +71,20 @@ class Reached:
 
 
 def _statement(path: Path, line: int) -> range:
-    """The lines of the statement that a line is part of; of a compound one, its head."""
+    """The lines of the statement that a line is part of; of a compound one, its head.
+
+    Of a ``continue`` or ``break`` Python says no line: it is reached where the head is of what it stands in.
+    """
     best = range(line, line + 1)
     size = sys.maxsize
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if not isinstance(node, ast.stmt):
+        if not isinstance(node, ast.stmt) or isinstance(node, ast.Continue | ast.Break):
             continue
         body = getattr(node, "body", None)
         start = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
         end = body[0].lineno - 1 if isinstance(body, list) and body else node.end_lineno or node.lineno
-        if start <= line <= max(end, node.lineno) and end - start < size:
+        jumps = any(each.lineno == line and isinstance(each, ast.Continue | ast.Break) for each in body or [])
+        if (jumps or start <= line <= max(end, node.lineno)) and end - start < size:
             best, size = range(start, max(end, node.lineno) + 1), end - start
     return best
 
@@ -107,7 +116,7 @@ def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
     """Run tests without a fault, and see which of them reach which lines of some modules.
 
     Raises:
-        SystemExit: a test fails.
+        TestsFailError: a test fails.
     """
 
     def look() -> dict[Path, Reached]:
@@ -118,7 +127,7 @@ def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
         code = _pytest(["-m", "not slow", *tests], [watch])
         measured.stop()
         if code:
-            raise SystemExit(f"tests fail without any fault: {' '.join(tests)}")
+            raise TestsFailError
         data, found = measured.get_data(), {}
         for path in paths:
             by_line = data.contexts_by_lineno(str(path.resolve()))
@@ -135,7 +144,7 @@ def reached(paths: Sequence[Path], tests: Sequence[str]) -> dict[Path, Reached]:
         _, status = os.waitpid(child, 0)
         file.seek(0)
         if status or not (content := file.read()):
-            raise SystemExit("the tests fail without any fault")
+            raise TestsFailError(f"tests fail without any fault: {' '.join(tests)}")
         return pickle.loads(content)
 
 
@@ -158,7 +167,9 @@ class Trial:
             resource.setrlimit(resource.RLIMIT_CPU, (allowed, allowed))
             if not put_in(fault):
                 forget_project()
-                sys.meta_path.insert(0, _Changed(fault))
+                changed = _Changed(fault)
+                sys.meta_path.insert(0, changed)
+                importlib.import_module(changed.name)  # files of plugins are else read without asking who finds modules
             code = _pytest(["-x", f"--basetemp={folder.name}/tests", *tests], [])
             os._exit(int(code))
 

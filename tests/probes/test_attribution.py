@@ -86,6 +86,23 @@ def test_without_recurrence_an_answer_looks_at_its_own_step_alone() -> None:
     assert (found[found.t == found.answer].norm > 0).all()
 
 
+def test_each_step_says_what_it_reads_in_both_languages_of_the_task() -> None:
+    given = moment("rnn", experiment="recall_dish", seed=[0, 1], samples=2, seq_len=8)
+    found = measured(given, samples=2).query("part == 'x'").set_index(["member", "sample", "t"])
+    for member, batch in enumerate(given.data.batches):
+        for sample in range(2):
+            own = found.loc[member, sample]
+            shown = given.experiment.show(batch, sample, np.zeros((1, given.experiment.outputs.size)))
+            assert shown is not None
+            assert own.word.tolist() == list(shown.words)
+            assert "".join(own.word) == shown.text
+            assert own.gloss[1] == "today"
+
+
+def test_steps_that_read_no_words_say_nothing() -> None:
+    assert (measured(moment("rnn", experiment="sine_to_cosine")).word == "").all()
+
+
 @pytest.mark.parametrize("value", [torch.inf, torch.nan])
 def test_of_weights_that_are_no_numbers_norms_are_none(value: float) -> None:
     given = moment("lstm", num_layers=2)

@@ -55,6 +55,19 @@ def test_of_one_tanh_unit_it_is_the_mean_log_slope_along_its_orbit() -> None:
     assert found.se.item() == pytest.approx(np.std(blocks, ddof=1) / np.sqrt(10), rel=1e-9, abs=1e-15)
 
 
+@pytest.mark.parametrize("drive", ["free", "noise", "task"])
+def test_no_more_steps_are_counted_than_asked_for_were_the_sequences_longer(drive: str) -> None:
+    given = moment("rnn", hidden_size=1, init="identity", weight_scale=-3.0)
+    given.network.weights["layer1.input"].fill_(0)  # whatever enters
+    h, slopes = state_at(given, 1, 0, 0, 8).item(), []
+    for _ in range(5):
+        h = np.tanh(-3.0 * h)
+        slopes.append(np.log(3.0 * (1 - h**2)))
+    found = measured(given, drive=drive, steps=3, warm_up=2, blocks=3)
+    assert found.exponent.item() == pytest.approx(np.mean(slopes[2:]), rel=1e-12)
+    assert found.se.item() == pytest.approx(np.std(slopes[2:], ddof=1) / np.sqrt(3), rel=1e-9)
+
+
 def test_of_a_chaotic_network_the_first_is_that_of_mean_field_theory_and_the_sum_the_log_of_volumes() -> None:
     """x' = W tanh(x): λ₁ = ½ ln(g² ⟨sech⁴⟩) (Molgedey, Schuchhardt, Schuster 1992); Σλ = ln |det W| + Σ ⟨ln sech²⟩."""
     g, size = 2.0, 100

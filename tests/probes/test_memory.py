@@ -130,6 +130,13 @@ def test_the_answer_that_is_asked_for(config: Config, answers: str) -> None:
     assert due == {"last": [8], "first": [6], "each": [6, 7, 8]}[answers]
 
 
+def test_two_samples_for_every_fold_are_enough(config: Config) -> None:
+    run = config(experiment=First(kind_of_answer="sign"), cell="linear", hidden_size=1)
+    found = measured(members(run), samples=20, folds=10).set_index("t")
+    assert found.score[1] == 1
+    assert (found.samples == 20).all()
+
+
 @pytest.mark.parametrize("fill", [np.inf, np.nan])
 def test_states_that_are_not_finite_tell_nothing(config: Config, fill: float) -> None:
     found = measured(members(config()), fill, samples=20)

@@ -45,6 +45,22 @@ def test_units_far_out_are_all_flat_and_those_at_rest_are_not(config: Config) ->
     assert (resting.slope == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("cell", "units"),
+    [
+        ("rnn", ["tanh"]),
+        ("lstm", ["f", "i", "o", "tanh 1", "tanh 2"]),
+        ("gru", ["r", "tanh", "z"]),
+        ("rnn_relu", ["relu"]),
+    ],
+)
+def test_functions_are_named_after_gates_or_numbered_where_there_are_several(
+    config: Config, cell: str, units: list[str]
+) -> None:
+    found = measured(config(cell=cell, num_layers=2))
+    assert found.groupby(["layer", "t"]).unit.apply(sorted).tolist() == [units] * 16
+
+
 def test_a_relu_is_flat_where_it_is_silent(config: Config) -> None:
     made = config(cell="rnn_relu")
     silent = (moment_of(made).states[0]["h"][:, 1:] == 0).double().mean(dim=(0, 2, 3))

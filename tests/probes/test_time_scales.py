@@ -37,13 +37,26 @@ def test_of_a_linear_recurrence_it_is_that_of_its_factors(config: Config) -> Non
 
 
 def test_of_gates_it_is_the_geometric_mean_of_what_they_keep(config: Config) -> None:
-    made = config(cell="lstm", seed=[0, 1], weight_scale=2.0)
-    gates = moment_of(made).gates(1)["f"].numpy()  # (K, T, B, H)
-    wanted = gates.prod(axis=(1, 2)) ** (1 / (gates.shape[1] * gates.shape[2]))
-    np.testing.assert_allclose(measured(made).kept.to_numpy().reshape(2, 6), wanted)
-    np.testing.assert_allclose(
-        measured(made, steps=1).kept.to_numpy().reshape(2, 6), gates[:, 0].prod(axis=1) ** (1 / gates.shape[2])
+    made = config(cell="lstm", seed=[0, 1], weight_scale=2.0, num_layers=2)
+    every, first = measured(made), measured(made, steps=1)
+    for layer in (1, 2):
+        gates = moment_of(made).gates(layer)["f"].numpy()  # (K, T, B, H)
+        wanted = gates.prod(axis=(1, 2)) ** (1 / (gates.shape[1] * gates.shape[2]))
+        at_first = gates[:, 0].prod(axis=1) ** (1 / gates.shape[2])
+        for found, truth in ((every, wanted), (first, at_first)):
+            np.testing.assert_allclose(found[found.layer == layer].kept.to_numpy().reshape(2, 6), truth)
+
+
+def test_what_grows_is_kept_for_ever_and_what_is_written_anew_for_a_step(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = torch.tensor([0.0, 0.5, 1.0, 1.5])
+    monkeypatch.setattr(
+        registry().get("cell", "leaky"), "keeps", lambda self, w, x, s, size: shares.expand(1, x.shape[1], 4)
     )
+    found = measured(config(cell="leaky", hidden_size=4))
+    assert found.steps.tolist() == [1, 2, np.inf, np.inf]
+    np.testing.assert_allclose(found.kept, shares)
 
 
 def test_chrono_gates_remember_for_as_long_as_they_were_drawn_for(config: Config) -> None:

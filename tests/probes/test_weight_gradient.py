@@ -117,6 +117,14 @@ def test_sizes_beyond_the_square_root_of_what_doubles_hold_are_compared() -> Non
     assert (norm[0], cosine[0], share[0]) == pytest.approx((5e-200, -0.28, -0.28e-20))
 
 
+def test_a_cosine_is_no_more_than_one_whatever_the_rounding() -> None:
+    vectors = np.random.default_rng(0).normal(size=(1000, 7))
+    _, cosine, share = compared(vectors, vectors)
+    assert cosine.max() == 1
+    assert compared(-vectors, vectors)[1].min() == -1
+    np.testing.assert_allclose(share, 1)
+
+
 @pytest.mark.parametrize("value", [torch.inf, torch.nan])
 def test_of_weights_that_are_no_numbers_it_is_none(value: float) -> None:
     given = moment("gru", num_layers=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,12 @@ import pytest
 
 from tests.helpers.drawn import FIGURES
 from tests.report.conftest import width_on_a_phone
+
+
+def opened(browser: Any, built: Path) -> None:
+    """The page with all that is folded unfolded."""
+    browser.get((built / "report.html").as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
 
 
 @pytest.mark.slow
@@ -29,7 +36,7 @@ def test_chromium_shows_the_page_whole_without_errors_or_requests(built: Path, b
 @pytest.mark.slow
 def test_pictures_have_type_of_the_size_of_the_text_or_the_width_of_the_column(built: Path, browser: Any) -> None:
     browser.set_window_size(1200, 1000)
-    browser.get((built / "report.html").as_uri())
+    opened(browser, built)
     widths = "return [...document.querySelectorAll('figure img')].map(image => [image.width, image.naturalWidth,"
     found = browser.execute_script(widths + "image.closest('figure').clientWidth])")
     assert len(found) == len(FIGURES)
@@ -41,7 +48,7 @@ def test_pictures_have_type_of_the_size_of_the_text_or_the_width_of_the_column(b
 
 @pytest.mark.slow
 def test_clicking_a_head_sorts_the_runs(built: Path, browser: Any) -> None:
-    browser.get((built / "report.html").as_uri())
+    opened(browser, built)
     heads = browser.find_elements("css selector", "#all-runs th button")
     names = [head.text for head in heads]
     column = names.index("accuracy")
@@ -67,7 +74,14 @@ def test_paper_shows_the_page_whole(built: Path, browser: Any) -> None:
     paper = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    # Without scripts: what is folded is there all the same.
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.get((built / "report.html").as_uri())
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    heights = "return [...document.querySelectorAll('details > :not(summary)')].map(each => each.offsetHeight)"
+    folded = browser.execute_script(heights)
+    assert len(folded) > 10
+    assert all(folded)
     boxes = "return [...document.querySelectorAll('.wide, .scroll')].map(box => [box.scrollWidth, box.clientWidth,"
     found = browser.execute_script(boxes + "box.scrollHeight, box.clientHeight])")
     assert found
@@ -75,3 +89,50 @@ def test_paper_shows_the_page_whole(built: Path, browser: Any) -> None:
         assert (width, height) == (shown_width, shown_height)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_no_serious_fault(built: Path, browser: Any, scheme: str, width: int) -> None:
+    spec = find_spec("axe_playwright_python")  # of which nothing but axe itself is used
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("needs axe-playwright-python")
+    axe = Path(spec.submodule_search_locations[0], "axe.min.js").read_text("utf-8")
+    screen = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    colours = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [colours]})
+    opened(browser, built)
+    browser.execute_script(axe)
+    found = browser.execute_async_script("axe.run(document).then(arguments[0])")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert len(found["passes"]) > 20
+    serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert not serious, [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in serious]
+
+
+@pytest.mark.slow
+def test_the_keyboard_unfolds_what_is_folded_and_a_link_does(built: Path, browser: Any) -> None:
+    browser.get((built / "report.html").as_uri())
+    for part in ("findings", "runs"):
+        (summary,) = browser.find_elements("css selector", f"#{part} > summary")
+        summary.send_keys(" ")
+        assert browser.find_element("id", part).get_attribute("open") is not None
+    browser.find_element("css selector", "nav a[href='#words']").click()
+    assert browser.find_element("id", "words").get_attribute("open") is not None
+
+
+@pytest.mark.slow
+def test_the_first_screen_of_a_phone_has_the_headline_and_both_answers(built: Path, browser: Any) -> None:
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    browser.get((built / "report.html").as_uri())
+    lower_edges = (
+        "return [...document.querySelectorAll('h1, .way .steps')].map(each => each.getBoundingClientRect().bottom)"
+    )
+    found = browser.execute_script(lower_edges)
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert len(found) == 3
+    assert max(found) <= 844

@@ -18,6 +18,7 @@ from harness.sweeping.jobs import Job
 from harness.sweeping.plan import done, extend_plan, forget_unasked, missing, read_plan
 from harness.tables.gather import gather
 from harness.tables.jobs import publish
+from harness.tables.storage import read_table, write_table
 from harness.training.rows import failed
 from tests.conftest import Config
 from tests.plugins.test_plugins import CELL
@@ -84,6 +85,12 @@ def test_a_plugin_of_which_every_run_has_failed_may_be_mended(own_cell: tuple[Pa
     publish(tmp_path / "jobs" / "0" / "tables", failed([run], "ZeroDivisionError"), [run])
     path.write_text(path.read_text() + "\n# mended\n")
     assert settle_changes(tmp_path, [run], done(tmp_path), take_over=False) == set()
+
+
+def test_a_run_that_has_an_option_which_is_gone_is_no_run_of_today(run: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "jobs" / "0" / "tables" / "runs.parquet"
+    write_table(path, read_table(path).assign(**{"cell.gone": 1}))
+    assert settle_changes(tmp_path, [run], done(tmp_path), take_over=False) == {"old"}
 
 
 def test_an_option_with_another_value_is_another_run(run: Settings, config: Config, tmp_path: Path) -> None:

@@ -265,7 +265,7 @@ def test_one_launch_that_starts_nothing_is_tried_again_and_two_in_a_row_are_an_e
     two, nothing = one_run_each(jobs)[:2], {"0": (None, LOST), "1": (None, LOST)}
     follow(tmp_path / "a", two, nothing, {"0": (None, LOST), "1": OK}, {"0": (None, LOST)}, {"0": OK})
     with pytest.raises(UserError, match="no job could be started: RuntimeError: lost"):
-        follow(tmp_path / "b", two, nothing, nothing)
+        follow(tmp_path / "b", two, nothing, {"0": (None, LOST), "1": (None, RuntimeError("later"))})
     # One that began and was lost is a start, too.
     follow(tmp_path / "c", two, nothing, {"0": (None, LOST), "1": (0.1, LOST)}, {"0": OK}, {"1": OK})
 

@@ -117,9 +117,10 @@ def test_trials_that_are_judged_in_their_jobs_end_as_in_optunas_own_loop(
 
 def test_a_job_that_goes_on_is_judged_by_the_trials_that_it_began_with(tmp_path: Path) -> None:
     first, second = made("MedianPruner", [{"5": 1.0}]), made("MedianPruner", [{"5": 1.0}, {"5": math.inf}])
-    first.write(tmp_path)
-    second.write(tmp_path)
-    assert Pruning.read(tmp_path) == first
+    folder = tmp_path / "jobs" / "7"  # which its launcher has not made yet
+    first.write(folder)
+    second.write(folder)
+    assert Pruning.read(folder) == first
 
 
 def test_a_trial_is_worth_the_mean_over_its_runs_as_they_were_measured_last() -> None:

@@ -95,6 +95,7 @@ def test_an_exchange_of_tables_that_was_broken_off_is_completed(config: Config, 
     finish(tmp_path, each)
     (tmp_path / "jobs" / "0" / "tables").rename(tmp_path / "jobs" / "0" / ".tables.next")
     assert done(tmp_path) == {each.runs[0].run_id}
+    assert [path.name for path in (tmp_path / "jobs" / "0").iterdir()] == ["tables"]
 
 
 @pytest.mark.parametrize(
@@ -204,6 +205,16 @@ def test_what_nobody_asks_for_is_forgotten_unless_it_is_done(config: Config, tmp
     extend_plan(tmp_path, jobs)
     forget_unasked(tmp_path, {jobs[1].ids[1]})
     assert set(read_plan(tmp_path) or {}) == {jobs[0].ids[0], jobs[1].ids[0], jobs[1].ids[1]}
+
+
+def test_what_a_search_has_pruned_stays_planned_though_nobody_asks_for_it(config: Config, tmp_path: Path) -> None:
+    each = job(config, "0", 0, 1)
+    extend_plan(tmp_path, [each])
+    tables = ok(each.runs)
+    tables["runs"]["status"] = ["pruned", "failed"]
+    publish(tmp_path / "jobs" / "0" / "tables", tables, each.runs)
+    forget_unasked(tmp_path, set())
+    assert list(read_plan(tmp_path) or {}) == each.ids[:1]
 
 
 def test_tables_of_another_format_stop_everything_and_stay(config: Config, tmp_path: Path) -> None:

@@ -135,6 +135,21 @@ def test_runs_get_other_names_and_new_settings_in_all_tables(tmp_path: Path) -> 
     assert runs.depth.tolist() == [9, 2, 3]
 
 
+def test_settings_that_are_new_stand_in_the_order_of_their_names(tmp_path: Path) -> None:
+    folder, names = tmp_path / "jobs" / "0" / "tables", ["e", "a", "d", "f", "b", "c", "g"]
+    write_tables(folder, frames(a="ok", b="ok"))
+    renamed(folder, {"a": "A"}, {"A": dict.fromkeys(names[3:], 1), "b": dict.fromkeys(names[:4], 2)})
+    assert list(read_table(folder / "runs.parquet")) == ["run_id", "status", *sorted(names)]
+
+
+def test_the_index_of_a_frame_is_no_column_of_its_table(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"run_id": ["a", "b"]}, index=pd.Index(["x", "y"], name="place"))
+    write_table(tmp_path / "runs.parquet", frame)
+    assert pq.read_schema(tmp_path / "runs.parquet").names == ["run_id"]
+    found = read_table(tmp_path / "runs.parquet")
+    assert (list(found), found.index.tolist()) == (["run_id"], [0, 1])
+
+
 def test_an_empty_table_knows_nothing_of_types_and_gives_none() -> None:
     empty, full = pd.DataFrame({"a": [], "b": []}), pd.DataFrame({"a": [1], "b": ["x"]})
     found = joined([{"t": empty, "only": empty}, {"t": full}, {"t": full, "more": full}])

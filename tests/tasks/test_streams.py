@@ -149,6 +149,43 @@ def test_the_probe_takes_of_every_sample_the_window_of_its_last_judged_output() 
         np.testing.assert_array_equal(earlier[0].numpy().T, whole.inputs[:, 4 * place : 4 * place + 4])
 
 
+@pytest.mark.parametrize(("step", "window"), [(1, 0), (4, 0), (5, 1), (8, 1), (9, 2), (12, 2), (None, 2)])
+def test_the_probes_window_is_that_in_which_the_answers_step_lies(step: int | None, window: int) -> None:
+    class Once(Counting):
+        """Counting, judged at one step."""
+
+        name: ClassVar[str] = "once"
+
+        def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+            plain = super().sample(rng, batch_size, seq_len)
+            judged = np.zeros((batch_size, seq_len), dtype=bool)
+            judged[: batch_size - 1, 0] = True  # a sample of the batch has an answer in any case
+            judged[-1] = np.arange(1, seq_len + 1) == step
+            return Batch(plain.inputs, plain.targets, judged=judged)
+
+    data = Streams(Once(n_windows=3), 4, [0], "probe").answering(2, torch.float64)
+    assert data.window is not None
+    assert data.window.tolist() == [[0, window]]
+
+
+def test_losses_are_plain_means_only_where_all_outputs_of_all_members_count() -> None:
+    class Odd(Counting):
+        """Counting; for odd seeds the last output does not count."""
+
+        name: ClassVar[str] = "odd"
+
+        def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+            plain = super().sample(rng, batch_size, seq_len)
+            odd = rng.bit_generator.state["state"]["inc"] == masked
+            mask = np.tile(np.arange(seq_len) < seq_len - odd, (batch_size, 1))
+            return Batch(plain.inputs, plain.targets, mask=mask)
+
+    masked = stream(1, "train", "odd", 6).bit_generator.state["state"]["inc"]
+    assert Streams(Odd(), 6, [0], "train").next(3, torch.float64).all_count
+    assert not Streams(Odd(), 6, [0, 1], "train").next(3, torch.float64).all_count
+    assert not Streams(Odd(), 6, [1, 0], "train").next(3, torch.float64).all_count
+
+
 def test_held_out_sequences_of_windows_hold_as_many_windows_as_other_tasks_hold_samples() -> None:
     whole = Streams(Hiding(n_windows=3), 4, [0], "eval").held_out(10, torch.float64)
     assert whole.inputs.shape == (1, 12, 3)
@@ -191,6 +228,12 @@ def test_data_have_the_types_that_networks_and_losses_read() -> None:
     assert vectors.inputs.shape == (1, 4, 3, 5)
     assert tokens.all_count
     assert tokens.answer.tolist() == [[4, 4, 4]]
+    for made in (tokens, vectors):
+        double = made.to(torch.float64)
+        for name in ("inputs", "targets"):
+            before, after = getattr(made, name), getattr(double, name)
+            assert after.dtype == (torch.float64 if before.dtype == torch.float32 else torch.int64)
+            assert torch.equal(before, after.to(before.dtype))
 
 
 @pytest.mark.parametrize(
@@ -205,6 +248,7 @@ def test_data_have_the_types_that_networks_and_losses_read() -> None:
         ({"inputs": np.zeros((4, 6, 3))}, "vectors of length 3, but input_size is 5"),
         ({"inputs": np.zeros((4, 6, 5), dtype=np.int64)}, "vectors of int64, not all finite real numbers"),
         ({"inputs": np.full((4, 6, 5), np.inf)}, "vectors of float64, not all finite real numbers"),
+        ({"inputs": np.where(np.arange(5) == 3, np.nan, np.ones((4, 6, 1)))}, "not all finite real numbers"),
         ({"targets": np.full((4, 6), 5)}, "of int64 from 5 to 5; valid for Classes(n=5): whole numbers from 0 to 4"),
         ({"targets": np.full((4, 6), -1)}, "targets of int64 from -1 to -1; valid for Classes(n=5)"),
         ({"targets": np.zeros((4, 6))}, "targets of float64 from 0.0 to 0.0; valid for Classes(n=5)"),
@@ -332,6 +376,7 @@ def test_a_task_says_of_itself_what_is_usual() -> None:
     assert (task.solved_at, task.exact_chance, task.feedback, task.windows, task.chance_loss(8)) == (
         0.95, True, None, 1, None,
     )  # fmt: skip
+    assert dish().continuation is None
     assert Continuation(length=3) == Continuation(3, 1.0, 20)
     assert (task.min_seq_len(), task.refuses(1), task.refuses(0)) == (1, None, "1 or more")
     batch = Batch(np.array([[1, 2, 3]]), np.array([[2, 3, 4]]), judged=np.array([[False, True, True]]))

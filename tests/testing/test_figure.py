@@ -10,22 +10,22 @@ from harness.experiment import Tables
 from harness.figures import Figure, canvas
 from harness.plugins.registry import Plugin, registry
 from harness.testing import ContractError, check_figure, small_tables
-from tests.conftest import EMPTY
-from tests.helpers.drawn import FIGURES
 from tests.helpers.plugins import CHEAP, every
 
+PROBES = {name: CHEAP.get(name, {}) for plugin in registry().of_kind("figure") for name in plugin.target.probes}
 
+
+@pytest.fixture(scope="module")
+def probed() -> Tables:
+    """Runs with every probe that a figure draws, each beside the others."""
+    return small_tables(registry().get("experiment", "recall_dish")(), probes=PROBES, **{"engine.compile": True})
+
+
+# That of weight_product is for the linear cell: see its own test.
 @pytest.mark.parametrize("plugin", [each for each in every("figure") if each.id != "weight_product"])
-def test_figures_keep_the_contract(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
-    if plugin.name in FIGURES:  # `tests.figures.test_every_figure` renders what these draw, of tables as hard
-        monkeypatch.setattr("harness.testing.figure.svg_and_png", lambda canvas: EMPTY)
-    # That of weight_product is for the linear cell: see its own test.
-    probes = plugin.target.probes
-    tables = OWN_TABLES[plugin.name]() if plugin.name in OWN_TABLES else None
-    if any(name in CHEAP for name in probes):
-        task = registry().get("experiment", "recall_dish")()
-        tables = small_tables(task, probes={name: CHEAP.get(name, {}) for name in probes})
-    check_figure(plugin.target(), tables)
+def test_figures_keep_the_contract(plugin: Plugin, probed: Tables) -> None:
+    tables = None if plugin.target.experiments else probed
+    check_figure(plugin.target(), OWN_TABLES[plugin.name]() if plugin.name in OWN_TABLES else tables)
 
 
 def two_versions() -> Tables:

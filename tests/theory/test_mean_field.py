@@ -86,6 +86,15 @@ def test_linear_and_relu_networks_have_a_factor_that_no_input_changes() -> None:
     assert Elman("relu").rate(2.0, 0.3) == pytest.approx(math.log(math.sqrt(2)))
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_the_steepest_slope_of_a_unit_is_that_of_its_function(activation: str) -> None:
+    assert Elman(activation).steepest == ACTIVATIONS[activation].slope(np.linspace(-3, 3, 601)).max()
+
+
+def test_without_recurrent_weights_nothing_is_left_after_a_step() -> None:
+    assert Elman("tanh").rate(0.0, 0.5) == -math.inf
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12])
 def test_of_tanh_networks_the_factor_is_that_of_many_units(config: Config, seed: int) -> None:

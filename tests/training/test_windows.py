@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import pytest
+import torch
 
 from harness.experiment import Batch
-from harness.training.pack import run
+from harness.tasks.streams import Streams
+from harness.training.pack import Pack, run
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 
@@ -30,3 +33,35 @@ def test_training_in_windows_carries_the_state(config: Config) -> None:
     )  # fmt: skip
     found = run(made)
     assert found["runs"].accuracy.item() > 0.8
+
+
+def test_a_window_goes_on_from_the_state_in_which_the_one_before_has_ended_and_no_further_back(config: Config) -> None:
+    """Losses and weights of plain loops over two long sequences of three windows, and the start of a third."""
+    train = {"steps": 7, "batch_size": 3, "optimizer": "sgd", "lr": 0.5, "clip_norm": None}
+    made = settings(
+        config, Counting(n_windows=3), cell="rnn", seq_len=4, hidden_size=5, seed=[0, 1], dtype="float64", train=train
+    )
+    pack = Pack(made)
+    own = [{name: value[row].clone() for name, value in pack.network.weights.items()} for row in range(2)]
+    data, states = Streams(made[0].experiment, 4, [0, 1], "train"), [torch.zeros(3, 5).double()] * 2
+    for _ in range(7):
+        batch = data.next(3, torch.float64)
+        with torch.no_grad():
+            losses = pack.take_gradient()
+            pack.move([True, True])
+        for row, weights in enumerate(own):
+            leaves = {name: value.requires_grad_() for name, value in weights.items()}
+            h, said = states[row] if batch.continues else torch.zeros(3, 5).double(), []
+            for token in batch.inputs[row]:
+                h = torch.tanh(leaves["layer1.input"][token] + h @ leaves["layer1.recurrent"] + leaves["layer1.bias"])
+                said.append(h @ leaves["readout.weight"] + leaves["readout.bias"])
+            loss = torch.nn.functional.cross_entropy(
+                torch.stack(said, dim=1).flatten(0, 1), batch.targets[row].flatten()
+            )
+            assert losses[row].item() == pytest.approx(loss.item(), rel=1e-12)
+            slopes = torch.autograd.grad(loss, [*leaves.values()])
+            own[row] = {name: (leaves[name] - 0.5 * slope).detach() for name, slope in zip(leaves, slopes, strict=True)}
+            states[row] = h.detach()
+    for row, weights in enumerate(own):
+        for name, value in weights.items():
+            torch.testing.assert_close(pack.network.weights[name][row], value, rtol=1e-10, atol=1e-12)

@@ -79,6 +79,18 @@ def at_most(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_P
     return runs, _("; ").join(remarks)
 
 
+def with_memory(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The runs of cells with memory, and a remark on the others: a panel of theirs would say nothing.
+
+    All runs where no cell has memory.
+    """
+    able = runs.has_memory.fillna(True).astype(bool)
+    if able.all() or not able.any():
+        return runs, ""
+    others = _(", ").join(in_order(runs[~able]))
+    return runs[able], _("without {cells}: no memory, so no gradient reaches an earlier step").format(cells=others)
+
+
 def _named(values: Sequence[object], shown: Sequence[object]) -> str:
     """Those that are not shown, where they can be named one by one."""
     missing = [as_typed(value) for value in values if value not in shown]

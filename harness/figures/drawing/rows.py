@@ -89,14 +89,16 @@ def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.Dat
 
 
 def memory_exponents(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.DataFrame:
-    """log10 of the transported gradient at each lag, over the runs of each condition (see `over_runs`).
+    """log10 of the transported gradient at each lag, over the runs of each condition (see `over_runs`)."""
+    return over_runs(exponents_by_run(tables, runs, trained), runs, "lag", "exponent")
 
-    A gradient of exactly zero has -inf.
-    """
+
+def exponents_by_run(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.DataFrame:
+    """`memory_profiles` with the column ``exponent``: log10 of the gradient, -inf where it is exactly zero."""
     rows = memory_profiles(tables, runs, trained)
     with np.errstate(all="ignore"):
         exponents = np.log10(rows.grad_norm.to_numpy(dtype=np.float64))
-    return over_runs(rows.assign(exponent=exponents), runs, "lag", "exponent")
+    return rows.assign(exponent=exponents)
 
 
 def over_runs(rows: pd.DataFrame, runs: pd.DataFrame, key: str, value: str) -> pd.DataFrame:
@@ -106,11 +108,12 @@ def over_runs(rows: pd.DataFrame, runs: pd.DataFrame, key: str, value: str) -> p
         rows: with ``run`` (its place in ``runs``), ``key`` (the lag, the training step) and ``value``.
 
     Returns:
-        The columns of `CONDITION`, ``key``, ``middle``, ``low``, ``high``, and ``bounded``: no value is NaN or +inf.
+        The columns of `CONDITION`, ``key``, ``middle``, ``low``, ``high``, ``runs`` (how many have a value there), and
+        ``bounded``: no value is NaN or +inf.
     """
     number = runs.groupby(CONDITION).ngroup().to_numpy()
     groups = rows.assign(condition=number[rows.run]).groupby(["condition", key])[value]
     found = groups.agg(middle="median", low="min", high="max", known="count", all="size").reset_index()
     found["bounded"] = (found.known == found["all"]) & (found.high < np.inf)
     conditions = runs[CONDITION].assign(condition=number).drop_duplicates("condition")
-    return conditions.merge(found, on="condition").drop(columns=["condition", "known", "all"])
+    return conditions.merge(found, on="condition").drop(columns=["condition", "known"]).rename(columns={"all": "runs"})

@@ -100,16 +100,32 @@ def name_tiles(axis: Axes, groups: pd.DataFrame) -> None:
 
 def write_in_tiles(axis: Axes, words: pd.DataFrame, size: float) -> None:
     """Write into every tile of a heat map, in black or white, whichever is read more easily on its colour."""
+    colours = _colours(axis, words.shape)
+    for (i, j), word in np.ndenumerate(words.to_numpy()):
+        axis.text(
+            j + 0.5, i + 0.5, word, color=_readable_on(colours[i, j]), ha="center", va="center", fontsize=size
+        )  # fmt: skip
+
+
+def mark_in_tiles(axis: Axes, place: tuple[int, int], shape: tuple[int, int], shares: NDArray[np.float64]) -> None:
+    """Dots at the lower edge of a tile, each as far to the right as its share of 1 is large.
+
+    Args:
+        place: row and column of the tile, in a heat map of this ``shape``.
+    """
+    row, column = place
+    x, y = column + 0.1 + 0.8 * shares, np.full(len(shares), row + 0.84)
+    axis.plot(x, y, ".", color=_readable_on(_colours(axis, shape)[place]), markersize=4.5, alpha=0.8, clip_on=False)
+
+
+def _colours(axis: Axes, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """The colours of the tiles of a heat map, (rows, columns, 4)."""
     from matplotlib.collections import QuadMesh
 
     (mesh,) = (each for each in axis.collections if isinstance(each, QuadMesh))
     values = mesh.get_array()
     assert values is not None
-    colours = np.reshape(mesh.to_rgba(np.ma.masked_invalid(values)), (*words.shape, 4))
-    for (i, j), word in np.ndenumerate(words.to_numpy()):
-        axis.text(
-            j + 0.5, i + 0.5, word, color=_readable_on(colours[i, j]), ha="center", va="center", fontsize=size
-        )  # fmt: skip
+    return np.reshape(mesh.to_rgba(np.ma.masked_invalid(values)), (*shape, 4))
 
 
 def _turn_crowded_names(axis: Axes) -> None:

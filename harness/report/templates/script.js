@@ -36,3 +36,10 @@ addEventListener("beforeprint", () => {
     addEventListener("afterprint", () => each.open = false, {once: true});
   }
 });
+
+// Chromium may keep a text as it was laid out before the font was there: it is laid out anew.
+document.fonts.ready.then(() => {
+  document.body.style.display = "none";
+  void document.body.offsetHeight;
+  document.body.style.display = "";
+});
