@@ -65,6 +65,8 @@ class AccuracyVsGradRatio(Figure):
             axis.set_ylim(-0.04, 1.04)
             if column == most:
                 handles, labels = axis.get_legend_handles_labels()
+                heads = {"who": _("cell"), "length": _("steps")}
+                labels = [heads.get(label, label) for label in labels]
                 named = figure.legend(handles, labels, loc="outside right upper", frameon=False)
                 for line in named.get_lines():
                     line.set(alpha=0.9, markersize=6)

@@ -182,7 +182,9 @@ def _line(axis: Axes, profile: pd.DataFrame, colour: str, place: int, has_memory
     middle = profile.middle.where(np.isfinite(profile.middle))
     # A single point is no line: the last step of a network without memory.
     axis.plot(lags, middle, color=colour, linewidth=1.6, marker="o" if middle.notna().sum() == 1 else "", markersize=4)
-    zero = lags[np.isneginf(profile.middle)] if has_memory else []
+    if not has_memory:
+        return
+    zero = lags[np.isneginf(profile.middle)]
     shown = zero[:: max(1, -(-len(zero) // MOST_ZEROS))]
     height = np.full(len(shown), 0.025 + 0.03 * place)
     axis.plot(shown, height, "v", color=colour, markersize=3.5, transform=axis.get_xaxis_transform())

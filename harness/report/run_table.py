@@ -21,7 +21,7 @@ SHOWN_OUTCOMES = [
 """Outcomes in the report's table of runs, after the settings."""
 
 
-ALWAYS = ["status", "accuracy", "solved"]
+ALWAYS = ["accuracy", "solved"]
 """Outcomes that have a column whatever there is in it."""
 
 
@@ -35,6 +35,8 @@ def columns_of(runs: pd.DataFrame) -> dict[str, str]:
     if "reason" in runs and runs.reason.notna().any():
         rest.append("reason")
     known = [name for name in SHOWN_OUTCOMES if name in ALWAYS or runs[name].notna().any()]
+    if (runs.status == "ok").all():
+        known.remove("status")
     heads = {name: _(column("runs", name).label) or name for name in known}
     same = [name for name in first if name != "cell" and name in base and runs[name].nunique() < 2]
     return {**{name: name for name in [*first, *rest] if name not in same}, **heads, **{name: name for name in same}}

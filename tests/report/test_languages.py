@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import string
 import warnings
 from pathlib import Path
@@ -13,24 +14,26 @@ from typing import Any
 
 import pytest
 from fontTools.ttLib import TTFont
+from omegaconf import DictConfig, OmegaConf
 
+import harness
 from harness.analysis.sentences import findings
 from harness.base.errors import UserError
 from harness.base.language import CATALOGUES, gettext, language, languages, ngettext, written_in
+from harness.base.paths import shipped_folder
 from harness.plugins.finding import import_file
 from harness.plugins.registry import registry
 from harness.report import __main__ as command
 from harness.report.glossary import glossary
 from harness.report.rendering import styled, svg_and_png
-from harness.report.typeface import CHINESE, FONT, font_face
+from harness.report.typeface import CHINESE, CSS_FAMILY, FONT, font_face
+from harness.settings.conduct import conduct, run_settings
 from harness.tables.storage import write_tables
 from tests.helpers.drawn import figure
 from tests.helpers.made_tables import made_tables
-from tests.helpers.sweeps import ROOT
+from tests.helpers.sweeps import QUICK, ROOT
+from tests.helpers.sweeps import command as command_line
 from tests.report.conftest import PROVENANCE
-
-IN_TEMPLATES = re.compile(r"%\(\w+\)s")
-"""A field in a text of a template."""
 
 TRANSLATED = [each for each in languages() if each != "en"]
 
@@ -51,9 +54,7 @@ def po(name: str) -> Path:
 
 def fields(text: str) -> set[str]:
     """The names in braces that a pattern is filled by."""
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None} | set(
-        IN_TEMPLATES.findall(text)
-    )
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
@@ -117,8 +118,8 @@ def test_findings_and_the_glossary_are_chinese_sentences() -> None:
     with written_in("zh"):
         found, words = findings(made_tables()), glossary()
     assert found[0] == (
-        "长度 40 步时，lstm（权重尺度 0.9，2 次运行） 答对 100%。"
-        "rnn（权重尺度 0.9，2 次运行） 答对 13%：不比瞎猜（12.5%）好。"
+        "长度 40 步时，lstm（权重尺度 0.9，2 次运行）答对 100%。"
+        "rnn（权重尺度 0.9，2 次运行）答对 13%：不比瞎猜（12.5%）好。"
     )
     for text in [*found, *(text for pair in words for text in pair)]:
         assert CHINESE.search(text), text
@@ -148,6 +149,14 @@ def characters(page: str) -> set[int]:
     """Those of the font in a page."""
     data = re.search(r"data:font/woff;base64,([A-Za-z0-9+/=]+)", page)
     return set(TTFont(io.BytesIO(base64.b64decode(data[1])))["cmap"].getBestCmap()) if data else set()
+
+
+def test_pages_take_chinese_from_the_font_that_they_bring_before_any_other() -> None:
+    """From behind, Chromium shows boxes where it has laid out a text before the font was read."""
+    styles = [path.read_text("utf-8") for path in (ROOT / "harness/report/templates").iterdir()]
+    stacks = [stack for style in styles for stack in re.findall(r"[\d.]+px/[\d.]+ ([^;}]*system-ui)", style)]
+    assert len(stacks) >= 2
+    assert {stack.partition(",")[0] for stack in stacks} == {f'"{CSS_FAMILY}"'}
 
 
 def test_a_page_brings_the_glyphs_that_it_uses_and_no_others() -> None:
@@ -180,6 +189,43 @@ def test_a_report_is_in_the_language_of_its_sweep_or_the_one_that_is_asked_for(
     assert command.main([str(chinese), "--language", "xx"]) == 1
     assert capsys.readouterr().err == "harness.report: language=xx: unknown language; valid: en, zh\n"
     assert (chinese / "report.html").read_text("utf-8") == page
+
+
+def test_python_reads_and_writes_the_language_of_a_report(chinese: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    directory = tmp_path / "results"
+    shutil.copytree(chinese, directory)
+    monkeypatch.setattr("harness.report.build.draw_all", lambda directory, everything: [])
+    tables = harness.load(directory)
+    assert tables.language == "zh"
+    assert any("有记忆" in each or "没有记忆" in each for each in tables.findings)
+    assert '<html lang="en">' in tables.report(language="en").read_text("utf-8")
+    assert '<html lang="en">' in tables.report().read_text("utf-8")  # is there already
+    with pytest.raises(UserError, match="language=xx"):
+        tables.report(language="xx")
+
+
+def test_a_language_is_no_setting_of_a_run_and_one_that_is_not_there_is_refused() -> None:
+    written = OmegaConf.load(shipped_folder("conf") / "config.yaml")
+    assert isinstance(written, DictConfig)
+    other = OmegaConf.merge(written, {"report": {"language": "zh"}})
+    assert isinstance(other, DictConfig)
+    assert run_settings(other) == run_settings(written)
+    assert (conduct(other).report.language, conduct(written).report.language) == ("zh", "en")
+    with pytest.raises(UserError, match=r"^report\.language=xx: valid: en, zh$"):
+        conduct(OmegaConf.merge(written, {"report": {"language": "xx"}}))  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_a_sweep_reports_in_the_language_that_it_asks_for(tmp_path: Path) -> None:
+    words = ("-m", *QUICK, "cell=rnn,lstm", "report.language=zh", "hydra.sweep.dir=out")
+    done = command_line(tmp_path, *words, pictures=True)
+    assert done.returncode == 0, done.stderr
+    assert "单元" in done.stdout
+    assert "权重尺度" in done.stdout or "瞎猜" in done.stdout or "次运行" in done.stdout
+    assert '<html lang="zh">' in (tmp_path / "out" / "report.html").read_text("utf-8")
+    again = command_line(tmp_path, "resume=out", "report.language=en")
+    assert again.returncode == 0, again.stderr
+    assert '<html lang="en">' in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
 def test_no_english_is_left_in_a_chinese_page(chinese: Path) -> None:
