@@ -130,9 +130,11 @@ def way_back(tables: Tables) -> WayBack | None:
         who = name if scales else str(condition.who)
         ways.append(_way(who, colours[str(condition.who)], condition, members, answer, line))
     first = shown[0]
-    said = ("", "", "") if first is None else (first.text, first.translation, first.expected)
+    text, translation, expected = ("", "", "") if first is None else (first.text, first.translation, first.expected)
     trained = (both.steps.astype(float) > 0).any()
-    return WayBack(*said, when=_("after training") if trained else _("before any training"), ways=ways)
+    return WayBack(
+        text, translation, expected, when=_("after training") if trained else _("before any training"), ways=ways
+    )
 
 
 def _way(

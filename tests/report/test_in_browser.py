@@ -105,6 +105,7 @@ def test_axe_finds_no_serious_fault(built: Path, browser: Any, scheme: str, widt
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [colours]})
     opened(browser, built)
     browser.execute_script(axe)
+    browser.set_script_timeout(300)  # axe looks at every element, on a busy machine too
     found = browser.execute_async_script("axe.run(document).then(arguments[0])")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
