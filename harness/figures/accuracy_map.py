@@ -72,7 +72,7 @@ def _mark_runs(axis: Axes, table: pd.DataFrame, runs: pd.DataFrame) -> None:
     """A dot for each run where there are few of a setting: a mean may hide that some know it all and some nothing."""
     for (length, scale), own in runs.groupby(["seq_len", "weight_scale"]):
         if 1 < len(own) <= FEW:
-            place = (list(table.index).index(length), list(table.columns).index(scale))
+            place = (int(table.index.get_indexer([length])[0]), int(table.columns.get_indexer([scale])[0]))
             mark_in_tiles(axis, place, table.shape, own.accuracy.dropna().to_numpy(dtype=np.float64))
 
 
