@@ -34,7 +34,7 @@ def texts() -> Catalog:
     """All texts for readers: those that the code marks, and what plugins and columns say of themselves."""
     found = Catalog(project="rnn-gradient-harness", charset="utf-8", fuzzy=False)
     for folder in ("harness", "experiments"):
-        options = {"**.j2": {"trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true"}}
+        options = {"**.j2": {"trim_blocks": "true", "lstrip_blocks": "true"}}
         marked = extract_from_dir(ROOT / folder, METHODS, options, KEYWORDS)
         for file, _, message, _, _ in marked:
             if message not in ("", ("", "")):

@@ -21,12 +21,12 @@ from harness.sweeping.provenance import read_provenance
 ROOT = Path(__file__).parent.parent
 PLACE = Path("results/showcase")
 
-WORDS = ["cell=feedforward,rnn,lstm", "seq_len=20,100", "weight_scale=0.9,1.1", "seed=0,1,2", "probe.every=150"]
+WORDS = ["cell=feedforward,rnn,lstm", "seq_len=20,80", "weight_scale=0.8,1.2", "seed=0,1,2", "probe.every=150"]
 COMMAND = f"python -m harness -m +study=dish {' '.join(WORDS)}"
 SETTINGS: dict[str, Any] = {
     "cell": ["feedforward", "rnn", "lstm"],
-    "seq_len": [20, 100],
-    "weight_scale": [0.9, 1.1],
+    "seq_len": [20, 80],
+    "weight_scale": [0.8, 1.2],
     "seed": [0, 1, 2],
     "probe": {"every": 150},
 }

@@ -39,6 +39,7 @@ class Comparison:
         dots: a row for each seed of each condition and measure: its ``change``.
         only_before: conditions that stand in the first alone, in words.
         only_after: in the second alone.
+        findings: what has changed, in sentences.
     """
 
     names: tuple[str, str]
@@ -48,6 +49,7 @@ class Comparison:
     dots: pd.DataFrame
     only_before: list[str]
     only_after: list[str]
+    findings: list[str]
 
     @property
     def comparisons(self) -> int:
@@ -57,11 +59,6 @@ class Comparison:
     def measures(self) -> list[Measure]:
         """Those of which there is anything to show."""
         return with_changes(self.table)
-
-    @property
-    def findings(self) -> list[str]:
-        """What has changed, in sentences."""
-        return list(findings(self.table, self.conditions))
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str] = ("before", "after")) -> Comparison:
@@ -92,9 +89,10 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, names: tuple[str, str] = 
     table = pd.DataFrame(rows)
     table.insert(len(table.columns) - 1, "p_holm", holm(table.p.tolist()))
     table["claim"] = [_claim(row) for row in table.itertuples()]
+    conditions = _conditions(matched, before, after)
     return Comparison(
-        names, matched.changes, _conditions(matched, before, after), table,
-        pd.DataFrame(dots, columns=["condition", "measure", "change"]), matched.only_before, matched.only_after,
+        names, matched.changes, conditions, table, pd.DataFrame(dots, columns=["condition", "measure", "change"]),
+        matched.only_before, matched.only_after, list(findings(table, conditions)),
     )  # fmt: skip
 
 

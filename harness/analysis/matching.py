@@ -164,7 +164,7 @@ def _in_words(settings: dict[str, str], varying: Sequence[str]) -> str:
         *(text.format(value=known[key]) for key, text in said.items() if key in known),
         *(f"{key}={known[key]}" for key in others),
     ]
-    return ", ".join(filter(None, words)) or _("all runs")
+    return _(", ").join(filter(None, words)) or _("all runs")
 
 
 def _nothing_shared(sides: Sequence[pd.DataFrame], keys: Sequence[str], names: tuple[str, str]) -> str:

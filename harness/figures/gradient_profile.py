@@ -134,7 +134,7 @@ def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | Non
             own = column[column.who == cell]
             if len(own):
                 draw_runs(axis, singles[singles.who == cell], own, "lag", "exponent", colours[cell])
-            _line(axis, own, colours[cell], place, here[here.who == cell].has_memory.all())
+            _line(axis, own, colours[cell], place, bool(here[here.who == cell].has_memory.all()))
             theory_lines(axis, here[here.who == cell], own, colours[cell], trained)
         if (lag := _cue_lag(here)) is not None:
             mark(axis, lag)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from harness.base.errors import UserError, reason
-from harness.base.language import SOURCE, known, languages, written_in
+from harness.base.language import known, languages
 from harness.plugins.registry import registry
 from harness.report.build import build, unknown_plugins
 from harness.report.comparing.page import write_comparison
@@ -48,15 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "the results there, too",
     )
     parser.add_argument(
-        "--language",
-        metavar="NAME",
-        help=f"language of the reports ({', '.join(languages())}) where it is not to be that of the sweep",
-    )
-    parser.add_argument(
         "--compare",
         metavar="DIR2",
         type=Path,
         help="what has changed from DIR, the sweep before a change, to DIR2, the one after it; a page in DIR",
+    )
+    parser.add_argument(
+        "--language",
+        metavar="NAME",
+        help=f"language of the reports ({', '.join(languages())}) where it is not to be that of the sweep",
     )
     asked = parser.parse_args(arguments)
     words = asked.directories
@@ -70,8 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not directories:
             raise UserError("DIR is missing; valid: results directories, and plugins=[FILE,…] besides")
         if asked.compare is not None:
-            with written_in(language or SOURCE):
-                side_by_side(directories, asked.compare)
+            side_by_side(directories, asked.compare, language)
         else:
             for directory in directories:
                 rebuild(directory, chosen, language)
@@ -105,7 +104,7 @@ def rebuild(directory: Path, chosen: Tracker | None = None, language: str | None
         print(track(chosen, directory, tables), file=sys.stderr)
 
 
-def side_by_side(directories: Sequence[Path], after: Path) -> None:
+def side_by_side(directories: Sequence[Path], after: Path, language: str | None = None) -> None:
     """Write the page that compares two sweeps, and print its path; nothing is written into the second.
 
     Raises:
@@ -126,7 +125,7 @@ def side_by_side(directories: Sequence[Path], after: Path) -> None:
         except OSError as error:
             raise UserError(f"{directory}: no tables ({error.strerror})") from error
     try:
-        path = write_comparison(before, after, (tables[0], tables[1]))
+        path = write_comparison(before, after, (tables[0], tables[1]), language)
     except UNFIT as error:
         raise UserError(f"{before}, {after}: their tables are not those of sweeps ({reason(error)})") from error
     except OSError as error:

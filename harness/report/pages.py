@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from harness.base.files import write_text
-from harness.base.language import gettext, ngettext
+from harness.base.language import gettext, language, ngettext
 from harness.report.typeface import with_font
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,8 +38,9 @@ def write_pages(directory: Path, view: dict[str, Any]) -> Path:
 
 
 def render(name: str, view: dict[str, Any]) -> str:
-    """Another page, such as ``compare.html``, from its template."""
-    return with_font(_templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2").render(view))
+    """Another page, such as ``compare.html``, from its template; its texts go through ``_``."""
+    page = _templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2")
+    return with_font(page.render({**view, "_": gettext, "language": language()}))
 
 
 def _templates(**escaping: Any) -> jinja2.Environment:
@@ -50,7 +51,7 @@ def _templates(**escaping: Any) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         **escaping,
     )
-    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(gettext, ngettext)  # type: ignore[attr-defined]
     environment.filters.update(beginning=beginning, ending=ending, line=line, translated=gettext)
     return environment
 

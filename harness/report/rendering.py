@@ -49,7 +49,7 @@ def svg_and_png(canvas: Canvas) -> tuple[str, bytes]:
     """
     text, image = io.StringIO(), io.BytesIO()
     with styled():
-        area = _arrange(canvas)
+        area = arrange(canvas)
         canvas.savefig(text, format="svg", transparent=True, bbox_inches=area, metadata={"Date": None}, dpi=DPI)
         canvas.savefig(image, format="png", facecolor="white", bbox_inches=area, dpi=DPI)
     head, tag, rest = text.getvalue().partition("<svg ")
@@ -58,7 +58,7 @@ def svg_and_png(canvas: Canvas) -> tuple[str, bytes]:
     return svg, image.getvalue()
 
 
-def _arrange(canvas: Canvas) -> Bbox:
+def arrange(canvas: Canvas) -> Bbox:
     """Fix the layout of a figure.
 
     Returns:

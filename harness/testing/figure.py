@@ -13,13 +13,16 @@ from matplotlib.figure import Figure as Canvas
 
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
-from harness.report.rendering import styled, svg_and_png
+from harness.report.rendering import DPI, arrange, styled, svg_and_png
 from harness.tables.columns import TABLES
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Experiment
 from harness.testing._problems import COMPILED, Problems, check_registration, possible_length, small_runs
 from harness.training.pack import run
 from harness.training.rows import failed
+
+LARGEST = 2**16
+"""Pixels of a picture, in each direction, that any version of matplotlib can make."""
 
 
 def check_figure(figure: Figure, tables: Tables | None = None) -> None:
@@ -44,8 +47,7 @@ def check_figure(figure: Figure, tables: Tables | None = None) -> None:
         drawn or problems.found, "draws nothing from the tables of small runs; valid: others, given to check_figure"
     )
     for words, each in _hard(tables).items():
-        # All that depends on numbers is worked out, and no file is made of it, which takes four times as long.
-        _draw(problems, figure, words, each, Canvas.draw_without_rendering)
+        _draw(problems, figure, words, each, _laid_out)
     problems.report()
 
 
@@ -65,6 +67,14 @@ def _draw(problems: Problems, figure: Figure, words: str, tables: Tables, finish
             finish(canvas)
             return True
     return False
+
+
+def _laid_out(canvas: Canvas) -> None:
+    """Work out all of a picture that depends on numbers, and make no file of it, which takes four times as long."""
+    width, height = (float(inches) * DPI for inches in arrange(canvas).size)
+    canvas.draw_without_rendering()
+    if not (width < LARGEST and height < LARGEST):  # NaN is refused, too
+        raise ValueError(f"a picture of {width:.3g} x {height:.3g} pixels")
 
 
 @cache

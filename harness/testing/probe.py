@@ -116,6 +116,6 @@ def _misplaced(found: pd.DataFrame, moment: Moment) -> Iterator[str]:
         if not (found["lag"] == answer - found["t"]).all():
             yield "lag is not the distance of t from the sample's answer"
     quantiles = [name for name in ("q10", "q25", "q50", "q75", "q90") if name in found]
-    for low, high in pairwise(quantiles):
-        if (found[low] > found[high]).any():
-            yield f"{low} is larger than {high}"
+    for lower, upper in pairwise(quantiles):
+        if (found[lower] > found[upper]).any():
+            yield f"{lower} is larger than {upper}"

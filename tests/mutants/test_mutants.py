@@ -100,13 +100,6 @@ def test_a_trial_has_the_fastest_tests_for_some_time_and_one_at_least(
     assert trial.Reached({2: {"a"}}, {"a": 1.0}).tests_of(fault) == []
 
 
-def test_a_jump_is_reached_where_the_head_is_of_what_it_stands_in(tmp_path: Path) -> None:
-    path = tmp_path / "module.py"
-    path.write_text("for x in y:\n    if x:\n        f()\n        continue\n    g()\n")
-    fault = Fault(path, "ReplaceContinueWithBreak", 4, "", ("continue", "break"))
-    assert trial.Reached({1: {"loop"}, 2: {"head"}, 3: {"f"}, 5: {"g"}}, {}).tests_of(fault) == ["head"]
-
-
 TESTS = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location

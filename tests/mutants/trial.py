@@ -71,20 +71,16 @@ class Reached:
 
 
 def _statement(path: Path, line: int) -> range:
-    """The lines of the statement that a line is part of; of a compound one, its head.
-
-    Of a ``continue`` or ``break`` Python says no line: it is reached where the head is of what it stands in.
-    """
+    """The lines of the statement that a line is part of; of a compound one, its head."""
     best = range(line, line + 1)
     size = sys.maxsize
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if not isinstance(node, ast.stmt) or isinstance(node, ast.Continue | ast.Break):
+        if not isinstance(node, ast.stmt):
             continue
         body = getattr(node, "body", None)
         start = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
         end = body[0].lineno - 1 if isinstance(body, list) and body else node.end_lineno or node.lineno
-        jumps = any(each.lineno == line and isinstance(each, ast.Continue | ast.Break) for each in body or [])
-        if (jumps or start <= line <= max(end, node.lineno)) and end - start < size:
+        if start <= line <= max(end, node.lineno) and end - start < size:
             best, size = range(start, max(end, node.lineno) + 1), end - start
     return best
 

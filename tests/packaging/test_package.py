@@ -46,7 +46,9 @@ def test_the_wheel_holds_the_package_with_all_its_data_and_nothing_else(built: P
     assert names == below("harness") | beside
     for needed in ("harness/conf/study/dish.yaml", "harness/experiments/recall_dish.py",
                    "harness/engine/scan/kernel.c.j2", "harness/report/templates/report.html.j2",
-                   "harness/plugins/templates/cell.py.txt", "harness/serve/static/live.js"):  # fmt: skip
+                   "harness/plugins/templates/cell.py.txt", "harness/serve/static/live.js",
+                   "harness/locale/zh/LC_MESSAGES/harness.mo",
+                   "harness/report/fonts/NotoSansSC-Regular.ttf"):  # fmt: skip
         assert needed in names
 
 

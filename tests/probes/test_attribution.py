@@ -88,7 +88,7 @@ def test_without_recurrence_an_answer_looks_at_its_own_step_alone() -> None:
 
 def test_each_step_says_what_it_reads_in_both_languages_of_the_task() -> None:
     given = moment("rnn", experiment="recall_dish", seed=[0, 1], samples=2, seq_len=8)
-    found = measured(given, samples=2).query("part == 'x'").set_index(["member", "sample", "t"])
+    found = measured(given, samples=2).query("part == 'x'").set_index(["member", "sample", "t"]).sort_index()
     for member, batch in enumerate(given.data.batches):
         for sample in range(2):
             own = found.loc[member, sample]

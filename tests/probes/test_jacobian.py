@@ -97,6 +97,14 @@ def test_directions_are_known_where_the_gradient_is_smaller_than_any_number() ->
     assert (found[["right", "left"]] == 1).all(axis=None)
 
 
+def test_a_unit_that_lets_nothing_through_does_not_hide_how_small_the_others_are() -> None:
+    given = moment("linear", weight_scale=1e-3, seq_len=400, hidden_size=2, init="identity")
+    given.network.weights["layer1.recurrent"][:, 1, 1] = 0
+    largest = measured(given).query("rank == 1")
+    np.testing.assert_allclose(largest.log10_value, -3 * largest.lag)
+    np.testing.assert_allclose(largest.right, 1)
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 @pytest.mark.parametrize("value", [torch.inf, torch.nan])
 def test_what_is_not_finite_is_said_to_be_no_number(cell: str, value: float) -> None:

@@ -71,6 +71,18 @@ def test_the_logarithms_of_samples_have_their_mean_and_their_quantiles() -> None
         assert (row.q10, row.q50, row.q90) == pytest.approx((here[15], here[75], here[135]))
 
 
+def test_a_window_is_gone_back_through_as_it_was_gone_forward_from_where_the_one_before_has_ended() -> None:
+    given = moment("rnn", experiment="sine_to_cosine", samples=2, seq_len=7, weight_scale=2.0)
+    assert given.start is not None
+    found = measured("log_gradient", given, lags=1000).set_index("lag")
+    with torch.no_grad():
+        norms = given.gradients_of(given.data.answer_loss)[1].totals["h"].norm(dim=-1)[0]
+    steps = given.answer[0].tolist()
+    for lag in range(min(steps)):
+        logs = [np.log10(norms[step - 1 - lag, sample].item()) for sample, step in enumerate(steps)]
+        assert found.log10_norm[lag] == pytest.approx(np.mean(logs), rel=1e-10)
+
+
 def test_each_units_signal_has_its_median_and_its_upper_quantile() -> None:
     given = moment("rnn", samples=6, hidden_size=41, seed=[0, 1])
     found = measured("signal", given)

@@ -26,7 +26,7 @@ from harness.plugins.registry import registry
 from harness.report import __main__ as command
 from harness.report.glossary import glossary
 from harness.report.rendering import styled, svg_and_png
-from harness.report.typeface import CHINESE, FONT, font_face
+from harness.report.typeface import CHINESE, CSS_FAMILY, FONT, font_face
 from harness.settings.conduct import conduct, run_settings
 from harness.tables.storage import write_tables
 from tests.helpers.drawn import figure
@@ -34,9 +34,6 @@ from tests.helpers.made_tables import made_tables
 from tests.helpers.sweeps import QUICK, ROOT
 from tests.helpers.sweeps import command as command_line
 from tests.report.conftest import PROVENANCE
-
-IN_TEMPLATES = re.compile(r"%\(\w+\)s")
-"""A field in a text of a template."""
 
 TRANSLATED = [each for each in languages() if each != "en"]
 
@@ -57,9 +54,7 @@ def po(name: str) -> Path:
 
 def fields(text: str) -> set[str]:
     """The names in braces that a pattern is filled by."""
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None} | set(
-        IN_TEMPLATES.findall(text)
-    )
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
@@ -154,6 +149,14 @@ def characters(page: str) -> set[int]:
     """Those of the font in a page."""
     data = re.search(r"data:font/woff;base64,([A-Za-z0-9+/=]+)", page)
     return set(TTFont(io.BytesIO(base64.b64decode(data[1])))["cmap"].getBestCmap()) if data else set()
+
+
+def test_pages_take_chinese_from_the_font_that_they_bring_before_any_other() -> None:
+    """From behind, Chromium shows boxes where it has laid out a text before the font was read."""
+    styles = [path.read_text("utf-8") for path in (ROOT / "harness/report/templates").iterdir()]
+    stacks = [stack for style in styles for stack in re.findall(r"[\d.]+px/[\d.]+ ([^;}]*system-ui)", style)]
+    assert len(stacks) >= 2
+    assert {stack.partition(",")[0] for stack in stacks} == {f'"{CSS_FAMILY}"'}
 
 
 def test_a_page_brings_the_glyphs_that_it_uses_and_no_others() -> None:

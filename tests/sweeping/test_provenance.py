@@ -23,7 +23,9 @@ from harness.sweeping.provenance import (
     with_command,
 )
 
-CONFIG = OmegaConf.create({"seed": 0, "hydra": {"runtime": {"choices": {"study": "dish"}}}})
+CONFIG = OmegaConf.create(
+    {"seed": 0, "report": {"language": "zh"}, "hydra": {"runtime": {"choices": {"study": "dish"}}}}
+)
 
 
 def test_the_first_sitting_notes_command_study_versions_and_machine(tmp_path: Path) -> None:
@@ -34,6 +36,7 @@ def test_the_first_sitting_notes_command_study_versions_and_machine(tmp_path: Pa
     assert {"harness", "python", "torch", "numpy"} <= set(found["versions"])
     assert set(found["machine"]) == {"system", "processor", "cores"}
     assert found["plugins"] == registry().code()
+    assert found["language"] == "zh"
     assert "resumed" not in found
     assert OmegaConf.load(tmp_path / "multirun.yaml") == CONFIG
     assert (tmp_path / FILE).read_text().startswith('{\n  "id": ')  # a person may want to read it

@@ -81,6 +81,18 @@ class Careless(Losses):
         return None
 
 
+class Far(Losses):
+    """A figure that writes where its numbers are, however far that is."""
+
+    name = "far"
+
+    def draw(self, tables: Tables) -> Any:
+        figure = super().draw(tables)
+        if len(tables.runs) and not tables.runs.loss.any():
+            figure.axes[0].text(1e6, 0, "far away")
+        return figure
+
+
 class Mute(Losses):
     """A figure that says nothing about itself."""
 
@@ -96,6 +108,7 @@ class Mute(Losses):
     [
         (Fragile, ["draw of empty tables raises IndexError", "NaN raises ValueError", "infinite raises OverflowError"]),
         (Careless, ["draw changes the tables"]),
+        (Far, ["draw of tables whose results are zero raises ValueError: a picture of"]),
         (Mute, ["has no caption", "draw returns str"]),
     ],
 )

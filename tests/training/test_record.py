@@ -255,7 +255,7 @@ def test_what_probes_measure_stands_with_the_right_run_and_step(config: Config) 
     made = record(config, seed=[0, 1])
     numbers = pd.DataFrame({"member": [1, 0], "size": [10.0, 20.0]})
     rows = pd.DataFrame({"unit": [1, 2, 1], "member": [0, 0, 1], "value": [0.1, 0.2, 0.3]})
-    made.measured([0, 1], measurement(0, [0.9] * 2), [(Counted(), numbers), (Listed(), rows)])
+    made.measured([0, 1], measurement(0, [0.9] * 2), [(Listed(), rows), (Counted(), numbers)])
     made.measured([1], measurement(5, [0.9]), [(Listed(), rows[:0]), (Counted(), numbers)])
     found = made.tables(7, 512, 1.0)
     assert found["curves"]["counted.size"].tolist() == [20.0, 10.0, 20.0]

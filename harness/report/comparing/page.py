@@ -13,13 +13,14 @@ from harness.analysis.comparison import Comparison, compare
 from harness.analysis.measures import Measure
 from harness.base.files import within, write_atomically, write_text
 from harness.base.language import gettext as _
+from harness.base.language import written_in
 from harness.report.comparing.picture import caption, draw
 from harness.report.pages import render
 from harness.report.parts import with_short_names
 from harness.report.pictures import as_data_uri
 from harness.report.rendering import styled, svg_and_png, width_in_ems
 from harness.sweeping.plan import missing
-from harness.sweeping.provenance import plugins_of, read_provenance
+from harness.sweeping.provenance import language_of, plugins_of, read_provenance
 from harness.tables.tables import Tables
 
 SHOWN_CONDITIONS = 500
@@ -48,21 +49,28 @@ class Panel:
     left_out: int
 
 
-def write_comparison(before: Path, after: Path, tables: tuple[Tables, Tables]) -> Path:
+def write_comparison(before: Path, after: Path, tables: tuple[Tables, Tables], language: str | None = None) -> Path:
     """Compare two sweeps, and write the page and its table into the directory of the first.
 
     Args:
         before: directory of the sweep before the change.
         after: of the one after it.
         tables: theirs.
+        language: in which it is written; None: that of the first sweep.
 
     Returns:
         The path of ``compare-<after>.html``; ``compare-<after>.csv`` stands beside it.
 
     Raises:
-        UserError: no condition stands in both, or the page's place is a link that leads out of the directory.
+        UserError: no condition stands in both, there is no such language, or the page's place is a link that leads out
+            of the directory.
         OSError: the disk takes no more.
     """
+    with written_in(language or language_of(read_provenance(before))):
+        return _write(before, after, tables)
+
+
+def _write(before: Path, after: Path, tables: tuple[Tables, Tables]) -> Path:
     runs = [with_short_names(each).runs for each in tables]
     found = compare(runs[0], runs[1], (str(before), str(after)))
     name = re.sub(r"[^\w.-]+", "_", after.resolve().name)[:LONGEST_NAME] or "sweep"
