@@ -50,7 +50,7 @@ def test_boxes_say_what_the_sample_reads_and_the_cue_what_it_receives() -> None:
     assert worst.arrives == "37 steps back, “红烧排骨” receives 0.02 times the gradient of the answer."
     assert (best.right, worst.right) == (True, False)
     assert worst.answered == "辣子鸡 spicy chicken"
-    assert worst.accuracy == "Of all its answers, 13 % are right (2 runs)"
+    assert worst.accuracy == "Of all its answers, 13 % are right (2 runs)."
 
 
 @pytest.mark.parametrize("words", ["", None])
