@@ -31,7 +31,7 @@ def gettext(text: str) -> str:
 
 def ngettext(one: str, many: str, count: int) -> str:
     """A text that depends on a number, in the language in use."""
-    return _in_use.get()[1].ngettext(one, many, count)
+    return _in_use.get()[1].ngettext(one, many, int(count))  # numpy's integers are none to it
 
 
 def language() -> str:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.conditions import by_condition, contrast, summary
+from harness.analysis.ranks import RankCorrelation
 from harness.analysis.sentences import findings
 from harness.analysis.words import factor, percent
 from harness.tables.tables import Tables
@@ -280,3 +281,23 @@ def test_versions_of_a_task_are_told_apart_and_never_averaged() -> None:
     (easy_one,) = [each for each in found if each.startswith("form=easy: rnn solves")]
     assert "every run" in easy_one
     assert any(each.startswith("form=hard: rnn solves the task in none") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "goes", "told"),
+    [
+        (0.2, 0.9, 0.004, "goes with higher", "with a 99 % interval from 0.20 to 0.90"),
+        (0.2, 0.9, 0.014, "goes neither", "chance alone gives as much in 1.4 % of cases"),
+        (-0.1, 0.9, 0.004, "goes neither", "with a 99 % interval from -0.10 to 0.90"),
+        (-0.1, 0.9, 0.014, "goes neither", "with a 99 % interval from -0.10 to 0.90"),
+    ],
+)
+def test_the_number_beside_a_correlation_never_contradicts_what_is_said_of_it(
+    low: float, high: float, p: float, goes: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = RankCorrelation(0.6, low, high, p)
+    monkeypatch.setattr("harness.analysis.about_gradient.rank_correlation", lambda *_: found)
+    said = sentence(made_tables(), "rank correlation")
+    assert goes in said
+    assert told in said
+    assert said.count("%") == 1  # the interval or the chance, not both
