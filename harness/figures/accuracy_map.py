@@ -86,7 +86,7 @@ def _with_memory(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     said = _("{cell}, without memory: {least} to {most} right")
     lines = [
         said.format(cell=cell, least=percent(own.accuracy.min()), most=percent(own.accuracy.max()))
-        for cell, own in groups[groups.memoryless].groupby("who")
+        for cell, own in groups[groups.memoryless & groups.accuracy.notna()].groupby("who")
     ]
     return able, _("; ").join(lines)
 
