@@ -72,9 +72,9 @@ def _mark_runs(axis: Axes, table: pd.DataFrame, runs: pd.DataFrame) -> None:
     """A dot for each run where there are few of a setting: a mean may hide that some know it all and some nothing."""
     for row, length in enumerate(table.index):
         for column, scale in enumerate(table.columns):
-            own = runs[(runs.seq_len == length) & (runs.weight_scale == scale)]
+            own = runs.accuracy[(runs.seq_len == length) & (runs.weight_scale == scale)].dropna()
             if 1 < len(own) <= FEW:
-                mark_in_tiles(axis, (row, column), table.shape, own.accuracy.dropna().to_numpy(dtype=np.float64))
+                mark_in_tiles(axis, (row, column), table.shape, own.to_numpy(dtype=np.float64))
 
 
 def _with_memory(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -69,12 +69,14 @@ def test_what_runs_have_in_common_is_their_median_their_smallest_and_their_large
     rows = pd.DataFrame([(run, lag, value) for run, own in values.items() for lag, value in enumerate(own)])
     rows.columns = pd.Index(["run", "lag", "value"])
     found = over_runs(rows, runs(), "lag", "value").sort_values(["who", "lag"])
-    assert found.columns.tolist() == ["who", "seq_len", "weight_scale", "lag", "middle", "low", "high", "bounded"]
-    assert found[["who", "lag", "middle", "low", "high", "bounded"]].to_numpy().tolist() == [
-        ["lstm", 0, 4, 4, 4, True],
-        ["lstm", 1, INF, INF, INF, False],
-        ["rnn", 0, 2, 1, 9, True],
-        ["rnn", 1, 5, -INF, 7, True],  # a value of zero has an exponent of -inf, and is a value
+    assert found.columns.tolist() == [
+        "who", "seq_len", "weight_scale", "lag", "middle", "low", "high", "runs", "bounded",
+    ]  # fmt: skip
+    assert found[["who", "lag", "middle", "low", "high", "runs", "bounded"]].to_numpy().tolist() == [
+        ["lstm", 0, 4, 4, 4, 1, True],
+        ["lstm", 1, INF, INF, INF, 1, False],
+        ["rnn", 0, 2, 1, 9, 3, True],
+        ["rnn", 1, 5, -INF, 7, 3, True],  # a value of zero has an exponent of -inf, and is a value
     ]
     rows.loc[rows.run == 0, "value"] = NAN
     found = over_runs(rows, runs(), "lag", "value").set_index(["who", "lag"])

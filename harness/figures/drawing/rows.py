@@ -108,7 +108,7 @@ def over_runs(rows: pd.DataFrame, runs: pd.DataFrame, key: str, value: str) -> p
         rows: with ``run`` (its place in ``runs``), ``key`` (the lag, the training step) and ``value``.
 
     Returns:
-        The columns of `CONDITION`, ``key``, ``middle``, ``low``, ``high``, ``runs`` (how many have a value there), and
+        The columns of `CONDITION`, ``key``, ``middle``, ``low``, ``high``, ``runs`` (how many have a row there), and
         ``bounded``: no value is NaN or +inf.
     """
     number = runs.groupby(CONDITION).ngroup().to_numpy()
