@@ -214,7 +214,7 @@ def _without_contrast(able: pd.DataFrame) -> Iterator[str]:
     name = _condition if several else _cell
     if worst is not None and is_better(best, worst):
         shares = {"most": percent(best.accuracy), "least": percent(worst.accuracy)}
-        yield _("At {steps} steps, {best} answers {most} right, {worst} {least}.").format(
+        yield _("At {steps} steps, {best} answers {most} right, and {worst} only {least}.").format(
             steps=longest, best=name(best), worst=name(worst), **shares
         )
         yield _("At {steps} steps, the best setting answers {most} right, the worst {least}.").format(

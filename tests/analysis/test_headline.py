@@ -56,11 +56,11 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "one is better": (
         {"accuracy": lambda cell, *_: 0.5 if cell == "rnn" else 0.8, "scales": (1.0,)},
-        "At 40 steps, lstm answers 80 % right, rnn 50 %.",
+        "At 40 steps, lstm answers 80 % right, and rnn only 50 %.",
     ),
     "one scale is better": (
         {"cells": ("rnn",), "accuracy": lambda cell, seq_len, scale: 0.8 if scale == 1.1 else 0.4},
-        "At 40 steps, rnn at weight scale 1.1 answers 80 % right, rnn at weight scale 1 40 %.",
+        "At 40 steps, rnn at weight scale 1.1 answers 80 % right, and rnn at weight scale 1 only 40 %.",
     ),
     "none is better": (
         {"accuracy": half, "scales": (1.0,)},
