@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 # What is installed besides the package itself: see pyproject.toml; `make test EXTRAS=dev,joblib,ray,slurm,optuna`
-EXTRAS ?= dev
+EXTRAS ?= dev,joblib
 
 # Of every module at most so many faults are tried, drawn at random: 1000 is all of them; SEED draws others.
 MOST ?= 10
@@ -16,7 +16,7 @@ SEED ?= 0
 .PHONY: demo test test-slow mutants docs showcase lint types check install clean
 
 demo: install
-	$(BIN)/python -m harness -m +study=dish
+	$(BIN)/python -m harness -m +study=dish hydra/launcher=joblib
 
 test: install
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal

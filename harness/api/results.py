@@ -59,7 +59,12 @@ class Results(Tables):
 
     @property
     def language(self) -> str:
-        """The language in which these results are reported, ``en`` or ``zh``: the sweep's ``report.language``."""
+        """The language in which these results are reported, ``en`` or ``zh``: the sweep's ``report.language``.
+
+        Examples:
+            >>> found.language
+            'en'
+        """
         return language_of(read_provenance(self.directories[0]))
 
     def figure(self, name: str, experiment: str | None = None) -> Canvas:

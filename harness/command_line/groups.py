@@ -33,9 +33,6 @@ def register(command: Command) -> None:
     known[SEARCHER] = partial(SearchSweeper, command=command)
     launchers.register()
     store = ConfigStore.instance()
-    # Hydra copies its sources whenever it composes, and with them all that is stored here: a quarter of a small
-    # command's time, for nothing, as whatever is read from the store is copied again.
-    ConfigStore.__deepcopy__ = lambda self, memo: self  # type: ignore[attr-defined]
     store.repo["hydra"].get("sweeper", {}).pop("optuna.yaml", None)  # Hydra's own, where it is installed
     store.store("pack", {"_target_": SWEEPER, "params": None}, group="hydra/sweeper")
     for plugin in registry().of_kind("cell"):

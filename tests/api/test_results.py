@@ -79,7 +79,7 @@ def test_a_notebook_shows_the_findings(sweeps: list[Path]) -> None:
     found = harness.load(sweeps[0])
     page = found._repr_html_()
     assert "<b>3 runs</b>" in page
-    assert "<tr><th>cell</th><th>seq_len</th><th>accuracy</th></tr>" in page
+    assert "<tr><th>cell</th><th>steps</th><th>accuracy</th></tr>" in page
     assert "<tr><td>rnn</td><td>8</td><td>" in page
     assert all(sentence.split()[0] in page for sentence in found.findings)
     assert len(found.findings) > 2

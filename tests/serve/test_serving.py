@@ -210,8 +210,11 @@ def test_what_cannot_be_served_is_said_in_one_line(
 
 
 def test_ctrl_c_ends_it_without_a_word(tmp_path: Path) -> None:
+    # Shells take Ctrl-C from what they start in the background, such as a suite of tests.
+    code = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "runpy.run_module('harness.serve', run_name='__main__')"
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.serve", str(tmp_path), "port=0"],
+        [sys.executable, "-c", code, str(tmp_path), "port=0"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
