@@ -65,3 +65,9 @@ def width_on_a_phone(browser: Any, page: Path) -> int:
     width: int = browser.execute_script("return document.documentElement.scrollWidth")
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     return width
+
+
+def opened(browser: Any, built: Path) -> None:
+    """The page with all that is folded unfolded."""
+    browser.get((built / "report.html").as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")

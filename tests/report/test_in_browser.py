@@ -10,18 +10,14 @@ from typing import Any
 import pytest
 
 from tests.helpers.drawn import FIGURES
-from tests.report.conftest import width_on_a_phone
-
-
-def opened(browser: Any, built: Path) -> None:
-    """The page with all that is folded unfolded."""
-    browser.get((built / "report.html").as_uri())
-    browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
+from tests.report.conftest import opened, width_on_a_phone
 
 
 @pytest.mark.slow
 def test_chromium_shows_the_page_whole_without_errors_or_requests(built: Path, browser: Any) -> None:
     url = (built / "report.html").as_uri()
+    for log in ("browser", "performance"):
+        browser.get_log(log)  # what pages of other tests have left
     browser.get(url)
     assert browser.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]

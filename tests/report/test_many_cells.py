@@ -24,7 +24,7 @@ from harness.tables.storage import write_tables
 from harness.tables.tables import Tables
 from tests.helpers.made_tables import made_tables
 from tests.helpers.zoo import FAMILY, zoo
-from tests.report.conftest import width_on_a_phone
+from tests.report.conftest import opened, width_on_a_phone
 
 SCREEN = 25
 SOME = [*FAMILY][: MOST_CELLS + 2]
@@ -153,7 +153,7 @@ def test_the_page_has_a_row_and_a_picture_for_every_cell_and_says_all_without_a_
 
 @pytest.mark.slow
 def test_clicking_a_head_sorts_the_cells_and_leaves_the_runs_alone(crowd: Path, browser: Any) -> None:
-    browser.get((crowd / "report.html").as_uri())
+    opened(browser, crowd)
     shown = (
         "return [...document.querySelectorAll('table.cells tbody tr')].map(row => row.cells[arguments[0]].innerText)"
     )
