@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.analysis.words import spread, together
+from harness.analysis.words import evenly, together
 from harness.base.language import gettext as _
 from harness.tables.columns import WITHOUT_OUTCOME
 from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, as_typed, differ, settings_of
@@ -79,7 +79,7 @@ def shown_versions(runs: pd.DataFrame) -> tuple[list[tuple[str, pd.DataFrame]], 
     shown, remarks = [], []
     for name, own in runs.groupby("experiment", sort=False):
         parts = [each for each in found if each[1].experiment.iloc[0] == name]
-        shown += [parts[int(place)] for place in spread(range(len(parts)), MOST_VERSIONS)]
+        shown += evenly(parts, MOST_VERSIONS)
         if len(parts) > MOST_VERSIONS:
             keys = ", ".join(key.removeprefix("experiment.") for key in _telling_apart(own))
             remarks += [

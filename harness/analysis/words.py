@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
+from typing import TypeVar
 
 import numpy as np
 
 from harness.base.language import gettext as _
 from harness.base.language import ngettext
 from harness.tables.varied import as_typed
+
+Value = TypeVar("Value")
 
 MOST_LISTED = 6
 """Most values that a sentence lists one by one."""
@@ -94,8 +97,12 @@ def together(sentences: Iterable[str]) -> str:
 
 
 def spread(values: Iterable[float], most: int) -> list[float]:
-    """As many of the values, in order and evenly spread, the smallest and the largest among them."""
-    known = sorted(set(values))
-    if len(known) <= most:
-        return known
-    return [known[place] for place in np.linspace(0, len(known) - 1, most).round().astype(int)]
+    """At most so many of the values, in order and evenly spread, the smallest and the largest among them."""
+    return evenly(sorted(set(values)), most)
+
+
+def evenly(values: Sequence[Value], most: int) -> list[Value]:
+    """At most so many of the values, evenly spread, in their order; the first and the last of them are there."""
+    if len(values) <= most:
+        return list(values)
+    return [values[int(place)] for place in np.linspace(0, len(values) - 1, most).round()]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis import finished, spread, varied_options
+from harness.analysis import finished, varied_options
 from harness.analysis.families import by_family, many
+from harness.analysis.words import evenly
 from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
@@ -90,7 +91,7 @@ def _versions(runs: pd.DataFrame, option: str) -> tuple[dict[str, pd.Index], str
         ", ".join(f"{name}={as_typed(value)}" for name, value in zip(names, values, strict=True)): own.index
         for values, own in runs.groupby(others, dropna=False)
     }
-    shown = [[*found][int(place)] for place in spread(range(len(found)), len(MARKS))]
+    shown = evenly([*found], len(MARKS))
     remark = _("{count} of {all} choices of {settings} are shown beside {option}").format(
         count=len(shown), all=len(found), settings=_(", ").join(names), option=option
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.analysis.words import spread
+from harness.analysis.words import evenly, spread
 from harness.base.language import gettext as _
 from harness.figures.drawing.colours import palette, shades
 from harness.figures.drawing.crowd import HIGHEST, LOWEST, MOST_SCALES, relative_to_first
@@ -74,7 +74,7 @@ def _points(lags: NDArray[np.int64], exponents: NDArray[np.float64]) -> str:
     """``x,y x,y …`` of what is no NaN, the first and the last among them."""
     known = ~np.isnan(exponents)
     lags, exponents = lags[known], exponents[known]
-    places = [int(place) for place in spread(range(len(lags)), MOST_POINTS)]
+    places = evenly(range(len(lags)), MOST_POINTS)
     x = lags[places] * (WIDTH / max(int(lags.max(initial=0)), 1))
     y = _height(exponents[places])
     return " ".join(f"{each:.4g},{high:.4g}" for each, high in zip(x, y, strict=True))

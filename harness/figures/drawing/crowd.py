@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.families import families
-from harness.analysis.words import spread
+from harness.analysis.words import evenly, spread
 from harness.base.language import gettext as _
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette, shades
@@ -132,7 +132,7 @@ def with_room(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     cells = [who for members in families(runs).values() for who in members]
     if len(cells) <= MOST_PANELS:
         return runs, ""
-    shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_PANELS)]
+    shown = evenly(cells, MOST_PANELS)
     return runs[runs.who.isin(shown)], _("{count} of {all} cells and their variants are shown").format(
         count=MOST_PANELS, all=len(cells)
     )

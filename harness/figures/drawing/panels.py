@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.analysis.families import MOST_CELLS, in_order
 from harness.analysis.runs import with_names
-from harness.analysis.words import spread
+from harness.analysis.words import evenly, spread
 from harness.base.language import gettext as _
 from harness.figures.drawing.canvas import canvas, grid
 from harness.tables.varied import as_typed
@@ -63,7 +63,7 @@ def at_most(runs: pd.DataFrame, lengths: int = MOST_PANELS, scales: int = MOST_P
     """
     runs, remarks = with_names(runs), []
     if len(cells := in_order(runs)) > MOST_CELLS:
-        shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_CELLS)]
+        shown = evenly(cells, MOST_CELLS)
         runs = runs[runs.who.isin(shown)]
         remark = _("{count} of {all} cells and their variants are shown, without {others}")
         remarks.append(remark.format(count=MOST_CELLS, all=len(cells), others=_named(cells, shown)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import finished
 from harness.analysis.families import in_order
-from harness.analysis.words import spread
+from harness.analysis.words import evenly
 from harness.base.language import gettext as _
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import GREY, palette
@@ -39,7 +39,7 @@ def best_runs(tables: Tables, probe: str) -> tuple[pd.DataFrame, str]:
     if not len(best):
         return best, ""
     cells = in_order(best)
-    shown = [cells[int(place)] for place in spread(range(len(cells)), MOST_COLUMNS)]
+    shown = evenly(cells, MOST_COLUMNS)
     best = best.set_index("who", drop=False).loc[shown].reset_index(drop=True)
     remarks = [_("the run of each cell with the highest accuracy, {steps} steps").format(steps=best.seq_len.max())]
     if len(shown) < len(cells):

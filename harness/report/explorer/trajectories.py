@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis.words import evenly
 from harness.figures.drawing.rows import encoded, pieces
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def trajectories(tables: Tables, runs: pd.DataFrame) -> Kept:
     Args:
         runs: finished ones.
     """
-    chosen = _spread(len(runs), MOST_VALUES // (SIZES[-1][0] * SIZES[-1][1]))
+    chosen = evenly(range(len(runs)), MOST_VALUES // (SIZES[-1][0] * SIZES[-1][1]))
     own = runs.iloc[chosen].reset_index(drop=True)
     curves = _curves(tables, own)
     lengths = own.seq_len.to_numpy(dtype=np.float64).clip(1, 1 << 40).astype(np.int64).tolist()
@@ -73,9 +74,9 @@ def trajectories(tables: Tables, runs: pd.DataFrame) -> Kept:
     for most_steps, most_lags in SIZES:
         if sum(min(count, most_steps) * min(length, most_lags) for count, length in shapes) <= MOST_VALUES:
             break
-    moments = [_spread(count, most_steps) for count, _ in shapes]
+    moments = [evenly(range(count), most_steps) for count, _ in shapes]
     steps = [known[at] for (known, _), at in zip(curves, moments, strict=True)]
-    lags = [np.array(_spread(length, most_lags)) for length in lengths]
+    lags = [np.array(evenly(range(length), most_lags)) for length in lengths]
     measured = _exponents(tables, own, steps, lags)
     found = {
         str(run_id): _trajectory(at, back, values, there, accuracy[kept])
@@ -100,11 +101,6 @@ def _trajectory(
     """
     at, back = there.any(axis=1), there.any(axis=0)
     return Trajectory(tuple(steps[at].tolist()), tuple(lags[back].tolist()), exponents[at][:, back], accuracy[at])
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many of the places 0 … count - 1, evenly spread, the first and the last among them."""
-    return list(range(count)) if count <= most else np.linspace(0, count - 1, most).round().astype(np.int64).tolist()
 
 
 def _of_memory(
