@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,38 @@ def encoded(batch: pa.RecordBatch, column: str) -> pa.DictionaryArray:
     return batch.column(column).cast(pa.string()).dictionary_encode()
 
 
+def of_memory(
+    tables: Tables, runs: pd.DataFrame, wanted: pc.Expression | None = None
+) -> Iterator[tuple[NDArray[np.int32], NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """The rows of the table ``transport`` that tell of each run's memory, in its top layer, piece by piece.
+
+    Args:
+        wanted: which of them; None: all.
+
+    Yields:
+        The place of the run in ``runs``, the training step, the lag and the gradient's norm of each row.
+    """
+    import pyarrow.compute as pc
+
+    if "transport" not in tables or not tables.rows("transport") or not len(runs):
+        return
+    memory, top = runs.memory.to_numpy(), runs.num_layers.to_numpy()
+    parts = sorted(runs.memory.dropna().unique())
+    filters = pc.field("layer").isin(sorted(set(top.tolist()))) & pc.field("part").isin(parts)
+    filters = filters if wanted is None else filters & wanted
+    for batch, run in pieces(tables, "transport", runs, ["layer", "part", "step", "lag", "grad_norm"], filters):
+        part = encoded(batch, "part")
+        own = np.zeros(len(run), dtype=bool)
+        for place, name in enumerate(part.dictionary.to_pylist()):
+            own |= (part.indices.to_numpy() == place) & (memory == name)[run]
+        own &= batch.column("layer").to_numpy() == top[run]
+        # Copies: a view of a few rows would keep the whole batch.
+        step, lag, norm = (
+            batch.column(key).to_numpy(zero_copy_only=False)[own] for key in ("step", "lag", "grad_norm")
+        )
+        yield run[own], step, lag, norm
+
+
 def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.DataFrame:
     """The transported gradient by lag at the last or the first probe of each run: the top layer's memory.
 
@@ -60,28 +92,15 @@ def memory_profiles(tables: Tables, runs: pd.DataFrame, trained: bool) -> pd.Dat
         ``run`` (its place in ``runs``), ``lag``, ``grad_norm``.
     """
     import pandas as pd
-    import pyarrow.compute as pc
 
-    if not len(runs):
-        return pd.DataFrame({"run": [], "lag": [], "grad_norm": []})
     sign = 1 if trained else -1
-    memory, top = runs.memory.to_numpy(), runs.num_layers.to_numpy()
-    parts = sorted(runs.memory.dropna().unique())
     latest = np.full(len(runs), np.iinfo(np.int64).min)
     found: list[pd.DataFrame] = []
-    wanted = pc.field("layer").isin(sorted(set(top.tolist()))) & pc.field("part").isin(parts)
-    for batch, run in pieces(tables, "transport", runs, ["step", "layer", "part", "lag", "grad_norm"], wanted):
-        step = sign * batch.column("step").to_numpy().astype(np.int64)
-        part = encoded(batch, "part")
-        own = np.zeros(len(run), dtype=bool)
-        for place, name in enumerate(part.dictionary.to_pylist()):
-            own |= (part.indices.to_numpy() == place) & (memory == name)[run]
-        own &= batch.column("layer").to_numpy() == top[run]
-        np.maximum.at(latest, run[own], step[own])
-        own &= step == latest[run]
-        # Copies: a view of a few rows would keep the whole batch.
-        kept = {name: batch.column(name).to_numpy(zero_copy_only=False)[own] for name in ("lag", "grad_norm")}
-        found.append(pd.DataFrame({"run": run[own], "step": step[own], **kept}))
+    for run, step, lag, norm in of_memory(tables, runs):
+        step = sign * step.astype(np.int64)
+        np.maximum.at(latest, run, step)
+        own = step == latest[run]
+        found.append(pd.DataFrame({"run": run[own], "step": step[own], "lag": lag[own], "grad_norm": norm[own]}))
     if not found:
         return pd.DataFrame({"run": [], "lag": [], "grad_norm": []})
     rows = pd.concat(found, ignore_index=True)

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.words import evenly
-from harness.figures.drawing.rows import encoded, pieces
+from harness.figures.drawing.rows import of_memory
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow.compute as pc
 
     from harness.tables.tables import Tables
 
@@ -103,30 +102,6 @@ def _trajectory(
     return Trajectory(tuple(steps[at].tolist()), tuple(lags[back].tolist()), exponents[at][:, back], accuracy[at])
 
 
-def _of_memory(
-    tables: Tables, runs: pd.DataFrame, wanted: pc.Expression
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
-    """Rows of the table ``transport`` of the part that carries each run's memory, in its top layer.
-
-    Yields:
-        Of each piece the place of the run in ``runs``, the training step, the lag and the gradient's norm.
-    """
-    import pyarrow.compute as pc
-
-    if "transport" not in tables or not tables.rows("transport") or not len(runs):
-        return
-    memory, top = runs.memory.to_numpy(), runs.num_layers.to_numpy()
-    parts = sorted({str(each) for each in runs.memory.dropna()})
-    columns = ["layer", "part", "step", "lag", "grad_norm"]
-    own_part = pc.field("part").isin(parts) & pc.field("run_id").isin(runs.run_id.tolist())
-    for batch, run in pieces(tables, "transport", runs, columns, own_part & wanted):
-        part = encoded(batch, "part")
-        names = np.array(part.dictionary.to_pylist(), dtype=object)[part.indices.to_numpy()] if len(run) else memory[:0]
-        own = (names == memory[run]) & (batch.column("layer").to_numpy() == top[run])
-        step, lag, norm = (batch.column(name).to_numpy(zero_copy_only=False)[own] for name in columns[-3:])
-        yield run[own].astype(np.int64), step.astype(np.int64), lag.astype(np.int64), norm.astype(np.float64)
-
-
 def _exponents(
     tables: Tables, runs: pd.DataFrame, steps: list[NDArray[np.int64]], lags: list[NDArray[np.int64]]
 ) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
@@ -135,10 +110,11 @@ def _exponents(
 
     shapes = [(len(at), len(back)) for at, back in zip(steps, lags, strict=True)]
     found = [(np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=bool)) for shape in shapes]
-    wanted = pc.field("step").isin(_all(steps)) & pc.field("lag").isin(_all(lags))
-    for run, step, lag, norm in _of_memory(tables, runs, wanted):
+    known = pc.field("run_id").isin(runs.run_id.tolist())
+    wanted = known & pc.field("step").isin(_all(steps)) & pc.field("lag").isin(_all(lags))
+    for run, step, lag, norm in of_memory(tables, runs, wanted):
         with np.errstate(all="ignore"):
-            exponent = np.log10(norm)
+            exponent = np.log10(norm.astype(np.float64))
         for rows in _stretches(run):
             place = run[rows[0]]
             row, column = _places(steps[place], step[rows]), _places(lags[place], lag[rows])
