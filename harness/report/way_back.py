@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from harness.analysis.conditions import by_condition
 from harness.analysis.headline import best_and_worst, first_version
 from harness.analysis.runs import CONDITION, finished
-from harness.analysis.words import counted_runs, percent, times
+from harness.analysis.words import counted_runs, percent, times, together
 from harness.base.language import gettext as _
 from harness.figures.drawing.colours import palette
 from harness.figures.drawing.crowd import relative_to_first
 from harness.figures.drawing.rows import memory_exponents
+from harness.report.bars import fill, scale_in_words
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
 
@@ -36,9 +37,6 @@ MOST_BOXES = 240
 
 MOST_POINTS = 200
 """Most points of the line over the steps between: more could not be told apart."""
-
-FLOOR = -6.0
-"""The power of ten at which a bar is empty; it is full where as much arrives as at the answer."""
 
 LONGEST_WORD = 28
 """Characters of a word, from which on a box shows its beginning."""
@@ -106,6 +104,18 @@ class WayBack:
     expected: str
     when: str
     ways: list[Way]
+
+    @property
+    def how_to_read(self) -> str:
+        """What stands below the picture."""
+        more = _("A line over a bar says that more arrives than at the answer. Medians over the runs, {when}.")
+        return together(
+            [
+                _("Read from right to left: the gradient starts at the answer and travels back."),
+                scale_in_words(),
+                more.format(when=self.when),
+            ]
+        )
 
 
 def way_back(tables: Tables) -> WayBack | None:
@@ -220,8 +230,7 @@ def _short(word: str) -> str:
 
 
 def _fill(share: float) -> float:
-    """How full a bar is, by the logarithm of the share that arrives."""
-    return round(1 - min(max(float(share) / FLOOR, 0.0), 1.0), 3)
+    return round(fill(float(share)), 3)
 
 
 def _between(shares: NDArray[np.float64]) -> str:

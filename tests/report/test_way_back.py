@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.report.way_back import FLOOR, HEAD, TAIL, Way, way_back
+from harness.report.bars import FLOOR
+from harness.report.way_back import HEAD, TAIL, Way, way_back
 from harness.tables.tables import Tables
 from tests.helpers.made_tables import made_tables
 

@@ -15,6 +15,7 @@ from harness.analysis.runs import finished
 from harness.base.language import gettext as _
 from harness.base.language import ngettext
 from harness.figures.drawing.colours import palette
+from harness.report.bars import FLOOR, fill
 from harness.report.explorer.choices import Condition, at_first, choices
 from harness.report.explorer.sentences import Sentence, sentences
 from harness.report.explorer.trajectories import Kept, Trajectory, trajectories
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 SCRIPTS = ("numbers", "charts", "explorer", "controls")
-
-LOWEST = -6.0
-"""log10 of the share of a gradient that is a bar of no height."""
 
 FOLDED = {"most": 24, "first": 14, "last": 8}
 """Of samples with more words than ``most``, so many of the first and of the last ones are shown at first."""
@@ -60,7 +58,7 @@ def explorer(tables: Tables) -> str | None:
     shades = [colours[who] for who in settings[0].options]
     data = {
         "texts": wording(),
-        "lowest": LOWEST,
+        "lowest": FLOOR,
         "folded": FOLDED,
         "settings": [vars(each) for each in settings],
         "colours": shades,
@@ -191,7 +189,7 @@ def _gloss(sentence: Sentence | None, lag: int) -> str:
 
 
 def _heights(kept: Kept, condition: Condition) -> dict[int, float]:
-    """The height of the bar at each lag, in %: the median over seeds of the share, on a scale from `LOWEST` to 0."""
+    """The height of the bar at each lag, in %: the median over seeds of the share, see `harness.report.bars`."""
     shares: dict[int, list[float]] = {}
     for run_id in kept.runs.run_id.iloc[condition.runs]:
         found = kept.trajectories[run_id]
@@ -201,4 +199,4 @@ def _heights(kept: Kept, condition: Condition) -> dict[int, float]:
             shares.setdefault(lag, []).append(float(share))
     with np.errstate(invalid="ignore"):
         middles = {lag: float(np.nanmedian(each)) for lag, each in shares.items() if not np.isnan(each).all()}
-    return {lag: round(100 * (1 - min(max(each / LOWEST, 0), 1))) for lag, each in middles.items() if each < np.inf}
+    return {lag: round(100 * fill(each)) for lag, each in middles.items() if each < np.inf}

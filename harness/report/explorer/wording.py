@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from harness.analysis.words import together
 from harness.base.language import gettext as _
+from harness.report.bars import scale_in_words
 
 
 def wording() -> dict[str, str]:
     """Every text of the explorer, in the language in use."""
+    beside_the_scale = _(
+        "A dot in place of a bar: the gradient is infinite or no number. The gradient is that of the last answer, as a "
+        "mean over many samples; the words are those of one."
+    )
     return {
         "title": _("Try it: look back through a network"),
         "intro": _(
             "Choose a cell and play its training. The bars over a word show how much of the answer's gradient arrives "
             "there."
         ),
-        "scale": _(
-            "A bar is full where as much arrives as at the answer. It is half full at a thousandth, and empty at a "
-            "millionth. A dot in place of a bar: the gradient is infinite or no number. The gradient is that of the "
-            "last answer, as a mean over many samples; the words are those of one."
-        ),
+        "scale": together([scale_in_words(), beside_the_scale]),
         "still": _("This is a still picture, taken after the training. Switch scripts on to play with it."),
         "beside": _("beside it"),
         "nothing": _("nothing"),
