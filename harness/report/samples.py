@@ -41,6 +41,20 @@ def samples(tables: Tables, version: str, most: int) -> list[dict[str, Any]]:
     return shown
 
 
+def words_of(sample: pd.Series) -> tuple[list[str], list[str]]:
+    """A row of the table ``samples`` word by word, and each word in another language.
+
+    Returns:
+        Words, none where the table does not say; and as many glosses, or none.
+    """
+    words, glosses = (_lines(sample.get(key)) for key in ("words", "glosses"))
+    return words, glosses if len(glosses) == len(words) else []
+
+
+def _lines(text: object) -> list[str]:
+    return text.split("\n") if isinstance(text, str) and text else []
+
+
 def _one_by_one(rows: pd.DataFrame, expected: str, scales: bool) -> list[dict[str, Any]]:
     """What each network answered.
 

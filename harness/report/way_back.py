@@ -23,6 +23,7 @@ from harness.figures.drawing.colours import palette
 from harness.figures.drawing.crowd import relative_to_first
 from harness.figures.drawing.rows import memory_exponents
 from harness.report.bars import fill, scale_in_words
+from harness.report.samples import words_of
 from harness.tables.tables import Tables
 from harness.tables.varied import as_typed
 
@@ -209,16 +210,9 @@ def _shown(tables: Tables, conditions: Sequence[pd.Series], own: Sequence[pd.Dat
 
 def _labels(answer: pd.Series | None, lags: int) -> tuple[list[str], list[str]]:
     """What stands in the boxes: the sample's words; where it has none, the number of each step up to the answer."""
-    words = "" if answer is None else _text(answer.get("words"))
-    if not words or answer is None:
-        return [_("step {t}").format(t=t) for t in range(1, lags + 1)], [""] * lags
-    said, glosses = words.split("\n"), _text(answer.get("glosses")).split("\n")
-    return said, glosses if len(glosses) == len(said) else [""] * len(said)
-
-
-def _text(value: object) -> str:
-    """A text of a table; older tables lack some."""
-    return value if isinstance(value, str) else ""
+    words, glosses = ([], []) if answer is None else words_of(answer)
+    words = words or [_("step {t}").format(t=t) for t in range(1, lags + 1)]
+    return words, glosses or [""] * len(words)
 
 
 def _box(word: str, gloss: str, share: float) -> Box:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.words import spread
+from harness.report.samples import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,20 +98,14 @@ def _told(tables: Tables, runs: pd.DataFrame, conditions: Sequence[Condition]) -
         if not own:
             return None
         row = rows.loc[own[0]]
-        words, glosses = (_lines(row[key]) for key in ("words", "glosses"))
+        words, glosses = ([each[:LONGEST_WORD] for each in said] for said in words_of(row))
         if len(words) > MOST_WORDS:
             return None
         right = str(row.expected)[:LONGEST_WORD]
         answered = (str(row.answered)[:LONGEST_WORD], bool(row.accuracy == 1)) if right else None
-        return Sentence(words, glosses if len(glosses) == len(words) else [], right, answered)
+        return Sentence(words, glosses, right, answered)
 
     return [sentence(condition) for condition in conditions]
-
-
-def _lines(text: object) -> list[str]:
-    if not isinstance(text, str) or not text:
-        return []
-    return [word[:LONGEST_WORD] for word in text.split("\n", MOST_WORDS + 1)]
 
 
 def _measured(
