@@ -49,8 +49,14 @@ def by_family(runs: pd.DataFrame) -> pd.DataFrame:
 def with_families(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs with a family and ``has_memory`` each: where a table does not say, ``others`` with a memory."""
     family = runs.family.fillna("others") if "family" in runs else "others"
-    memory = runs.has_memory.fillna(True).astype(bool) if "has_memory" in runs else True
-    return runs.assign(family=family, has_memory=memory)
+    return runs.assign(family=family, has_memory=have_memory(runs))
+
+
+def have_memory(runs: pd.DataFrame) -> pd.Series:
+    """Whether the cell of each run has a memory; where a table does not say, it has one."""
+    import pandas as pd
+
+    return runs.has_memory.fillna(True).astype(bool) if "has_memory" in runs else pd.Series(True, runs.index)
 
 
 def _by_numbers(text: str) -> list[tuple[float, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis import finished
-from harness.analysis.families import many
+from harness.analysis.families import many, have_memory
 from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import label_outer
@@ -134,7 +134,7 @@ def _draw_few(tables: Tables, done: pd.DataFrame, trained: bool) -> Canvas | Non
             own = column[column.who == cell]
             if len(own):
                 draw_runs(axis, singles[singles.who == cell], own, "lag", "exponent", colours[cell])
-            _line(axis, own, colours[cell], place, bool(here[here.who == cell].has_memory.all()))
+            _line(axis, own, colours[cell], place, bool(have_memory(here[here.who == cell]).all()))
             theory_lines(axis, here[here.who == cell], own, colours[cell], trained)
         if (lag := _cue_lag(here)) is not None:
             mark(axis, lag)
@@ -160,7 +160,7 @@ def _key(runs: pd.DataFrame, profiles: pd.DataFrame) -> list[Line2D]:
     found = []
     if runs.cue_step.notna().any():
         found.append(Line2D([], [], color=ink(), linestyle=":", linewidth=1, label=_("the cue")))
-    able = set(runs[runs.has_memory.astype(bool)].who)
+    able = set(runs[have_memory(runs)].who)
     if np.isneginf(profiles[profiles.who.isin(able)].middle).any():
         found.append(Line2D([], [], color=ink(), marker="v", linestyle="none", markersize=4, label=_("exactly 0")))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from harness.analysis.families import MOST_CELLS, in_order
+from harness.analysis.families import MOST_CELLS, have_memory, in_order
 from harness.analysis.runs import with_names
 from harness.analysis.words import evenly, spread
 from harness.base.language import gettext as _
@@ -84,7 +84,7 @@ def with_memory(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
     All runs where no cell has memory.
     """
-    able = runs.has_memory.fillna(True).astype(bool)
+    able = have_memory(runs)
     if able.all() or not able.any():
         return runs, ""
     others = _(", ").join(in_order(runs[~able]))

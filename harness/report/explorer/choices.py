@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.conditions import by_condition, contrast
-from harness.analysis.families import in_order
+from harness.analysis.families import in_order, have_memory
 from harness.analysis.runs import shown_versions, with_names
 from harness.base.language import gettext as _
 from harness.tables.varied import as_typed, varied
@@ -91,8 +91,7 @@ def at_first(
         chosen = first[(first.who == winner.who) & (first.seq_len == winner.seq_len)]
         chosen, other = chosen[chosen.weight_scale == winner.weight_scale], str(loser.who)
     else:
-        with_memory = first[first.has_memory.fillna(True).astype(bool)] if "has_memory" in first else first
-        able = with_memory if len(with_memory) else first
+        able = first[have_memory(first)] if have_memory(first).any() else first
         longest = able[able.seq_len == able.seq_len.max()]
         scales = sorted(longest.weight_scale.unique())
         chosen = longest[longest.weight_scale == scales[len(scales) // 2]]
