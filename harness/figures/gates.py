@@ -12,8 +12,8 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.notes import note
 from harness.figures.drawing.panels import at_most
+from harness.figures.drawing.probed import named
 from harness.figures.drawing.scales import decades, log10, power, whole_powers
-from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,28 +50,26 @@ class Gates(Figure):
         if not len(best):
             return None
         best, remark = at_most(best)
-        several = runs.weight_scale.nunique() > 1
         steps = int(best.seq_len.max())
         figure = canvas(1.5 + len(best) * float(np.clip(0.22 * steps, 4.5, 8)), 4.8)
         axes = figure.subplots(2, len(best), squeeze=False, height_ratios=[1, 1], sharex="col")
         for column, (__, run) in enumerate(best.iterrows()):
             rows = tables["gates"][tables["gates"].run_id == run.run_id]
             rows = rows[(rows.step == rows.step.max()) & (rows.layer == 1) & (rows["sample"] == 0)]
-            _gates(axes[0][column], rows, run, last=column == len(best) - 1, named=several)
+            _gates(axes[0][column], rows, last=column == len(best) - 1, title=named(run, runs))
             _gradient(axes[1][column], rows, run)
         note(figure, remark)
         return figure
 
 
-def _gates(axis: Axes, rows: pd.DataFrame, run: pd.Series, last: bool, named: bool) -> None:
-    """Gates over steps; the weight scale is named where the sweep has several."""
+def _gates(axis: Axes, rows: pd.DataFrame, last: bool, title: str) -> None:
+    """Gates over steps."""
     import seaborn as sns
 
     roles = [*dict.fromkeys(rows.role)]
     table = rows.pivot(index="role", columns="t", values="mean").astype(float).reindex(roles)
     sns.heatmap(table, ax=axis, vmin=0, vmax=1, cmap="viridis", cbar=last, cbar_kws={"label": _("mean gate value")})
-    scaled = _("{cell}, weight scale {scale}").format(cell=run.who, scale=as_typed(run.weight_scale))
-    axis.set(title=scaled if named else run.who, xlabel="", ylabel="")
+    axis.set(title=title, xlabel="", ylabel="")
     axis.set_yticks(np.arange(len(table)) + 0.5, table.index, rotation=0)
 
 

@@ -106,10 +106,8 @@ def _of_one_scale(runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     scales = sorted(runs.weight_scale.unique())
     middle = scales[len(scales) // 2]
     shown, left_out = with_room(runs[runs.weight_scale == middle])
-    remarks = [_("weight scale {scale}").format(scale=as_typed(middle))] * (len(scales) > 1) + [left_out] * bool(
-        left_out
-    )
-    return shown, "; ".join(remarks)
+    remarks = [_("weight scale {scale}").format(scale=as_typed(middle)) if len(scales) > 1 else "", left_out]
+    return shown, _("; ").join(remark for remark in remarks if remark)
 
 
 def _name_colours(figure: Canvas, axes: list[Axes], norm: Normalize, norms: NDArray[np.float64]) -> None:

@@ -35,6 +35,6 @@ def draw_runs(axis: Axes, lines: pd.DataFrame, middle: pd.DataFrame, key: str, v
             axis.plot(line[key], shown, color=colour, linewidth=0.6, alpha=0.6, zorder=1.8)
     elif (middle.low < middle.high).any():
         low, high = middle.low.clip(bottom, top), middle.high.clip(bottom, top)
-        known = middle.middle.where(np.isfinite(middle.middle)).notna()
+        known = np.isfinite(middle.middle)
         axis.fill_between(middle[key], low, high, where=known, color=colour, alpha=0.2, linewidth=0, rasterized=True)
     axis.set_ylim(bottom, top)
