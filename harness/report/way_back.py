@@ -39,6 +39,9 @@ MOST_BOXES = 240
 MOST_POINTS = 200
 """Most points of the line over the steps between: more could not be told apart."""
 
+MORE = 0.05
+"""The power of ten from which on more arrives than at the answer: some 12 % more."""
+
 LONGEST_WORD = 28
 """Characters of a word, from which on a box shows its beginning."""
 
@@ -216,7 +219,7 @@ def _labels(answer: pd.Series | None, lags: int) -> tuple[list[str], list[str]]:
 
 
 def _box(word: str, gloss: str, share: float) -> Box:
-    return Box(_short(word), _short(gloss), fill=None if np.isnan(share) else _fill(share), more=bool(share > 0.05))
+    return Box(_short(word), _short(gloss), fill=None if np.isnan(share) else _fill(share), more=bool(share > MORE))
 
 
 def _short(word: str) -> str:

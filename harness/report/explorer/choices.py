@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.conditions import by_condition, contrast
-from harness.analysis.families import in_order, have_memory
+from harness.analysis.families import have_memory, in_order
 from harness.analysis.runs import shown_versions, with_names
 from harness.base.language import gettext as _
 from harness.tables.varied import as_typed, varied
