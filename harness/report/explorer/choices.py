@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from harness.analysis.conditions import by_condition, contrast
 from harness.analysis.families import have_memory, in_order
 from harness.analysis.runs import shown_versions, with_names
 from harness.base.language import gettext as _
 from harness.tables.varied import as_typed, varied
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,6 @@ def _label(key: str) -> str:
 
 def _ordered(runs: pd.DataFrame, key: str, texts: pd.Series) -> list[str]:
     """The values of a setting: cells in the order of figures, numbers by size, texts as they come first."""
-    from pandas.api.types import is_numeric_dtype
-
     if key == "who":
         there = set(texts)
         return [who for who in in_order(runs) if who in there]

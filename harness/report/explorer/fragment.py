@@ -8,7 +8,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 import numpy as np
+from jinja2.utils import htmlsafe_json_dumps
 from numpy.typing import NDArray
 
 from harness.analysis.runs import finished
@@ -43,9 +45,6 @@ def explorer(tables: Tables) -> str | None:
     Returns:
         HTML with style, script and data in it, or None where no run has a gradient that could be shown.
     """
-    import jinja2
-    from jinja2.utils import htmlsafe_json_dumps
-
     runs = finished(tables.runs).drop_duplicates("run_id").reset_index(drop=True)
     kept = trajectories(tables, runs) if len(runs) else None
     if kept is None or not len(kept.runs):
@@ -53,7 +52,8 @@ def explorer(tables: Tables) -> str | None:
     settings, conditions = choices(kept.runs)
     shown, beside = at_first(kept.runs, settings, conditions)
     found = sentences(tables, kept.runs, conditions, kept.trajectories)
-    told: list[Sentence] = []
+    told = list(dict.fromkeys(_said(each) for each in found if each is not None))
+    number = {said: place for place, said in enumerate(told)}
     colours = palette(kept.runs)
     shades = [colours[who] for who in settings[0].options]
     data = {
@@ -63,13 +63,13 @@ def explorer(tables: Tables) -> str | None:
         "settings": [vars(each) for each in settings],
         "colours": shades,
         "conditions": [
-            _condition(kept, condition, _number(told, sentence)) | _answers(sentence)
+            _condition(kept, condition, number[_said(sentence)] if sentence else None) | _answers(sentence)
             for condition, sentence in zip(conditions, found, strict=True)
         ],
         "shown": conditions.index(shown),
         "beside": None if beside is None else conditions.index(beside),
+        "sentences": [{"words": words, "glosses": glosses, "right": right} for words, glosses, right in told],
     }
-    data["sentences"] = [{"words": each.words, "glosses": each.glosses, "right": each.right} for each in told]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), trim_blocks=True, lstrip_blocks=True, autoescape=True
     )
@@ -98,15 +98,9 @@ def _left_out(kept: Kept, runs: int) -> str:
     )
 
 
-def _number(known: list[Sentence], sentence: Sentence | None) -> int | None:
-    """The number of a sentence among those that are known, to which it is added."""
-    if sentence is None:
-        return None
-    for number, other in enumerate(known):
-        if (other.words, other.glosses, other.right) == (sentence.words, sentence.glosses, sentence.right):
-            return number
-    known.append(sentence)
-    return len(known) - 1
+def _said(sentence: Sentence) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """What is the same in all conditions with one sample: it stands in the page once."""
+    return tuple(sentence.words), tuple(sentence.glosses), sentence.right
 
 
 def _condition(kept: Kept, condition: Condition, sentence: int | None) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.analysis.words import spread
 from harness.report.samples import words_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.report.explorer.choices import Condition
     from harness.report.explorer.trajectories import Trajectory
     from harness.tables.tables import Tables
@@ -84,8 +84,6 @@ def sentences(
 
 def _told(tables: Tables, runs: pd.DataFrame, conditions: Sequence[Condition]) -> list[Sentence | None]:
     """The first held-out sample of each condition, from the table ``samples``."""
-    import pyarrow.compute as pc
-
     nothing: list[Sentence | None] = [None] * len(conditions)
     columns = ["run_id", "words", "glosses", "expected", "answered", "accuracy"]
     if "samples" not in tables or not {*columns} <= {*tables.scan("samples").schema.names}:
@@ -112,8 +110,6 @@ def _measured(
     tables: Tables, runs: pd.DataFrame, conditions: Sequence[Condition], kept: Mapping[str, Trajectory]
 ) -> list[Sentence | None]:
     """The sample of each condition of which it was measured how much its answers depend on each word."""
-    import pyarrow.compute as pc
-
     nothing: list[Sentence | None] = [None] * len(conditions)
     name = next((name for name in tables if {*tables.scan(name).schema.names} >= BY_ANSWER), None)
     if name is None or not tables.rows(name):

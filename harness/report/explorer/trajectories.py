@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.analysis.words import evenly
 from harness.figures.drawing.rows import of_memory
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.tables.tables import Tables
 
 MOST_VALUES = 250_000
@@ -106,8 +106,6 @@ def _exponents(
     tables: Tables, runs: pd.DataFrame, steps: list[NDArray[np.int64]], lags: list[NDArray[np.int64]]
 ) -> list[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
     """log10 of the gradient of each run at its steps and lags, (S, L), and where there is one."""
-    import pyarrow.compute as pc
-
     shapes = [(len(at), len(back)) for at, back in zip(steps, lags, strict=True)]
     found = [(np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=bool)) for shape in shapes]
     known = pc.field("run_id").isin(runs.run_id.tolist())
@@ -142,9 +140,6 @@ def _curves(tables: Tables, runs: pd.DataFrame) -> list[tuple[NDArray[np.int64],
 
     At the same moments its gradients are measured: so the large table is read only once.
     """
-    import pandas as pd
-    import pyarrow.compute as pc
-
     found = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))] * len(runs)
     if "curves" not in tables or not tables.rows("curves") or not len(runs):
         return found
@@ -158,6 +153,6 @@ def _curves(tables: Tables, runs: pd.DataFrame) -> list[tuple[NDArray[np.int64],
     return found
 
 
-def _stretches(runs: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def _stretches(runs: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
     """The rows of each stretch that belongs to one run: rows of a run stand together, and are worked on at once."""
     return (rows for rows in np.split(np.arange(len(runs)), np.flatnonzero(np.diff(runs)) + 1) if len(rows))
