@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,35 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     found.quit()
 
 
+PHONE = {"width": 390, "height": 844, "density": 2, "mobile": True}
+
+
+@contextmanager
+def screen(browser: Any, width: int, height: int, density: int = 1, mobile: bool = False) -> Iterator[None]:
+    """A screen of this size, in CSS pixels."""
+    size = {"width": width, "height": height, "deviceScaleFactor": density, "mobile": mobile}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@contextmanager
+def emulated(browser: Any, **media: Any) -> Iterator[None]:
+    """What a page's style asks for: ``media``, such as paper, or ``features``, such as a dark scheme of colours."""
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
 def width_on_a_phone(browser: Any, page: Path) -> int:
     """How wide a page is, in its pixels, on a screen of 390."""
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    browser.get(page.as_uri())
-    width: int = browser.execute_script("return document.documentElement.scrollWidth")
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with screen(browser, **PHONE):
+        browser.get(page.as_uri())
+        width: int = browser.execute_script("return document.documentElement.scrollWidth")
     return width
 
 

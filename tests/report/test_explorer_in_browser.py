@@ -190,12 +190,9 @@ def test_what_no_logarithm_can_show_is_shown_as_what_it_is(opened: Any) -> None:
     assert [heights[7 - lag][1] for lag in (3, 4)] == ["0%", "0%"]
 
 
-def test_a_choice_without_a_run_takes_the_nearest_one_and_says_so(
-    tmp_path: Path, browser: Any, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr("harness.report.build.draw_all", lambda directory, wanted: [])
+def test_a_choice_without_a_run_takes_the_nearest_one_and_says_so(tmp_path: Path, browser: Any) -> None:
     runs = TABLES.runs.query("not (cell == 'rnn' and seq_len == 12)")
-    browser.get(build(tmp_path, Tables({**TABLES, "runs": runs})).path.as_uri())
+    browser.get(report(tmp_path, Tables({**TABLES, "runs": runs})).as_uri())
     choose(browser, "length", "12")
     choose(browser, "cell", "rnn")
     assert "There is no such run." in element(browser, ".said").get_attribute("textContent")

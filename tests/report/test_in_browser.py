@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.drawn import FIGURES
-from tests.report.conftest import opened, width_on_a_phone
+from tests.report.conftest import PHONE, emulated, opened, screen, width_on_a_phone
 
 
 @pytest.mark.slow
@@ -67,24 +67,20 @@ def test_the_page_fits_a_phone(built: Path, browser: Any) -> None:
 
 @pytest.mark.slow
 def test_paper_shows_the_page_whole(built: Path, browser: Any) -> None:
-    paper = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    # Without scripts: what is folded is there all the same.
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    browser.get((built / "report.html").as_uri())
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    heights = "return [...document.querySelectorAll('details > :not(summary)')].map(each => each.offsetHeight)"
-    folded = browser.execute_script(heights)
-    assert len(folded) > 10
-    assert all(folded)
-    boxes = "return [...document.querySelectorAll('.wide, .scroll')].map(box => [box.scrollWidth, box.clientWidth,"
-    found = browser.execute_script(boxes + "box.scrollHeight, box.clientHeight])")
-    assert found
-    for width, shown_width, height, shown_height in found:
-        assert (width, height) == (shown_width, shown_height)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with screen(browser, width=718, height=1000), emulated(browser, media="print"):
+        # Without scripts: what is folded is there all the same.
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        browser.get((built / "report.html").as_uri())
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        heights = "return [...document.querySelectorAll('details > :not(summary)')].map(each => each.offsetHeight)"
+        folded = browser.execute_script(heights)
+        assert len(folded) > 10
+        assert all(folded)
+        boxes = "return [...document.querySelectorAll('.wide, .scroll')].map(box => [box.scrollWidth, box.clientWidth,"
+        found = browser.execute_script(boxes + "box.scrollHeight, box.clientHeight])")
+        assert found
+        for width, shown_width, height, shown_height in found:
+            assert (width, height) == (shown_width, shown_height)
 
 
 @pytest.mark.slow
@@ -95,16 +91,12 @@ def test_axe_finds_no_serious_fault(built: Path, browser: Any, scheme: str, widt
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("needs axe-playwright-python")
     axe = Path(spec.submodule_search_locations[0], "axe.min.js").read_text("utf-8")
-    screen = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     colours = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [colours]})
-    opened(browser, built)
-    browser.execute_script(axe)
-    browser.set_script_timeout(300)  # axe looks at every element, on a busy machine too
-    found = browser.execute_async_script("axe.run(document).then(arguments[0])")
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with screen(browser, width, height=844), emulated(browser, features=[colours]):
+        opened(browser, built)
+        browser.execute_script(axe)
+        browser.set_script_timeout(300)  # axe looks at every element, on a busy machine too
+        found = browser.execute_async_script("axe.run(document).then(arguments[0])")
     assert len(found["passes"]) > 20
     serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
     assert not serious, [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in serious]
@@ -123,13 +115,11 @@ def test_the_keyboard_unfolds_what_is_folded_and_a_link_does(built: Path, browse
 
 @pytest.mark.slow
 def test_the_first_screen_of_a_phone_has_the_headline_and_both_answers(built: Path, browser: Any) -> None:
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    browser.get((built / "report.html").as_uri())
     lower_edges = (
         "return [...document.querySelectorAll('h1, .way .steps')].map(each => each.getBoundingClientRect().bottom)"
     )
-    found = browser.execute_script(lower_edges)
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with screen(browser, **PHONE):
+        browser.get((built / "report.html").as_uri())
+        found = browser.execute_script(lower_edges)
     assert len(found) == 3
     assert max(found) <= 844
