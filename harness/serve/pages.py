@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import jinja2
 
 from harness.serve.places import address, entries
 from harness.serve.standing import Observer, Standing, is_sweep
+from harness.sweeping.provenance import resuming
 from harness.sweeping.watch import clock
 
 TEMPLATES = jinja2.Environment(
@@ -64,7 +64,7 @@ def _sweep(root: Path, standing: Standing) -> dict[str, Any]:
         "left_words": clock(standing.seconds_left) if standing.seconds_left is not None else "",
         "failed": counts["failed"],
         "diverged": counts["diverged"],
-        "resume": shlex.join(["python", "-m", "harness", f"resume={standing.directory}"]),
+        "resume": resuming(standing.directory),
         "standing": standing,
     }
 
