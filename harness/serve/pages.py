@@ -69,22 +69,13 @@ def _sweep(root: Path, standing: Standing) -> dict[str, Any]:
     }
 
 
-def _entry(path: Path) -> dict[str, str]:
-    """A file or folder in a list."""
+def _entry(path: Path) -> dict[str, Any]:
+    """A file or folder in a list; a folder has no size."""
     known = path.stat()
     slash = "/" if path.is_dir() else ""
     return {
         "name": path.name + slash,
         "address": "./" + address(path.parent, path).lstrip("/"),
-        "size": "" if slash else _size(known.st_size),
+        "size": None if slash else known.st_size,
         "changed": datetime.fromtimestamp(known.st_mtime).strftime("%Y-%m-%d %H:%M"),
     }
-
-
-def _size(count: float) -> str:
-    """Bytes as one reads them: ``812 B``, ``1.4 MB``."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
