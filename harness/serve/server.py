@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
+from harness.base.paths import check_is_directory
 from harness.report.pages import TEMPLATES as OF_REPORTS
 from harness.serve.pages import folder_page
 from harness.serve.places import address, find, opened
@@ -89,9 +90,7 @@ def serving(directory: Path, port: int) -> Server:
     Raises:
         UserError: there is no such directory, or the port is taken.
     """
-    if not directory.is_dir():
-        what = "a file" if directory.exists() else "not there"
-        raise UserError(f"{directory}: {what}; valid: a folder with results directories in it")
+    check_is_directory(directory, "a folder with results directories in it")
     try:
         return Server(directory.resolve(), port)
     except OSError as error:
