@@ -19,7 +19,7 @@ from harness.base.language import written_in
 from harness.report.comparing.picture import caption, draw
 from harness.report.pages import render
 from harness.report.pictures import as_data_uri
-from harness.report.rendering import styled, svg_and_png, width_in_ems
+from harness.report.rendering import styled, svg_alone, width_in_ems
 from harness.sweeping.plan import missing
 from harness.sweeping.provenance import language_of, plugins_of, read_provenance
 
@@ -93,7 +93,7 @@ def _write(before: Path, after: Path, runs: tuple[pd.DataFrame, pd.DataFrame]) -
 
 def _panel(found: Comparison, measure: Measure) -> Panel:
     with styled():
-        svg, _png = svg_and_png(draw(found, measure))
+        svg = svg_alone(draw(found, measure))
     rows = found.table[found.table.measure == measure.name]
     shown = [(_cells(row), str(row.claim)) for row in rows.head(SHOWN_CONDITIONS).itertuples()]
     name = name_of(measure.name)
