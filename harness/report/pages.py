@@ -40,7 +40,7 @@ def write_pages(directory: Path, view: dict[str, Any]) -> Path:
 def render(name: str, view: dict[str, Any]) -> str:
     """Another page, such as ``compare.html``, from its template; its texts go through ``_``."""
     page = _templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2")
-    return with_font(page.render({**view, "_": gettext, "language": language()}))
+    return with_font(page.render({**view, "language": language()}))
 
 
 def _templates(**escaping: Any) -> jinja2.Environment:
