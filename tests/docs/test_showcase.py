@@ -68,7 +68,7 @@ def test_it_says_the_command_and_nothing_of_the_machine() -> None:
 
 def test_the_words_of_the_command_are_the_settings_of_the_sweep() -> None:
     words = ["cell=feedforward,rnn,lstm", "seq_len=20,80", "weight_scale=0.8,1.2", "seed=0,1,2", "probe.every=150"]
-    assert SCRIPT.COMMAND == f"python -m harness -m +study=dish {' '.join(words)}"
+    assert f"python -m harness -m +study=dish {' '.join(words)}" == SCRIPT.COMMAND
 
 
 @pytest.mark.slow
