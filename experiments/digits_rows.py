@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis import finished, percent
+from harness.analysis import finished, listed, percent
 from harness.claims import kinds
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 from harness.experiment import gettext as _
@@ -122,14 +122,12 @@ class DigitsRows(Experiment):
             if pair is None:
                 return None
             pairs.append(pair)
-        said = listed(mean[[SIDE, PIXELS]].rename(columns=lambda steps: _("{steps} steps").format(steps=steps)))
+        said = told(mean[[SIDE, PIXELS]].rename(columns=lambda steps: _("{steps} steps").format(steps=steps)))
         as_well = mean[SIDE]["rnn"] >= mean[SIDE]["lstm"] - 0.04
         return Verdict(bool(as_well) and all(by_row.beats(by_pixel) for by_row, by_pixel in pairs), said)
 
 
-def listed(mean: pd.DataFrame) -> str:
+def told(mean: pd.DataFrame) -> str:
     """Mean accuracies in a sentence, from a row for each cell and a column, with its name, for each way of reading."""
-    both = _("{one} and {other}")
-    cells = [f"{cell} {both.format(one=percent(one), other=percent(other))}" for cell, one, other in mean.itertuples()]
-    ways = both.format(one=mean.columns[0], other=mean.columns[1])
-    return _("Right on average, {ways}: {cells}.").format(ways=ways, cells=_("; ").join(cells))
+    cells = _("; ").join(f"{cell} {listed(map(percent, row))}" for cell, row in mean.iterrows())
+    return _("Right on average, {ways}: {cells}.").format(ways=listed(mean), cells=cells)

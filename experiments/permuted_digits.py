@@ -11,7 +11,7 @@ from harness.claims import kinds
 from harness.experiment import Tables, Verdict
 from harness.experiment import gettext as _
 
-from .digits_rows import PIXELS, DigitsRows, images, listed
+from .digits_rows import PIXELS, DigitsRows, images, told
 
 
 class PermutedDigits(DigitsRows):
@@ -61,6 +61,5 @@ class PermutedDigits(DigitsRows):
             return None
         natural, scrambled = pair
         mean = finished(tables.runs).groupby(["cell", "experiment.permuted"]).accuracy.mean().unstack().dropna()
-        ways = [_("natural order"), _("scrambled")]
-        mean = mean.rename(columns=dict(zip((False, True), ways, strict=True)))[ways]
-        return Verdict(natural.beats(scrambled), listed(mean))
+        mean = mean.rename(columns={False: _("natural order"), True: _("scrambled")})
+        return Verdict(natural.beats(scrambled), told(mean))

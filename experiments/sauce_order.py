@@ -77,10 +77,9 @@ class SauceOrder(Experiment):
             return None
         able, *unable = found
         holds = able.solved == 1 and all(each.guesses() for each in unable)
-        shares = (percent(each.accuracy) for each in found)
-        names = ("ordered", "blind", "shuffled")
+        ordered, blind, shuffled = (percent(each.accuracy) for each in found)
         pattern = _("Right on average: in order {ordered}, without memory {blind}, shuffled {shuffled}.")
-        numbers = pattern.format(**dict(zip(names, shares, strict=True)))
+        numbers = pattern.format(ordered=ordered, blind=blind, shuffled=shuffled)
         return Verdict(holds, together([numbers, _("Guessing gives {chance}.").format(chance=percent(1 / 2))]))
 
 

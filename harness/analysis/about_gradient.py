@@ -72,14 +72,17 @@ def _at_the_cue(ratio: float, where: str) -> str:
 
 
 def after_training(groups: pd.DataFrame) -> Iterator[str]:
-    """The factors at the end of the training at the longest length, as a range over the weight scales."""
+    """The factors at the end of the training at the longest length, as a range over the weight scales that have one."""
     able = groups[~groups.memoryless]
-    known = able[(able.seq_len == able.seq_len.max()) & np.isfinite(able.rate)]
+    longest = able[able.seq_len == able.seq_len.max()]
+    known = longest[np.isfinite(longest.rate)]
     ranges = []
     for cell, rows in known.groupby("who", sort=False):
         low, high = (f"{factor(rate):.3g}" for rate in (rows.rate.min(), rows.rate.max()))
         pattern = _("{low} for {cell}") if low == high else _("{low} to {high} for {cell}")
-        ranges.append(pattern.format(cell=cell, low=low, high=high))
+        some = len(rows) < (longest.who == cell).sum()
+        where = _(" (weight scale {scales})").format(scales=listed(rows.weight_scale)) if some else ""
+        ranges.append(pattern.format(cell=cell, low=low, high=high) + where)
     if ranges:
         scales = known.weight_scale.nunique()
         over = _(" ({count} weight scales)").format(count=scales) if scales > 1 else ""

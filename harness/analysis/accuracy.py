@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
 TAIL = 0.00135
 """How often a comparison may err: as often as a normal number lies more than three standard errors above its mean."""
@@ -39,7 +40,7 @@ def accuracies(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def threshold(freedom: pd.Series | float, tries: int = 1) -> np.ndarray:
+def threshold(freedom: ArrayLike, tries: int = 1) -> np.ndarray:
     """How many standard errors above chance are no luck: three, and more where the error comes from few samples.
 
     Args:
@@ -49,6 +50,12 @@ def threshold(freedom: pd.Series | float, tries: int = 1) -> np.ndarray:
     from scipy.special import stdtrit
 
     return np.asarray(stdtrit(np.asarray(freedom, dtype=float), 1 - TAIL / tries))
+
+
+def surely_higher(one: pd.DataFrame | pd.Series, other: pd.DataFrame | pd.Series) -> pd.Series | bool:
+    """Whether accuracies of `accuracies` are higher than others by more than what samples alone may bring about."""
+    luck = threshold(np.minimum(one.freedom, other.freedom)) * np.hypot(one.accuracy_se, other.accuracy_se)
+    return one.accuracy > other.accuracy + luck
 
 
 def not_above(measured: pd.DataFrame, chance: pd.Series) -> pd.Series:

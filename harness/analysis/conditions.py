@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.accuracy import accuracies, below, not_above, threshold
+from harness.analysis.accuracy import accuracies, below, not_above, surely_higher
 from harness.analysis.families import with_families
 from harness.analysis.runs import CONDITION, finished, with_names
 from harness.analysis.words import percent
@@ -58,10 +58,8 @@ def contrast(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
         losers = here[here.guessing].sort_values(["family", "who", "weight_scale"])
         for _, loser in losers.iterrows():
             winners = here[(here.solved == 1) & (here.who != loser.who) & ~here.guessing]
-            # Few samples cannot tell a guess from anything: the winner must be better for certain.
-            error = np.hypot(winners.accuracy_se, loser.accuracy_se)
-            least = threshold(np.minimum(winners.freedom, loser.freedom)) * error
-            winners = winners[winners.accuracy > loser.accuracy + least]
+            # Few samples cannot tell a guess from anything.
+            winners = winners[surely_higher(winners, loser)]
             if len(winners):
                 return winners.sort_values("accuracy", ascending=False, kind="stable").iloc[0], loser
     return None

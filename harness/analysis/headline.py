@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.accuracy import threshold
+from harness.analysis.accuracy import surely_higher
 from harness.analysis.conditions import by_condition, contrast
 from harness.analysis.families import many
 from harness.analysis.runs import finished, shown_versions
@@ -86,16 +86,9 @@ def best_and_worst(groups: pd.DataFrame) -> tuple[pd.Series, pd.Series | None] |
         if not len(others):
             return best, None
         worst = others[others.accuracy.notna()].iloc[-1] if others.accuracy.notna().any() else others.iloc[-1]
-        if order is not by_accuracy or is_better(best, worst):
+        if order is not by_accuracy or surely_higher(best, worst):
             return best, worst
     raise AssertionError("the second order always gives a pair")
-
-
-def is_better(one: pd.Series, other: pd.Series) -> bool:
-    """Whether an accuracy is higher for certain: by more than errors from sample to sample explain."""
-    error = np.hypot(float(one.accuracy_se), float(other.accuracy_se))
-    least = threshold(min(float(one.freedom), float(other.freedom))) * error
-    return bool(one.accuracy > other.accuracy + least)
 
 
 def _sentences(runs: pd.DataFrame) -> Iterator[str]:
@@ -212,7 +205,7 @@ def _without_contrast(able: pd.DataFrame) -> Iterator[str]:
     best, worst = found
     several = able.weight_scale.nunique() > 1
     name = _condition if several else _cell
-    if worst is not None and is_better(best, worst):
+    if worst is not None and surely_higher(best, worst):
         shares = {"most": percent(best.accuracy), "least": percent(worst.accuracy)}
         yield _("At {steps} steps, {best} answers {most} right, and {worst} only {least}.").format(
             steps=longest, best=name(best), worst=name(worst), **shares

@@ -15,19 +15,18 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
-from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from harness.base.errors import UserError, reason
+from harness.base.errors import UserError
 from harness.base.files import new_directory
 from harness.command_line.command import Command
 from harness.command_line.launchers import check_installed
@@ -145,8 +144,8 @@ class PackingSweeper(Sweeper):
         """The jobs of a command line, validated, and how they are conducted."""
         jobs: list[Job] = []
         of_study = [f"{key}={values}" for key, values in self.params.items()]
-        typed = set(self._choices(arguments))
-        for choices in self._by_cell(self._choices([*of_study, *arguments]), typed):
+        typed = self._choices(arguments)
+        for choices in self._by_cell({**self._choices(of_study), **typed}, set(typed)):
             first = self._first(choices)
             how = conduct(first).sweep
             jobs += self._jobs(choices, first, how)
@@ -247,52 +246,6 @@ class PackingSweeper(Sweeper):
 def _of_first(choices: Choices) -> list[str]:
     """What the configuration of the first values is composed from."""
     return [f"{key}={values[0]}" for key, values in choices.values()]
-
-
-class OtherSweepers(Callback):
-    """Does for a sweep what a sweeper does not that knows nothing of tables, such as Hydra's own.
-
-    It notes what was asked for at its beginning, so that the sweep can be gone on with; it warns and reports at its
-    end.
-    """
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra."""
-        if _is_ours(config):
-            return
-        from harness.sweeping.provenance import note_provenance
-
-        words = [word for word in config.hydra.overrides.hydra if not word.startswith("hydra.mode=")]
-        words = ["--multirun", *words, *config.hydra.overrides.task]
-        try:
-            note_provenance(settle_directory(config), config, words, resumes=False)
-        except (UserError, OSError) as error:
-            print(f"harness: {reason(error)}", file=sys.stderr)
-            raise SystemExit(1) from None  # Hydra makes a warning of anything else
-
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra."""
-        from harness.tables.jobs import finished_jobs
-
-        directory = Path(config.hydra.sweep.dir)
-        if _is_ours(config) or not finished_jobs(directory):
-            return
-        from harness.command_line.reporting import report
-        from harness.sweeping.progress import read_note
-        from harness.sweeping.watch import new_warnings
-        from harness.trackers.following import Following
-
-        said = set[str]()
-        for folder in sorted(directory.glob("jobs/*")):
-            for line in new_warnings(read_note(folder), said):
-                print(line, file=sys.stderr)
-        with Following(config.tracker, directory) as following:
-            if report(directory, following):
-                raise SystemExit(1)
-
-
-def _is_ours(config: DictConfig) -> bool:
-    return str(config.hydra.sweeper._target_).startswith("hydra_plugins.harness.")
 
 
 def settle_directory(config: DictConfig) -> Path:

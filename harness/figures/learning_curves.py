@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis import finished
 from harness.analysis.families import many
+from harness.analysis.runs import CONDITION
 from harness.base.language import gettext as _
 from harness.figures.base import Figure
 from harness.figures.drawing.canvas import chance_levels, label_outer
@@ -30,8 +31,9 @@ class LearningCurves(Figure):
     title = "Learning"
     caption = (
         "Share of right answers on held-out sequences during the training. Thick lines are medians over the runs. Thin "
-        "lines are single runs. Of more than 5 runs, a band reaches from the worst to the best. The dashed line is the "
-        "chance level. A line that rises late and at once is a network that has found the one step that matters."
+        "lines are single runs. Of more than 5 runs, a band reaches from the worst to the best. A run that is over "
+        "counts on with its last accuracy. The dashed line is the chance level. A line that rises late and at once is "
+        "a network that has found the one step that matters."
     )
     order = 50
 
@@ -44,7 +46,8 @@ class LearningCurves(Figure):
         by_run = _curves(tables, runs)
         if not len(by_run):
             return None
-        curves, lines = over_runs(by_run, runs, "step", "accuracy"), with_conditions(by_run, runs)
+        curves = over_runs(_to_the_end(by_run, runs), runs, "step", "accuracy")
+        lines = with_conditions(by_run, runs)
         by_panel = dict([*curves.groupby(["seq_len", "weight_scale"])])
         colours = palette(runs)
         figure, grid = panels(runs, share_y="all")
@@ -77,13 +80,28 @@ def _curves(tables: Tables, runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
+def _to_the_end(by_run: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The same, and of each run that is over before others of its condition its last accuracy from then on.
+
+    Else medians would be over those alone that go on: where runs end as they have solved the task, over the failures.
+    """
+    import pandas as pd
+
+    rows = by_run.assign(condition=runs.groupby(CONDITION).ngroup().to_numpy()[by_run.run])
+    moments = rows[["condition", "step"]].drop_duplicates()
+    last = rows.sort_values("step").drop_duplicates("run", keep="last")
+    later = last.merge(moments, on="condition", suffixes=("_of_end", ""))
+    later = later[later.step > later.step_of_end]
+    return pd.concat([by_run, later[list(by_run)]], ignore_index=True)
+
+
 def _draw_crowd(tables: Tables, runs: pd.DataFrame) -> Canvas | None:
     """A small panel per cell, a line per weight scale."""
     runs, which = at_longest(runs)
     by_run = _curves(tables, runs)
     if not len(by_run):
         return None
-    curves = over_runs(by_run, runs, "step", "accuracy")
+    curves = over_runs(_to_the_end(by_run, runs), runs, "step", "accuracy")
     figure, panels = small_panels(runs)
     for who, axis in panels.items():
         chance_levels(axis, runs[runs.who == who])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.analysis.about_trouble import pruned, trouble
 from harness.analysis.headline import headline
@@ -71,11 +72,12 @@ def build(directory: Path, tables: Tables, language: str | None = None) -> Repor
         UserError: a folder in it is a link that leads out of it, or there is no such language.
         OSError: the disk takes no more.
     """
-    with written_in(language or language_of(read_provenance(directory))):
-        return _build(directory, tables)
+    provenance = read_provenance(directory)
+    with written_in(language or language_of(provenance)):
+        return _build(directory, tables, provenance)
 
 
-def _build(directory: Path, tables: Tables) -> Report:
+def _build(directory: Path, tables: Tables, provenance: dict[str, Any]) -> Report:
     tables = with_short_names(tables)
     experiments = list(dict.fromkeys(tables.runs.experiment))
     claims = check_claims(tables)
@@ -84,7 +86,6 @@ def _build(directory: Path, tables: Tables) -> Report:
     sections = [section(directory, tables, name, claims.get(name)) for name in experiments]
     pictures = draw_all(directory, [wanted for each in sections for wanted in each.wanted])
     columns = columns_of(tables.runs)
-    provenance = read_provenance(directory)
     view = {
         "title": str(provenance.get("study") or ", ".join(experiments)),
         "runs": tables.runs,
@@ -107,6 +108,5 @@ def _build(directory: Path, tables: Tables) -> Report:
         "directory": directory,
         "rebuild": shlex.join(["python", "-m", "harness.report", str(directory)]),
         "glossary": glossary(),
-        "language": language(),
     }
     return Report(write_pages(directory, view), found, language())

@@ -32,13 +32,12 @@ def write_pages(directory: Path, view: dict[str, Any]) -> Path:
     """
     text = _templates(finalize=_without_markup).get_template("report.md.j2").render(view)
     write_text(directory / "report.md", text)
-    page = _templates(finalize=_cut, autoescape=True).get_template("report.html.j2").render(view)
-    write_text(directory / "report.html", with_font(page))
+    write_text(directory / "report.html", render("report.html", view))
     return directory / "report.html"
 
 
 def render(name: str, view: dict[str, Any]) -> str:
-    """Another page, such as ``compare.html``, from its template; its texts go through ``_``."""
+    """A page in HTML, such as ``compare.html``, from its template, in the language in use and with a font for it."""
     page = _templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2")
     return with_font(page.render({**view, "language": language()}))
 

@@ -40,6 +40,9 @@ MOST_POINTS = 200
 FLOOR = -6.0
 """The power of ten at which a bar is empty; it is full where as much arrives as at the answer."""
 
+MORE = 0.05
+"""The power of ten from which on more arrives than at the answer: some 12 % more."""
+
 LONGEST_WORD = 28
 """Characters of a word, from which on a box shows its beginning."""
 
@@ -212,7 +215,7 @@ def _text(value: object) -> str:
 
 
 def _box(word: str, gloss: str, share: float) -> Box:
-    return Box(_short(word), _short(gloss), fill=None if np.isnan(share) else _fill(share), more=bool(share > 0.05))
+    return Box(_short(word), _short(gloss), fill=None if np.isnan(share) else _fill(share), more=bool(share > MORE))
 
 
 def _short(word: str) -> str:

@@ -217,15 +217,15 @@ def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> Non
             shown = experiment.show(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
             if shown is None:
                 continue
-            problems.unless(
+            if problems.unless(
                 isinstance(shown, Sample) and all(isinstance(each, str) for each in _texts(shown)),
                 f"show returns {shown!r}; valid: a Sample of texts, or None",
-            )
-            problems.unless(
-                not isinstance(shown, Sample) or len(shown.words) in (0, batch.answer[0]),
-                f"show returns {len(shown.words)} words; valid: one for each step up to the last judged output, "
-                f"{batch.answer[0]}, or none",
-            )
+            ):
+                problems.unless(
+                    len(shown.words) in (0, batch.answer[0]),
+                    f"show returns {len(shown.words)} words; valid: one for each step up to the last judged output, "
+                    f"{batch.answer[0]}, or none",
+                )
     if experiment.continuation is not None:
         with problems.during("show_continued"):
             tokens = np.arange(3) % experiment.outputs.size

@@ -235,6 +235,14 @@ def test_factors_after_training_are_given_as_a_range_over_the_scales() -> None:
     assert not unsaid(one.assign(steps=[0, 0, 1]), "After training")
 
 
+def test_factors_after_training_name_the_scales_where_others_have_none() -> None:
+    runs = made(scales=(0.9, 1.0, 1.1), decay_rate=lambda row: float(np.log(row.weight_scale / 2)))
+    runs = runs.assign(verdict=np.where(runs.weight_scale == 0.9, "vanishing", "undefined"))
+    assert said(runs, "the factor per step is") == (
+        "After training, at 20 steps, the factor per step is 0.45 for rnn (weight scale 0.9)."
+    )
+
+
 def test_of_many_scales_some_are_given_from_the_smallest_to_the_largest() -> None:
     scales = tuple(np.round(np.arange(0.1, 1.05, 0.1), 1))
     runs = made(scales=scales, decay_rate_init=lambda row: float(np.log(row.weight_scale)), verdict_init="vanishing")

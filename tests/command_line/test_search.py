@@ -40,6 +40,7 @@ def trials(path: Path) -> list[Any]:
         ("train.lr=tag(log,interval(0.001,0.1))", "FloatDistribution(high=0.1, log=True, low=0.001, step=None)"),
         ("hidden_size=int(interval(4,64))", "IntDistribution(high=64, log=False, low=4, step=1)"),
         ("hidden_size=range(4,12,3)", "IntDistribution(high=10, log=False, low=4, step=3)"),
+        ("hidden_size=range(7,8)", "IntDistribution(high=7, log=False, low=7, step=1)"),
         ("cell=rnn,lstm", "CategoricalDistribution(choices=('rnn', 'lstm'))"),
         ("seed=[0,1],[2,3]", "CategoricalDistribution(choices=('[0,1]', '[2,3]'))"),
     ],

@@ -12,7 +12,6 @@ from harness.base.errors import UserError
 
 optuna = pytest.importorskip("optuna", minversion="4.0")
 
-from harness.command_line.search import study as module  # noqa: E402
 from harness.command_line.search.space import distribution, ends  # noqa: E402
 from harness.command_line.search.study import (  # noqa: E402
     RESULTS,
@@ -102,11 +101,6 @@ def test_settings_are_tried_at_both_ends_of_what_is_searched(word: str, both: tu
     assert ends(distribution(override)) == both
 
 
-def test_a_range_of_one_number_is_a_range_of_whole_numbers() -> None:
-    (override,) = OverridesParser.create().parse_overrides(["hidden_size=range(7,8)"])
-    assert str(distribution(override)) == "IntDistribution(high=7, log=False, low=7, step=1)"
-
-
 def test_samplers_are_those_that_a_seed_makes() -> None:
     found = samplers()
     assert {"RandomSampler", "TPESampler", "CmaEsSampler"} <= set(found)
@@ -117,8 +111,13 @@ def test_pruners_have_names_and_options_of_optunas() -> None:
     assert isinstance(make_pruner("MedianPruner", {"n_startup_trials": 2}), optuna.pruners.MedianPruner)
     with pytest.raises(UserError, match=r"unknown hydra.sweeper.pruner .*; valid: HyperbandPruner, MedianPruner, "):
         make_pruner("WilcoxonPruner", {})
-    with pytest.raises(UserError, match=r"pruner_options=\{'patience': 3\}: MedianPruner: .*valid: options among n_st"):
+    with pytest.raises(UserError, match=r"hydra\.sweeper\.pruner=Median: .*did you mean 'MedianPruner'"):
+        make_pruner("Median", {})
+    options = r"pruner_options=\{'patience': 3\}: MedianPruner: .*; valid: options among n_startup_trials, "
+    with pytest.raises(UserError, match=options):
         make_pruner("MedianPruner", {"patience": 3})
+    with pytest.raises(UserError, match="percentile"):
+        make_pruner("PercentilePruner", {"percentile": 120.0})
 
 
 @pytest.mark.parametrize("failures", [9, 10])
@@ -135,7 +134,7 @@ def test_a_storage_is_tried_ten_times(tmp_path: Path, monkeypatch: pytest.Monkey
         made(self, url, **options)
 
     monkeypatch.setattr("optuna.storages.RDBStorage.__init__", busy)
-    monkeypatch.setattr(module, "BETWEEN_ATTEMPTS", (0, 0))
+    monkeypatch.setattr("harness.command_line.search.study.BETWEEN_ATTEMPTS", (0, 0))
     storage = f"sqlite:///{tmp_path}/study.db"
     if failures == 10:
         with pytest.raises(UserError, match=r"hydra\.sweeper\.storage=sqlite.*table is there"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -27,16 +29,17 @@ def after(products: list[Product]) -> dict[str, np.ndarray]:
     return there
 
 
-def beside(left: int = 0, dest: int = 3, column: int = 3, row: int = 0, add: bool = False) -> list[Product]:
-    """h · W, and a second product whose factor stands to the right of the first one's."""
+def pair(left: int, dest: int, row: int, column: int, add: bool) -> list[Product]:
+    """h · W, and a second product."""
     one = Product(Place("old"), Block("w", 0, 0, 4, 3), Place("scratch"), add=False)
     return [one, Product(Place("old", left), Block("w", row, column, 4, 3), Place("scratch", dest), add=add)]
 
 
-def below(left: int = 4, dest: int = 0, column: int = 0, row: int = 4, add: bool = True) -> list[Product]:
-    """h · W, and a second product whose factor stands below the first one's."""
-    one = Product(Place("old"), Block("w", 0, 0, 4, 3), Place("scratch"), add=False)
-    return [one, Product(Place("old", left), Block("w", row, column, 4, 3), Place("scratch", dest), add=add)]
+beside = partial(pair, left=0, dest=3, row=0, column=3, add=False)
+"""The second product's factor stands to the right of the first one's."""
+
+below = partial(pair, left=4, dest=0, row=4, column=0, add=True)
+"""The second product's factor stands below the first one's."""
 
 
 def back(products: list[Product]) -> list[Product]:
@@ -90,7 +93,7 @@ CARRY = Place("carry")
 
 
 def test_a_product_is_added_to_the_rest_of_its_sum_where_that_lies() -> None:
-    """h · W + x · 2, of which nobody else reads anything: no room besides."""
+    """h · W + x², of which nobody else reads anything: no room besides."""
     made = product(H, Block("w", 0, 0, 4, 4))
     rest = binary("*", X, X)
     program = Scheduler({}, {}).program([Store(binary("+", made, rest), CARRY)])

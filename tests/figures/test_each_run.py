@@ -36,6 +36,18 @@ def test_learning_curves_show_each_run() -> None:
     assert sorted(line[-1, 1] for line in single_runs(drawn.axes[0], "rnn")) == [0.1, 0.2, 0.9]
 
 
+@pytest.mark.parametrize("seeds", [3, 9])
+def test_the_median_of_learning_curves_counts_runs_that_are_over(seeds: int) -> None:
+    """All but one solve the task early, and end."""
+    tables = made_tables(**ONE, seeds=range(seeds))
+    stays = tables.curves.run_id == tables.runs.run_id.iloc[-1]
+    curves = tables.curves.assign(accuracy=np.where(stays, 0.2, 1.0))[stays | (tables.curves.step == 0)]
+    drawn = draw("learning_curves", Tables({**tables, "curves": curves}))
+    assert drawn is not None
+    (median,) = lines(drawn.axes[0], "rnn")
+    np.testing.assert_array_equal(median, [[0, 1], [10, 1], [20, 1]])
+
+
 def test_dots_in_a_tile_are_the_runs() -> None:
     tables = made_tables(**{**ONE, "cells": ("rnn", "lstm")}, seeds=(0, 1, 2))
     accuracy = np.array([0.0, 0.5, 1.0] * 2)

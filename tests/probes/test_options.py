@@ -70,7 +70,8 @@ def test_an_option_goes_as_far_as_it_says_and_no_further(option: str) -> None:
 @pytest.mark.parametrize(
     ("probe", "option", "beyond"),
     [("memory", "folds", 1), ("saturation", "limit", 1.0), ("perturbation", "epsilon", [0.1, 0.0]),
-     ("perturbation", "epsilon", [0.1, float("inf")]), ("lyapunov", "drive", "music"), ("memory", "answers", "all")],
+     ("perturbation", "epsilon", [0.1, -1.0]), ("perturbation", "epsilon", [0.1, float("inf")]),
+     ("lyapunov", "drive", "music"), ("memory", "answers", "all")],
 )  # fmt: skip
 def test_what_lies_beyond_the_other_end_is_refused(probe: str, option: str, beyond: Any) -> None:
     with pytest.raises(ValidationError, match=option):

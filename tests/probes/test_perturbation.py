@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pydantic import ValidationError
 
 from harness.measure.disturbing import followed, predicted
 from harness.probes import Moment
@@ -92,9 +91,3 @@ def test_of_weights_that_are_no_numbers_nothing_is_known(value: float) -> None:
     given = moment("lstm", num_layers=2)
     given.network.flat.fill_(value)
     assert measured(given)[["growth", "deviation"]].isna().all(axis=None)
-
-
-@pytest.mark.parametrize("epsilon", [[], [0.0], [-1.0], [float("inf")]])
-def test_moves_have_a_length(epsilon: list[float]) -> None:
-    with pytest.raises(ValidationError):
-        Perturbation(epsilon=epsilon)

@@ -129,15 +129,3 @@ def test_a_trial_is_worth_the_mean_over_its_runs_as_they_were_measured_last() ->
     assert standings(curves, [], "accuracy", "minimize") == {2: 2.0, 4: 1.5, 6: math.inf}
     assert standings(curves, [5, 3], "accuracy", "maximize") == {2: 2.0, 4: -math.inf, 6: -math.inf}
     assert standings(curves[:2], [], "accuracy", "maximize") == {}
-
-
-def test_pruners_and_their_options_are_checked() -> None:
-    from harness.base.errors import UserError
-
-    assert make_pruner("MedianPruner", {"n_warmup_steps": 3})
-    with pytest.raises(UserError, match=r"hydra\.sweeper\.pruner=Median: .*did you mean 'MedianPruner'"):
-        make_pruner("Median", {})
-    with pytest.raises(UserError, match=r"pruner_options=\{'warmup': 3\}: .*; valid: options among n_startup_trials, "):
-        make_pruner("MedianPruner", {"warmup": 3})
-    with pytest.raises(UserError, match="percentile"):
-        make_pruner("PercentilePruner", {"percentile": 120.0})

@@ -12,6 +12,8 @@ import torch
 from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.tasks.batch import Batch, answer_phase
+from harness.tasks.outputs import Values
+from harness.tasks.streams import Streams
 from harness.training.pack import streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
@@ -105,7 +107,7 @@ class WhereItLikes(Counting):
 
 
 def test_steps_that_are_scored_for_one_seed_are_not_read_for_another(config: Config) -> None:
-    words = r"sample \(test_data\.py, line \d+\) draws other scored steps for another seed.*valid: the same for all"
+    words = r"sample \(test_data\.py, line \d+\) draws other scored steps for another seed, as.*valid: the same for all"
     with pytest.raises(UserError, match=words):
         streams(settings(config, WhereItLikes(), seed=[0, 1, 2]), "train").next(4, torch.float32)
     alone = streams(settings(config, WhereItLikes(), seed=1), "train").next(4, torch.float32)
@@ -115,3 +117,69 @@ def test_steps_that_are_scored_for_one_seed_are_not_read_for_another(config: Con
     for member in (0, 1):
         steps = stream(member, "train", "where_it_likes", 8).integers(1, 9, size=(4, 1))
         assert (masked.mask[member].numpy() == (np.arange(1, 9) == steps)).all()
+
+
+def test_data_have_the_types_that_networks_and_losses_read() -> None:
+    class Real(Counting):
+        """Vectors, and a real answer."""
+
+        name: ClassVar[str] = "real"
+
+        @property
+        def outputs(self) -> Any:
+            return Values(0.1)
+
+        def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+            return Batch(rng.random((batch_size, seq_len, 5)), rng.random((batch_size, 1)))
+
+    tokens = Streams(Counting(), 4, [0], "train").next(3, torch.float32)
+    vectors = Streams(Real(), 4, [0], "train").next(3, torch.float32)
+    assert (tokens.inputs.dtype, tokens.targets.dtype) == (torch.int64, torch.int64)
+    assert (vectors.inputs.dtype, vectors.targets.dtype) == (torch.float32, torch.float32)
+    assert vectors.inputs.shape == (1, 4, 3, 5)
+    assert tokens.all_count
+    assert tokens.answer.tolist() == [[4, 4, 4]]
+    for made in (tokens, vectors):
+        double = made.to(torch.float64)
+        for name in ("inputs", "targets"):
+            before, after = getattr(made, name), getattr(double, name)
+            assert after.dtype == (torch.float64 if before.dtype == torch.float32 else torch.int64)
+            assert torch.equal(before, after.to(before.dtype))
+
+
+@pytest.mark.parametrize(
+    ("steps", "scored", "count", "fits"),
+    [(8, 8, 2, True), (8, 8, 3, False), (8, 7, 2, False), (9, 8, 3, False), (8, 4, 1, True)],
+)
+def test_windows_need_targets_at_every_step_and_a_length_that_divides(
+    steps: int, scored: int, count: int, fits: bool
+) -> None:
+    batch = Batch(np.zeros((2, steps), dtype=np.int64), np.zeros((2, scored), dtype=np.int64))
+    if fits:
+        assert len(batch.windows(count)) == count
+    else:
+        with pytest.raises(
+            ValueError, match=f"sequences of {steps} steps, {scored} of them scored, cannot be cut into"
+        ):
+            batch.windows(count)
+
+
+def test_losses_are_means_over_what_counts_and_of_the_last_judged_answer() -> None:
+    data = Streams(Counting(), 6, [0], "train").next(4, torch.float64)
+    logits = torch.randn(1, 4, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    each = -torch.log_softmax(logits, -1).gather(-1, data.targets[..., None])[..., 0]
+    data = replace(data, all_count=False, mask=torch.tensor([[[True, True, False, True, True, False]] * 4]),
+                   judged=torch.tensor([[[False, True, False, True, False, False]] * 4]),
+                   answer=np.array([[4, 4, 4, 0]]))  # fmt: skip
+    torch.testing.assert_close(data.loss(logits)[0], each[0][:, [0, 1, 3, 4]].mean(1))
+    expected = each[0][:, 3].clone()
+    expected[3] = 0
+    torch.testing.assert_close(data.answer_loss(logits)[0], expected)
+    assert not data.one_answer
+    last = torch.tensor([[[False, False, False, True, False, False]] * 4])
+    assert not replace(data, mask=last, judged=last).one_answer  # the fourth sample has none
+    assert replace(data, mask=last, judged=last, answer=np.array([[4, 4, 4, 4]])).one_answer
+    right = (logits.argmax(-1) == data.targets)[0][:, [1, 3]].sum(1)
+    assert torch.equal(data.right(logits)[0], right)
+    once = Batch(np.zeros((3, 4), dtype=np.int64), np.zeros((3, 1), dtype=np.int64))
+    assert once.answer.tolist() == [4, 4, 4]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
-from harness.experiment import Batch, Classes, Continuation, Experiment, Labels, Sample, Values
+from harness.experiment import Batch, Classes, Experiment, Labels, Values
 from harness.plugins.registry import registry
 from harness.settings.members import members
 from harness.tasks.streams import Streams
@@ -208,34 +207,6 @@ def test_held_out_samples_are_drawn_by_the_tasks_own_way_where_it_has_one() -> N
     assert (data.next(20, torch.float64).inputs[0, 0] != 0).any()
 
 
-def test_data_have_the_types_that_networks_and_losses_read() -> None:
-    class Real(Counting):
-        """Vectors, and a real answer."""
-
-        name: ClassVar[str] = "real"
-
-        @property
-        def outputs(self) -> Any:
-            return Values(0.1)
-
-        def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
-            return Batch(rng.random((batch_size, seq_len, 5)), rng.random((batch_size, 1)))
-
-    tokens = Streams(Counting(), 4, [0], "train").next(3, torch.float32)
-    vectors = Streams(Real(), 4, [0], "train").next(3, torch.float32)
-    assert (tokens.inputs.dtype, tokens.targets.dtype) == (torch.int64, torch.int64)
-    assert (vectors.inputs.dtype, vectors.targets.dtype) == (torch.float32, torch.float32)
-    assert vectors.inputs.shape == (1, 4, 3, 5)
-    assert tokens.all_count
-    assert tokens.answer.tolist() == [[4, 4, 4]]
-    for made in (tokens, vectors):
-        double = made.to(torch.float64)
-        for name in ("inputs", "targets"):
-            before, after = getattr(made, name), getattr(double, name)
-            assert after.dtype == (torch.float64 if before.dtype == torch.float32 else torch.int64)
-            assert torch.equal(before, after.to(before.dtype))
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -282,20 +253,6 @@ def test_a_batch_that_does_not_fit_its_task_is_refused_in_one_line(changes: dict
     assert "\n" not in str(found.value)
 
 
-def test_seeds_that_score_other_steps_are_refused() -> None:
-    class Shifting(Counting):
-        """The scored step depends on the draw."""
-
-        name: ClassVar[str] = "shifting"
-
-        def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
-            plain, step = super().sample(rng, batch_size, seq_len), int(rng.integers(1, seq_len + 1))
-            return Batch(plain.inputs, plain.targets[:, step - 1 : step], scored=[step])
-
-    with pytest.raises(UserError, match="draws other scored steps for another seed, as"):
-        Streams(Shifting(), 50, [0, 1], "train").next(4, torch.float64)
-
-
 def test_as_many_targets_as_labels_are_accepted() -> None:
     class Fits(Counting):
         """Labels."""
@@ -311,23 +268,6 @@ def test_as_many_targets_as_labels_are_accepted() -> None:
             return Batch(plain.inputs, rng.integers(2, size=(batch_size, 1, 2)))
 
     assert Streams(Fits(), 6, [0], "train").next(4, torch.float64).targets.shape == (1, 4, 1, 2)
-
-
-@pytest.mark.parametrize(
-    ("steps", "scored", "count", "fits"),
-    [(8, 8, 2, True), (8, 8, 3, False), (8, 7, 2, False), (9, 8, 3, False), (8, 4, 1, True)],
-)
-def test_windows_need_targets_at_every_step_and_a_length_that_divides(
-    steps: int, scored: int, count: int, fits: bool
-) -> None:
-    batch = Batch(np.zeros((2, steps), dtype=np.int64), np.zeros((2, scored), dtype=np.int64))
-    if fits:
-        assert len(batch.windows(count)) == count
-    else:
-        with pytest.raises(
-            ValueError, match=f"sequences of {steps} steps, {scored} of them scored, cannot be cut into"
-        ):
-            batch.windows(count)
 
 
 def test_some_samples_of_some_members_keep_all_that_belongs_to_them() -> None:
@@ -348,47 +288,3 @@ def test_some_samples_of_some_members_keep_all_that_belongs_to_them() -> None:
     plain = Streams(Counting(), 4, [0], "train").next(5, torch.float64).samples(1, 3)
     assert plain.window is None
     assert plain.only([0]).earlier == ()
-
-
-def test_losses_are_means_over_what_counts_and_of_the_last_judged_answer() -> None:
-    data = Streams(Counting(), 6, [0], "train").next(4, torch.float64)
-    logits = torch.randn(1, 4, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    each = -torch.log_softmax(logits, -1).gather(-1, data.targets[..., None])[..., 0]
-    data = dataclasses.replace(data, all_count=False, mask=torch.tensor([[[True, True, False, True, True, False]] * 4]),
-                               judged=torch.tensor([[[False, True, False, True, False, False]] * 4]),
-                               answer=np.array([[4, 4, 4, 0]]))  # fmt: skip
-    torch.testing.assert_close(data.loss(logits)[0], each[0][:, [0, 1, 3, 4]].mean(1))
-    expected = each[0][:, 3].clone()
-    expected[3] = 0
-    torch.testing.assert_close(data.answer_loss(logits)[0], expected)
-    assert not data.one_answer
-    last = torch.tensor([[[False, False, False, True, False, False]] * 4])
-    assert not dataclasses.replace(data, mask=last, judged=last).one_answer  # the fourth sample has none
-    assert dataclasses.replace(data, mask=last, judged=last, answer=np.array([[4, 4, 4, 4]])).one_answer
-    right = (logits.argmax(-1) == data.targets)[0][:, [1, 3]].sum(1)
-    assert torch.equal(data.right(logits)[0], right)
-    once = Batch(np.zeros((3, 4), dtype=np.int64), np.zeros((3, 1), dtype=np.int64))
-    assert once.answer.tolist() == [4, 4, 4]
-
-
-def test_a_task_says_of_itself_what_is_usual() -> None:
-    task = Counting()
-    assert (task.solved_at, task.exact_chance, task.feedback, task.windows, task.chance_loss(8)) == (
-        0.95, True, None, 1, None,
-    )  # fmt: skip
-    assert dish().continuation is None
-    assert Continuation(length=3) == Continuation(3, 1.0, 20)
-    assert (task.min_seq_len(), task.refuses(1), task.refuses(0)) == (1, None, "1 or more")
-    batch = Batch(np.array([[1, 2, 3]]), np.array([[2, 3, 4]]), judged=np.array([[False, True, True]]))
-    outputs = np.eye(5)[[0, 3, 1]]
-    assert Experiment.show(task, batch, 0, outputs) == Sample("1 2 3", "3 4", "3 1", words=["1", "2", "3"])
-    outputs[2, 0] = np.nan
-    batch = Batch(batch.inputs, batch.targets, judged=np.array([[False, True, False]]))
-    assert Experiment.show(task, batch, 0, outputs) == Sample("1 2 3", "3", "3", words=["1", "2"])
-    batch = Batch(batch.inputs, batch.targets, judged=np.array([[True, False, True]]))
-    assert Experiment.show(task, batch, 0, outputs).answered == "0 ?"
-    assert Experiment.show(task, Batch(np.ones((1, 3, 5)), np.array([[2]])), 0, outputs) is None
-    shown = Experiment.show_continued(task, np.array([1, 2]), np.array([3]))
-    assert (shown.text, shown.answered, shown.expected) == ("1 2", "3", "")
-    assert Counting.bears_out(None) is None  # type: ignore[arg-type]
-    assert Counting.artefacts(None) == {}  # type: ignore[arg-type]

@@ -247,7 +247,6 @@ FOUND_BY_LOOKING = {
         faulty(show=lambda self, batch, index, output: Sample(str(int(output[0, 0])))),
         "show of outputs that are NaN raises ValueError",
     ),
-    "show of no sample": (faulty(show=lambda self, batch, index, output: "text"), "valid: a Sample of texts"),
     "show of a word too few": (
         faulty(show=lambda self, batch, index, output: Sample("text", words=["one"])),
         "valid: one for each step up to the last judged output",
@@ -293,3 +292,9 @@ FOUND_BY_LOOKING = {
 @pytest.mark.parametrize(("made", "words"), FOUND_BY_LOOKING.values(), ids=FOUND_BY_LOOKING)
 def test_any_other_fault_is_found_without_training(made: type[Experiment], words: str) -> None:
     assert_caught(made, words, steps=0)
+
+
+def test_of_what_is_shown_in_place_of_a_sample_nothing_else_is_said() -> None:
+    with pytest.raises(ContractError) as caught:
+        check_experiment(faulty(show=lambda self, batch, index, output: "text")(), steps=0)
+    assert str(caught.value) == "experiment first: show returns 'text'; valid: a Sample of texts, or None"
