@@ -25,6 +25,7 @@ from harness.tables.columns import column
 ROOT = Path(__file__).parent.parent
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 METHODS = [("**.py", "python"), ("**.j2", "jinja2")]
+OPTIONS = {"**.j2": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 HEAD = "# What reports say in another language; see CONTRIBUTING.md."
 EXPLAINED = ("horizon", "loss", "solved")
 """Columns whose meaning stands in the glossary."""
@@ -34,8 +35,7 @@ def texts() -> Catalog:
     """All texts for readers: those that the code marks, and what plugins and columns say of themselves."""
     found = Catalog(project="rnn-gradient-harness", charset="utf-8", fuzzy=False)
     for folder in ("harness", "experiments"):
-        options = {"**.j2": {"trim_blocks": "true", "lstrip_blocks": "true"}}
-        marked = extract_from_dir(ROOT / folder, METHODS, options, KEYWORDS)
+        marked = extract_from_dir(ROOT / folder, METHODS, OPTIONS, KEYWORDS)
         for file, _, message, _, _ in marked:
             if message not in ("", ("", "")):
                 found.add(message, locations=[(f"{folder}/{file}", 0)])

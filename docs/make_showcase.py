@@ -12,17 +12,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pages import save
+from pages import save, typed
 
 import harness
+from harness.api.words import words_of
 from harness.report.build import build
 from harness.sweeping.provenance import read_provenance
 
 ROOT = Path(__file__).parent.parent
 PLACE = Path("results/showcase")
 
-WORDS = ["cell=feedforward,rnn,lstm", "seq_len=20,80", "weight_scale=0.8,1.2", "seed=0,1,2", "probe.every=150"]
-COMMAND = f"python -m harness -m +study=dish {' '.join(WORDS)}"
 SETTINGS: dict[str, Any] = {
     "cell": ["feedforward", "rnn", "lstm"],
     "seq_len": [20, 80],
@@ -31,6 +30,8 @@ SETTINGS: dict[str, Any] = {
     "probe": {"every": 150},
 }
 """The study of ``make demo``, smaller."""
+
+COMMAND = typed(["-m", "+study=dish", *words_of(SETTINGS, several=True)[0]])
 
 COLOURS = 128
 """Of a picture: it has a third of its size then, and looks the same."""

@@ -31,7 +31,7 @@ def name_of(measure: str) -> str:
     return names[measure]
 
 
-def beginning(text: str) -> str:
+def _capitalised(text: str) -> str:
     """A text as it stands where a sentence begins."""
     return text[:1].upper() + text[1:]
 
@@ -89,7 +89,7 @@ def findings(table: pd.DataFrame, conditions: pd.DataFrame) -> Iterator[str]:
 
 def _about(rows: pd.DataFrame, measure: Measure) -> Iterator[str]:
     """What became of one measure."""
-    name = beginning(name_of(measure.name))
+    name = _capitalised(name_of(measure.name))
     compared = rows[rows.p.notna()]
     sure = rows[rows.claim != ""]
     for claim in dict.fromkeys(sure.claim):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.analysis.words import listed
 from harness.base.errors import UserError
 from harness.base.language import gettext as _
-from harness.tables.varied import as_typed, settings_of
+from harness.tables.varied import as_typed, differ, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,8 +148,7 @@ def _varying(sides: Sequence[pd.DataFrame], keys: Sequence[str]) -> list[str]:
     """Settings in which runs of one cell differ, but for what has changed: with the cell, they make up a condition."""
     import pandas as pd
 
-    by_cell = pd.concat(sides).replace("", None).groupby("cell", sort=False, dropna=False)
-    return [key for key in keys if key != "cell" and (by_cell[key].nunique() > 1).any()]
+    return differ(pd.concat(sides), [key for key in keys if key != "cell"], within=["cell"])
 
 
 def _in_words(settings: dict[str, str], varying: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from harness.analysis.words import factor
 from harness.tables.columns import WITHOUT_OUTCOME
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Measure:
 
     def shown(self, value: float) -> float:
         """A mean or a change of these values as it is written down."""
-        return float(np.exp(value)) if self.by_factor else value
+        return factor(value) if self.by_factor else value
 
 
 MEASURES = (

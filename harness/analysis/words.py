@@ -22,7 +22,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def factor(rate: float) -> float:
-    """The factor per step of a decay rate; inf where it is beyond all numbers."""
+    """The factor per step of a decay rate, or that of any logarithm; inf where it is beyond all numbers."""
     with np.errstate(over="ignore"):
         return float(np.exp(np.float64(rate)))
 

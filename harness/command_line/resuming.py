@@ -32,7 +32,7 @@ def resumed(words: Sequence[str]) -> list[list[str]]:
         if not re.match(HOW, word):
             raise UserError(
                 f"{word}: a sweep goes on with the runs that it began with; valid besides {given[-1]}: hydra/launcher, "
-                "sweep.*, checkpoint.*, keep.*, tracker; for further runs say a whole command with "
+                "sweep.*, checkpoint.*, keep.*, report.*, tracker; for further runs say a whole command with "
                 f"hydra.sweep.dir={directory}"
             )
     commands = commands_of(read_provenance(directory))

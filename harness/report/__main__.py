@@ -10,13 +10,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 
 from harness.base.errors import UserError, reason
 from harness.base.language import known, languages
+from harness.base.paths import check_is_directory
 from harness.plugins.registry import registry
 from harness.report.build import build, unknown_plugins
 from harness.report.comparing.page import write_comparison
+from harness.report.parts import with_short_names
 from harness.sweeping.plan import missing, read_plan
 from harness.tables.gather import gather, load
 from harness.tables.jobs import finished_jobs
@@ -24,6 +27,8 @@ from harness.trackers import Tracker, track, tracker
 
 PLUGINS = "plugins="
 TRACKER = "tracker="
+
+RESULTS = "a results directory, with jobs/ or tables/ in it"
 
 UNFIT = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
 """What is raised over tables that have another form than those of a sweep."""
@@ -86,7 +91,7 @@ def rebuild(directory: Path, chosen: Tracker | None = None, language: str | None
     Raises:
         UserError: there are no results in it.
     """
-    check_is_there(directory)
+    check_is_directory(directory, RESULTS)
     there = bool(finished_jobs(directory))
     try:
         tables = gather(directory, skip_damaged=True, planned=read_plan(directory)) if there else load(directory)
@@ -105,7 +110,9 @@ def rebuild(directory: Path, chosen: Tracker | None = None, language: str | None
 
 
 def side_by_side(directories: Sequence[Path], after: Path, language: str | None = None) -> None:
-    """Write the page that compares two sweeps, and print its path; nothing is written into the second.
+    """Write the page that compares two sweeps, and print its path.
+
+    Into the second nothing is written but its merged tables.
 
     Raises:
         UserError: these are not two, one of them has no results, or they share no condition.
@@ -114,18 +121,9 @@ def side_by_side(directories: Sequence[Path], after: Path, language: str | None 
         said = ", ".join(map(str, directories))
         raise UserError(f"--compare {after}: {len(directories)} directories besides ({said}); valid: one")
     (before,) = directories
-    tables = []
-    for directory in (before, after):
-        check_is_there(directory)
-        try:
-            tables.append(load(directory))
-            tables[-1].runs  # noqa: B018 -- read here, where it can be said whose they are
-        except UNFIT as error:
-            raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error
-        except OSError as error:
-            raise UserError(f"{directory}: no tables ({error.strerror})") from error
+    runs = _runs(before), _runs(after)
     try:
-        path = write_comparison(before, after, (tables[0], tables[1]), language)
+        path = write_comparison(before, after, runs, language)
     except UNFIT as error:
         raise UserError(f"{before}, {after}: their tables are not those of sweeps ({reason(error)})") from error
     except OSError as error:
@@ -133,11 +131,15 @@ def side_by_side(directories: Sequence[Path], after: Path, language: str | None 
     print(path, flush=True)
 
 
-def check_is_there(directory: Path) -> None:
-    """Refuse what is no directory."""
-    if not directory.is_dir():
-        what = "a file" if directory.exists() else "not there"
-        raise UserError(f"{directory}: {what}; valid: a results directory, with jobs/ or tables/ in it")
+def _runs(directory: Path) -> pd.DataFrame:
+    """The table of runs of a sweep, with no long texts; what is wrong with it is said here, where it is known whose."""
+    check_is_directory(directory, RESULTS)
+    try:
+        return with_short_names(load(directory)).runs
+    except UNFIT as error:
+        raise UserError(f"{directory}: its tables are not those of a sweep ({reason(error)})") from error
+    except OSError as error:
+        raise UserError(f"{directory}: no tables ({error.strerror})") from error
 
 
 def _harmless(line: str) -> str:

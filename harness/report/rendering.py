@@ -47,15 +47,29 @@ def svg_and_png(canvas: Canvas) -> tuple[str, bytes]:
 
     Its layout is worked out here, once for both, and is fixed from then on.
     """
-    text, image = io.StringIO(), io.BytesIO()
     with styled():
         area = arrange(canvas)
-        canvas.savefig(text, format="svg", transparent=True, bbox_inches=area, metadata={"Date": None}, dpi=DPI)
-        canvas.savefig(image, format="png", facecolor="white", bbox_inches=area, dpi=DPI)
+        return _as_svg(canvas, area), _as_png(canvas, area)
+
+
+def svg_alone(canvas: Canvas) -> str:
+    """The first of `svg_and_png`, for a page that needs no other."""
+    with styled():
+        return _as_svg(canvas, arrange(canvas))
+
+
+def _as_svg(canvas: Canvas, area: Bbox) -> str:
+    text = io.StringIO()
+    canvas.savefig(text, format="svg", transparent=True, bbox_inches=area, metadata={"Date": None}, dpi=DPI)
     head, tag, rest = text.getvalue().partition("<svg ")
     attributes, close, body = rest.partition(">")
-    svg = f"{head}{tag}{attributes}{close}{ADAPTS}{body.replace(INK, 'currentColor')}"
-    return svg, image.getvalue()
+    return f"{head}{tag}{attributes}{close}{ADAPTS}{body.replace(INK, 'currentColor')}"
+
+
+def _as_png(canvas: Canvas, area: Bbox) -> bytes:
+    image = io.BytesIO()
+    canvas.savefig(image, format="png", facecolor="white", bbox_inches=area, dpi=DPI)
+    return image.getvalue()
 
 
 def arrange(canvas: Canvas) -> Bbox:

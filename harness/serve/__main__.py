@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _until_interrupted(server: Server) -> None:
     with server:
-        print(f"http://{HOST}:{server.server_port}/ shows {server.root}; Ctrl-C ends it", flush=True)
         try:
+            print(f"http://{HOST}:{server.server_port}/ shows {server.root}; Ctrl-C ends it", flush=True)
             server.serve_forever()
         except KeyboardInterrupt:
             print(file=sys.stderr)  # behind the terminal's ^C

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import jinja2
 
 from harness.serve.places import address, entries
 from harness.serve.standing import Observer, Standing, is_sweep
+from harness.sweeping.provenance import resuming
 from harness.sweeping.watch import clock
 
 TEMPLATES = jinja2.Environment(
@@ -64,27 +64,18 @@ def _sweep(root: Path, standing: Standing) -> dict[str, Any]:
         "left_words": clock(standing.seconds_left) if standing.seconds_left is not None else "",
         "failed": counts["failed"],
         "diverged": counts["diverged"],
-        "resume": shlex.join(["python", "-m", "harness", f"resume={standing.directory}"]),
+        "resume": resuming(standing.directory),
         "standing": standing,
     }
 
 
-def _entry(path: Path) -> dict[str, str]:
-    """A file or folder in a list."""
+def _entry(path: Path) -> dict[str, Any]:
+    """A file or folder in a list; a folder has no size."""
     known = path.stat()
     slash = "/" if path.is_dir() else ""
     return {
         "name": path.name + slash,
         "address": "./" + address(path.parent, path).lstrip("/"),
-        "size": "" if slash else _size(known.st_size),
+        "size": None if slash else known.st_size,
         "changed": datetime.fromtimestamp(known.st_mtime).strftime("%Y-%m-%d %H:%M"),
     }
-
-
-def _size(count: float) -> str:
-    """Bytes as one reads them: ``812 B``, ``1.4 MB``."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
+from harness.base.paths import check_is_directory
 from harness.report.pages import TEMPLATES as OF_REPORTS
 from harness.serve.pages import folder_page
 from harness.serve.places import address, find, opened
@@ -89,9 +90,7 @@ def serving(directory: Path, port: int) -> Server:
     Raises:
         UserError: there is no such directory, or the port is taken.
     """
-    if not directory.is_dir():
-        what = "a file" if directory.exists() else "not there"
-        raise UserError(f"{directory}: {what}; valid: a folder with results directories in it")
+    check_is_directory(directory, "a folder with results directories in it")
     try:
         return Server(directory.resolve(), port)
     except OSError as error:
@@ -116,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST)
         elif asked in OWN:
             path, kind = OWN[asked]
-            self._send(path.read_bytes(), kind, PAGES)
+            self._send(path.read_bytes(), kind)
         elif (place := find(self.server.root, asked)) is None:
             self._refuse(HTTPStatus.NOT_FOUND)
         elif place.is_file():
@@ -125,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
             self._head(HTTPStatus.FOUND, {"Location": address(self.server.root, place), "Content-Length": "0"})
         else:
             page = folder_page(self.server.root, place, self.server.observer)
-            self._send(page.encode(), HTML, PAGES)
+            self._send(page.encode(), HTML)
 
     do_HEAD = do_GET
 
@@ -134,9 +133,9 @@ class Handler(BaseHTTPRequestHandler):
         named = self.headers.get_all("Host") or []
         return len(named) == 1 and OURS.fullmatch(named[0]) is not None
 
-    def _send(self, body: bytes, kind: str, policy: str) -> None:
-        head = {"Content-Type": kind, "Content-Length": str(len(body)), "Content-Security-Policy": policy}
-        self._head(HTTPStatus.OK, head)
+    def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK, **head: str) -> None:
+        usual = {"Content-Type": kind, "Content-Length": str(len(body)), "Content-Security-Policy": PAGES}
+        self._head(status, {**usual, **head})
         if self.command != "HEAD":
             self.wfile.write(body)
 
@@ -164,12 +163,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: HTTPStatus, **head: str) -> None:
         """Say in a line why there is no answer, and end the connection: what was sent with the request is not read."""
-        body = f"{status.value} {status.phrase}\n".encode()
         self.close_connection = True
-        usual = {"Content-Type": TEXT, "Content-Length": str(len(body)), "Content-Security-Policy": PAGES}
-        self._head(status, {**usual, "Connection": "close", **head})
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self._send(f"{status.value} {status.phrase}\n".encode(), TEXT, status, Connection="close", **head)
 
     def _head(self, status: HTTPStatus, head: dict[str, str]) -> None:
         self.send_response(status)

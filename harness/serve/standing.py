@@ -17,7 +17,8 @@ from harness.sweeping.progress import Note, read_note
 from harness.sweeping.provenance import FILE as PROVENANCE
 from harness.sweeping.provenance import read_provenance
 from harness.tables.columns import WITHOUT_OUTCOME
-from harness.tables.jobs import current, natural
+from harness.tables.jobs import current, job_folders
+from harness.tables.storage import by_run
 
 FRESH = 120.0
 """Seconds for which a note of a job is a sign of life: jobs write one every half second, but while they measure."""
@@ -88,8 +89,10 @@ class Observer:
         known = self._read(directory / PROVENANCE, lambda path: read_provenance(path.parent)) or {}
         plan: dict[str, str] = self._read(directory / PLAN, _plan) or {}
         now, begun = time.time(), _seconds(str((known.get("resumed") or [known.get("started", "")])[-1]))
-        results, earlier = self._results(directory, begun)
-        jobs = list(self._at_work(directory, now))
+        folders = _jobs(directory)
+        results, earlier = self._results(directory, folders, begun)
+        alive = [job for job in folders if (mark := _mark(job / NOTE)) and now - mark[0] / 1e9 < FRESH]
+        jobs = list(self._at_work(alive))
         in_jobs = Counter(plan.values())
         has_result = Counter(plan[run_id] for run_id in results if run_id in plan)
         to_do = {job.name: max(in_jobs[job.name] - has_result[job.name], 0) for job in jobs}
@@ -99,7 +102,7 @@ class Observer:
         done = min(len(results) + over, planned)
         finished = len(results) + sum(job.note.share * to_do[job.name] for job in jobs)
         share = min(finished / planned, 1.0) if planned else 0.0
-        running = bool(jobs) or (done < planned and self._sign_of_life(directory, now))
+        running = bool(jobs or (alive and done < planned))  # between two jobs none is at work
         return Standing(
             directory, str(known.get("study") or directory.name), str(known.get("started", ""))[:16].replace("T", " "),
             str(known.get("command", "")), "running" if running else "not finished" if done < planned else "finished",
@@ -108,10 +111,10 @@ class Observer:
             list(dict.fromkeys(line for job in jobs for line in job.note.warnings)),
         )  # fmt: skip
 
-    def _results(self, directory: Path, begun: float) -> tuple[dict[str, str], int]:
+    def _results(self, directory: Path, jobs: list[Path], begun: float) -> tuple[dict[str, str], int]:
         """The status of each run that has a result, and how many had one before this moment."""
         merged = directory / "tables" / "runs.parquet"
-        paths = [current(job / "tables") / "runs.parquet" for job in _jobs(directory)]
+        paths = [current(job / "tables") / "runs.parquet" for job in jobs]
         written = {path: mark[0] for path in paths if (mark := _mark(path))}
         if (mark := _mark(merged)) and mark[0] >= max(written.values(), default=0):
             written = {merged: mark[0]}
@@ -123,16 +126,11 @@ class Observer:
             found |= {run: status for run, status in statuses.items() if found.get(run, "failed") in WITHOUT_OUTCOME}
         return found, before
 
-    def _at_work(self, directory: Path, now: float) -> Iterator[JobStanding]:
-        for job in _jobs(directory):
-            mark = _mark(job / NOTE)
-            if mark and now - mark[0] / 1e9 < FRESH and (note := read_note(job)) and note.share < 1:
+    def _at_work(self, jobs: list[Path]) -> Iterator[JobStanding]:
+        """Those of these jobs that have not told their end."""
+        for job in jobs:
+            if (note := read_note(job)) and note.share < 1:
                 yield JobStanding(job.name, self._read(job / ".hydra" / "overrides.yaml", _label) or "", note)
-
-    def _sign_of_life(self, directory: Path, now: float) -> bool:
-        """Whether a job has told something lately: between two jobs none is at work."""
-        marks = [mark[0] / 1e9 for job in _jobs(directory) if (mark := _mark(job / NOTE))]
-        return bool(marks) and now - max(marks) < FRESH
 
     def _read(self, path: Path, read: Callable[[Path], Value]) -> Value | None:
         """What a file holds; None where it is not there, or cannot be read (yet)."""
@@ -172,10 +170,9 @@ def _sweeps_below(folder: Path) -> Iterator[Path]:
 
 def _jobs(directory: Path) -> list[Path]:
     try:
-        names = os.listdir(directory / "jobs")
+        return job_folders(directory)
     except OSError:
         return []
-    return [directory / "jobs" / name for name in sorted(names, key=natural)]
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
@@ -189,18 +186,12 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 def _plan(path: Path) -> dict[str, str]:
     """Runs, and the job of each."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, columns=["run_id", "job"])
-    return dict(zip(table["run_id"].to_pylist(), table["job"].to_pylist(), strict=True))
+    return by_run(path, "job")
 
 
 def _statuses(path: Path) -> dict[str, str]:
     """Runs, and how each has ended."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, columns=["run_id", "status"])
-    return dict(zip(table["run_id"].to_pylist(), table["status"].to_pylist(), strict=True))
+    return by_run(path, "status")
 
 
 def _label(path: Path) -> str:

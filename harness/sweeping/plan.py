@@ -16,14 +16,13 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from harness.base.errors import UserError
 from harness.base.language import gettext as _
 from harness.sweeping.jobs import Job
 from harness.tables.columns import WITHOUT_OUTCOME
 from harness.tables.jobs import complete, finished_jobs
-from harness.tables.storage import read_table, write_table
+from harness.tables.storage import by_run, read_table, write_table
 
 FILE = "plan.parquet"
 
@@ -189,7 +188,6 @@ def _statuses(directory: Path) -> Iterator[dict[str, str]]:
 
 def _status(path: Path) -> dict[str, str]:
     try:
-        table = pq.read_table(path, columns=["run_id", "status"])
+        return by_run(path, "status")
     except (pa.ArrowException, OSError):
         return {}
-    return dict(zip(table["run_id"].to_pylist(), table["status"].to_pylist(), strict=True))

@@ -27,11 +27,16 @@ def natural(name: str) -> tuple[int, str]:
     return (int(name), "") if name.isdecimal() else (1 << 62, name)
 
 
-def finished_jobs(directory: Path) -> list[Path]:
-    """The folders with the tables of the finished jobs of a results directory, in the order of the jobs' numbers."""
+def job_folders(directory: Path) -> list[Path]:
+    """The folders of the jobs of a results directory, in the order of the jobs' numbers."""
     jobs = directory / "jobs"
     names = sorted(os.listdir(jobs), key=natural) if jobs.is_dir() else []
-    folders = [current(jobs / name / "tables") for name in names]
+    return [jobs / name for name in names]
+
+
+def finished_jobs(directory: Path) -> list[Path]:
+    """The folders with the tables of the finished jobs of a results directory, in the order of the jobs' numbers."""
+    folders = [current(job / "tables") for job in job_folders(directory)]
     return [folder for folder in folders if (folder / "runs.parquet").exists()]
 
 

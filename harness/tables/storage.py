@@ -53,6 +53,16 @@ def read_table(path: Path) -> pd.DataFrame:
         return as_frame(file.read())
 
 
+def by_run(path: Path, column: str) -> dict[str, str]:
+    """One column of texts of a table with a row per run: run_id to its value. Nothing else of the file is read.
+
+    Raises:
+        OSError, KeyError, pyarrow.ArrowException: the file is missing or damaged, or has no such column.
+    """
+    table = pq.read_table(path, columns=["run_id", column])
+    return dict(zip(table["run_id"].to_pylist(), table[column].to_pylist(), strict=True))
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
     """Open one table; what cannot be read within the ``with`` block is an error that names this file.

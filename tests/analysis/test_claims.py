@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.analysis.accuracy import accuracies, below, not_above, threshold
+from harness.analysis.accuracy import accuracies, below, not_above, surely_higher, threshold
 from harness.analysis.claims import Kind, compare, kinds, solves_where_it_does_not, solves_where_it_guesses
 from harness.tables.tables import Tables
 
@@ -213,3 +213,13 @@ def test_three_standard_errors_are_allowed_and_more_where_they_are_known_badly()
     assert threshold(4, tries=5) == pytest.approx(stats.t.isf(0.00135 / 5, 4), rel=1e-6)
     above = pd.DataFrame({"accuracy": [0.125, 0.154, 0.156], "accuracy_se": 0.01, "freedom": np.inf})
     assert not_above(above, pd.Series([0.125] * 3)).tolist() == [True, True, False]
+
+
+def test_an_accuracy_is_surely_higher_by_more_than_three_joint_errors_of_the_less_sure_one() -> None:
+    other = pd.Series({"accuracy": 0.4, "accuracy_se": 0.03, "freedom": 9.0})
+    least = stats.t.ppf(1 - 0.00135, 9) * 0.05  # 3, 4, 5: the errors of both
+    found = pd.DataFrame({"accuracy": 0.4 + least * np.array([1.001, 0.999, -2]), "accuracy_se": 0.04, "freedom": 50.0})
+    assert list(surely_higher(found, other)) == [True, False, False]
+    certain = other.replace({0.03: 0.0})
+    assert not surely_higher(certain, certain)
+    assert surely_higher(pd.Series({**certain, "accuracy": 0.4 + 1e-9}), certain)

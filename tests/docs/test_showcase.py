@@ -67,9 +67,8 @@ def test_it_says_the_command_and_nothing_of_the_machine() -> None:
 
 
 def test_the_words_of_the_command_are_the_settings_of_the_sweep() -> None:
-    from harness.api.words import words_of
-
-    assert words_of(SCRIPT.SETTINGS, several=True)[0] == SCRIPT.WORDS
+    words = ["cell=feedforward,rnn,lstm", "seq_len=20,80", "weight_scale=0.8,1.2", "seed=0,1,2", "probe.every=150"]
+    assert f"python -m harness -m +study=dish {' '.join(words)}" == SCRIPT.COMMAND
 
 
 @pytest.mark.slow

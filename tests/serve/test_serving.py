@@ -55,6 +55,18 @@ def test_the_page_of_a_sweep_leads_to_its_report_comparisons_and_files(ask: Ask,
 
 
 @pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 Bytes"), (812, "812 Bytes"), (1_400_000, "1.4 MB"), (999_600_000, "999.6 MB")]
+)
+def test_the_size_of_a_file_is_said_in_units_that_one_reads(ask: Ask, results: Path, count: int, said: str) -> None:
+    with (results / "file").open("wb") as file:
+        file.truncate(count)
+    (results / "folder").mkdir()
+    page = ask("/").text
+    assert f'<a href="./file">file</a></th><td>{said}</td>' in page
+    assert '<a href="./folder/">folder/</a></th><td></td>' in page
+
+
+@pytest.mark.parametrize(
     ("path", "kind", "body"),
     [
         ("report.html", "text/html; charset=utf-8", b"<title>the report</title>"),

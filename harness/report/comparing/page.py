@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from harness.analysis.about_comparison import in_words, interval, name_of, seeds, word_of
 from harness.analysis.comparison import Comparison, compare
 from harness.analysis.measures import Measure
@@ -16,12 +18,10 @@ from harness.base.language import gettext as _
 from harness.base.language import written_in
 from harness.report.comparing.picture import caption, draw
 from harness.report.pages import render
-from harness.report.parts import with_short_names
 from harness.report.pictures import as_data_uri
-from harness.report.rendering import styled, svg_and_png, width_in_ems
+from harness.report.rendering import styled, svg_alone, width_in_ems
 from harness.sweeping.plan import missing
 from harness.sweeping.provenance import language_of, plugins_of, read_provenance
-from harness.tables.tables import Tables
 
 SHOWN_CONDITIONS = 500
 """Most rows in a table of the page; the CSV beside it has all."""
@@ -49,13 +49,15 @@ class Panel:
     left_out: int
 
 
-def write_comparison(before: Path, after: Path, tables: tuple[Tables, Tables], language: str | None = None) -> Path:
+def write_comparison(
+    before: Path, after: Path, runs: tuple[pd.DataFrame, pd.DataFrame], language: str | None = None
+) -> Path:
     """Compare two sweeps, and write the page and its table into the directory of the first.
 
     Args:
         before: directory of the sweep before the change.
         after: of the one after it.
-        tables: theirs.
+        runs: their tables of runs, as `harness.report.parts.with_short_names` gives them.
         language: in which it is written; None: that of the first sweep.
 
     Returns:
@@ -67,17 +69,15 @@ def write_comparison(before: Path, after: Path, tables: tuple[Tables, Tables], l
         OSError: the disk takes no more.
     """
     with written_in(language or language_of(read_provenance(before))):
-        return _write(before, after, tables)
+        return _write(before, after, runs)
 
 
-def _write(before: Path, after: Path, tables: tuple[Tables, Tables]) -> Path:
-    runs = [with_short_names(each).runs for each in tables]
+def _write(before: Path, after: Path, runs: tuple[pd.DataFrame, pd.DataFrame]) -> Path:
     found = compare(runs[0], runs[1], (str(before), str(after)))
     name = re.sub(r"[^\w.-]+", "_", after.resolve().name)[:LONGEST_NAME] or "sweep"
     path = within(before, f"compare-{name}.html")
     view = {
         "found": found,
-        "findings": found.findings,
         "versions": _versions(read_provenance(before), read_provenance(after)),
         "unfinished": [str(left) for each in (before, after) if (left := missing(each)) and left.runs],
         "panels": [_panel(found, measure) for measure in found.measures()],
@@ -93,7 +93,7 @@ def _write(before: Path, after: Path, tables: tuple[Tables, Tables]) -> Path:
 
 def _panel(found: Comparison, measure: Measure) -> Panel:
     with styled():
-        svg, _png = svg_and_png(draw(found, measure))
+        svg = svg_alone(draw(found, measure))
     rows = found.table[found.table.measure == measure.name]
     shown = [(_cells(row), str(row.claim)) for row in rows.head(SHOWN_CONDITIONS).itertuples()]
     name = name_of(measure.name)
