@@ -56,8 +56,8 @@ class ReadySetGo(Experiment):
         return float(np.log(2))
 
     def min_seq_len(self) -> int:
-        """An interval of two steps."""
-        return 5
+        """An interval of two steps, which may begin at either of two."""
+        return 6
 
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         longest, steps = (seq_len + 1) // 3, np.arange(seq_len)
