@@ -21,6 +21,7 @@ from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
+from harness.settings.training import flaw_of_training
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -38,10 +39,31 @@ class Train(Options):
 
     steps: int = Field(300, ge=0, description="number of training steps; 0 probes the untrained network")
     batch_size: int = Field(32, ge=1, description="samples per training step")
-    optimizer: Literal["adam", "sgd", "rmsprop"] = Field("adam", description="adam, sgd or rmsprop")
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="adam, adamw, sgd or rmsprop")
     lr: float = Field(0.003, gt=0, description="learning rate")
     clip_norm: float | None = Field(1.0, gt=0, description="largest norm of the weights' gradient; null: no clipping")
+    clip_value: float | None = Field(
+        None, gt=0, description="largest size of each weight's gradient, before clip_norm; null: no clipping"
+    )
+    momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd, as torch's")
+    weight_decay: float | None = Field(
+        None, ge=0, description="weight decay, as torch's of that optimizer; null: 0.01 for adamw, none for others"
+    )
+    schedule: Literal["constant", "cosine", "step"] = Field(
+        "constant", description="the learning rate over the training: constant, cosine (to 0), step (drops)"
+    )
+    warmup: int = Field(0, ge=0, description="steps in which the learning rate rises to its full size")
+    step_size: int | None = Field(
+        None, ge=1, description="steps between the drops of schedule=step; null: a third of those after the warm-up"
+    )
+    gamma: float | None = Field(None, gt=0, description="factor of each drop of schedule=step; null: 0.1")
     stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
+
+    @model_validator(mode="after")
+    def _effective(self) -> Train:
+        if flaw := flaw_of_training(self):
+            raise UserError(flaw)
+        return self
 
 
 class ProbeSettings(Options):
