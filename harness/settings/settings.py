@@ -21,7 +21,6 @@ from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
-from harness.settings.training import flaw_of_training
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -61,8 +60,19 @@ class Train(Options):
 
     @model_validator(mode="after")
     def _effective(self) -> Train:
-        if flaw := flaw_of_training(self):
-            raise UserError(flaw)
+        """Refuses what nothing would come of: better an error than a run that is not as asked."""
+        after = self.steps - self.warmup
+        if self.momentum and self.optimizer != "sgd":
+            raise _idle("momentum", self.momentum, f"not for train.optimizer={self.optimizer}", "0, or sgd")
+        if self.warmup and after <= 0:
+            raise _idle("warmup", self.warmup, f"no shorter than train.steps={self.steps}", "less than the steps")
+        for key, value in (("step_size", self.step_size), ("gamma", self.gamma)):
+            if value is not None and self.schedule != "step":
+                raise _idle(key, value, f"not for train.schedule={self.schedule}", "null, or step")
+        if self.step_size is not None and self.step_size >= after:
+            raise _idle(
+                "step_size", self.step_size, f"no drop in {after} steps after the warm-up", f"less than {after}"
+            )
         return self
 
 
@@ -202,6 +212,11 @@ def _valid_instead(device: str) -> str | None:
     if torch.cuda.is_available():
         valid += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     return None if device in valid else ", ".join(valid)
+
+
+def _idle(key: str, value: object, reason: str, valid: str) -> UserError:
+    """An error for a setting of the training that would have no effect."""
+    return UserError(f"train.{key}={value}: {reason}; valid: {valid}")
 
 
 SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "engine": Engine}
