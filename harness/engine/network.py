@@ -97,6 +97,14 @@ class Network:
         """A copy of some members."""
         return Network(self.shape, self.flat[list(members)], self.compiled, self.recompute)
 
+    @property
+    def trained(self) -> Tensor:
+        """Which of a member's weights learn, (P,)."""
+        found = torch.ones_like(self.flat[:1], dtype=torch.bool)
+        for name in self._fixed:
+            views(self.shape, found)[name].fill_(False)
+        return found[0]
+
     def threads(self) -> AbstractContextManager[None]:
         """A context to train or evaluate in: where kernels run, torch's small operations leave the cores to them."""
         return torch_on_one_thread() if isinstance(self.scanners[0], Kernel) else nullcontext()

@@ -38,10 +38,42 @@ class Train(Options):
 
     steps: int = Field(300, ge=0, description="number of training steps; 0 probes the untrained network")
     batch_size: int = Field(32, ge=1, description="samples per training step")
-    optimizer: Literal["adam", "sgd", "rmsprop"] = Field("adam", description="adam, sgd or rmsprop")
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="adam, adamw, sgd or rmsprop")
     lr: float = Field(0.003, gt=0, description="learning rate")
     clip_norm: float | None = Field(1.0, gt=0, description="largest norm of the weights' gradient; null: no clipping")
+    clip_value: float | None = Field(
+        None, gt=0, description="largest size of each weight's gradient, before clip_norm; null: no clipping"
+    )
+    momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd, as torch's")
+    weight_decay: float | None = Field(
+        None, ge=0, description="weight decay, as torch's of that optimizer; null: 0.01 for adamw, none for others"
+    )
+    schedule: Literal["constant", "cosine", "step"] = Field(
+        "constant", description="the learning rate over the training: constant, cosine (to 0), step (drops)"
+    )
+    warmup: int = Field(0, ge=0, description="steps in which the learning rate rises to its full size")
+    step_size: int | None = Field(
+        None, ge=1, description="steps between the drops of schedule=step; null: a third of those after the warm-up"
+    )
+    gamma: float | None = Field(None, gt=0, description="factor of each drop of schedule=step; null: 0.1")
     stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
+
+    @model_validator(mode="after")
+    def _effective(self) -> Train:
+        """Refuses what nothing would come of: better an error than a run that is not as asked."""
+        after = self.steps - self.warmup
+        if self.momentum and self.optimizer != "sgd":
+            raise _idle("momentum", self.momentum, f"not for train.optimizer={self.optimizer}", "0, or sgd")
+        if self.warmup and after <= 0:
+            raise _idle("warmup", self.warmup, f"no shorter than train.steps={self.steps}", "less than the steps")
+        for key, value in (("step_size", self.step_size), ("gamma", self.gamma)):
+            if value is not None and self.schedule != "step":
+                raise _idle(key, value, f"not for train.schedule={self.schedule}", "null, or step")
+        if self.step_size is not None and self.step_size >= after:
+            raise _idle(
+                "step_size", self.step_size, f"no drop in {after} steps after the warm-up", f"less than {after}"
+            )
+        return self
 
 
 class ProbeSettings(Options):
@@ -169,6 +201,11 @@ class Settings(Options):
         """Short hash of everything that determines the run's numbers."""
         text = json.dumps(self.flat(), sort_keys=True)
         return short_hash(text)
+
+
+def _idle(key: str, value: object, reason: str, valid: str) -> UserError:
+    """An error for a setting of the training that would have no effect."""
+    return UserError(f"train.{key}={value}: {reason}; valid: {valid}")
 
 
 SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "engine": Engine}

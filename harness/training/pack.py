@@ -25,6 +25,7 @@ from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.keeping import Keeper
 from harness.training.record import Record
+from harness.training.schedule import schedules_of
 
 Tick = Callable[[int], None]
 """Called with the number of training steps done."""
@@ -135,8 +136,16 @@ class Pack:
         self.probed = build(runs, probe_dtype)
         train = [each.train for each in runs]
         self.optimizer = MemberOptimizer(
-            self.network.flat, first.train.optimizer, [each.lr for each in train], [each.clip_norm for each in train]
+            self.network.flat,
+            first.train.optimizer,
+            lr=[each.lr for each in train],
+            clip_norm=[each.clip_norm for each in train],
+            clip_value=[each.clip_value for each in train],
+            momentum=[each.momentum for each in train],
+            weight_decay=[each.weight_decay for each in train],
+            trained=self.network.trained,
         )
+        self._schedules = schedules_of(train)
         self.data = streams(runs, "train")
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
         self.eval_samples = self.held_out.targets.shape[1]
@@ -158,7 +167,9 @@ class Pack:
 
     def move(self, training: Sequence[bool]) -> None:
         """Clip the gradients, and move the members that train."""
-        self._clipped += self.optimizer.step(training)
+        # The gradient of this step was taken already.
+        factors = [self._schedules[member](self.step - 1) for member in self.members] if self._schedules else None
+        self._clipped += self.optimizer.step(training, factors)
         self._moves += 1
 
     def measure(self) -> tuple[Measurement, list[tuple[Probe, pd.DataFrame]]]:
