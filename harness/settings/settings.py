@@ -21,6 +21,7 @@ from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
+from harness.settings.lengths import Evaluation, check_evaluation
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -117,6 +118,7 @@ class Settings(Options):
     device: str = Field("cpu", description="cpu, cuda or cuda:N, of the machine that the run is on")
     dtype: Precision = Field("float32", description="precision of the training")
     train: Train = Train()
+    eval: Evaluation = Evaluation()
     probes: dict[str, SerializeAsAny[Probe]] = Field({})
     probe: ProbeSettings = ProbeSettings()
     engine: Engine = Engine()
@@ -140,6 +142,7 @@ class Settings(Options):
             raise UserError(f"cell={self.cell.name}: {flaw}")
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
+        check_evaluation(self.experiment, self.eval)
         return self
 
     def flat(self) -> dict[str, Any]:
@@ -208,7 +211,7 @@ def _idle(key: str, value: object, reason: str, valid: str) -> UserError:
     return UserError(f"train.{key}={value}: {reason}; valid: {valid}")
 
 
-SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "engine": Engine}
+SECTIONS: dict[str, type[Options]] = {"train": Train, "eval": Evaluation, "probe": ProbeSettings, "engine": Engine}
 """Settings that stand in sections of the configuration."""
 
 

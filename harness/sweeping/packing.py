@@ -80,9 +80,12 @@ def bytes_per_member(settings: Settings) -> float:
     states = settings.num_layers * sum(settings.cell.widths(width).values())
     per_step = settings.stored_per_step + states + 2 * settings.experiment.input_size
     largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
-    held_out = EVAL_SAMPLES * settings.experiment.input_size
+    longest = max((settings.seq_len, *settings.eval.seq_len))
+    held_out = EVAL_SAMPLES * settings.experiment.input_size * longest
+    # Longer sequences than the trained ones are run in spans: see `harness.engine.network.Network.spans`.
+    at_once = max(settings.seq_len, math.isqrt(longest - 1) + 1)
     precision = max(4 if kind == "float32" else 8 for kind in (settings.dtype, settings.probe.dtype))
-    return float(precision * settings.seq_len * (COPIES * largest * per_step + held_out))
+    return float(precision * (at_once * COPIES * largest * per_step + held_out))
 
 
 def memory(device: str) -> float:
