@@ -22,6 +22,7 @@ from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
 from harness.settings.lengths import Evaluation, check_evaluation
+from harness.settings.effect import without_effect
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -106,8 +107,12 @@ class Settings(Options):
     cell: SerializeAsAny[Cell]
     seq_len: int = Field(20, ge=1, description="length T of the sequences")
     weight_scale: float = Field(1.0, description="factor g on the recurrent base matrix")
+    input_scale: float = Field(1.0, ge=0, description="factor on the input weights of every layer, as they start")
     seed: int = Field(0, ge=0, description="seed of all randomness of the run")
     hidden_size: int = Field(32, ge=1, description="units per layer")
+    embedding_size: int | None = Field(
+        None, ge=1, description="length of a vector that is learned for every token; null: tokens are one-hot vectors"
+    )
     num_layers: int = Field(1, ge=1, description="stacked recurrent layers")
     block: Annotated[str, one_of(BLOCKS)] = Field(
         "plain", description="what stands around each layer: " + ", ".join(BLOCKS) + " (as in state-space models)"
@@ -138,11 +143,13 @@ class Settings(Options):
                 f"weight_scale={self.weight_scale}: a negative scale means nothing with init={self.init}, whose "
                 "matrices have no sign; valid: 0 or more (any number with init=identity)"
             )
-        if flaw := self.cell.flaw_of_weights(self.hidden_size, self.experiment.input_size):
+        if flaw := self.cell.flaw_of_weights(self.hidden_size, self.embedding_size or self.experiment.input_size):
             raise UserError(f"cell={self.cell.name}: {flaw}")
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
         check_evaluation(self.experiment, self.eval)
+        if problem := without_effect(self):
+            raise UserError(problem)
         return self
 
     def flat(self) -> dict[str, Any]:
@@ -179,7 +186,7 @@ class Settings(Options):
         if isinstance(self.engine.compile, bool):
             return self.engine.compile
         # No kernel is made for a step that is no formula, and only who asks for one by hand is told so.
-        first = cell_of_layer(self.block, self.cell, 1)
+        first = cell_of_layer(self.block, self.cell, 1, self.embedding_size)
         planned = planned_step(first, self.experiment.input_size, self.hidden_size)
         return planned is not None and self.train.steps * self.stored >= COMPILING_PAYS
 

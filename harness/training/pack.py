@@ -256,14 +256,14 @@ class Pack:
 def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
     """The untrained network of a pack."""
     first = runs[0]
-    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in runs]
+    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale, each.input_scale) for each in runs]
     return Network.create(architecture(first), inits, dtype, first.device, first.compiled, first.recomputed)
 
 
 def architecture(run: Settings) -> Architecture:
     """What the network of a run shares with those that it may train with."""
-    task = run.experiment
-    return Architecture(run.cell, task.input_size, run.hidden_size, run.num_layers, task.outputs.size, run.block)
+    task, width, layers = run.experiment, run.hidden_size, run.num_layers
+    return Architecture(run.cell, task.input_size, width, layers, task.outputs.size, run.block, run.embedding_size)
 
 
 def streams(runs: Sequence[Settings], purpose: str) -> Streams:
