@@ -21,8 +21,8 @@ from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
-from harness.settings.lengths import Evaluation, check_evaluation
 from harness.settings.effect import without_effect
+from harness.settings.lengths import Evaluation, check_evaluation
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
