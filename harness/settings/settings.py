@@ -21,6 +21,8 @@ from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
+from harness.settings.effect import without_effect
+from harness.settings.lengths import Evaluation, check_evaluation
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -113,8 +115,12 @@ class Settings(Options):
     cell: SerializeAsAny[Cell]
     seq_len: int = Field(20, ge=1, description="length T of the sequences")
     weight_scale: float = Field(1.0, description="factor g on the recurrent base matrix")
+    input_scale: float = Field(1.0, ge=0, description="factor on the input weights of every layer, as they start")
     seed: int = Field(0, ge=0, description="seed of all randomness of the run")
     hidden_size: int = Field(32, ge=1, description="units per layer")
+    embedding_size: int | None = Field(
+        None, ge=1, description="length of a vector that is learned for every token; null: tokens are one-hot vectors"
+    )
     num_layers: int = Field(1, ge=1, description="stacked recurrent layers")
     block: Annotated[str, one_of(BLOCKS)] = Field(
         "plain", description="what stands around each layer: " + ", ".join(BLOCKS) + " (as in state-space models)"
@@ -122,18 +128,20 @@ class Settings(Options):
     init: Annotated[str, one_of(RECURRENT_INITS)] = Field(
         "orthogonal", description="recurrent base matrix: " + ", ".join(RECURRENT_INITS)
     )
-    device: str = Field("cpu", description="cpu, cuda or cuda:N")
+    device: str = Field("cpu", description="cpu, cuda or cuda:N, of the machine that the run is on")
     dtype: Precision = Field("float32", description="precision of the training")
     train: Train = Train()
+    eval: Evaluation = Evaluation()
     probes: dict[str, SerializeAsAny[Probe]] = Field({})
     probe: ProbeSettings = ProbeSettings()
     engine: Engine = Engine()
 
     @field_validator("device")
     @classmethod
-    def _present_device(cls, value: str) -> str:
-        if value != "cpu" and (valid := _valid_instead(value)):
-            raise ValueError(f"no such device here; valid: {valid}")
+    def _known_device(cls, value: str) -> str:
+        # Whether it is there is asked where the run is to be: that may be another machine.
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", value):
+            raise ValueError("no such device; valid: cpu, cuda, cuda:N")
         return value
 
     @model_validator(mode="after")
@@ -143,12 +151,15 @@ class Settings(Options):
                 f"weight_scale={self.weight_scale}: a negative scale means nothing with init={self.init}, whose "
                 "matrices have no sign; valid: 0 or more (any number with init=identity)"
             )
-        if flaw := self.cell.flaw_of_weights(self.hidden_size, self.experiment.input_size):
+        if flaw := self.cell.flaw_of_weights(self.hidden_size, self.embedding_size or self.experiment.input_size):
             raise UserError(f"cell={self.cell.name}: {flaw}")
         if self.train.orthogonal_penalty or self.train.gradient_penalty:
             self._penalties_act()
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
+        check_evaluation(self.experiment, self.eval)
+        if problem := without_effect(self):
+            raise UserError(problem)
         return self
 
     def _penalties_act(self) -> None:
@@ -197,7 +208,7 @@ class Settings(Options):
         if isinstance(self.engine.compile, bool):
             return self.engine.compile
         # No kernel is made for a step that is no formula, and only who asks for one by hand is told so.
-        first = cell_of_layer(self.block, self.cell, 1)
+        first = cell_of_layer(self.block, self.cell, 1, self.embedding_size)
         planned = planned_step(first, self.experiment.input_size, self.hidden_size)
         return planned is not None and self.train.steps * self.stored >= COMPILING_PAYS
 
@@ -224,24 +235,12 @@ class Settings(Options):
         return short_hash(text)
 
 
-def _valid_instead(device: str) -> str | None:
-    """The devices that there are, where ``device`` is none of them."""
-    if not re.fullmatch(r"cuda(:\d+)?", device):
-        return "cpu, cuda, cuda:N"
-    import torch
-
-    valid = ["cpu"]
-    if torch.cuda.is_available():
-        valid += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    return None if device in valid else ", ".join(valid)
-
-
 def _idle(key: str, value: object, reason: str, valid: str) -> UserError:
     """An error for a setting of the training that would have no effect."""
     return UserError(f"train.{key}={value}: {reason}; valid: {valid}")
 
 
-SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "engine": Engine}
+SECTIONS: dict[str, type[Options]] = {"train": Train, "eval": Evaluation, "probe": ProbeSettings, "engine": Engine}
 """Settings that stand in sections of the configuration."""
 
 

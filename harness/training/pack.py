@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from harness.base.devices import check_present
 from harness.cells.base import Named
 from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
@@ -22,6 +23,7 @@ from harness.probes.base import Probe, measured
 from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
+from harness.training.generalization import generalization
 from harness.training.keeping import Keeper
 from harness.training.penalties import Penalties
 from harness.training.record import Record
@@ -58,15 +60,22 @@ def run(
 
     Returns:
         The tables of these runs (see `harness.tables.columns.COLUMNS`).
+
+    Raises:
+        UserError: their device is none of this machine's.
     """
+    check_present(runs[0].device)
     started = time.perf_counter()
     pack, record = Pack(runs), Record(runs)
+    further = {}
     with pack.network.threads():
         _train(pack, record, tick, checkpoint, hopeless, keeper)
+        if runs[0].eval.seq_len:
+            further["generalization"] = _generalization(pack, record)
     if keeper:
         keeper.write(pack.network)
     seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
-    return record.tables(pack.network.flat.shape[1], pack.eval_samples, seconds / len(runs))
+    return record.tables(pack.network.flat.shape[1], pack.eval_samples, seconds / len(runs)) | further
 
 
 def _train(
@@ -112,6 +121,13 @@ def _measure(pack: Pack, record: Record, keeper: Keeper | None) -> None:
         keeper.evaluated(pack.network, rows, found.step, found.loss.tolist())
 
 
+def _generalization(pack: Pack, record: Record) -> pd.DataFrame:
+    """The runs that were not pruned at the lengths of `eval.seq_len`."""
+    network, probed = pack.final()
+    kept = [k for k, member in enumerate(record.members) if not member.pruned]
+    return generalization([record.runs[k] for k in kept], network.only(kept), probed.only(kept))
+
+
 class Pack:
     """Networks that train together, and what each of them needs: row k of every tensor belongs to one member.
 
@@ -149,6 +165,7 @@ class Pack:
         self._carry: LayerStates | None = None
         self._clipped = torch.zeros(len(runs), dtype=torch.float64, device=first.device)
         self._moves = 0
+        self._left: dict[int, Tensor] = {}
 
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
@@ -190,7 +207,20 @@ class Pack:
         if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:
             self._keep(unfinished)
 
+    def final(self) -> tuple[Network, Network]:
+        """The networks of all runs, of those that were left out as well: to train, and in the probes' precision."""
+        found = self._left | dict(zip(self.members, self.network.flat, strict=True))
+        flat = torch.stack([found[member] for member in sorted(found)])
+        # As when they are measured: before training there are exact weights to probe.
+        exact = flat if self.step else self.probed.flat
+        return self.network.with_weights(flat), self.probed.with_weights(exact.to(self.probed.flat.dtype))
+
     def _keep(self, members: list[int]) -> None:
+        self._left |= {
+            member: row.clone()
+            for member, row in zip(self.members, self.network.flat, strict=True)
+            if member not in members
+        }
         rows = [self.members.index(member) for member in members]
         self.members = members
         self.network, self.probed = self.network.only(rows), self.probed.only(rows)
@@ -207,6 +237,7 @@ class Pack:
         """What `restore` needs, where the next batch starts new sequences."""
         return {
             "members": self.members,
+            "left": self._left,
             "step": self.step,
             "weights": self.network.flat,
             "optimizer": self.optimizer.state,
@@ -218,6 +249,7 @@ class Pack:
     def restore(self, state: dict[str, Any]) -> None:
         """Bring a pack that was just built to a `state`."""
         self._keep(state["members"])
+        self._left = state["left"]
         self.step, self._clipped, self._moves = state["step"], state["clipped"], state["moves"]
         self.network.flat.copy_(state["weights"])
         self.optimizer.restore(state["optimizer"])
@@ -227,14 +259,14 @@ class Pack:
 def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
     """The untrained network of a pack."""
     first = runs[0]
-    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in runs]
+    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale, each.input_scale) for each in runs]
     return Network.create(architecture(first), inits, dtype, first.device, first.compiled, first.recomputed)
 
 
 def architecture(run: Settings) -> Architecture:
     """What the network of a run shares with those that it may train with."""
-    task = run.experiment
-    return Architecture(run.cell, task.input_size, run.hidden_size, run.num_layers, task.outputs.size, run.block)
+    task, width, layers = run.experiment, run.hidden_size, run.num_layers
+    return Architecture(run.cell, task.input_size, width, layers, task.outputs.size, run.block, run.embedding_size)
 
 
 def streams(runs: Sequence[Settings], purpose: str) -> Streams:
