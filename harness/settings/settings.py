@@ -58,6 +58,14 @@ class Train(Options):
         None, ge=1, description="steps between the drops of schedule=step; null: a third of those after the warm-up"
     )
     gamma: float | None = Field(None, gt=0, description="factor of each drop of schedule=step; null: 0.1")
+    orthogonal_penalty: float | None = Field(
+        None, gt=0, description="weight of ‖WᵀW - I‖² on the recurrent matrices (Vorontsov 2017); null: none"
+    )
+    gradient_penalty: float | None = Field(
+        None,
+        gt=0,
+        description="weight of the penalty Ω on steps that change the gradient's length (Pascanu 2013); null: none",
+    )
     stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
 
     @model_validator(mode="after")
@@ -145,12 +153,26 @@ class Settings(Options):
             )
         if flaw := self.cell.flaw_of_weights(self.hidden_size, self.embedding_size or self.experiment.input_size):
             raise UserError(f"cell={self.cell.name}: {flaw}")
+        if self.train.orthogonal_penalty or self.train.gradient_penalty:
+            self._penalties_act()
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
         check_evaluation(self.experiment, self.eval)
         if problem := without_effect(self):
             raise UserError(problem)
         return self
+
+    def _penalties_act(self) -> None:
+        """Refuses a penalty that the cell has no weights for."""
+        from harness.engine.gradient_penalty import moves_recurrent_weights
+        from harness.engine.orthogonal_penalty import has_recurrent_matrices
+
+        sizes = self.experiment.input_size, self.hidden_size
+        reason = f"not for cell={self.cell.name}, which trains no "
+        if (weight := self.train.orthogonal_penalty) and not has_recurrent_matrices(self.cell, *sizes):
+            raise _idle("orthogonal_penalty", weight, f"{reason}recurrent matrix", "null, or a cell that does")
+        if (weight := self.train.gradient_penalty) and not moves_recurrent_weights(self.cell, *sizes):
+            raise _idle("gradient_penalty", weight, f"{reason}recurrent weight", "null, or a cell that does")
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""

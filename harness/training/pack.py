@@ -25,6 +25,7 @@ from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.generalization import generalization
 from harness.training.keeping import Keeper
+from harness.training.penalties import Penalties
 from harness.training.record import Record
 from harness.training.schedule import schedules_of
 
@@ -156,7 +157,7 @@ class Pack:
             weight_decay=[each.weight_decay for each in train],
             trained=self.network.trained,
         )
-        self._schedules = schedules_of(train)
+        self._schedules, self._penalties = schedules_of(train), Penalties(train)
         self.data = streams(runs, "train")
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
         self.eval_samples = self.held_out.targets.shape[1]
@@ -170,8 +171,10 @@ class Pack:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
         batch = self.data.next(self.settings.train.batch_size, self.dtype)
         start, grad = self._carry if batch.continues else None, self.optimizer.grad
-        losses, _ = self.network.gradients(batch.inputs, batch.scored, batch.loss, grad, start=start)
+        kept = self._penalties.room(self.network, batch.inputs, self.members)
+        losses, _ = self.network.gradients(batch.inputs, batch.scored, batch.loss, grad, kept, start=start)
         grad /= losses.shape[1]
+        self._penalties.add_to(grad, self.network, self.members, batch.inputs, start, kept)
         if self.settings.experiment.windows > 1:
             self._carry = carried(self.network, batch, start)
         self.step += 1
