@@ -21,7 +21,7 @@ from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
-from harness.settings.effect import without_effect
+from harness.settings import effect
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -112,9 +112,14 @@ class Settings(Options):
             raise UserError(f"cell={self.cell.name}: {flaw}")
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
-        if problem := without_effect(self):
-            raise UserError(problem)
+        for problem in self._without_effect():
+            if problem:
+                raise UserError(problem)
         return self
+
+    def _without_effect(self) -> Iterator[str | None]:
+        yield effect.of_input_scale(self.input_scale, self.cell, self.hidden_size)
+        yield effect.of_embedding(self.embedding_size, self.experiment, self.seq_len)
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
