@@ -97,6 +97,22 @@ class Network:
         """A copy of some members."""
         return Network(self.shape, self.flat[list(members)], self.compiled, self.recompute)
 
+    @property
+    def trained(self) -> Tensor:
+        """Which of a member's weights learn, (P,)."""
+        found = torch.ones_like(self.flat[:1], dtype=torch.bool)
+        for name in self._fixed:
+            views(self.shape, found)[name].fill_(False)
+        return found[0]
+
+    def with_weights(self, flat: Tensor, recompute: bool | None = None) -> Network:
+        """Networks of the same architecture with these weights (K, P), which are not copied.
+
+        Args:
+            recompute: None: as this network does.
+        """
+        return Network(self.shape, flat, self.compiled, self.recompute if recompute is None else recompute)
+
     def threads(self) -> AbstractContextManager[None]:
         """A context to train or evaluate in: where kernels run, torch's small operations leave the cores to them."""
         return torch_on_one_thread() if isinstance(self.scanners[0], Kernel) else nullcontext()

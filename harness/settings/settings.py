@@ -22,6 +22,7 @@ from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
 from harness.settings import effect
+from harness.settings.lengths import Evaluation, check_evaluation
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -39,10 +40,42 @@ class Train(Options):
 
     steps: int = Field(300, ge=0, description="number of training steps; 0 probes the untrained network")
     batch_size: int = Field(32, ge=1, description="samples per training step")
-    optimizer: Literal["adam", "sgd", "rmsprop"] = Field("adam", description="adam, sgd or rmsprop")
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="adam, adamw, sgd or rmsprop")
     lr: float = Field(0.003, gt=0, description="learning rate")
     clip_norm: float | None = Field(1.0, gt=0, description="largest norm of the weights' gradient; null: no clipping")
+    clip_value: float | None = Field(
+        None, gt=0, description="largest size of each weight's gradient, before clip_norm; null: no clipping"
+    )
+    momentum: float = Field(0.0, ge=0, lt=1, description="momentum of sgd, as torch's")
+    weight_decay: float | None = Field(
+        None, ge=0, description="weight decay, as torch's of that optimizer; null: 0.01 for adamw, none for others"
+    )
+    schedule: Literal["constant", "cosine", "step"] = Field(
+        "constant", description="the learning rate over the training: constant, cosine (to 0), step (drops)"
+    )
+    warmup: int = Field(0, ge=0, description="steps in which the learning rate rises to its full size")
+    step_size: int | None = Field(
+        None, ge=1, description="steps between the drops of schedule=step; null: a third of those after the warm-up"
+    )
+    gamma: float | None = Field(None, gt=0, description="factor of each drop of schedule=step; null: 0.1")
     stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
+
+    @model_validator(mode="after")
+    def _effective(self) -> Train:
+        """Refuses what nothing would come of: better an error than a run that is not as asked."""
+        after = self.steps - self.warmup
+        if self.momentum and self.optimizer != "sgd":
+            raise _idle("momentum", self.momentum, f"not for train.optimizer={self.optimizer}", "0, or sgd")
+        if self.warmup and after <= 0:
+            raise _idle("warmup", self.warmup, f"no shorter than train.steps={self.steps}", "less than the steps")
+        for key, value in (("step_size", self.step_size), ("gamma", self.gamma)):
+            if value is not None and self.schedule != "step":
+                raise _idle(key, value, f"not for train.schedule={self.schedule}", "null, or step")
+        if self.step_size is not None and self.step_size >= after:
+            raise _idle(
+                "step_size", self.step_size, f"no drop in {after} steps after the warm-up", f"less than {after}"
+            )
+        return self
 
 
 class ProbeSettings(Options):
@@ -87,18 +120,20 @@ class Settings(Options):
     init: Annotated[str, one_of(RECURRENT_INITS)] = Field(
         "orthogonal", description="recurrent base matrix: " + ", ".join(RECURRENT_INITS)
     )
-    device: str = Field("cpu", description="cpu, cuda or cuda:N")
+    device: str = Field("cpu", description="cpu, cuda or cuda:N, of the machine that the run is on")
     dtype: Precision = Field("float32", description="precision of the training")
     train: Train = Train()
+    eval: Evaluation = Evaluation()
     probes: dict[str, SerializeAsAny[Probe]] = Field({})
     probe: ProbeSettings = ProbeSettings()
     engine: Engine = Engine()
 
     @field_validator("device")
     @classmethod
-    def _present_device(cls, value: str) -> str:
-        if value != "cpu" and (valid := _valid_instead(value)):
-            raise ValueError(f"no such device here; valid: {valid}")
+    def _known_device(cls, value: str) -> str:
+        # Whether it is there is asked where the run is to be: that may be another machine.
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", value):
+            raise ValueError("no such device; valid: cpu, cuda, cuda:N")
         return value
 
     @model_validator(mode="after")
@@ -112,6 +147,7 @@ class Settings(Options):
             raise UserError(f"cell={self.cell.name}: {flaw}")
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
+        check_evaluation(self.experiment, self.eval)
         for problem in self._without_effect():
             if problem:
                 raise UserError(problem)
@@ -182,19 +218,12 @@ class Settings(Options):
         return short_hash(text)
 
 
-def _valid_instead(device: str) -> str | None:
-    """The devices that there are, where ``device`` is none of them."""
-    if not re.fullmatch(r"cuda(:\d+)?", device):
-        return "cpu, cuda, cuda:N"
-    import torch
-
-    valid = ["cpu"]
-    if torch.cuda.is_available():
-        valid += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    return None if device in valid else ", ".join(valid)
+def _idle(key: str, value: object, reason: str, valid: str) -> UserError:
+    """An error for a setting of the training that would have no effect."""
+    return UserError(f"train.{key}={value}: {reason}; valid: {valid}")
 
 
-SECTIONS: dict[str, type[Options]] = {"train": Train, "probe": ProbeSettings, "engine": Engine}
+SECTIONS: dict[str, type[Options]] = {"train": Train, "eval": Evaluation, "probe": ProbeSettings, "engine": Engine}
 """Settings that stand in sections of the configuration."""
 
 

@@ -187,6 +187,17 @@ TABLES: dict[str, tuple[Column, ...]] = {
         ),
         Column("samples", "int64", "Samples of the batch that have this lag."),
     ),
+    "generalization": (
+        RUN_ID,
+        Column("length", "int64", "Steps of the sequences that the trained network is tried on."),
+        Column("accuracy", "float64", "Share of right answers on held-out samples of this length."),
+        Column("accuracy_se", "float64", "Its standard error, from sample to sample."),
+        Column("loss", "float64", "Mean loss on held-out samples of this length."),
+        Column("chance", "float64", "Accuracy at this length of the predictor without memory whose loss is the least."),
+        Column("chance_loss", "float64", "Its loss, where it is known."),
+        Column("solved", "boolean", "The accuracy at this length reaches the task's own threshold."),
+        *GRADIENT_FLOW,
+    ),
     "samples": (
         RUN_ID,
         Column("sample", "int64", "Number of the held-out sample, from 0."),

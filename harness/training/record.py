@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.measure.flow import GradientFlow, gradient_flow
+from harness.measure.gradients import Gradients
 from harness.measure.measurement import Measurement
 from harness.measure.transport import Transport, by_lag, cue_ratio, log_ratio
 from harness.probes.base import Probe
@@ -199,8 +201,21 @@ class Record:
         return frame.iloc[order].reset_index(drop=True)
 
 
+class Probed(Protocol):
+    """Gradients on a probe batch; each attribute as in `Measurement`."""
+
+    @property
+    def gradients(self) -> Gradients: ...
+
+    @property
+    def cue(self) -> NDArray[np.int64]: ...
+
+    @property
+    def answer(self) -> NDArray[np.int64]: ...
+
+
 def memory_flow(
-    found: Measurement, transported: Sequence[Transport], member: int, memory: str, solved: bool
+    found: Probed, transported: Sequence[Transport], member: int, memory: str, solved: bool
 ) -> GradientFlow:
     """The figures of the part of the state that is the cell's memory.
 
