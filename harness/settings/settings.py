@@ -21,7 +21,7 @@ from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
-from harness.settings.effect import without_effect
+from harness.settings import effect
 from harness.settings.lengths import Evaluation, check_evaluation
 from harness.tasks.experiment import Experiment
 
@@ -158,8 +158,9 @@ class Settings(Options):
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
         check_evaluation(self.experiment, self.eval)
-        if problem := without_effect(self):
-            raise UserError(problem)
+        for problem in self._without_effect():
+            if problem:
+                raise UserError(problem)
         return self
 
     def _penalties_act(self) -> None:
@@ -173,6 +174,10 @@ class Settings(Options):
             raise _idle("orthogonal_penalty", weight, f"{reason}recurrent matrix", "null, or a cell that does")
         if (weight := self.train.gradient_penalty) and not moves_recurrent_weights(self.cell, *sizes):
             raise _idle("gradient_penalty", weight, f"{reason}recurrent weight", "null, or a cell that does")
+
+    def _without_effect(self) -> Iterator[str | None]:
+        yield effect.of_input_scale(self.input_scale, self.cell, self.hidden_size)
+        yield effect.of_embedding(self.embedding_size, self.experiment, self.seq_len)
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
