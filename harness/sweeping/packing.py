@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from harness.base.devices import free_gpu_memory
 from harness.settings.members import packs
 from harness.settings.settings import Settings
 
@@ -15,6 +16,9 @@ MOST_MEMBERS = 64
 """Most runs in one pack on a CPU: larger packs bring nothing more there."""
 
 MOST_MEMBERS_ON_GPU = 1024
+
+UNKNOWN_GPU = 16 * 2.0**30
+"""Bytes of memory of a GPU that nobody can ask, as of another machine's. A pack that is too large there is halved."""
 
 SHARE_OF_MEMORY = 0.25
 """Share of the machine's memory that the packs of one job may take."""
@@ -85,11 +89,9 @@ def bytes_per_member(settings: Settings) -> float:
 
 
 def memory(device: str) -> float:
-    """Bytes of memory of a device: the GPU's, or this machine's, or what a container leaves of it."""
+    """Bytes of memory of a device: what is free on the GPU, or this machine's, or what a container leaves of it."""
     if device != "cpu":
-        import torch
-
-        return float(torch.cuda.get_device_properties(device).total_memory)
+        return free_gpu_memory(device) or UNKNOWN_GPU
     try:
         whole = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):  # not on Windows

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from harness.base.devices import check_present
 from harness.cells.base import Named
 from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
@@ -57,7 +58,11 @@ def run(
 
     Returns:
         The tables of these runs (see `harness.tables.columns.COLUMNS`).
+
+    Raises:
+        UserError: their device is none of this machine's.
     """
+    check_present(runs[0].device)
     started = time.perf_counter()
     pack, record = Pack(runs), Record(runs)
     further = {}
