@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from harness.base.errors import UserError
@@ -21,7 +23,8 @@ from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
-from harness.settings.lengths import Evaluation, check_evaluation
+from harness.settings.lengths import Evaluation, check_curriculum, check_evaluation
+from harness.tasks.curriculum import CURRICULA, batch_lengths, possible_lengths
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -43,6 +46,13 @@ class Train(Options):
     lr: float = Field(0.003, gt=0, description="learning rate")
     clip_norm: float | None = Field(1.0, gt=0, description="largest norm of the weights' gradient; null: no clipping")
     stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
+    curriculum: Annotated[str, one_of(CURRICULA)] = Field(
+        "none",
+        description="length of each training batch: none (seq_len), uniform (any from train.shortest to seq_len), "
+        "growing (from the shortest to seq_len), growing_uniform (any that has been reached)",
+    )
+    shortest: int = Field(1, ge=1, description="shortest length of a curriculum; what the task refuses is left out")
+    growth: float = Field(0.5, gt=0, le=1, description="share of train.steps in which a growing curriculum grows")
 
 
 class ProbeSettings(Options):
@@ -111,6 +121,7 @@ class Settings(Options):
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
         check_evaluation(self.experiment, self.eval)
+        check_curriculum(self.experiment, self.seq_len, self.train.curriculum, self.train.shortest)
         return self
 
     def flat(self) -> dict[str, Any]:
@@ -150,6 +161,14 @@ class Settings(Options):
         first = cell_of_layer(self.block, self.cell, 1)
         planned = planned_step(first, self.experiment.input_size, self.hidden_size)
         return planned is not None and self.train.steps * self.stored >= COMPILING_PAYS
+
+    @property
+    def batch_lengths(self) -> NDArray[np.int64]:
+        """The length of every training batch, (train.steps,): the same for all seeds (`harness.tasks.curriculum`)."""
+        train, possible = self.train, [self.seq_len]
+        if train.curriculum != "none":
+            possible = possible_lengths(self.experiment, train.shortest, self.seq_len)
+        return batch_lengths(train.curriculum, possible, train.steps, train.growth)
 
     @property
     def recomputed(self) -> bool:

@@ -149,6 +149,7 @@ class Pack:
             self.network.flat, first.train.optimizer, [each.lr for each in train], [each.clip_norm for each in train]
         )
         self.data = streams(runs, "train")
+        self._lengths = first.batch_lengths
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
         self.eval_samples = self.held_out.targets.shape[1]
         self.probe_data = streams(runs, "probe").answering(first.probe.batch_size, probe_dtype)
@@ -159,7 +160,8 @@ class Pack:
 
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
-        batch = self.data.next(self.settings.train.batch_size, self.dtype)
+        length = int(self._lengths[self.step])
+        batch = self.data.next(self.settings.train.batch_size, self.dtype, length)
         start, grad = self._carry if batch.continues else None, self.optimizer.grad
         losses, _ = self.network.gradients(batch.inputs, batch.scored, batch.loss, grad, start=start)
         grad /= losses.shape[1]
