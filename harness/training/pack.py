@@ -24,6 +24,7 @@ from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.generalization import generalization
+from harness.training.gradient import Pass
 from harness.training.keeping import Keeper
 from harness.training.penalties import Penalties
 from harness.training.record import Record
@@ -96,7 +97,9 @@ def _train(
         _measure(pack, record, keeper)
     while pack.step < steps and (unfinished := record.unfinished(pack.members)):
         pack.leave_out_finished(unfinished)
-        record.losses(pack.step + 1, pack.members, pack.take_gradient().tolist())
+        losses = pack.take_gradient()
+        record.losses(pack.step, pack.members, losses.tolist())
+        record.overflowed(pack.step, pack.overflows(losses))
         training = record.training(pack.members)
         if any(training):
             pack.move(training)
@@ -170,15 +173,24 @@ class Pack:
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
         batch = self.data.next(self.settings.train.batch_size, self.dtype)
-        start, grad = self._carry if batch.continues else None, self.optimizer.grad
+        self._latest = Pass(batch, self._carry if batch.continues else None)
         kept = self._penalties.room(self.network, batch.inputs, self.members)
-        losses, _ = self.network.gradients(batch.inputs, batch.scored, batch.loss, grad, kept, start=start)
-        grad /= losses.shape[1]
-        self._penalties.add_to(grad, self.network, self.members, batch.inputs, start, kept)
+        losses = self._latest.gradient(self.network, self.optimizer.grad, kept)
+        self._penalties.add_to(self.optimizer.grad, self.network, self.members, self._latest, kept)
         if self.settings.experiment.windows > 1:
-            self._carry = carried(self.network, batch, start)
+            self._carry = carried(self.network, batch, self._latest.start)
         self.step += 1
         return losses.mean(1)
+
+    def overflows(self, losses: Tensor) -> dict[int, str]:
+        """Of members whose latest gradient is not finite though their loss is, the reason in one line.
+
+        Args:
+            losses: what `take_gradient` has returned.
+        """
+        largest = torch.linalg.vector_norm(self.optimizer.grad, ord=torch.inf, dim=1)
+        rows = (losses.isfinite() & ~largest.isfinite()).nonzero().flatten().tolist()
+        return {self.members[row]: self._latest.why_not_finite(self.network, row) for row in rows}
 
     def move(self, training: Sequence[bool]) -> None:
         """Clip the gradients, and move the members that train."""

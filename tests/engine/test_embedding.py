@@ -135,6 +135,8 @@ def test_theory_knows_how_long_an_embedded_token_is(config: Config) -> None:
 
 
 def test_an_embedding_is_for_tokens_and_changes_shapes(config: Config) -> None:
-    with pytest.raises(UserError, match=r"^embedding_size=4: experiment=adding gives real vectors.*valid: null$"):
+    with pytest.raises(
+        UserError, match=r"^embedding_size=4: experiment=adding gives real vectors, and no tokens; valid: null$"
+    ):
         members(config(experiment="adding", embedding_size=4))
     assert not packs("embedding_size", ["rnn"])
