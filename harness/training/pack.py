@@ -174,10 +174,10 @@ class Pack:
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
         batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]))
-        self._latest, grad = Pass(batch, self._carry if batch.continues else None), self.optimizer.grad
+        self._latest = Pass(batch, self._carry if batch.continues else None)
         kept = self._penalties.room(self.network, batch.inputs, self.members)
-        losses = self._latest.gradient(self.network, grad, kept)
-        self._penalties.add_to(grad, self.network, self.members, batch.inputs, self._latest.start, kept)
+        losses = self._latest.gradient(self.network, self.optimizer.grad, kept)
+        self._penalties.add_to(self.optimizer.grad, self.network, self.members, self._latest, kept)
         if self.settings.experiment.windows > 1:
             self._carry = carried(self.network, batch, self._latest.start)
         self.step += 1
