@@ -23,3 +23,17 @@ def of_embedding(size: int | None, experiment: Experiment, seq_len: int) -> str 
     if size is None or experiment.sample(stream(0, "tokens"), 1, experiment.windows * seq_len).inputs.ndim == 2:
         return None
     return f"embedding_size={size}: experiment={experiment.name} gives real vectors, and no tokens; valid: null"
+
+
+def of_dropout(rate: float, num_layers: int) -> str | None:
+    """Dropout between layers needs two."""
+    if not rate or num_layers > 1:
+        return None
+    return f"dropout={rate}: acts between layers, and there is one; valid: 0, or num_layers=2 or more"
+
+
+def of_truncation(k2: int | None, seq_len: int) -> str | None:
+    """A way back is cut where it is longer."""
+    if k2 is None or k2 < seq_len:
+        return None
+    return f"train.k2={k2}: no way back is longer with seq_len={seq_len}; valid: null, or less than seq_len"

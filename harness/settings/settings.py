@@ -15,7 +15,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from harness.base.errors import UserError
 from harness.base.hashes import short_hash
-from harness.base.options import Options, one_of
+from harness.base.options import Options, one_of, said
 from harness.cells.base import Cell
 from harness.cells.initial import RECURRENT_INITS
 from harness.engine.blocks import BLOCKS, cell_of_layer
@@ -59,11 +59,19 @@ class Train(Options):
     )
     gamma: float | None = Field(None, gt=0, description="factor of each drop of schedule=step; null: 0.1")
     stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
+    k2: int | None = Field(
+        None, ge=1, description="truncated backpropagation: steps that errors are carried back; null: all"
+    )
+    k1: int | None = Field(
+        None, ge=1, description="steps whose errors are carried back together, from the last one; null: as many as k2"
+    )
 
     @model_validator(mode="after")
     def _effective(self) -> Train:
         """Refuses what nothing would come of: better an error than a run that is not as asked."""
         after = self.steps - self.warmup
+        if self.k1 is not None and (self.k2 is None or self.k1 > self.k2):
+            raise _idle("k1", self.k1, f"not with train.k2={said(self.k2)}", "null, or 1 to train.k2")
         if self.momentum and self.optimizer != "sgd":
             raise _idle("momentum", self.momentum, f"not for train.optimizer={self.optimizer}", "0, or sgd")
         if self.warmup and after <= 0:
@@ -117,6 +125,12 @@ class Settings(Options):
     block: Annotated[str, one_of(BLOCKS)] = Field(
         "plain", description="what stands around each layer: " + ", ".join(BLOCKS) + " (as in state-space models)"
     )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of each layer's outputs that the next layer does not see"
+    )
+    dropout_kind: Literal["each_step", "variational"] = Field(
+        "each_step", description="what is dropped: each_step anew, or the same all along a sequence (variational)"
+    )
     init: Annotated[str, one_of(RECURRENT_INITS)] = Field(
         "orthogonal", description="recurrent base matrix: " + ", ".join(RECURRENT_INITS)
     )
@@ -156,6 +170,8 @@ class Settings(Options):
     def _without_effect(self) -> Iterator[str | None]:
         yield effect.of_input_scale(self.input_scale, self.cell, self.hidden_size)
         yield effect.of_embedding(self.embedding_size, self.experiment, self.seq_len)
+        yield effect.of_dropout(self.dropout, self.num_layers)
+        yield effect.of_truncation(self.train.k2, self.seq_len)
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
