@@ -314,6 +314,20 @@ class Network:
         found = [piece for piece in reversed(pieces) if piece is not None]
         return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
 
+    def to_parameters(self, found: Sequence[Weights]) -> Tensor:
+        """The gradients of all parameters, (K, P), given those of each layer's weights in use; 0 for all others."""
+        flat = torch.zeros_like(self.flat)
+        grad = views(self.shape, flat)
+        for used, given, into in zip(self._in_use(), found, layers(self.shape, grad), strict=True):
+            if used.made:
+                used.pass_on(given, into)
+            else:
+                for name, value in given.items():
+                    into[name].copy_(value)
+        for name in self._fixed:
+            grad[name].zero_()
+        return flat
+
     def _grad_views(self, grad_flat: Tensor) -> tuple[dict[str, Tensor], list[Weights]]:
         """The views into a gradient, all by name and each layer's; made once while a training keeps to one tensor."""
         if self._grad is None or self._grad[0] is not grad_flat:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from harness.base.errors import UserError
@@ -22,7 +24,8 @@ from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
 from harness.settings import effect
-from harness.settings.lengths import Evaluation, check_evaluation
+from harness.settings.lengths import Evaluation, check_curriculum, check_evaluation
+from harness.tasks.curriculum import CURRICULA, batch_lengths, possible_lengths
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -58,7 +61,22 @@ class Train(Options):
         None, ge=1, description="steps between the drops of schedule=step; null: a third of those after the warm-up"
     )
     gamma: float | None = Field(None, gt=0, description="factor of each drop of schedule=step; null: 0.1")
+    orthogonal_penalty: float | None = Field(
+        None, gt=0, description="weight of ‖WᵀW - I‖² on the recurrent matrices (Vorontsov 2017); null: none"
+    )
+    gradient_penalty: float | None = Field(
+        None,
+        gt=0,
+        description="weight of the penalty Ω on steps that change the gradient's length (Pascanu 2013); null: none",
+    )
     stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
+    curriculum: Annotated[str, one_of(CURRICULA)] = Field(
+        "none",
+        description="length of each training batch: none (seq_len), uniform (any from train.shortest to seq_len), "
+        "growing (from the shortest to seq_len), growing_uniform (any that has been reached)",
+    )
+    shortest: int = Field(1, ge=1, description="shortest length of a curriculum; what the task refuses is left out")
+    growth: float = Field(0.5, gt=0, le=1, description="share of train.steps in which a growing curriculum grows")
     k2: int | None = Field(
         None, ge=1, description="truncated backpropagation: steps that errors are carried back; null: all"
     )
@@ -159,19 +177,38 @@ class Settings(Options):
             )
         if flaw := self.cell.flaw_of_weights(self.hidden_size, self.embedding_size or self.experiment.input_size):
             raise UserError(f"cell={self.cell.name}: {flaw}")
+        if self.train.orthogonal_penalty or self.train.gradient_penalty:
+            self._penalties_act()
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
         check_evaluation(self.experiment, self.eval)
         for problem in self._without_effect():
             if problem:
                 raise UserError(problem)
+        check_curriculum(self.experiment, self.seq_len, self.train.curriculum, self.train.shortest)
         return self
+
+    def _penalties_act(self) -> None:
+        """Refuses a penalty that the cell has no weights for."""
+        from harness.engine.gradient_penalty import moves_recurrent_weights
+        from harness.engine.orthogonal_penalty import has_recurrent_matrices
+
+        sizes = self.experiment.input_size, self.hidden_size
+        reason = f"not for cell={self.cell.name}, which trains no "
+        if (weight := self.train.orthogonal_penalty) and not has_recurrent_matrices(self.cell, *sizes):
+            raise _idle("orthogonal_penalty", weight, f"{reason}recurrent matrix", "null, or a cell that does")
+        if (weight := self.train.gradient_penalty) and not moves_recurrent_weights(self.cell, *sizes):
+            raise _idle("gradient_penalty", weight, f"{reason}recurrent weight", "null, or a cell that does")
 
     def _without_effect(self) -> Iterator[str | None]:
         yield effect.of_input_scale(self.input_scale, self.cell, self.hidden_size)
         yield effect.of_embedding(self.embedding_size, self.experiment, self.seq_len)
         yield effect.of_dropout(self.dropout, self.num_layers)
         yield effect.of_truncation(self.train.k2, self.seq_len)
+        # The penalty is on the steps of the whole way back, as they are when nothing is dropped.
+        if self.train.gradient_penalty and (self.dropout or self.train.k2):
+            other = f"dropout={self.dropout}" if self.dropout else f"train.k2={self.train.k2}"
+            yield f"train.gradient_penalty={self.train.gradient_penalty}: not with {other}; valid: null"
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
@@ -210,6 +247,14 @@ class Settings(Options):
         first = cell_of_layer(self.block, self.cell, 1, self.embedding_size)
         planned = planned_step(first, self.experiment.input_size, self.hidden_size)
         return planned is not None and self.train.steps * self.stored >= COMPILING_PAYS
+
+    @property
+    def batch_lengths(self) -> NDArray[np.int64]:
+        """The length of every training batch, (train.steps,): the same for all seeds (`harness.tasks.curriculum`)."""
+        train, possible = self.train, [self.seq_len]
+        if train.curriculum != "none":
+            possible = possible_lengths(self.experiment, train.shortest, self.seq_len)
+        return batch_lengths(train.curriculum, possible, train.steps, train.growth)
 
     @property
     def recomputed(self) -> bool:

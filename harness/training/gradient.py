@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.cells.base import Named
 from harness.engine.dropout import Masks
-from harness.engine.network import LayerStates, Network
+from harness.engine.network import LayerStates, LayerSteps, Network
 from harness.engine.truncation import Truncation
 from harness.settings.settings import Train
 from harness.tables.reasons import NOT_FINITE, OVERFLOWED
@@ -37,15 +37,18 @@ class Pass:
     masks: Masks | None
     cut: Truncation | None
 
-    def gradient(self, network: Network, grad: Tensor) -> Tensor:
+    def gradient(self, network: Network, grad: Tensor, keep: LayerSteps | None = None) -> Tensor:
         """Write the gradient of each member's mean loss, (K, P).
+
+        Args:
+            keep: where to write the per-step gradients, see `Network.gradients`.
 
         Returns:
             The losses of all samples, (K, B).
         """
         batch = self.batch
         losses, _ = network.gradients(
-            batch.inputs, batch.scored, batch.loss, grad, start=self.start, masks=self.masks, cut=self.cut
+            batch.inputs, batch.scored, batch.loss, grad, keep, start=self.start, masks=self.masks, cut=self.cut
         )
         grad /= losses.shape[1]
         return losses

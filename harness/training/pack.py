@@ -27,6 +27,7 @@ from harness.training.checkpoint import Checkpoint
 from harness.training.generalization import generalization
 from harness.training.gradient import Pass, truncation
 from harness.training.keeping import Keeper
+from harness.training.penalties import Penalties
 from harness.training.record import Record
 from harness.training.schedule import schedules_of
 
@@ -160,10 +161,11 @@ class Pack:
             weight_decay=[each.weight_decay for each in train],
             trained=self.network.trained,
         )
-        self._schedules = schedules_of(train)
+        self._schedules, self._penalties = schedules_of(train), Penalties(train)
         self._dropout = Dropout([each.dropout for each in runs], [each.seed for each in runs], first.dropout_kind)
         self._cut = truncation(first.train)
         self.data = streams(runs, "train")
+        self._lengths = first.batch_lengths
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
         self.eval_samples = self.held_out.targets.shape[1]
         self.probe_data = streams(runs, "probe").answering(first.probe.batch_size, probe_dtype)
@@ -174,12 +176,14 @@ class Pack:
 
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
-        batch = self.data.next(self.settings.train.batch_size, self.dtype)
+        batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]))
         windows, start = self.settings.experiment.windows, self._carry if batch.continues else None
         widths = [cell.output_size(self.settings.hidden_size) for cell in self.network.cells[:-1]]
         masks = self._dropout.masks(self.step, windows, batch.inputs.shape[1:3], widths, self.network.flat)
-        self._latest = Pass(batch, start, masks, self._cut)
-        losses = self._latest.gradient(self.network, self.optimizer.grad)
+        self._latest, grad = Pass(batch, start, masks, self._cut), self.optimizer.grad
+        kept = self._penalties.room(self.network, batch.inputs, self.members)
+        losses = self._latest.gradient(self.network, grad, kept)
+        self._penalties.add_to(grad, self.network, self.members, batch.inputs, start, kept)
         if windows > 1:
             self._carry = carried(self.network, batch, start, masks)
         self.step += 1

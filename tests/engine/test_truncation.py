@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -111,6 +112,14 @@ def test_runs_train_with_the_cut_gradient_and_are_probed_with_the_whole_one(conf
         assert one.norms.equal(other.norms)
     assert not pack.optimizer.grad.equal(whole.optimizer.grad)
     assert run(members(config(train={"k2": 3, "k1": 1})))["runs"].status.tolist() == ["ok"]
+
+
+@pytest.mark.parametrize("other", [{"train": {"k2": 3}}, {"num_layers": 2, "dropout": 0.5}])
+def test_a_penalty_on_the_whole_way_back_stands_with_neither_cut_nor_dropout(config: Config, other: Any) -> None:
+    train = other.get("train", {}) | {"gradient_penalty": 1.0}
+    refused = r"^train\.gradient_penalty=1\.0: not with (train\.k2=3|dropout=0\.5); valid: null$"
+    with pytest.raises(UserError, match=refused):
+        members(config(**{**other, "train": train}))
 
 
 @pytest.mark.parametrize(

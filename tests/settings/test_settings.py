@@ -45,6 +45,11 @@ from tests.conftest import Config
             {"train": {"schedule": "step", "step_size": 4, "warmup": 2}},
             ["train.step_size=4", "no drop in 4 steps after the warm-up", "valid: less than 4"],
         ),
+        (
+            {"cell": "mamba", "train": {"orthogonal_penalty": 0.1}},
+            ["train.orthogonal_penalty=0.1", "cell=mamba", "no recurrent matrix", "valid: null, or a cell that does"],
+        ),
+        ({"cell": "echo_state", "train": {"gradient_penalty": 1.0}}, ["train.gradient_penalty=1.0", "cell=echo_state"]),
         ({"train": {"schedule": "linear"}}, ["train.schedule=linear", "constant", "cosine", "step"]),
         ({"probe": {"every": 0}}, ["probe.every=0", "greater than or equal to 1"]),
         ({"cell": {"name": "lstm", "forget_bias": "big"}}, ["cell.forget_bias=big", "number"]),

@@ -20,7 +20,16 @@ EVERY_CELL = registry().names("cell")
 
 @pytest.mark.parametrize(
     "key",
-    ["weight_scale", "seed", "train.lr", "train.clip_norm", "cell.forget_bias", "train.schedule", "train.weight_decay"],
+    [
+        "weight_scale",
+        "seed",
+        "train.lr",
+        "train.clip_norm",
+        "cell.forget_bias",
+        "train.schedule",
+        "train.weight_decay",
+        "train.gradient_penalty",
+    ],
 )
 def test_what_changes_no_shape_packs(key: str) -> None:
     assert packs(key, EVERY_CELL)
