@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -126,6 +127,16 @@ def test_runs_train_with_it_and_are_measured_without_it(config: Config) -> None:
     plain = run(members(config(**STACKED)))["curves"]
     own = tables[tables.run_id == runs[0].run_id].reset_index(drop=True)
     np.testing.assert_allclose(own.loss, plain.loss, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["each_step", "variational"])
+def test_a_run_alone_is_the_run_in_a_pack(config: Config, kind: str) -> None:
+    several = {"dropout": [0.2, 0.5], "seed": [0, 3], "dropout_kind": kind}
+    together = run(members(config(**STACKED, **several)))["curves"]
+    (own,) = members(config(**STACKED, dropout=0.5, seed=3, dropout_kind=kind))
+    alone = run([own])["curves"]
+    packed = together[together.run_id == own.run_id].reset_index(drop=True)
+    pd.testing.assert_frame_equal(packed, alone, rtol=1e-4)
 
 
 def test_the_state_that_is_carried_is_that_of_the_training(config: Config) -> None:
