@@ -77,6 +77,12 @@ class Train(Options):
     )
     shortest: int = Field(1, ge=1, description="shortest length of a curriculum; what the task refuses is left out")
     growth: float = Field(0.5, gt=0, le=1, description="share of train.steps in which a growing curriculum grows")
+    k2: int | None = Field(
+        None, ge=1, description="truncated backpropagation: steps that errors are carried back; null: all"
+    )
+    k1: int | None = Field(
+        None, ge=1, description="steps whose errors are carried back together, from the last one; null: as many as k2"
+    )
 
 
 class ProbeSettings(Options):
@@ -117,6 +123,12 @@ class Settings(Options):
     num_layers: int = Field(1, ge=1, description="stacked recurrent layers")
     block: Annotated[str, one_of(BLOCKS)] = Field(
         "plain", description="what stands around each layer: " + ", ".join(BLOCKS) + " (as in state-space models)"
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of each layer's outputs that the next layer does not see"
+    )
+    dropout_kind: Literal["each_step", "variational"] = Field(
+        "each_step", description="what is dropped: each_step anew, or the same all along a sequence (variational)"
     )
     init: Annotated[str, one_of(RECURRENT_INITS)] = Field(
         "orthogonal", description="recurrent base matrix: " + ", ".join(RECURRENT_INITS)
@@ -164,6 +176,12 @@ class Settings(Options):
         yield effect.of_drops(train.step_size, train.gamma, train.schedule, train.steps - train.warmup)
         yield effect.of_orthogonal_penalty(train.orthogonal_penalty, self.cell, *sizes)
         yield effect.of_gradient_penalty(train.gradient_penalty, self.cell, *sizes)
+        yield effect.of_dropout(self.dropout, self.num_layers)
+        yield effect.of_truncation(train.k1, train.k2, self.seq_len)
+        # The penalty is on the steps of the whole way back, as they are when nothing is dropped.
+        if train.gradient_penalty and (self.dropout or train.k2):
+            other = f"dropout={self.dropout}" if self.dropout else f"train.k2={train.k2}"
+            yield f"train.gradient_penalty={train.gradient_penalty}: not with {other}; valid: null"
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
