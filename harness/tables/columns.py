@@ -86,10 +86,11 @@ WITHOUT_OUTCOME = {"failed", "pruned"}
 OUTCOMES = (
     Column(
         "status", "str",
-        "How the run ended: ok, diverged (a loss was not finite), failed (an exception) or pruned (a search has ended "
-        "the training early; there is no outcome, but what was measured till then stands in the other tables).",
+        "How the run ended: ok, diverged (a loss or its gradient was not finite), failed (an exception) or pruned (a "
+        "search has ended the training early; there is no outcome, but what was measured till then stands in the other "
+        "tables).",
     ),
-    Column("reason", "str", "Why it failed, in one line."),
+    Column("reason", "str", "Why it failed, or why it diverged with a finite loss, in one line."),
     Column("accuracy", "float64", "Share of right answers on held-out samples at the last evaluation, from 0 to 1."),
     Column(
         "loss", "float64",
@@ -121,7 +122,9 @@ OUTCOMES = (
         "slope of its units: the gradient cannot grow faster per step. NaN of cells whose step is no such product.",
     ),
     Column("decay_rate_bound", "float64", "The same at the end of the training."),
-    Column("diverged_at", "Int64", "The training step in which the loss was not finite.", "diverged at"),
+    Column(
+        "diverged_at", "Int64", "The training step in which the loss or its gradient was not finite.", "diverged at"
+    ),
     Column("steps", "Int64", "Training steps that were done."),
     Column("seconds", "float64", "The run's share of its pack's time."),
     Column("parameters", "Int64", "Number of trained weights."),

@@ -24,8 +24,11 @@ from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.generalization import generalization
+from harness.training.gradient import Pass
 from harness.training.keeping import Keeper
+from harness.training.penalties import Penalties
 from harness.training.record import Record
+from harness.training.schedule import schedules_of
 
 Tick = Callable[[int], None]
 """Called with the number of training steps done."""
@@ -94,7 +97,9 @@ def _train(
         _measure(pack, record, keeper)
     while pack.step < steps and (unfinished := record.unfinished(pack.members)):
         pack.leave_out_finished(unfinished)
-        record.losses(pack.step + 1, pack.members, pack.take_gradient().tolist())
+        losses = pack.take_gradient()
+        record.losses(pack.step, pack.members, losses.tolist())
+        record.overflowed(pack.step, pack.overflows(losses))
         training = record.training(pack.members)
         if any(training):
             pack.move(training)
@@ -146,8 +151,16 @@ class Pack:
         self.probed = build(runs, probe_dtype)
         train = [each.train for each in runs]
         self.optimizer = MemberOptimizer(
-            self.network.flat, first.train.optimizer, [each.lr for each in train], [each.clip_norm for each in train]
+            self.network.flat,
+            first.train.optimizer,
+            lr=[each.lr for each in train],
+            clip_norm=[each.clip_norm for each in train],
+            clip_value=[each.clip_value for each in train],
+            momentum=[each.momentum for each in train],
+            weight_decay=[each.weight_decay for each in train],
+            trained=self.network.trained,
         )
+        self._schedules, self._penalties = schedules_of(train), Penalties(train)
         self.data = streams(runs, "train")
         self._lengths = first.batch_lengths
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
@@ -160,19 +173,31 @@ class Pack:
 
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
-        length = int(self._lengths[self.step])
-        batch = self.data.next(self.settings.train.batch_size, self.dtype, length)
-        start, grad = self._carry if batch.continues else None, self.optimizer.grad
-        losses, _ = self.network.gradients(batch.inputs, batch.scored, batch.loss, grad, start=start)
-        grad /= losses.shape[1]
+        batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]))
+        self._latest, grad = Pass(batch, self._carry if batch.continues else None), self.optimizer.grad
+        kept = self._penalties.room(self.network, batch.inputs, self.members)
+        losses = self._latest.gradient(self.network, grad, kept)
+        self._penalties.add_to(grad, self.network, self.members, batch.inputs, self._latest.start, kept)
         if self.settings.experiment.windows > 1:
-            self._carry = carried(self.network, batch, start)
+            self._carry = carried(self.network, batch, self._latest.start)
         self.step += 1
         return losses.mean(1)
 
+    def overflows(self, losses: Tensor) -> dict[int, str]:
+        """Of members whose latest gradient is not finite though their loss is, the reason in one line.
+
+        Args:
+            losses: what `take_gradient` has returned.
+        """
+        largest = torch.linalg.vector_norm(self.optimizer.grad, ord=torch.inf, dim=1)
+        rows = (losses.isfinite() & ~largest.isfinite()).nonzero().flatten().tolist()
+        return {self.members[row]: self._latest.why_not_finite(self.network, row) for row in rows}
+
     def move(self, training: Sequence[bool]) -> None:
         """Clip the gradients, and move the members that train."""
-        self._clipped += self.optimizer.step(training)
+        # The gradient of this step was taken already.
+        factors = [self._schedules[member](self.step - 1) for member in self.members] if self._schedules else None
+        self._clipped += self.optimizer.step(training, factors)
         self._moves += 1
 
     def measure(self) -> tuple[Measurement, list[tuple[Probe, pd.DataFrame]]]:
@@ -247,14 +272,14 @@ class Pack:
 def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
     """The untrained network of a pack."""
     first = runs[0]
-    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in runs]
+    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale, each.input_scale) for each in runs]
     return Network.create(architecture(first), inits, dtype, first.device, first.compiled, first.recomputed)
 
 
 def architecture(run: Settings) -> Architecture:
     """What the network of a run shares with those that it may train with."""
-    task = run.experiment
-    return Architecture(run.cell, task.input_size, run.hidden_size, run.num_layers, task.outputs.size, run.block)
+    task, width, layers = run.experiment, run.hidden_size, run.num_layers
+    return Architecture(run.cell, task.input_size, width, layers, task.outputs.size, run.block, run.embedding_size)
 
 
 def streams(runs: Sequence[Settings], purpose: str) -> Streams:

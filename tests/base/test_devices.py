@@ -17,9 +17,8 @@ MIB = 2**20
 def gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with GPUs 0, 1, 2 and 10, of which the third does not tell its memory."""
     program = tmp_path / "nvidia-smi"
-    program.write_text(
-        "#!/bin/sh\necho '0, GPU-aa11, 8000'\necho '1, GPU-bb22, 500'\necho '2, GPU-cc33, [N/A]'\necho '10, GPU-dd44, 3'\n"
-    )
+    rows = ["0, GPU-aa11, 8000", "1, GPU-bb22, 500", "2, GPU-cc33, [N/A]", "10, GPU-dd44, 3"]
+    program.write_text("\n".join(["#!/bin/sh", *(f"echo '{row}'" for row in rows), ""]))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
