@@ -6,7 +6,7 @@ what is wrong with the file and what would be valid. Nothing is ever unpickled. 
 without memory is measured (`harness.datasets.memoryless`), since nobody can derive it.
 """
 
-from harness.datasets.midi import notes_of
+from harness.datasets.midi import OwnMelodies, own_melodies
 from harness.datasets.own_data import Order, OwnData, Task, own_data
 from harness.datasets.own_file import OwnFile, Unreadable, about
 from harness.datasets.parts import parts
@@ -15,6 +15,6 @@ from harness.datasets.rows import Rows, checked
 from harness.datasets.text import text_of
 
 __all__ = [
-    "Order", "OwnData", "OwnFile", "Rows", "Task", "Unreadable", "about", "arrays_of", "checked", "notes_of",
-    "own_data", "parts", "text_of",
+    "Order", "OwnData", "OwnFile", "OwnMelodies", "Rows", "Task", "Unreadable", "about", "arrays_of", "checked",
+    "own_data", "own_melodies", "parts", "text_of",
 ]  # fmt: skip
