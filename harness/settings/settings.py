@@ -112,7 +112,9 @@ class Settings(Options):
 
     experiment: SerializeAsAny[Experiment]
     cell: SerializeAsAny[Cell]
-    seq_len: int = Field(20, ge=1, description="length T of the sequences")
+    seq_len: int = Field(
+        20, ge=1, description="length T of the sequences; null: that of the experiment's data, where they have one"
+    )
     weight_scale: float = Field(1.0, description="factor g on the recurrent base matrix")
     input_scale: float = Field(1.0, ge=0, description="factor on the input weights of every layer, as they start")
     seed: int = Field(0, ge=0, description="seed of all randomness of the run")
@@ -140,6 +142,15 @@ class Settings(Options):
     probes: dict[str, SerializeAsAny[Probe]] = Field({})
     probe: ProbeSettings = ProbeSettings()
     engine: Engine = Engine()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _length_of_the_data(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("seq_len") is None:
+            experiment = values.get("experiment")
+            if isinstance(experiment, Experiment) and (own := experiment.own_length()) is not None:
+                return {**values, "seq_len": own}
+        return values
 
     @field_validator("device")
     @classmethod
