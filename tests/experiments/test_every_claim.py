@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,8 +52,21 @@ MOST_AGAINST_NONE = {
     "holds": [[MOST, GUESS], [ALL, GUESS]],
     "refuted": [[ALL, ALL], [GUESS, GUESS], [GUESS, ALL], [HALF, GUESS], [MANY, ONCE]],
 }
+SHORT_ALONE = Claim(
+    [{**RNN, "seq_len": 6}, {**RNN, "seq_len": 30}],
+    holds=[[ALL, GUESS], [ALL, (0.8, 0.85)]],
+    refuted=[[ALL, ALL], [GUESS, GUESS], [GUESS, ALL], [HALF, GUESS], [MANY, ONCE]],
+)
 
 CLAIMS = {
+    **dict.fromkeys(
+        [
+            "binary_addition", "binary_multiplication", "compute_sqrt", "cycle_navigation",
+            "duplicate_string", "modular_arithmetic", "modular_arithmetic_brackets", "odds_first",
+            "parity_check", "reverse_string", "stack_manipulation",
+        ],
+        SHORT_ALONE,
+    ),
     "adding": Claim(
         [LSTM, RNN],
         holds=[[(0.80, 0.81), (0.19, 0.2)]],
@@ -93,6 +106,8 @@ CLAIMS = {
         ],
     ),
     "dyck": Claim([RNN, FEEDFORWARD], **SOLVED_AGAINST_GUESSED),
+    "bucket_sort": Claim([LSTM, RNN], **SOLVED_AGAINST_NOT),
+    "even_pairs": replace(SHORT_ALONE, kinds=[{**LSTM, "seq_len": 6}, {**LSTM, "seq_len": 30}]),
     "embedded_reber": Claim([LSTM, RNN], **MOST_AGAINST_NONE),
     "induction": Claim(
         [{**LSTM, "experiment.any_token": any_token} for any_token in (False, True)], **SOLVED_AGAINST_NOT
@@ -103,6 +118,7 @@ CLAIMS = {
         refuted=[[ALL, ALL], [SOME, SOME], [SOME, ALL], [HALF, SOME], [2 * MANY, MANY + 8 * (0.0,)]],
         chance=0.5,
     ),
+    "missing_duplicate": Claim([LSTM, RNN], **SOLVED_AGAINST_NOT),
     "multiplication": Claim(
         [LSTM, RNN],
         holds=[[ALL, GUESS], [(0.9, 0.91), (0.5, 0.5)]],
@@ -160,6 +176,7 @@ CLAIMS = {
         chance=0.5,
     ),
     "sine_to_cosine": Claim([GRU, FEEDFORWARD], **SOLVED_AGAINST_GUESSED),
+    "solve_equation": Claim([LSTM, RNN], **SOLVED_AGAINST_GUESSED),
     "temporal_order": Claim(
         [LSTM, RNN],
         holds=[[MOST, GUESS], [ALL, (0.1, 0.13)]],
