@@ -11,7 +11,7 @@ from harness.base.errors import UserError
 from harness.base.pluggable import Pluggable
 from harness.command_line.resuming import quoted
 
-LISTS = ("probes", "plugins")
+LISTS = ("probes", "plugins", "eval.seq_len")
 """Settings that are lists themselves: a list is one value of them."""
 
 

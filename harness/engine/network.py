@@ -97,6 +97,22 @@ class Network:
         """A copy of some members."""
         return Network(self.shape, self.flat[list(members)], self.compiled, self.recompute)
 
+    @property
+    def trained(self) -> Tensor:
+        """Which of a member's weights learn, (P,)."""
+        found = torch.ones_like(self.flat[:1], dtype=torch.bool)
+        for name in self._fixed:
+            views(self.shape, found)[name].fill_(False)
+        return found[0]
+
+    def with_weights(self, flat: Tensor, recompute: bool | None = None) -> Network:
+        """Networks of the same architecture with these weights (K, P), which are not copied.
+
+        Args:
+            recompute: None: as this network does.
+        """
+        return Network(self.shape, flat, self.compiled, self.recompute if recompute is None else recompute)
+
     def threads(self) -> AbstractContextManager[None]:
         """A context to train or evaluate in: where kernels run, torch's small operations leave the cores to them."""
         return torch_on_one_thread() if isinstance(self.scanners[0], Kernel) else nullcontext()
@@ -262,6 +278,20 @@ class Network:
             grad[name].zero_()
         found = [piece for piece in reversed(pieces) if piece is not None]
         return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
+
+    def to_parameters(self, found: Sequence[Weights]) -> Tensor:
+        """The gradients of all parameters, (K, P), given those of each layer's weights in use; 0 for all others."""
+        flat = torch.zeros_like(self.flat)
+        grad = views(self.shape, flat)
+        for used, given, into in zip(self._in_use(), found, layers(self.shape, grad), strict=True):
+            if used.made:
+                used.pass_on(given, into)
+            else:
+                for name, value in given.items():
+                    into[name].copy_(value)
+        for name in self._fixed:
+            grad[name].zero_()
+        return flat
 
     def _grad_views(self, grad_flat: Tensor) -> tuple[dict[str, Tensor], list[Weights]]:
         """The views into a gradient, all by name and each layer's; made once while a training keeps to one tensor."""

@@ -48,6 +48,7 @@ def test_an_interrupted_pack_goes_on_to_bit_identical_tables(
 ) -> None:
     made = config(cell=cell, seed=[0, 1], weight_scale=[0.9, 1.1], engine={"compile": compile})
     made["train"] = {**made["train"], "optimizer": optimizer, "steps": 11, "lr": [0.01, 0.02]}
+    made["train"] |= {"weight_decay": 0.1, "schedule": "cosine", "warmup": 4, "momentum": 0.9 * (optimizer == "sgd")}
     runs = members(made)
     found = interrupted(runs, tmp_path / "checkpoint.pt", at=8, every=5)
     assert_bit_identical(run(runs), found)

@@ -31,7 +31,8 @@ def cuda_graph(call: Callable[[], Result], device: torch.device) -> Callable[[],
         Its replay, which gives the same tensors every time, filled anew.
     """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.device(device), torch.cuda.graph(graph):
+    # A stream of its own: the one that torch keeps for captures belongs to the device that was captured on first.
+    with torch.cuda.device(device), torch.cuda.graph(graph, stream=torch.cuda.Stream(device)):
         result = call()
 
     def replay() -> Result:
