@@ -14,14 +14,15 @@ POP = 2
 
 
 class StackManipulation(ChomskyTask):
-    """A stack of bits is read from its bottom to its top, then what is done to it; it is to be said from the top down.
+    """A stack of bits is read, then what is done to it; what is left is said from the top down.
 
         0 1 1 0 push1 pop pop  ->  1 1 0 .
         1 1 0 pop pop pop      ->  .           (0 0 0 0 0 0 after it)
 
-    The stack has 1 to n - 1 bits, with equal probability; then it is popped, or a 0 or a 1 is pushed, with equal
-    probability, n symbols in all. To pop an empty stack changes nothing. The answer has n + 1 symbols (``seq_len`` 2 n
-    + 1): the stack, a symbol for its end, and zeros, which count in the loss, but not in the accuracy.
+    The stack is read from its bottom to its top. It has 1 to n - 1 bits, with equal probability; then it is popped, or
+    a 0 or a 1 is pushed, with equal probability, n symbols in all. To pop an empty stack changes nothing. The answer
+    has n + 1 symbols (``seq_len`` 2 n + 1): the stack, a symbol for its end, and zeros, which count in the loss, but
+    not in the accuracy.
 
     A stack of s bits ends in s + 1 judged symbols, and both bits are equally likely. Without memory the best is to say
     always the same: where the mean of s is above 2 a bit, right in (s / 2) / (s + 1) with that mean, which is computed

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from harness.base.seeds import stream
 from harness.experiments.parity import Parity
 from harness.plugins.registry import registry
+from tests.helpers.claims import assert_borne_out, trained
 from tests.helpers.expressions import value_of
 from tests.helpers.tasks import draw
 
@@ -219,3 +221,15 @@ def test_expressions_are_drawn_as_in_the_source(name: str, length: int, expected
     assert found.keys() == expected.keys()
     for form, share in expected.items():
         assert found[form] == pytest.approx(share, abs=5 * math.sqrt(share * (1 - share) / 20_000) + 1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TASKS)
+def test_its_own_sweep_bears_out_the_claim(name: str) -> None:
+    experiment = registry().get("experiment", name)
+    steps = {"steps": experiment.sweep["train.steps"]}
+    runs = [
+        trained(experiment, experiment.sweep["cell"].split(","), seq_len=int(length), hidden_size=32, train=steps)
+        for length in experiment.sweep["seq_len"].split(",")
+    ]
+    assert_borne_out(experiment, pd.concat(runs, ignore_index=True))

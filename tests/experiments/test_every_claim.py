@@ -66,7 +66,7 @@ CLAIMS = {
     **dict.fromkeys(
         [
             "binary_addition", "binary_multiplication", "compute_sqrt", "cycle_navigation",
-            "duplicate_string", "modular_arithmetic", "modular_arithmetic_brackets", "odds_first",
+            "modular_arithmetic", "modular_arithmetic_brackets", "odds_first",
             "parity_check", "reverse_string", "stack_manipulation",
         ],
         SHORT_ALONE,
@@ -110,6 +110,7 @@ CLAIMS = {
             [(0.9, 0.9), (0.5, 0.5), (0.9, 0.9), (0.9, 0.9)], [(0.9, 0.9), (0.9, 0.9), (0.9, 0.9), (0.5, 0.5)],
         ],
     ),
+    "duplicate_string": Claim([RNN, LSTM], **SOLVED_AGAINST_NOT),
     "dyck": Claim([RNN, FEEDFORWARD], **SOLVED_AGAINST_GUESSED),
     "bucket_sort": Claim([LSTM, RNN], **SOLVED_AGAINST_NOT),
     "even_pairs": replace(SHORT_ALONE, kinds=[{**LSTM, "seq_len": 6}, {**LSTM, "seq_len": 30}]),
