@@ -58,10 +58,12 @@ class ChomskyTask(Experiment):
     Attributes:
         shortest: the least n at which there is something to ask.
         ends: whether an answer ends with the last class, `END`.
+        learners: the runs of which it is claimed that they learn short strings and not long ones, as a query.
     """
 
     shortest: ClassVar[int] = 1
     ends: ClassVar[bool] = False
+    learners: ClassVar[str] = "cell in ['rnn', 'lstm']"
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -141,8 +143,8 @@ class ChomskyTask(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        """Both cells learn short strings in every run, and long ones in none."""
-        return solves_only_short(tables, "cell in ['rnn', 'lstm']")
+        """Short strings are learned in every run, and long ones in none."""
+        return solves_only_short(tables, cls.learners)
 
 
 class Rearranged(ChomskyTask):

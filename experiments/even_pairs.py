@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.claims import solves_only_short
-from harness.experiment import Tables, Verdict
-
 from ._chomsky import TRAINING, ChomskyTask, Strings
 
 
@@ -26,12 +23,9 @@ class EvenPairs(ChomskyTask):
     claim = "An LSTM learns whether short rows begin and end alike, and not whether long ones do."
     sweep = {"cell": "rnn,lstm", "seq_len": "6,41", **TRAINING}
     level = "regular"
+    learners = "cell == 'lstm'"
     shortest = 2
 
     def strings(self, rng: np.random.Generator, batch_size: int, length: int) -> Strings:
         bits = rng.integers(2, size=(batch_size, length))
         return Strings(bits, (bits[:, :-1] != bits[:, 1:]).sum(axis=1, keepdims=True) % 2)
-
-    @classmethod
-    def bears_out(cls, tables: Tables) -> Verdict | None:
-        return solves_only_short(tables, "cell == 'lstm'")
