@@ -63,7 +63,7 @@ class NBack(Experiment):
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
         gru = tables.runs[tables.runs.cell == "gru"]
-        named = gru.assign(cell=gru["experiment.back"].map("{}-back".format))
+        named = gru.assign(cell=gru["experiment.back"].map("{}-back".format).astype(object))
         return solves_where_it_does_not(
             Tables({**tables, "runs": named}), able="cell == '1-back'", unable="cell == '8-back'"
         )
