@@ -120,12 +120,13 @@ class Network:
             for _ in self.buffers
         ]
 
-    def forward(self, inputs: Tensor, start: LayerStates | None = None) -> list[Trace]:
+    def forward(self, inputs: Tensor, start: LayerStates | None = None, lengths: Tensor | None = None) -> list[Trace]:
         """Run all layers over inputs.
 
         Args:
             inputs: (K, T, B, input_size), or tokens (K, T, B), int64.
             start: the states to start from; zeros if not given.
+            lengths: the step at which each sample ends, (K, B), int64; all have T steps if not given.
 
         Returns:
             The traces of all layers, bottom to top, valid until the next call.
@@ -138,22 +139,24 @@ class Network:
         start = self.zero_states(inputs.shape[2]) if start is None else start
         traces: list[Trace] = []
         for scan, weights, buffers, state in zip(self.scanners, self._in_use(), self.buffers, start, strict=True):
-            traces.append(scan.forward(weights.values, inputs, state, buffers))
+            traces.append(scan.forward(weights.values, inputs, state, buffers, lengths))
             inputs = traces[-1].outputs
         return traces
 
     @staticmethod
     def final(traces: Sequence[Trace]) -> LayerStates:
-        """A copy of the states after the last step: what the next piece of a long sequence starts from."""
+        """A copy of the states after each sample's last step: what the next piece of a long sequence starts from."""
         return [Named({part: values[:, -1].clone() for part, values in trace.states.items()}) for trace in traces]
 
-    def outputs(self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None = None) -> Tensor:
-        """What the readout says at some steps (1-based, increasing), shape (K, B, S, output_size)."""
-        hidden = self._hidden(inputs, steps, start)[0]
+    def outputs(
+        self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
+        """What the readout says at some steps (1-based, increasing), shape (K, B, S, output_size); see `forward`."""
+        hidden = self._hidden(inputs, steps, start, lengths)[0]
         return self.readout(hidden)
 
     def _hidden(
-        self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None
+        self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None, lengths: Tensor | None
     ) -> tuple[Tensor, list[LayerStates | None], list[Trace]]:
         """The top layer's outputs at some steps (K, B, S, ·), the states before every span, the traces of the last one.
 
@@ -162,7 +165,7 @@ class Network:
         spans = self.spans(inputs.shape[1])
         before, pieces = [start], []
         for begin, end in spans:
-            traces = self.forward(inputs[:, begin:end], before[-1])
+            traces = self.forward(inputs[:, begin:end], before[-1], lengths_between(lengths, begin, end))
             rows = [step - begin - 1 for step in steps if begin < step <= end]
             pieces.append(at_steps(traces[-1].outputs, rows).transpose(1, 2))
             if end < spans[-1][1]:
@@ -226,6 +229,7 @@ class Network:
         keep: LayerSteps | None = None,
         need_input_grad: bool = False,
         start: LayerStates | None = None,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Losses of all samples, and the gradients of their sum over the batch.
 
@@ -236,12 +240,13 @@ class Network:
             grad_flat: (K, P), receives the gradients of the weights.
             keep: see `backward`; `step_gradients` makes one.
             start: the states to start from, constants to the gradient; zeros if not given.
+            lengths: see `forward`; what is read out after a sample's end must have no part in its loss.
 
         Returns:
             The losses (K, B), and dL/dx, shape (K, T, B, input_size), if asked for (of tokens: by their one-hot
             vectors).
         """
-        hidden, before, traces = self._hidden(inputs, scored, start)
+        hidden, before, traces = self._hidden(inputs, scored, start, lengths)
         grad_flat.zero_()
         grad, grad_parameters = self._grad_views(grad_flat)
         in_use = self._in_use()
@@ -253,7 +258,7 @@ class Network:
         for place in range(len(spans) - 1, -1, -1):
             begin, end = spans[place]
             if place < len(spans) - 1:
-                traces = self.forward(inputs[:, begin:end], before[place])
+                traces = self.forward(inputs[:, begin:end], before[place], lengths_between(lengths, begin, end))
             kept = None if keep is None else {layer: steps.between(begin, end) for layer, steps in keep.items()}
             pieces.append(self.backward(traces, above.between(begin, end), carry, grad_layers, kept, need_input_grad))
         for used, given, into in zip(in_use, grad_layers, grad_parameters, strict=True):
@@ -313,6 +318,11 @@ class Network:
         if theory is None or theory.steepest is None:
             return self.flat.new_full((len(self.flat),), torch.nan)
         return (theory.steepest * largest_singular_value(self.shape, self._in_use())).log()
+
+
+def lengths_between(lengths: Tensor | None, begin: int, end: int) -> Tensor | None:
+    """How many of the steps begin + 1 … end each sample has, of lengths (K, B)."""
+    return None if lengths is None else (lengths - begin).clamp(0, end - begin)
 
 
 def at_steps(values: Tensor, rows: Sequence[int]) -> Tensor:

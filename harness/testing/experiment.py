@@ -133,11 +133,12 @@ def _check_feedback(problems: Problems, experiment: Experiment, batch: Batch, na
     feedback, steps = experiment.feedback, batch.scored
     if feedback is None or len(steps) < 2:
         return
-    if not problems.unless(
+    if batch.lengths is None and not problems.unless(
         (np.diff(steps) == 1).all(), f"{name}: with feedback, scored steps must be consecutive, not {steps}"
     ):
         return
-    fed, answers, counts = batch.inputs[:, steps[1:] - 1], batch.targets[:, :-1], batch.mask[:, 1:]
+    fed, answers = batch.inputs[:, steps[1:] - 1], batch.targets[:, :-1]
+    counts = batch.mask[:, 1:] & batch.asked[:, :-1]
     size = experiment.outputs.size
     said = fed - feedback if fed.ndim == 2 else fed[..., feedback : feedback + size].argmax(-1)
     problems.unless(
@@ -214,7 +215,7 @@ def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> Non
     batch = experiment.held_out(stream(0, "contract"), 2, experiment.windows * seq_len)
     for name, fill in (("zeros", 0.0), ("NaN", np.nan), ("inf", np.inf)):
         with problems.during(f"show of outputs that are {name}"):
-            shown = experiment.show(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
+            shown = experiment.in_words(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
             if shown is None:
                 continue
             if problems.unless(

@@ -144,7 +144,9 @@ class Pack:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
         batch = self.data.next(self.settings.train.batch_size, self.dtype)
         start, grad = self._carry if batch.continues else None, self.optimizer.grad
-        losses, _ = self.network.gradients(batch.inputs, batch.scored, batch.loss, grad, start=start)
+        losses, _ = self.network.gradients(
+            batch.inputs, batch.scored, batch.loss, grad, start=start, lengths=batch.lengths
+        )
         grad /= losses.shape[1]
         if self.settings.experiment.windows > 1:
             self._carry = carried(self.network, batch, start)
