@@ -63,11 +63,16 @@ def rank_correlation(runs: pd.DataFrame, one: str, other: str) -> RankCorrelatio
         return None
     rng = np.random.default_rng(0)
     rho = float(_cosines(x, y))
-    exchanged = _cosines(x, y[_exchanges(here, rng)])
+    exchanged = np.concatenate([_cosines(x, y[orders]) for orders in _parts(_exchanges(here, rng))])
     drawn = rng.integers(len(x), size=(RESAMPLES, len(x)))
-    low, high = np.nanquantile(_cosines(x[drawn], y[drawn]), [0.005, 0.995])
+    low, high = np.nanquantile(np.concatenate([_cosines(x[rows], y[rows]) for rows in _parts(drawn)]), [0.005, 0.995])
     p = np.mean(np.abs(exchanged) >= abs(rho) - 1e-12)
     return RankCorrelation(rho, float(low), float(high), float(p))
+
+
+def _parts(orders: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The rows in parts: what is computed for all of them at once would take hundreds of megabytes."""
+    return np.array_split(orders, -(-len(orders) // 500))
 
 
 def _exchanges(here: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:

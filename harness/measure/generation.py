@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.base.seeds import stream
-from harness.engine.network import Network, lengths_between
+from harness.engine.network import LayerStates, Network, lengths_between
 from harness.engine.scan.interface import is_tokens
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
@@ -27,7 +27,10 @@ def answered_alone(network: Network, data: Data, feedback: int) -> Tensor:
     first, last = data.scored[0], data.scored[-1]
     if data.lengths is None and data.scored != list(range(first, last + 1)):
         raise ValueError(f"scored: {data.scored}; valid with feedback: consecutive steps")
-    traces = network.forward(data.inputs[:, :first])  # what is read out after a sample's end counts nowhere
+    state: LayerStates | None = None
+    for begin, end in network.spans(first):  # what is read out after a sample's end counts nowhere
+        traces = network.forward(data.inputs[:, begin:end], state)
+        state = network.final(traces)
     said = [network.readout(traces[-1].outputs[:, -1][:, :, None])]
     for step in range(first + 1, last + 1):
         state = network.final(traces)

@@ -82,7 +82,8 @@ def spans_back(
     spans = [(begin, min(begin + size, length)) for begin in range(0, length, size)]
     before, hidden = [network.zero_states(data.inputs.shape[2]) if start is None else start], []
     for begin, end in spans:
-        traces = network.forward(data.inputs[:, begin:end], before[-1], lengths_between(data.lengths, begin, end))
+        ends = lengths_between(data.lengths, begin, end)
+        traces = network.forward(data.inputs[:, begin:end], before[-1], lengths=ends)
         rows = [step - begin - 1 for step in data.scored if begin < step <= end]
         hidden.append(at_steps(traces[-1].outputs, rows).clone())
         before.append(network.final(traces))
@@ -116,7 +117,8 @@ class _WayBack:
         yield from self.back(begin, middle, state)
 
     def _run(self, begin: int, end: int, state: LayerStates) -> list[Trace]:
-        return self.network.forward(self.inputs[:, begin:end], state, lengths_between(self.lengths, begin, end))
+        ends = lengths_between(self.lengths, begin, end)
+        return self.network.forward(self.inputs[:, begin:end], state, lengths=ends)
 
     def _over(self, begin: int, end: int, traces: Sequence[Trace]) -> Span | None:
         """Go back at once; None where numbers came too near to the limits of doubles, and nothing has changed then."""

@@ -57,11 +57,11 @@ class Saturation(Probe):
 
         cell, rows = moment.network.shape.cell, []
         for layer in range(1, moment.network.shape.num_layers + 1):
-            weights, inputs = as_in_a_step(moment.network.layer(layer)), moment.inputs(layer)
-            for t in map(int, spread(range(1, inputs.shape[1] + 1), self.steps)):
+            weights = as_in_a_step(moment.network.layer(layer))
+            for t in map(int, spread(range(1, moment.data.inputs.shape[1] + 1), self.steps)):
                 before = Named({part: values[:, t - 1] for part, values in moment.states[layer - 1].items()})
                 there = None if moment.data.lengths is None else moment.data.reach(t)
-                for name, function, values in called(cell, weights, inputs[:, t - 1], before):
+                for name, function, values in called(cell, weights, moment.entering(layer, t), before):
                     slopes = SLOPES[function](values).where(values.isfinite(), float("nan")).double()
                     flat = (slopes < self.limit).double().where(slopes.isfinite(), float("nan"))
                     found = zip(*(over_samples(each, there) for each in (flat, slopes)), strict=True)

@@ -138,6 +138,8 @@ def _merge(folders: Sequence[Path], kept: Path | None, planned: Container[str] |
             with pq.ParquetWriter(stage / f"{name}.parquet", schema, **encoding(schema)) as writer:
                 for block in blocks(_pieces(pool, name, found.jobs, damaged)):
                     writer.write_table(of_schema(block, schema), row_group_size=ROWS_AT_ONCE)
+                    # Arrow would keep for later what each thread has used: hundreds of megabytes.
+                    pa.default_memory_pool().release_unused()
     return damaged
 
 

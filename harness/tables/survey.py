@@ -19,8 +19,8 @@ from harness.tables.columns import COLUMNS, RUN_OUTCOMES
 from harness.tables.schemas import joined, union
 from harness.tables.storage import opened
 
-ROWS_AT_ONCE = 1 << 20
-"""Rows of a row group of the merged tables: some 70 MB of gradients."""
+ROWS_AT_ONCE = 1 << 18
+"""Rows of a row group of the merged tables: some 20 MB of gradients."""
 
 PIECES_AT_ONCE = 512
 """Small tables are joined at least every so many pieces: thousands of them take more memory than what they hold."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def side_by_side(batches: Sequence[Batch], places: Sequence[NDArray[np.int64]], 
     scored = np.unique(np.concatenate([batch.scored for batch in batches]))
     clues = max(batch.cue.shape[1] for batch in batches)
 
-    def room(width: int, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def room(width: int, values: NDArray[Any]) -> NDArray[Any]:
         return np.zeros((count, width, *values.shape[2:]), dtype=values.dtype)
 
     first = batches[0]

@@ -61,16 +61,22 @@ class Streams:
         made._pending = [data.only(members) for data in self._pending]
         return made
 
-    def next(self, batch_size: int, dtype: torch.dtype) -> Data:
-        """The next batch of every member: of a task with windows, the next window."""
+    def next(self, batch_size: int, dtype: torch.dtype, seq_len: int | None = None, trim: bool = True) -> Data:
+        """The next batch of every member: of a task with windows, the next window.
+
+        Args:
+            seq_len: its length, where that is another one; not of a task with windows.
+            trim: leave out steps that no sample of any member has.
+        """
         if not self._pending:
             windows = self.experiment.windows
-            length = windows * self.seq_len
+            length = windows * (seq_len or self.seq_len)
             drawn = self._drawn(self.experiment.sample, batch_size, length)
             pieces = {seed: batch.longest_first().windows(windows) for seed, batch in drawn.items()}
+            at_place = [{seed: own[place] for seed, own in pieces.items()} for place in range(windows)]
             self._pending = [
-                self._ready(trimmed({seed: own[place] for seed, own in pieces.items()}), dtype, continues=place > 0)
-                for place in range(windows)
+                self._ready(trimmed(own) if trim else own, dtype, continues=place > 0)
+                for place, own in enumerate(at_place)
             ]
         return self._pending.pop(0)
 

@@ -42,5 +42,5 @@ def _leading(there: NDArray[np.bool_]) -> NDArray[np.int64] | None:
 
 def _same(inputs: NDArray[np.generic], value: NDArray[np.generic]) -> NDArray[np.bool_]:
     """At which steps an input is this token or vector, (B, T)."""
-    same: NDArray[np.bool_] = inputs == value
-    return same if inputs.ndim == 2 else same.all(axis=2)
+    same: NDArray[np.bool_] = np.equal(inputs, value)
+    return same if inputs.ndim == 2 else np.asarray(same.all(axis=2))

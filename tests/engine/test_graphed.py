@@ -44,8 +44,8 @@ def stand_in(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]
     return replay
 
 
-def graphed(network: Network) -> Network:
-    made = Network(network.shape, network.flat, compiled=False)
+def graphed(network: Network, recompute: bool = False) -> Network:
+    made = Network(network.shape, network.flat, compiled=False, recompute=recompute)
     for layer, plain in enumerate(made.scanners):
         assert isinstance(plain, StepwiseScanner)
         made.scanners[layer] = GraphedScanner(plain, Graphs(stand_in))
@@ -75,6 +75,27 @@ def test_replayed_calls_follow_the_weights_the_data_and_the_losses(cell: str, la
         torch.testing.assert_close(loss, truth)
         torch.testing.assert_close(grad_x, truth_x)
         torch.testing.assert_close(grad, expected)
+
+
+@pytest.mark.parametrize("need_input_grad", [False, True])
+@pytest.mark.parametrize(("steps", "scored"), [(10, [2, 6, 10]), (9, [9]), (10, [10]), (10, [*range(1, 11)])])
+def test_spans_that_are_computed_again_are_told_apart(steps: int, scored: list[int], need_input_grad: bool) -> None:
+    """Spans lie at the same addresses, one after another; the last may be shorter, and each has other scored steps."""
+    plain = make_network("lstm", members=2, features=3, hidden_size=4, way="stepwise")
+    network = graphed(plain, recompute=True)
+    assert len(network.spans(steps)) > 1
+    grad, expected = torch.zeros_like(plain.flat), torch.zeros_like(plain.flat)
+    for turn in range(4):
+        with torch.no_grad():
+            plain.flat.mul_(0.9)
+            inputs, targets = make_data(plain, steps=steps, batch=3, scored=scored)
+            inputs += turn
+            loss = cross_entropy(targets)
+            __, grad_x = network.gradients(inputs, scored, loss, grad, need_input_grad=need_input_grad)
+            __, truth_x = by(plain, "stepwise").gradients(inputs, scored, loss, expected, need_input_grad=True)
+        torch.testing.assert_close(grad, expected)
+        if need_input_grad:
+            torch.testing.assert_close(grad_x, truth_x)
 
 
 def doubled(given: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -138,3 +159,20 @@ def test_a_gpu_gives_the_numbers_of_the_cpu(cell: str) -> None:
             loss, _ = on_gpu.gradients(inputs.cuda(), [4, 9], cross_entropy(targets.cuda()), found)
             torch.testing.assert_close(loss.cpu(), truth)
             torch.testing.assert_close(found.cpu(), expected)
+
+
+def test_of_many_shapes_only_so_many_are_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training on hundreds of lengths: what was captured goes on being replayed, the others run as they are."""
+    monkeypatch.setattr("harness.engine.scan.graphed.MOST_CAPTURED", 2)
+    captured = []
+
+    def counting(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
+        captured.append(call)
+        return stand_in(call, device)
+
+    graphs = Graphs(counting)
+    for turn in range(4):
+        for length in (3, 5, 8, 2):
+            given = torch.arange(float(length)) + turn
+            torch.testing.assert_close(graphs("sum", {"": given}, lambda inputs: inputs[""].cumsum(0)), given.cumsum(0))
+    assert len(captured) == 2

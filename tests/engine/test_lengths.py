@@ -140,7 +140,7 @@ def test_a_sample_without_a_step_keeps_the_state_it_came_with() -> None:
     lengths = torch.zeros(MEMBERS, BATCH, dtype=torch.int64)
     lengths[:, 1] = 3
     for way in ("compiled", "stepwise", "general"):
-        final = by(network, way).final(by(network, way).forward(drawn(network), start, lengths))
+        final = by(network, way).final(by(network, way).forward(drawn(network), start, lengths=lengths))
         for part, value in final[0].items():
             assert torch.equal(value[:, 0], start[0][part][:, 0])
             assert not torch.equal(value[:, 1], start[0][part][:, 1])

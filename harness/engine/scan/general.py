@@ -44,7 +44,8 @@ class GeneralScanner(TorchProduct):
         x = one_hot(inputs, self.input_size, dtype) if is_tokens(inputs) else inputs.detach()
         x.requires_grad_()
         steps: list[State] = [Named({part: value.detach().requires_grad_() for part, value in start.items()})]
-        seen, own = [], []
+        seen: list[Tensor] = []
+        own: list[State] = []
         with torch.enable_grad():
             used = as_in_a_step(leaves)
             for t in range(inputs.shape[1]):
