@@ -66,8 +66,8 @@ class Generalization(Figure):
                 if len(line := own[own.who == cell]):
                     draw_runs(axis, lines[lines.who == cell], line, "length", "accuracy", colour)
                     axis.plot(line.length, line.middle, color=colour, linewidth=1.5, marker=".")
-            _mark(axis, by_run, here)
             _spread_lengths(axis, by_run, here, most_named=6)
+            _mark(axis, by_run, here)
         label_outer(figure, _("length of the sequences, in steps"), _("accuracy"))
         legend(figure, runs, _keys(runs))
         note(figure, averaged_over(runs), remark)
@@ -97,10 +97,12 @@ def trained_on(runs: pd.DataFrame) -> tuple[int, int]:
 
 
 def _mark(axis: Axes, by_run: pd.DataFrame, here: pd.DataFrame) -> None:
-    """Mark chance levels and the trained range."""
+    """Mark chance levels and the trained range, as far as the axis reaches."""
     shortest, longest = trained_on(here)
     if shortest < longest:
-        axis.axvspan(shortest, longest, color=GREY, alpha=0.25, linewidth=0, zorder=0.5)
+        left, right = axis.get_xlim()
+        axis.axvspan(max(shortest, left), longest, color=GREY, alpha=0.25, linewidth=0, zorder=0.5)
+        axis.set_xlim(left, max(right, longest))
     else:
         axis.axvline(longest, color=GREY, alpha=0.5, linewidth=4, zorder=0.5)
     levels = by_run.drop_duplicates("length").sort_values("length").dropna(subset="chance")
@@ -139,13 +141,13 @@ def _draw_crowd(tables: Tables, runs: pd.DataFrame) -> Canvas | None:
     if not len(by_run):
         return None
     figure, cells = small_panels(runs)
-    for who, axis in cells.items():
-        _mark(axis, by_run, runs[runs.who == who])
+    medians = over_runs(by_run, runs, "length", "accuracy")
+    left_out = lines_by_scale(figure, cells, medians, runs, "length", "middle", _keys(runs))
     first = next(iter(cells.values()))
     first.set_ylim(-0.03, 1.03)
     _spread_lengths(first, by_run, runs, most_named=2)
-    medians = over_runs(by_run, runs, "length", "accuracy")
-    left_out = lines_by_scale(figure, cells, medians, runs, "length", "middle", _keys(runs))
+    for who, axis in cells.items():
+        _mark(axis, by_run, runs[runs.who == who])
     name_axes(figure, cells, _("length of the sequences, in steps"), _("accuracy"))
     note(figure, _("{which}; a panel per cell").format(which=which), averaged_over(runs), left_out)
     return figure

@@ -1,4 +1,4 @@
-"""Lengths besides the trained one: those at which a run is evaluated at its end."""
+"""Lengths besides a run's own: those at which it is evaluated at its end, and those of its training batches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from harness.base.errors import UserError
 from harness.base.options import Options, said
+from harness.tasks.curriculum import possible_lengths
 from harness.tasks.experiment import Experiment
 
 
@@ -46,3 +47,23 @@ def check_evaluation(experiment: Experiment, evaluation: Evaluation) -> None:
     for length in lengths:
         if valid := experiment.refuses(length):
             raise UserError(f"{who}: {length} is no length for experiment={experiment.name}; valid: {valid}")
+
+
+def check_curriculum(experiment: Experiment, seq_len: int, curriculum: str, shortest: int) -> None:
+    """Refuse a curriculum for which the task has no lengths.
+
+    Raises:
+        UserError: one line that names the setting and what is valid.
+    """
+    if curriculum == "none":
+        return
+    who = f"train.curriculum={curriculum}"
+    if experiment.windows > 1:
+        raise UserError(f"{who}: experiment={experiment.name} trains on windows of one length, seq_len; valid: none")
+    if shortest > seq_len:
+        raise UserError(f"train.shortest={shortest}: longer than seq_len={seq_len}; valid: 1 to {seq_len}")
+    if len(possible_lengths(experiment, shortest, seq_len)) == 1:
+        raise UserError(
+            f"{who}: experiment={experiment.name} has no other length from train.shortest={shortest} to "
+            f"seq_len={seq_len}; valid: none"
+        )

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from harness.base.errors import UserError
@@ -22,7 +24,8 @@ from harness.engine.blocks import BLOCKS, cell_of_layer
 from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
 from harness.settings import effect
-from harness.settings.lengths import Evaluation, check_evaluation
+from harness.settings.lengths import Evaluation, check_curriculum, check_evaluation
+from harness.tasks.curriculum import CURRICULA, batch_lengths, possible_lengths
 from harness.tasks.experiment import Experiment
 
 COMPILING_PAYS = 1e5
@@ -67,6 +70,13 @@ class Train(Options):
         description="weight of the penalty Ω on steps that change the gradient's length (Pascanu 2013); null: none",
     )
     stop_solved: bool = Field(False, description="end the training of a run at the first evaluation that it solves")
+    curriculum: Annotated[str, one_of(CURRICULA)] = Field(
+        "none",
+        description="length of each training batch: none (seq_len), uniform (any from train.shortest to seq_len), "
+        "growing (from the shortest to seq_len), growing_uniform (any that has been reached)",
+    )
+    shortest: int = Field(1, ge=1, description="shortest length of a curriculum; what the task refuses is left out")
+    growth: float = Field(0.5, gt=0, le=1, description="share of train.steps in which a growing curriculum grows")
 
 
 class ProbeSettings(Options):
@@ -142,6 +152,7 @@ class Settings(Options):
         for problem in self._without_effect():
             if problem:
                 raise UserError(problem)
+        check_curriculum(self.experiment, self.seq_len, self.train.curriculum, self.train.shortest)
         return self
 
     def _without_effect(self) -> Iterator[str | None]:
@@ -191,6 +202,14 @@ class Settings(Options):
         first = cell_of_layer(self.block, self.cell, 1, self.embedding_size)
         planned = planned_step(first, self.experiment.input_size, self.hidden_size)
         return planned is not None and self.train.steps * self.stored >= COMPILING_PAYS
+
+    @property
+    def batch_lengths(self) -> NDArray[np.int64]:
+        """The length of every training batch, (train.steps,): the same for all seeds (`harness.tasks.curriculum`)."""
+        train, possible = self.train, [self.seq_len]
+        if train.curriculum != "none":
+            possible = possible_lengths(self.experiment, train.shortest, self.seq_len)
+        return batch_lengths(train.curriculum, possible, train.steps, train.growth)
 
     @property
     def recomputed(self) -> bool:

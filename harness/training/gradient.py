@@ -26,7 +26,10 @@ class Pass:
     start: LayerStates | None
 
     def gradient(self, network: Network, grad: Tensor, keep: LayerSteps | None = None) -> Tensor:
-        """Write the gradient of each member's mean loss, (K, P); ``keep``: see `Network.gradients`.
+        """Write the gradient of each member's mean loss, (K, P).
+
+        Args:
+            keep: where to write the per-step gradients, see `Network.gradients`.
 
         Returns:
             The losses of all samples, (K, B).

@@ -162,6 +162,7 @@ class Pack:
         )
         self._schedules, self._penalties = schedules_of(train), Penalties(train)
         self.data = streams(runs, "train")
+        self._lengths = first.batch_lengths
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
         self.eval_samples = self.held_out.targets.shape[1]
         self.probe_data = streams(runs, "probe").answering(first.probe.batch_size, probe_dtype)
@@ -172,11 +173,11 @@ class Pack:
 
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
-        batch = self.data.next(self.settings.train.batch_size, self.dtype)
-        self._latest = Pass(batch, self._carry if batch.continues else None)
+        batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]))
+        self._latest, grad = Pass(batch, self._carry if batch.continues else None), self.optimizer.grad
         kept = self._penalties.room(self.network, batch.inputs, self.members)
-        losses = self._latest.gradient(self.network, self.optimizer.grad, kept)
-        self._penalties.add_to(self.optimizer.grad, self.network, self.members, self._latest, kept)
+        losses = self._latest.gradient(self.network, grad, kept)
+        self._penalties.add_to(grad, self.network, self.members, self._latest, kept)
         if self.settings.experiment.windows > 1:
             self._carry = carried(self.network, batch, self._latest.start)
         self.step += 1

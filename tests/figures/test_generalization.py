@@ -59,6 +59,21 @@ def test_the_trained_length_is_marked() -> None:
     assert set(mark.get_xdata()) == {10}
 
 
+def test_a_range_that_was_trained_on_is_a_band() -> None:
+    trained = {"train.curriculum": "uniform", "train.shortest": 7}
+    axis = one_panel(with_lengths(made_tables(**ONE), RUNS, **trained))
+    (band,) = axis.patches
+    np.testing.assert_allclose([band.get_x(), band.get_x() + band.get_width()], [7, 10])
+
+
+def test_a_band_ends_where_the_axis_does() -> None:
+    """Lengths from 1 on were allowed; nobody asked what networks do there."""
+    trained = {"train.curriculum": "uniform", "train.shortest": 1}
+    axis = one_panel(with_lengths(made_tables(**ONE), RUNS, **trained))
+    plain = one_panel(with_lengths(made_tables(**ONE), RUNS))
+    np.testing.assert_allclose(axis.get_xlim(), plain.get_xlim())
+
+
 def test_nothing_is_drawn_where_no_lengths_were_asked_for() -> None:
     assert draw("generalization", made_tables(**ONE)) is None
 
