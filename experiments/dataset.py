@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +147,7 @@ class Dataset(OwnFile, Experiment):
         return compare(tables, "cell != 'feedforward'", "cell == 'feedforward'", lambda able, blind: able.beats(blind))
 
 
-@cache
+@lru_cache(maxsize=4)
 def _data(task: Dataset) -> OwnData:
     """What the file of a task holds, or what it reads without one.
 
@@ -160,7 +160,7 @@ def _data(task: Dataset) -> OwnData:
         return own_data(rows, apart, task.task, task.order, task.tolerance)
 
 
-@cache
+@lru_cache(maxsize=1)  # they may be large
 def _rows(path: Path | None, content: str) -> Rows:
     """The rows of a file with this content, or of scikit-learn's digits."""
     if path is not None:

@@ -233,7 +233,7 @@ def test_paths_of_a_command_are_absolute(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", "/home/me")
     for typed, known in (
         ("my.npz", f"{tmp_path}/my.npz"),
-        ("../x.csv,'~/y.csv'", f"{tmp_path.parent}/x.csv,/home/me/y.csv"),
+        ("../x.csv,~/y.csv", f"{tmp_path.parent}/x.csv,/home/me/y.csv"),
         ("'a, b.npz'", f"'{tmp_path}/a, b.npz'"),
         ("/data/my.npz", "/data/my.npz"),
         ("null", "null"),
@@ -248,15 +248,13 @@ def test_a_relative_path_is_followed_from_where_the_command_was_typed(tmp_path: 
     (tmp_path / "a, b").mkdir()
     npz(tmp_path / "a, b", X=X, y=CLASSES[::-1])
     small = [word for word in SHORT if not word.startswith("seq_len")]
-    words = ["experiment=dataset", "experiment.path=my.npz,'a, b/my.npz'", *small, "hydra.sweep.dir=out"]
-    done = command(tmp_path, "-m", *words)
+    done = command(
+        tmp_path, "-m", "experiment=dataset", "experiment.path=my.npz,'a, b/my.npz'", *small, "hydra.sweep.dir=out"
+    )
     assert done.returncode == 0, done.stderr
     runs = harness.load(tmp_path / "out").runs
     assert sorted(runs["experiment.path"]) == sorted(str(tmp_path / path) for path in ("my.npz", "a, b/my.npz"))
     assert runs["experiment.content"].nunique() == 2
-    (tmp_path / "elsewhere").mkdir()
-    again = command(tmp_path / "elsewhere", f"resume={tmp_path / 'out'}")
-    assert "2 of 2 runs are done already" in again.stderr
 
 
 @pytest.mark.slow
