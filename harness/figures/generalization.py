@@ -116,14 +116,14 @@ def _spread_lengths(axis: Axes, by_run: pd.DataFrame, here: pd.DataFrame, most_n
     Args:
         most_named: lengths that are named on it.
     """
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import NullLocator, ScalarFormatter
 
     lengths = sorted({*here.seq_len, *by_run.length})
     if lengths[-1] >= WIDE * lengths[0]:
         axis.set_xscale("log")
         axis.set_xticks(evenly(lengths, most_named))
         axis.xaxis.set_major_formatter(ScalarFormatter())
-        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_minor_locator(NullLocator())
 
 
 def _keys(runs: pd.DataFrame) -> list[Line2D]:
