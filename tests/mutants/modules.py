@@ -27,6 +27,10 @@ MODULES: dict[str, str] = {
     "cells/base.py": "tests/cells/test_base.py tests/engine/test_weights.py",
     "cells/functions.py": "tests/cells/test_functions.py",
     "cells/module.py cells/_[feot]*.py": "tests/cells/test_module.py tests/cells/test_equations.py",
+    "training/generalization.py measure/generalization.py": "tests/training/test_generalization.py",
+    "tasks/curriculum.py settings/lengths.py": (
+        "tests/training/test_curriculum.py tests/training/test_generalization.py"
+    ),
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"
@@ -42,6 +46,7 @@ MODULES: dict[str, str] = {
     ),
     "analysis/claims.py analysis/accuracy.py": "tests/analysis/test_claims.py",
     "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py tests/analysis/test_runs.py",
+    "analysis/about_lengths.py": "tests/analysis/test_lengths.py",
     "analysis/ranks.py": "tests/analysis/test_ranks.py",
     "analysis/*.py": (
         "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py "
