@@ -180,10 +180,10 @@ class Pack:
         windows, start = self.settings.experiment.windows, self._carry if batch.continues else None
         widths = [cell.output_size(self.settings.hidden_size) for cell in self.network.cells[:-1]]
         masks = self._dropout.masks(self.step, windows, batch.inputs.shape[1:3], widths, self.network.flat)
-        self._latest, grad = Pass(batch, start, masks, self._cut), self.optimizer.grad
+        self._latest = Pass(batch, start, masks, self._cut)
         kept = self._penalties.room(self.network, batch.inputs, self.members)
-        losses = self._latest.gradient(self.network, grad, kept)
-        self._penalties.add_to(grad, self.network, self.members, batch.inputs, start, kept)
+        losses = self._latest.gradient(self.network, self.optimizer.grad, kept)
+        self._penalties.add_to(self.optimizer.grad, self.network, self.members, self._latest, kept)
         if windows > 1:
             self._carry = carried(self.network, batch, start, masks)
         self.step += 1
