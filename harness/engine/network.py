@@ -282,12 +282,10 @@ class Network:
             vectors).
         """
         length = inputs.shape[1]
-        if cut:
-            # Pieces no longer than a way back: what they store is forgotten.
-            way_back, begins = cut.stretches(length, scored), range(0, length, cut.k2)
-        else:
-            way_back, begins = [Stretch(begin, end, begin, False) for begin, end in self.spans(length)], range(0)
-        begins = [*begins, *(each.begin for each in way_back)]
+        whole = [Stretch(begin, end, begin, False) for begin, end in self.spans(length)]
+        way_back = cut.stretches(length, scored) if cut else whole
+        # Pieces no longer than a way back that is cut: what they store is forgotten.
+        begins = [*range(0, length, cut.k2 if cut else length), *(each.begin for each in way_back)]
         hidden, before, traces = self._hidden(inputs, scored, start, masks, begins)
         grad_flat.zero_()
         grad, grad_parameters = self._grad_views(grad_flat)
