@@ -189,7 +189,7 @@ class Network:
         steps: Sequence[int],
         start: LayerStates | None,
         masks: Masks | None = None,
-        way_back: Sequence[Stretch] = (),
+        begins: Sequence[int] = (),
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, dict[int, LayerStates | None], list[Trace]]:
         """The top layer's outputs at some steps (K, B, S, ·), the states before each piece, by its first step (from 0),
@@ -198,10 +198,10 @@ class Network:
         In one piece they are no copy: they are valid until the next `forward`.
 
         Args:
-            way_back: where else a piece is to begin.
+            begins: where else a piece is to begin.
         """
-        begins = [begin for begin, _ in self.spans(inputs.shape[1])] + [each.begin for each in way_back]
-        bounds = sorted({*begins, inputs.shape[1]})
+        length = inputs.shape[1]
+        bounds = sorted({*(begin for begin, _ in self.spans(length)), *begins, length})
         before, pieces = {0: start}, []
         for begin, end in pairwise(bounds):
             own = masks and masks.between(begin, end)
@@ -217,12 +217,6 @@ class Network:
         """The pieces that a sequence is run in: steps begin + 1 … end of each."""
         step = math.isqrt(length - 1) + 1 if self.recompute else length
         return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
-
-    def _way_back(self, length: int, scored: Sequence[int], cut: Truncation | None) -> list[Stretch]:
-        """The pieces that errors are carried back in, from the first to the last."""
-        if cut:
-            return cut.stretches(length, scored)
-        return [Stretch(begin, end, begin, False) for begin, end in self.spans(length)]
 
     def readout(self, hidden: Tensor) -> Tensor:
         """Outputs (K, B, S, output_size) of what the top layer gives (K, B, S, ·)."""
@@ -300,8 +294,12 @@ class Network:
             The losses (K, B), and dL/dx, shape (K, T, B, input_size), if asked for (of tokens: by their one-hot
             vectors).
         """
-        way_back = self._way_back(inputs.shape[1], scored, cut)
-        hidden, before, traces = self._hidden(inputs, scored, start, masks, way_back, lengths)
+        length = inputs.shape[1]
+        whole = [Stretch(begin, end, begin, False) for begin, end in self.spans(length)]
+        way_back = cut.stretches(length, scored) if cut else whole
+        # Pieces no longer than a way back that is cut: what they store is forgotten.
+        begins = [*range(0, length, cut.k2 if cut else length), *(each.begin for each in way_back)]
+        hidden, before, traces = self._hidden(inputs, scored, start, masks, begins, lengths)
         grad_flat.zero_()
         grad, grad_parameters = self._grad_views(grad_flat)
         in_use = self._in_use()
@@ -309,7 +307,7 @@ class Network:
         losses, grad_hidden = self._readout_gradients(hidden, loss, grad)
         above = GradFromAbove(scored, grad_hidden.transpose(1, 2))
         carry, pieces = self.zero_states(inputs.shape[2]), []
-        latest = max(before), inputs.shape[1]
+        latest = max(before), length
         for each in reversed(way_back):
             begin, end = each.begin, each.end
             own = masks and masks.between(begin, end)
