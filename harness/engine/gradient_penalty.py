@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from harness.cells.base import Cell, Named, State, Weights, as_in_a_step
+from harness.cells.base import Named, State, Weights, as_in_a_step
 from harness.engine.network import LayerStates, LayerSteps, Network
 from harness.engine.scan.interface import is_tokens, norm, one_hot
 from harness.engine.weights import views
@@ -153,8 +153,3 @@ def _directions(made: State | dict[str, Tensor], totals: State) -> tuple[State, 
         for part, value in delta.items()
     }
     return Named(unit), counts.to(dtype)
-
-
-def moves_recurrent_weights(cell: Cell, input_size: int, hidden_size: int) -> bool:
-    """Whether a cell has recurrent weights that are trained: none others are moved."""
-    return any(each.kind == "recurrent" and each.trained for each in cell.parameters(input_size, hidden_size).values())

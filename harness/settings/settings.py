@@ -77,23 +77,12 @@ class Train(Options):
     )
     shortest: int = Field(1, ge=1, description="shortest length of a curriculum; what the task refuses is left out")
     growth: float = Field(0.5, gt=0, le=1, description="share of train.steps in which a growing curriculum grows")
-
-    @model_validator(mode="after")
-    def _effective(self) -> Train:
-        """Refuses what nothing would come of: better an error than a run that is not as asked."""
-        after = self.steps - self.warmup
-        if self.momentum and self.optimizer != "sgd":
-            raise _idle("momentum", self.momentum, f"not for train.optimizer={self.optimizer}", "0, or sgd")
-        if self.warmup and after <= 0:
-            raise _idle("warmup", self.warmup, f"no shorter than train.steps={self.steps}", "less than the steps")
-        for key, value in (("step_size", self.step_size), ("gamma", self.gamma)):
-            if value is not None and self.schedule != "step":
-                raise _idle(key, value, f"not for train.schedule={self.schedule}", "null, or step")
-        if self.step_size is not None and self.step_size >= after:
-            raise _idle(
-                "step_size", self.step_size, f"no drop in {after} steps after the warm-up", f"less than {after}"
-            )
-        return self
+    k2: int | None = Field(
+        None, ge=1, description="truncated backpropagation: steps that errors are carried back; null: all"
+    )
+    k1: int | None = Field(
+        None, ge=1, description="steps whose errors are carried back together, from the last one; null: as many as k2"
+    )
 
 
 class ProbeSettings(Options):
@@ -123,7 +112,9 @@ class Settings(Options):
 
     experiment: SerializeAsAny[Experiment]
     cell: SerializeAsAny[Cell]
-    seq_len: int = Field(20, ge=1, description="length T of the sequences")
+    seq_len: int = Field(
+        20, ge=1, description="length T of the sequences; null: that of the experiment's data, where they have one"
+    )
     weight_scale: float = Field(1.0, description="factor g on the recurrent base matrix")
     input_scale: float = Field(1.0, ge=0, description="factor on the input weights of every layer, as they start")
     seed: int = Field(0, ge=0, description="seed of all randomness of the run")
@@ -135,6 +126,12 @@ class Settings(Options):
     block: Annotated[str, one_of(BLOCKS)] = Field(
         "plain", description="what stands around each layer: " + ", ".join(BLOCKS) + " (as in state-space models)"
     )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of each layer's outputs that the next layer does not see"
+    )
+    dropout_kind: Literal["each_step", "variational"] = Field(
+        "each_step", description="what is dropped: each_step anew, or the same all along a sequence (variational)"
+    )
     init: Annotated[str, one_of(RECURRENT_INITS)] = Field(
         "orthogonal", description="recurrent base matrix: " + ", ".join(RECURRENT_INITS)
     )
@@ -145,6 +142,15 @@ class Settings(Options):
     probes: dict[str, SerializeAsAny[Probe]] = Field({})
     probe: ProbeSettings = ProbeSettings()
     engine: Engine = Engine()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _length_of_the_data(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("seq_len") is None:
+            experiment = values.get("experiment")
+            if isinstance(experiment, Experiment) and (own := experiment.own_length()) is not None:
+                return {**values, "seq_len": own}
+        return values
 
     @field_validator("device")
     @classmethod
@@ -163,8 +169,6 @@ class Settings(Options):
             )
         if flaw := self.cell.flaw_of_weights(self.hidden_size, self.embedding_size or self.experiment.input_size):
             raise UserError(f"cell={self.cell.name}: {flaw}")
-        if self.train.orthogonal_penalty or self.train.gradient_penalty:
-            self._penalties_act()
         if valid := self.experiment.refuses(self.seq_len):
             raise UserError(f"seq_len={self.seq_len}: not for experiment={self.experiment.name}; valid: {valid}")
         check_evaluation(self.experiment, self.eval)
@@ -174,21 +178,21 @@ class Settings(Options):
         check_curriculum(self.experiment, self.seq_len, self.train.curriculum, self.train.shortest)
         return self
 
-    def _penalties_act(self) -> None:
-        """Refuses a penalty that the cell has no weights for."""
-        from harness.engine.gradient_penalty import moves_recurrent_weights
-        from harness.engine.orthogonal_penalty import has_recurrent_matrices
-
-        sizes = self.experiment.input_size, self.hidden_size
-        reason = f"not for cell={self.cell.name}, which trains no "
-        if (weight := self.train.orthogonal_penalty) and not has_recurrent_matrices(self.cell, *sizes):
-            raise _idle("orthogonal_penalty", weight, f"{reason}recurrent matrix", "null, or a cell that does")
-        if (weight := self.train.gradient_penalty) and not moves_recurrent_weights(self.cell, *sizes):
-            raise _idle("gradient_penalty", weight, f"{reason}recurrent weight", "null, or a cell that does")
-
     def _without_effect(self) -> Iterator[str | None]:
+        train, sizes = self.train, (self.experiment.input_size, self.hidden_size)
         yield effect.of_input_scale(self.input_scale, self.cell, self.hidden_size)
         yield effect.of_embedding(self.embedding_size, self.experiment, self.seq_len)
+        yield effect.of_momentum(train.momentum, train.optimizer)
+        yield effect.of_warmup(train.warmup, train.steps)
+        yield effect.of_drops(train.step_size, train.gamma, train.schedule, train.steps - train.warmup)
+        yield effect.of_orthogonal_penalty(train.orthogonal_penalty, self.cell, *sizes)
+        yield effect.of_gradient_penalty(train.gradient_penalty, self.cell, *sizes)
+        yield effect.of_dropout(self.dropout, self.num_layers)
+        yield effect.of_truncation(train.k1, train.k2, self.seq_len)
+        # The penalty is on the steps of the whole way back, as they are when nothing is dropped.
+        if train.gradient_penalty and (self.dropout or train.k2):
+            other = f"dropout={self.dropout}" if self.dropout else f"train.k2={train.k2}"
+            yield f"train.gradient_penalty={train.gradient_penalty}: not with {other}; valid: null"
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
@@ -257,11 +261,6 @@ class Settings(Options):
         """Short hash of everything that determines the run's numbers."""
         text = json.dumps(self.flat(), sort_keys=True)
         return short_hash(text)
-
-
-def _idle(key: str, value: object, reason: str, valid: str) -> UserError:
-    """An error for a setting of the training that would have no effect."""
-    return UserError(f"train.{key}={value}: {reason}; valid: {valid}")
 
 
 SECTIONS: dict[str, type[Options]] = {"train": Train, "eval": Evaluation, "probe": ProbeSettings, "engine": Engine}

@@ -131,6 +131,10 @@ class Experiment(Options, Pluggable):
         """What would be a valid length, where the task cannot be posed at this one: ``"8 or 64"``."""
         return None if seq_len >= (shortest := self.min_seq_len()) else f"{shortest} or more"
 
+    def own_length(self) -> int | None:
+        """The length that ``seq_len=null`` stands for: that of data which have one; None where there is none."""
+        return None
+
     @property
     def feedback(self) -> int | None:
         """Where an answer is fed back as the next input: class c comes in as token (or input unit) ``feedback + c``.

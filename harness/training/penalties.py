@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from harness.engine.gradient_penalty import gradient_penalty
-from harness.engine.network import LayerStates, LayerSteps, Network
+from harness.engine.network import LayerSteps, Network
 from harness.engine.orthogonal_penalty import orthogonal_gradient
 from harness.settings.settings import Train
+from harness.training.gradient import Pass
 
 
 class Penalties:
@@ -32,25 +33,21 @@ class Penalties:
         return network.step_gradients(inputs, totals=True) if wanted else None
 
     def add_to(
-        self,
-        grad: Tensor,
-        network: Network,
-        members: Sequence[int],
-        inputs: Tensor,
-        start: LayerStates | None,
-        kept: LayerSteps | None,
+        self, grad: Tensor, network: Network, members: Sequence[int], taken: Pass, kept: LayerSteps | None
     ) -> None:
         """Add the penalties' gradients to the rows of ``grad``, (K, P).
 
         Args:
             members: which member each row is.
-            inputs, start: what the gradient was taken on.
+            taken: what the gradient was taken on.
             kept: what became of `room`.
         """
         _add(grad, [self._orthogonal[member] for member in members], lambda rows: orthogonal_gradient(network))
         if kept is not None:
             strengths = [self._gradient[member] for member in members]
-            _add(grad, strengths, lambda rows: gradient_penalty(network, inputs, kept, rows, start)[1])
+            _add(
+                grad, strengths, lambda rows: gradient_penalty(network, taken.batch.inputs, kept, rows, taken.start)[1]
+            )
 
 
 def _add(grad: Tensor, strengths: Sequence[float | None], found: Callable[[Sequence[int]], Tensor]) -> None:

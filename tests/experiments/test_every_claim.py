@@ -103,6 +103,11 @@ CLAIMS = {
             [ALL, (0.6, 0.9, 0.9, 0.9), (0.61, 0.3, 0.3, 0.3)],
         ],
     ),
+    "dataset": Claim(
+        [GRU, FEEDFORWARD],
+        holds=[[ALL, GUESS], [(0.6, 0.6), SOME]],
+        refuted=[[ALL, ALL], [SOME, (0.6, 0.6)], [(0.51, 0.51), SOME], [(0.6, 0.9, 0.9, 0.9), (0.61, 0.8, 0.8, 0.8)]],
+    ),
     "delayed_match": Claim([LSTM, LINEAR], **SOLVED_AGAINST_GUESSED),
     "digits_rows": Claim(
         [{"cell": cell, "seq_len": length} for cell in ("rnn", "lstm") for length in (8, 64)],
