@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, Weights, as_in_a_step
-from harness.engine.network import LayerStates, LayerSteps, Network, lengths_between
+from harness.engine.forward import LayerStates, lengths_between
+from harness.engine.network import LayerSteps, Network
 from harness.engine.scan.interface import is_tokens, norm, one_hot
 from harness.engine.weights import views
 
