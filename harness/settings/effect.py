@@ -93,3 +93,11 @@ def of_truncation(k1: int | None, k2: int | None, seq_len: int) -> str | None:
     if k2 is None or k2 < seq_len:
         return None
     return f"train.k2={k2}: no way back is longer with seq_len={seq_len}; valid: null, or less than seq_len"
+
+
+def of_penalised_way_back(weight: float | None, dropout: float, k2: int | None) -> str | None:
+    """The penalty on the gradient is one on its whole way back, as it is when nothing is dropped."""
+    if weight is None or not (dropout or k2):
+        return None
+    other = f"dropout={dropout}" if dropout else f"train.k2={k2}"
+    return f"train.gradient_penalty={weight}: not with {other}; valid: null"

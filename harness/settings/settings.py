@@ -195,10 +195,7 @@ class Settings(Options):
         yield effect.of_gradient_penalty(train.gradient_penalty, self.cell, *sizes)
         yield effect.of_dropout(self.dropout, self.num_layers)
         yield effect.of_truncation(train.k1, train.k2, self.seq_len)
-        # The penalty is on the steps of the whole way back, as they are when nothing is dropped.
-        if train.gradient_penalty and (self.dropout or train.k2):
-            other = f"dropout={self.dropout}" if self.dropout else f"train.k2={train.k2}"
-            yield f"train.gradient_penalty={train.gradient_penalty}: not with {other}; valid: null"
+        yield effect.of_penalised_way_back(train.gradient_penalty, self.dropout, train.k2)
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""

@@ -9,7 +9,9 @@ MODULES: dict[str, str] = {
     "engine/weights.py cells/initial.py": (
         "tests/engine/test_weights.py tests/engine/test_initial_weights.py tests/engine/test_formulas.py"
     ),
-    "engine/blocks.py": "tests/engine/test_blocks.py",
+    "engine/blocks.py": "tests/engine/test_blocks.py tests/engine/test_embedding.py tests/engine/test_input_scale.py",
+    "engine/dropout.py": "tests/engine/test_dropout.py",
+    "engine/truncation.py": "tests/engine/test_truncation.py",
     "engine/network.py": "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_blocks.py",
     "engine/threads.py": "tests/engine/test_threads.py",
     "engine/scan/graphed.py": "tests/engine/test_graphed.py tests/engine/test_tokens.py",
@@ -36,6 +38,7 @@ MODULES: dict[str, str] = {
         "tests/tasks/test_streams.py tests/training/test_run.py"
     ),
     "training/rec*.py training/rows.py": "tests/training/test_record.py",
+    "training/gradient.py": "tests/training/test_overflow.py",
     "training/checkpoint.py training/keeping.py": "tests/training/test_checkpoint.py tests/training/test_keeping.py",
     "training/stopping.py": "tests/training/test_stopping.py",
     "measure/flow.py": "tests/measure/test_gradient_flow.py",
