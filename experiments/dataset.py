@@ -56,7 +56,9 @@ class Dataset(OwnFile, Experiment):
     order: Order = Field(
         "rows", description="vectors of a step as they are (rows), number by number (pixels), or these permuted"
     )
-    part: str | None = Field(None, description="part of the file's split to evaluate on; null: all but train")
+    part: str | None = Field(
+        None, coerce_numbers_to_str=True, description="part of the file's split to evaluate on; null: all but train"
+    )
     holdout: float = Field(0.2, gt=0, lt=1, description="share of rows kept for evaluation, where there is no split")
     split_seed: int = Field(0, ge=0, description="which rows these are")
     tolerance: float | None = Field(

@@ -169,7 +169,7 @@ def test_the_files_own_split_keeps_rows_from_training(text: bool, tmp_path: Path
     task = task_of(path)
     for held_out, parts in ((False, {0, 1}), (True, {2, 3})):
         assert {part[row] for row in rows_of(draw(task, 99, 6, held_out).inputs, X)} == parts
-    one = task_of(path, part="test" if text else "2")
+    one = task_of(path, part="test" if text else 2)
     assert {part[row] for row in rows_of(draw(one, 99, 6, held_out=True).inputs, X)} == {3}
 
 
