@@ -46,9 +46,9 @@ class Forecast(Experiment):
     (θ and dθ/dt) have the other sign; half of the trajectories are held out. An answer is right where no number is off
     by more than 0.25, in standard deviations.
 
-    Without memory nothing tells the state: the best answer is the mean. Its squared error is the variance, 1 but for
-    the difference between the trajectories that are held out and the others; it is right as often as those come that
-    near to it (2.5 % of the time with Lorenz, never with the pendulum).
+    Without memory nothing tells the state: the best answer is the mean. Its squared error is the variance, that is 1,
+    but for the difference between the trajectories that are held out and the others. It is right as often as those come
+    that near to it (2.5 % of the time with Lorenz, never with the pendulum).
 
     Source: Mikhaeil, Monfared, Durstewitz, "On the difficulty of learning chaotic dynamics with RNNs", NeurIPS 2022,
     theorem 2 and section 4.2 (there trained by sparsely forced BPTT, of which ``seen`` is the simplest form); the

@@ -34,7 +34,7 @@ def words_of(settings: Mapping[str, Any], several: bool) -> tuple[list[str], lis
     words, classes = [], list[type[Pluggable]]()
     for key, value in _flat(settings):
         values = list(_values(key, value))
-        if not values:
+        if not values and key not in LISTS:
             raise UserError(f"{key}={value!r}: an empty list; valid: a value, or a list of values")
         if len(values) > 1 and not several and key not in LISTS:
             raise UserError(f"{key}={value!r}: several values are a sweep; valid: one value, or harness.sweep")

@@ -5,6 +5,7 @@ Each function gives one line that names a setting, its value and what would be v
 
 from __future__ import annotations
 
+from harness.base.options import said
 from harness.base.seeds import stream
 from harness.cells.base import Cell
 from harness.engine.blocks import input_weights
@@ -60,10 +61,30 @@ def of_orthogonal_penalty(weight: float | None, cell: Cell, input_size: int, hid
     return f"train.orthogonal_penalty={weight}: cell={cell.name} trains no recurrent matrix; valid: null"
 
 
-def of_gradient_penalty(weight: float | None, cell: Cell, input_size: int, hidden_size: int) -> str | None:
-    """The penalty needs recurrent weights that are trained: it moves no others."""
+def of_gradient_penalty(
+    weight: float | None, k2: int | None, cell: Cell, input_size: int, hidden_size: int
+) -> str | None:
+    """The penalty needs the whole way back, and recurrent weights that are trained: it moves no others."""
     if weight is None:
         return None
+    if k2 is not None:
+        return f"train.gradient_penalty={weight}: not with train.k2={k2}, which cuts the way back; valid: null"
     if any(each.kind == "recurrent" and each.trained for each in cell.parameters(input_size, hidden_size).values()):
         return None
     return f"train.gradient_penalty={weight}: cell={cell.name} trains no recurrent weight; valid: null"
+
+
+def of_dropout(rate: float, num_layers: int) -> str | None:
+    """Dropout between layers needs two."""
+    if not rate or num_layers > 1:
+        return None
+    return f"dropout={rate}: acts between layers, and there is one; valid: 0, or num_layers=2 or more"
+
+
+def of_truncation(k1: int | None, k2: int | None, seq_len: int) -> str | None:
+    """A way back is cut where it is longer, and no later than the errors that go together."""
+    if k1 is not None and (k2 is None or k1 > k2):
+        return f"train.k1={k1}: not with train.k2={said(k2)}; valid: null, or 1 to train.k2"
+    if k2 is None or k2 < seq_len:
+        return None
+    return f"train.k2={k2}: no way back is longer with seq_len={seq_len}; valid: null, or less than seq_len"

@@ -77,6 +77,12 @@ class Train(Options):
     )
     shortest: int = Field(1, ge=1, description="shortest length of a curriculum; what the task refuses is left out")
     growth: float = Field(0.5, gt=0, le=1, description="share of train.steps in which a growing curriculum grows")
+    k2: int | None = Field(
+        None, ge=1, description="truncated backpropagation: steps that errors are carried back; null: all"
+    )
+    k1: int | None = Field(
+        None, ge=1, description="steps whose errors are carried back together, from the last one; null: as many as k2"
+    )
 
 
 class ProbeSettings(Options):
@@ -106,7 +112,9 @@ class Settings(Options):
 
     experiment: SerializeAsAny[Experiment]
     cell: SerializeAsAny[Cell]
-    seq_len: int = Field(20, ge=1, description="length T of the sequences")
+    seq_len: int = Field(
+        20, ge=1, description="length T of the sequences; null: that of the experiment's data, where they have one"
+    )
     weight_scale: float = Field(1.0, description="factor g on the recurrent base matrix")
     input_scale: float = Field(1.0, ge=0, description="factor on the input weights of every layer, as they start")
     seed: int = Field(0, ge=0, description="seed of all randomness of the run")
@@ -118,6 +126,12 @@ class Settings(Options):
     block: Annotated[str, one_of(BLOCKS)] = Field(
         "plain", description="what stands around each layer: " + ", ".join(BLOCKS) + " (as in state-space models)"
     )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of each layer's outputs that the next layer does not see"
+    )
+    dropout_kind: Literal["each_step", "variational"] = Field(
+        "each_step", description="what is dropped: each_step anew, or the same all along a sequence (variational)"
+    )
     init: Annotated[str, one_of(RECURRENT_INITS)] = Field(
         "orthogonal", description="recurrent base matrix: " + ", ".join(RECURRENT_INITS)
     )
@@ -128,6 +142,15 @@ class Settings(Options):
     probes: dict[str, SerializeAsAny[Probe]] = Field({})
     probe: ProbeSettings = ProbeSettings()
     engine: Engine = Engine()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _length_of_the_data(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("seq_len") is None:
+            experiment = values.get("experiment")
+            if isinstance(experiment, Experiment) and (own := experiment.own_length()) is not None:
+                return {**values, "seq_len": own}
+        return values
 
     @field_validator("device")
     @classmethod
@@ -163,7 +186,9 @@ class Settings(Options):
         yield effect.of_warmup(train.warmup, train.steps)
         yield effect.of_drops(train.step_size, train.gamma, train.schedule, train.steps - train.warmup)
         yield effect.of_orthogonal_penalty(train.orthogonal_penalty, self.cell, *sizes)
-        yield effect.of_gradient_penalty(train.gradient_penalty, self.cell, *sizes)
+        yield effect.of_gradient_penalty(train.gradient_penalty, train.k2, self.cell, *sizes)
+        yield effect.of_dropout(self.dropout, self.num_layers)
+        yield effect.of_truncation(train.k1, train.k2, self.seq_len)
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.base.devices import check_present
 from harness.cells.base import Named
+from harness.engine.dropout import Dropout
 from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.engine.weights import Architecture, MemberInit
@@ -24,7 +25,7 @@ from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.generalization import generalization
-from harness.training.gradient import Pass
+from harness.training.gradient import Pass, truncation
 from harness.training.keeping import Keeper
 from harness.training.penalties import Penalties
 from harness.training.record import Record
@@ -161,6 +162,8 @@ class Pack:
             trained=self.network.trained,
         )
         self._schedules, self._penalties = schedules_of(train), Penalties(train)
+        self._dropout = Dropout([each.dropout for each in runs], [each.seed for each in runs], first.dropout_kind)
+        self._cut = truncation(first.train)
         self.data = streams(runs, "train")
         self._lengths = first.batch_lengths
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
@@ -174,12 +177,15 @@ class Pack:
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
         batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]))
-        self._latest, grad = Pass(batch, self._carry if batch.continues else None), self.optimizer.grad
+        windows, start = self.settings.experiment.windows, self._carry if batch.continues else None
+        widths = [cell.output_size(self.settings.hidden_size) for cell in self.network.cells[:-1]]
+        masks = self._dropout.masks(self.step, windows, batch.inputs.shape[1:3], widths, self.network.flat)
+        self._latest = Pass(batch, start, masks, self._cut)
         kept = self._penalties.room(self.network, batch.inputs, self.members)
-        losses = self._latest.gradient(self.network, grad, kept)
-        self._penalties.add_to(grad, self.network, self.members, self._latest, kept)
-        if self.settings.experiment.windows > 1:
-            self._carry = carried(self.network, batch, self._latest.start)
+        losses = self._latest.gradient(self.network, self.optimizer.grad, kept)
+        self._penalties.add_to(self.optimizer.grad, self.network, self.members, self._latest, kept)
+        if windows > 1:
+            self._carry = carried(self.network, batch, start, masks)
         self.step += 1
         return losses.mean(1)
 
@@ -244,6 +250,7 @@ class Pack:
             Named({part: values[rows] for part, values in layer.items()}) for layer in self._carry
         ]
         self._clipped = self._clipped[rows]
+        self._dropout = self._dropout.only(rows)
 
     @property
     def state(self) -> dict[str, Any]:

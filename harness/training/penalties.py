@@ -46,7 +46,9 @@ class Penalties:
         if kept is not None:
             strengths = [self._gradient[member] for member in members]
             _add(
-                grad, strengths, lambda rows: gradient_penalty(network, taken.batch.inputs, kept, rows, taken.start)[1]
+                grad,
+                strengths,
+                lambda rows: gradient_penalty(network, taken.batch.inputs, kept, rows, taken.start, taken.masks)[1],
             )
 
 

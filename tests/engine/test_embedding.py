@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+import harness
 from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.cells import Cell
@@ -17,10 +20,12 @@ from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.weights import Architecture, MemberInit, views
+from harness.measure.evaluation import EVAL_SAMPLES
 from harness.measure.moment import Moment
 from harness.settings.members import members, packs
 from harness.tasks.streams import Streams
 from harness.training.expected import expected_rate
+from harness.training.keeping import Keeper
 from harness.training.pack import Pack, build, run
 from tests.conftest import Config
 
@@ -127,6 +132,20 @@ def test_runs_learn_their_vectors_and_probes_know_what_enters_the_cell(config: C
     moved = (pack.network.weights["layer1.embedding"] != before).any(-1)
     assert moved.equal(seen)
     assert not seen.all()
+
+
+def test_kept_networks_hold_the_vectors_and_take_tokens(config: Config, tmp_path: Path) -> None:
+    runs = members(config(cell="lstm", embedding_size=3, num_layers=2, dropout=0.5))
+    tables = run(runs, keeper=Keeper(tmp_path / "jobs" / "0", runs, best=False))
+    kept = harness.network(tmp_path, runs[0].run_id)
+    assert kept.get_parameter("layer1.embedding").shape == (runs[0].experiment.input_size, 3)
+    held = Streams(runs[0].experiment, 8, [0], "eval").held_out(EVAL_SAMPLES, torch.float32)
+    with torch.no_grad():
+        outputs, _ = kept(held.inputs[0].transpose(0, 1))  # without dropout, as evaluations are
+    loss = held.loss(outputs[None, :, [step - 1 for step in held.scored]]).mean().item()
+    assert loss == pytest.approx(tables["runs"].loss.item(), rel=1e-5)
+    with pytest.raises(UserError, match=r"^cell lstm, embedding_size=3: torch\.nn has no such layer"):
+        kept.to_torch()
 
 
 def test_theory_knows_how_long_an_embedded_token_is(config: Config) -> None:

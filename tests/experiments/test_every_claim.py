@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,8 +56,23 @@ MOST_AGAINST_NONE = {
     "holds": [[MOST, GUESS], [ALL, GUESS]],
     "refuted": [[ALL, ALL], [GUESS, GUESS], [GUESS, ALL], [HALF, GUESS], [MANY, ONCE]],
 }
+SHORT_ALONE = Claim(
+    [{**RNN, "seq_len": 6}, {**RNN, "seq_len": 30}],
+    holds=[[ALL, GUESS], [ALL, (0.8, 0.85)]],
+    refuted=[[ALL, ALL], [GUESS, GUESS], [GUESS, ALL], [HALF, GUESS], [MANY, ONCE]],
+)
 
 CLAIMS = {
+    **dict.fromkeys(
+        [
+            "binary_addition", "binary_multiplication", "compute_sqrt", "cycle_navigation", "modular_arithmetic",
+            "modular_arithmetic_brackets", "odds_first", "reverse_string", "stack_manipulation",
+        ],
+        SHORT_ALONE,
+    ),
+    **dict.fromkeys(
+        ["even_pairs", "parity_check"], replace(SHORT_ALONE, kinds=[{**LSTM, "seq_len": n} for n in (6, 30)])
+    ),
     "adding": Claim(
         [LSTM, RNN],
         holds=[[(0.80, 0.81), (0.19, 0.2)]],
@@ -88,6 +103,11 @@ CLAIMS = {
             [ALL, (0.6, 0.9, 0.9, 0.9), (0.61, 0.3, 0.3, 0.3)],
         ],
     ),
+    "dataset": Claim(
+        [GRU, FEEDFORWARD],
+        holds=[[ALL, GUESS], [(0.6, 0.6), SOME]],
+        refuted=[[ALL, ALL], [SOME, (0.6, 0.6)], [(0.51, 0.51), SOME], [(0.6, 0.9, 0.9, 0.9), (0.61, 0.8, 0.8, 0.8)]],
+    ),
     "delayed_match": Claim([LSTM, LINEAR], **SOLVED_AGAINST_GUESSED),
     "digits_rows": Claim(
         [{"cell": cell, "seq_len": length} for cell in ("rnn", "lstm") for length in (8, 64)],
@@ -97,7 +117,9 @@ CLAIMS = {
             [(0.9, 0.9), (0.5, 0.5), (0.9, 0.9), (0.9, 0.9)], [(0.9, 0.9), (0.9, 0.9), (0.9, 0.9), (0.5, 0.5)],
         ],
     ),
+    "duplicate_string": Claim([RNN, LSTM], **SOLVED_AGAINST_NOT),
     "dyck": Claim([RNN, FEEDFORWARD], **SOLVED_AGAINST_GUESSED),
+    "bucket_sort": Claim([LSTM, RNN], **SOLVED_AGAINST_NOT),
     "embedded_reber": Claim([LSTM, RNN], **MOST_AGAINST_NONE),
     "flip_flop": Claim([RNN, GRU, LSTM, LINEAR], **ALL_SOLVE_AGAINST_NOT),
     "induction": Claim(
@@ -109,6 +131,7 @@ CLAIMS = {
         refuted=[[ALL, ALL], [SOME, SOME], [SOME, ALL], [HALF, SOME], [2 * MANY, MANY + 8 * (0.0,)]],
         chance=0.5,
     ),
+    "missing_duplicate": Claim([LSTM, RNN], **SOLVED_AGAINST_NOT),
     "multiplication": Claim(
         [LSTM, RNN],
         holds=[[ALL, GUESS], [(0.9, 0.91), (0.5, 0.5)]],
@@ -169,6 +192,7 @@ CLAIMS = {
         chance=0.5,
     ),
     "sine_to_cosine": Claim([GRU, FEEDFORWARD], **SOLVED_AGAINST_GUESSED),
+    "solve_equation": Claim([LSTM, RNN], **SOLVED_AGAINST_GUESSED),
     "temporal_order": Claim(
         [LSTM, RNN],
         holds=[[MOST, GUESS], [ALL, (0.1, 0.13)]],

@@ -92,7 +92,9 @@ def test_lists_make_one_member_per_combination(config: Config) -> None:
 def test_run_id_depends_on_every_setting_and_on_nothing_else(config: Config) -> None:
     changes = [
         {}, {"cell": "gru"}, {"seq_len": 9}, {"weight_scale": 0.9}, {"seed": 1}, {"hidden_size": 7},
-        {"num_layers": 2}, {"block": "residual"}, {"init": "gaussian"}, {"dtype": "float64"}, {"train": {"lr": 0.02}},
+        {"num_layers": 2}, {"num_layers": 2, "dropout": 0.1}, {"num_layers": 2, "dropout_kind": "variational"},
+        {"input_scale": 0.5}, {"embedding_size": 3}, {"train": {"k2": 3}}, {"train": {"k2": 3, "k1": 2}},
+        {"block": "residual"}, {"init": "gaussian"}, {"dtype": "float64"}, {"train": {"lr": 0.02}},
         {"train": {"weight_decay": 0.1}}, {"train": {"schedule": "cosine"}}, {"train": {"clip_value": 0.1}},
         {"probe": {"every": 2}}, {"engine": {"compile": True}}, {"experiment": {"name": "recall_dish", "n_dishes": 3}},
     ]  # fmt: skip

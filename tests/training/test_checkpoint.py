@@ -62,6 +62,15 @@ def test_networks_in_blocks_go_on_to_bit_identical_tables(config: Config, tmp_pa
     assert_bit_identical(run(runs), found)
 
 
+@pytest.mark.parametrize("kind", ["each_step", "variational"])
+def test_with_dropout_embeddings_and_a_cut_way_back_they_do_too(config: Config, tmp_path: Path, kind: str) -> None:
+    made = config(cell="lstm", seed=[0, 1], num_layers=2, embedding_size=3, dropout=[0.0, 0.3], dropout_kind=kind)
+    made["train"] |= {"steps": 5, "k2": 4, "k1": 2}
+    runs = members(made)
+    found = interrupted(runs, tmp_path / "checkpoint.pt", at=4, every=2)
+    assert_bit_identical(run(runs), found)
+
+
 def test_a_pack_with_a_diverged_member_goes_on_without_it(config: Config, tmp_path: Path) -> None:
     made = config(cell="rnn_relu", init="identity", seq_len=40, weight_scale=[1.0, 0.9, 40.0])
     made["train"] = {**made["train"], "steps": 30, "clip_norm": None}
