@@ -23,7 +23,7 @@ from torch import Tensor
 
 from harness.cells.base import Named, State, Weights, as_in_a_step
 from harness.engine.dropout import Masks
-from harness.engine.network import LayerStates, LayerSteps, Network
+from harness.engine.network import LayerStates, LayerSteps, Network, lengths_between
 from harness.engine.scan.interface import is_tokens, norm, one_hot
 from harness.engine.weights import views
 
@@ -38,6 +38,7 @@ def gradient_penalty(
     members: Sequence[int],
     start: LayerStates | None = None,
     masks: Masks | None = None,
+    lengths: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Ω of some members and its immediate gradient; 0 for the others.
 
@@ -50,6 +51,7 @@ def gradient_penalty(
         members: rows of the network.
         start: the states that were started from.
         masks: of the dropout between layers with which E was computed.
+        lengths: the step at which each sample ends, (K, B); None: all have T steps.
 
     Returns:
         (K,), and (K, P).
@@ -59,7 +61,7 @@ def gradient_penalty(
     for begin, end in spans:
         entering = inputs[:, begin:end]
         own = masks and masks.between(begin, end)
-        traces = network.forward(entering, start, own)
+        traces = network.forward(entering, start, own, lengths_between(lengths, begin, end))
         for layer, (trace, means) in enumerate(zip(traces, layers, strict=True), 1):
             if own and layer > 1:
                 entering = entering * own.factors[layer - 2]

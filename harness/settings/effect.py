@@ -50,6 +50,15 @@ def of_drops(step_size: int | None, gamma: float | None, schedule: str, steps: i
     return f"train.step_size={step_size}: no drop in {steps} steps after the warm-up; valid: less than {steps}"
 
 
+def of_growth(shortest: int | None, growth: float | None, curriculum: str) -> str | None:
+    """What is said of a curriculum needs one, and what is said of its growth one that grows."""
+    if shortest is not None and curriculum == "none":
+        return f"train.shortest={shortest}: not for train.curriculum=none; valid: null, or another curriculum"
+    if growth is not None and not curriculum.startswith("growing"):
+        return f"train.growth={growth}: not for train.curriculum={curriculum}; valid: null, or growing"
+    return None
+
+
 def of_orthogonal_penalty(weight: float | None, cell: Cell, input_size: int, hidden_size: int) -> str | None:
     """The penalty needs recurrent matrices that are trained."""
     if weight is None:

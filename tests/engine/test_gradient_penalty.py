@@ -183,3 +183,19 @@ def test_it_starts_from_the_states_given_and_skips_what_is_not_finite() -> None:
     assert some.isfinite().all()
     assert flat.isfinite().all()
     assert (some[0] != started[0], some[1] == started[1]) == (True, True)
+
+
+def test_samples_that_end_earlier_count_with_the_steps_that_they_have() -> None:
+    net, inputs, ends = network(made("lstm"), members=1), inputs_of(1), [2, 4, 3]
+    lengths = torch.tensor([ends])
+    own = torch.nn.functional.one_hot(lengths - 1, STEPS)[..., None]
+    kept = net.step_gradients(inputs, totals=True)
+    with torch.no_grad():
+        every = list(range(1, STEPS + 1))
+        net.gradients(
+            inputs, every, lambda outputs: loss(outputs * own), torch.zeros_like(net.flat), kept, lengths=lengths
+        )
+        value, flat = gradient_penalty(net, inputs, kept, [0], lengths=lengths)
+    alone = [found_of(net, inputs[:, :end, [b]], [end], [0]) for b, end in enumerate(ends)]
+    torch.testing.assert_close(value, sum(end * each[0] for end, each in zip(ends, alone, strict=True)) / sum(ends))
+    torch.testing.assert_close(flat, sum(end * each[1] for end, each in zip(ends, alone, strict=True)) / sum(ends))
