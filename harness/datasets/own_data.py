@@ -94,11 +94,10 @@ class OwnData:
     def pairs(self, rows: Rows) -> Pairs:
         """Answers, and the input of their own step."""
         if not self.by_step:
-            last = (
-                self.ordered(rows.inputs)[:, -1]
-                if self.order is not None
-                else rows.inputs[np.arange(len(rows)), rows.lengths - 1]
-            )
+            if self.order is None:
+                last = rows.inputs[np.arange(len(rows)), rows.lengths - 1]
+            else:
+                last = rows.inputs.reshape(len(rows), -1, 1)[:, self.order[-1]]
             return self._as_pairs(last, self.targets(rows))
         ahead = int(self.next_step)
         counted = np.arange(rows.length) < rows.lengths[:, None] - ahead
