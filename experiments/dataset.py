@@ -56,7 +56,9 @@ class Dataset(OwnFile, Experiment):
     order: Order = Field(
         "rows", description="vectors of a step as they are (rows), number by number (pixels), or these permuted"
     )
-    part: str | None = Field(None, description="part of the file's split to evaluate on; null: all but train")
+    part: str | None = Field(
+        None, coerce_numbers_to_str=True, description="part of the file's split to evaluate on; null: all but train"
+    )
     holdout: float = Field(0.2, gt=0, lt=1, description="share of rows kept for evaluation, where there is no split")
     split_seed: int = Field(0, ge=0, description="which rows these are")
     tolerance: float | None = Field(
@@ -65,7 +67,8 @@ class Dataset(OwnFile, Experiment):
 
     @model_validator(mode="after")
     def _readable(self) -> Dataset:
-        self.data  # noqa: B018 -- what is wrong with a file is said before anything runs
+        if self.path is not None:  # without one a plugin is listed, too, which is to be quick
+            self.data  # noqa: B018 -- what is wrong with a file is said before anything runs
         return self
 
     @property
@@ -113,22 +116,17 @@ class Dataset(OwnFile, Experiment):
         if self.data.next_step:
             start = rng.integers(np.maximum(lengths - seq_len, 1))
             places = np.minimum(start[:, None] + np.arange(seq_len + 1), rows.length - 1)
-            steps = self.data.ordered(rows.inputs[chosen[:, None], places])
-            counted = start[:, None] + np.arange(1, seq_len + 1) < lengths[:, None]
-            if rows.mask is not None:
-                counted &= rows.mask[chosen[:, None], places[:, :-1]]
-            targets = steps[:, 1:]
-            return Batch(steps[:, :-1], targets[..., 0] if self.outputs.extra == () and targets.ndim == 3 else targets,
-                         mask=counted)  # fmt: skip
-        inputs, targets = self.data.ordered(rows.inputs[chosen]), self.data.targets(rows)[chosen]
-        if rows.by_step:
-            counted = np.arange(seq_len) < lengths[:, None]
-            return Batch(inputs, targets, mask=counted if rows.mask is None else rows.mask[chosen])
-        targets = targets[:, None] if targets.ndim == 1 else targets
-        if (rows.lengths == rows.length).all():
-            return Batch(inputs, targets)
-        ends = np.arange(1, seq_len + 1) == lengths[:, None]
-        return Batch(inputs, np.repeat(targets, seq_len, axis=1), mask=ends)
+            steps = rows.inputs[chosen[:, None], places]
+            mask = None if rows.mask is None else rows.mask[chosen[:, None], places[:, :-1]]
+            inputs, targets, ends = steps[:, :-1], steps[:, 1:], np.minimum(lengths - 1 - start, seq_len)
+            targets = targets[..., 0] if targets.ndim == 3 and self.input_size == 1 else targets
+        else:
+            inputs, targets = self.data.ordered(rows.inputs[chosen]), self.data.targets(rows)[chosen]
+            targets = targets[:, None] if targets.ndim == 1 else targets
+            # Read number by number, rows are longer than they have steps, and all of one length.
+            mask, ends = None if rows.mask is None else rows.mask[chosen], lengths if self.order == "rows" else None
+        shorter = ends is not None and (ends < seq_len).any()
+        return Batch(inputs, targets, mask=mask, lengths=ends if shorter else None)
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
         """The tokens, or the numbers as shades, a word for each step."""

@@ -142,6 +142,7 @@ CLAIMS = {
         holds=[[ALL, GUESS], [(0.9, 0.91), (0.5, 0.5)]],
         refuted=[[ALL, ALL], [GUESS, GUESS], [GUESS, ALL], [(1.0, 0.89), GUESS], [MANY, (0.9, *7 * (0.5,))]],
     ),
+    "n_back": Claim([{**GRU, "experiment.back": back} for back in (1, 8)], **SOLVED_AGAINST_NOT),
     "no_memory": Claim(
         [
             {**FEEDFORWARD, "experiment.back": 0, "chance": 1.0}, {**RNN, "experiment.back": 0, "chance": 1.0},
@@ -223,7 +224,7 @@ def made(name: str, every: list[Accuracies]) -> pd.DataFrame:
     """The table of runs of an experiment, from the accuracies of every kind of runs."""
     solved_at = registry().get("experiment", name).solved_at
     common = {"experiment": name, "variant": "", "seq_len": 20, "weight_scale": 1.0, "status": "ok",
-              "eval_samples": 512, "chance": CLAIMS[name].chance}  # fmt: skip
+              "eval_samples": 512, "chance": CLAIMS[name].chance, "grad_ratio": 1.0}  # fmt: skip
     rows = [
         {**common, **kind, "seed": seed, "accuracy": accuracy}
         for kind, accuracies in zip(CLAIMS[name].kinds, every, strict=True)
