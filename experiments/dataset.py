@@ -114,21 +114,16 @@ class Dataset(OwnFile, Experiment):
             start = rng.integers(np.maximum(lengths - seq_len, 1))
             places = np.minimum(start[:, None] + np.arange(seq_len + 1), rows.length - 1)
             steps = self.data.ordered(rows.inputs[chosen[:, None], places])
-            counted = start[:, None] + np.arange(1, seq_len + 1) < lengths[:, None]
-            if rows.mask is not None:
-                counted &= rows.mask[chosen[:, None], places[:, :-1]]
+            counted = None if rows.mask is None else rows.mask[chosen[:, None], places[:, :-1]]
             targets = steps[:, 1:]
-            return Batch(steps[:, :-1], targets[..., 0] if self.outputs.extra == () and targets.ndim == 3 else targets,
-                         mask=counted)  # fmt: skip
+            targets = targets[..., 0] if self.outputs.extra == () and targets.ndim == 3 else targets
+            return Batch(steps[:, :-1], targets, mask=counted, lengths=_ends(lengths - 1 - start, seq_len))
         inputs, targets = self.data.ordered(rows.inputs[chosen]), self.data.targets(rows)[chosen]
+        ends = _ends(rows.lengths, seq_len)
+        ends = None if ends is None else ends[chosen]
         if rows.by_step:
-            counted = np.arange(seq_len) < lengths[:, None]
-            return Batch(inputs, targets, mask=counted if rows.mask is None else rows.mask[chosen])
-        targets = targets[:, None] if targets.ndim == 1 else targets
-        if (rows.lengths == rows.length).all():
-            return Batch(inputs, targets)
-        ends = np.arange(1, seq_len + 1) == lengths[:, None]
-        return Batch(inputs, np.repeat(targets, seq_len, axis=1), mask=ends)
+            return Batch(inputs, targets, mask=None if rows.mask is None else rows.mask[chosen], lengths=ends)
+        return Batch(inputs, targets[:, None] if targets.ndim == 1 else targets, lengths=ends)
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
         """The tokens, or the numbers as shades, a word for each step."""
@@ -145,6 +140,11 @@ class Dataset(OwnFile, Experiment):
     def bears_out(cls, tables: Tables) -> Verdict | None:
         """Whether all cells with memory together are surely better than a network without."""
         return compare(tables, "cell != 'feedforward'", "cell == 'feedforward'", lambda able, blind: able.beats(blind))
+
+
+def _ends(steps: NDArray[np.int64], seq_len: int) -> NDArray[np.int64] | None:
+    """Where samples of so many steps end; None where all fill ``seq_len``."""
+    return None if (steps >= seq_len).all() else np.minimum(steps, seq_len)
 
 
 @lru_cache(maxsize=4)
