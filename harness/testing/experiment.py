@@ -20,7 +20,7 @@ from harness.tasks.experiment import shown as in_words
 from harness.tasks.faults import faults
 from harness.testing._claims import worlds
 from harness.testing._counting import counted_chance
-from harness.testing._padding import AFTER, BEFORE, padded_after, padded_before
+from harness.testing._padding import AFTER, BEFORE, SILENCE, padded_after, padded_before
 from harness.testing._problems import COMPILED, Problems, check_registration, possible_length, small_runs
 from harness.testing.figure import small_tables
 from harness.training.pack import run
@@ -65,8 +65,8 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
         ContractError: one line per problem.
 
     Warns:
-        UserWarning: samples are padded on the left. No number that is counted from answers is wrong then, and it cannot
-            be declared; padding on the right can, and is refused where it is not.
+        UserWarning: samples are padded on the left (no number that is counted from answers is wrong then, and it cannot
+            be declared), or perhaps on the right. What is surely padding on the right can be declared, and is refused.
     """
     problems = Problems("experiment", experiment)
     check_registration(problems, type(experiment))
@@ -131,9 +131,10 @@ def _check_batches(problems: Problems, experiment: Experiment, seq_len: int) -> 
             continue
         _check_feedback(problems, experiment, batch, name)
         if experiment.windows == 1:
-            problems.unless(not padded_after(batch), f"{name}: {AFTER}")
-            if padded_before(batch):
-                warnings.warn(f"{problems.who}: {name}: {BEFORE}", stacklevel=3)
+            padding = padded_after(batch)
+            problems.unless(padding != AFTER, f"{name}: {padding}")
+            for doubtful in ([SILENCE] if padding == SILENCE else []) + ([BEFORE] if padded_before(batch) else []):
+                warnings.warn(f"{problems.who}: {name}: {doubtful}", stacklevel=3)
         batch.windows(experiment.windows)
     chance, loss = experiment.chance(seq_len), experiment.chance_loss(seq_len)
     problems.unless(0 <= chance <= 1, f"chance({seq_len}) = {chance}; valid: a share from 0 to 1")
