@@ -185,7 +185,8 @@ class Batch:
 
     def together(self, samples: NDArray[np.int64]) -> Batch:
         """Some samples of one length as a batch that ends where they do, with their own scored steps."""
-        made = self._part(samples, int(self.ends[samples[0]]), self.asked[samples].any(axis=0))
+        places = np.asarray(self.asked[samples].any(axis=0))
+        made = self._part(samples, int(self.ends[samples[0]]), places)
         made.lengths = None
         return made
 

@@ -12,8 +12,8 @@ AFTER = (
     "padding that is not declared; valid: Batch(lengths=…), so that nothing is computed or measured there"
 )
 SILENCE = (
-    "after the last output that counts, which comes sooner in some samples than in others, all inputs are the same, one "
-    "that comes before as well; if it is padding there, Batch(lengths=…) says so, and nothing is computed there"
+    "after the last output that counts, which comes sooner in some samples than in others, all inputs are the same, "
+    "and come before as well; if it is padding there, Batch(lengths=…) says so, and nothing is computed there"
 )
 BEFORE = (
     "samples begin with one and the same input, which never comes again, in numbers that differ: padding on the left, "
