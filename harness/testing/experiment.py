@@ -20,6 +20,7 @@ from harness.tasks.experiment import shown as in_words
 from harness.tasks.faults import faults
 from harness.testing._claims import worlds
 from harness.testing._counting import counted_chance
+from harness.testing._lengths import check_every_length
 from harness.testing._padding import AFTER, BEFORE, SILENCE, padded_after, padded_before
 from harness.testing._problems import COMPILED, Problems, check_registration, possible_length, small_runs
 from harness.testing.figure import small_tables
@@ -50,10 +51,10 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
     """Check an experiment against everything that the harness relies on.
 
     Its name, claim and documented options; shapes, dtypes and ranges of what it draws, at two lengths and at the
-    shortest; that it draws from the given generator alone; that padding is declared; that what is fed back is what was
-    answered; that what can
-    be answered without memory is the stated chance level (and loss), and not above it: the best table from a token to
-    an answer is counted, and where inputs are no tokens, answers no classes, or answers are fed back, a network without
+    shortest; that it can be drawn at all short lengths that it does not refuse; that it draws from the given
+    generator alone; that padding is declared; that what is fed back is what was answered; that what can be answered
+    without memory is the stated chance level (and loss), and not above it: the best table from a token to an answer
+    is counted, and where inputs are no tokens, answers no classes, or answers are fed back, a network without
     memory is trained; that samples, claim and artefacts can be made; that some results refute the claim.
 
     Args:
@@ -77,6 +78,7 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
     for length in lengths:
         with problems.during(f"at seq_len={length}, drawing a batch"):
             _check_batches(problems, experiment, length)
+    check_every_length(problems, experiment)
     counted = False
     if not problems.found:
         for length in lengths:
