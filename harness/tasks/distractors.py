@@ -168,10 +168,6 @@ class Distracted(Experiment):
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
         """What the task shows, with the words at their steps; nothing of a task in windows."""
-        return self.in_words(batch, index, output)
-
-    def in_words(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
-        """See `show`; rows may end at steps of their own."""
         if self.windows > 1:
             return None
         own = self._own_steps(batch.length - self.steps, int(batch.scored[0]) - 1 - self.steps)
@@ -179,7 +175,7 @@ class Distracted(Experiment):
         lengths = None if batch.lengths is None else ends
         plain = Batch(batch.inputs[:, own], batch.targets, scored, batch.mask, batch.judged, cue, lengths)
         plain.asked = batch.asked
-        shown = self.task.in_words(plain, index, output)
+        shown = self.task.show(plain, index, output)
         if shown is None or not shown.words:
             return shown
         words = [NOISE] * int(batch.answer[index])
