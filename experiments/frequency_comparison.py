@@ -45,10 +45,10 @@ class FrequencyComparison(Experiment):
 
     name = "frequency_comparison"
     claim = (
-        "An LSTM holds the first frequency over a delay after which a GRU has forgotten it. The GRU goes by the second "
-        "one alone."
+        "Most LSTMs hold the first frequency over a delay after which GRUs have forgotten it, and go by the second one "
+        "alone."
     )
-    sweep = {"cell": "rnn,gru,lstm", "seq_len": 40, "seed": "0,1", "train.steps": 600, "train.lr": 0.01,
+    sweep = {"cell": "gru,lstm", "seq_len": 100, "seed": "0,1,2,3", "train.steps": 600, "train.lr": 0.01,
              "probe.every": 60}  # fmt: skip
 
     noise: float = Field(0.05, ge=0, description="standard deviation of the noise in the rate, at every step")
@@ -94,6 +94,6 @@ class FrequencyComparison(Experiment):
     def bears_out(cls, tables: Tables) -> Verdict | None:
         return compare(
             tables, "cell == 'lstm'", "cell == 'gru'",
-            lambda lstm, gru: lstm.solved == 1 and lstm.beats(gru)
+            lambda lstm, gru: lstm.solved > 0.5 and gru.solved == 0
             and bool((gru.runs.accuracy - BY_THE_SECOND).abs().max() < MARGIN),
         )  # fmt: skip

@@ -25,10 +25,12 @@ def test_a_symbol_tells_nothing_by_itself_and_is_as_frequent_as_another() -> Non
     found = lookup(batch.inputs[:, batch.scored - 1], batch.targets)
     assert found.shares == pytest.approx(np.full((5, 2), task.chance(12)), abs=0.015)
     assert found.loss == pytest.approx(task.chance_loss(12), abs=0.001)
+    earlier = lookup(batch.inputs[:, batch.scored - 4], batch.targets)
+    assert earlier.shares == pytest.approx(np.full((5, 2), task.chance(12)), abs=0.015)
     assert np.bincount(batch.inputs[:, -1]) / 10_000 == pytest.approx(np.full(5, 0.2), abs=0.02)
 
 
 @pytest.mark.slow
-def test_a_gru_compares_with_the_last_symbol_and_not_with_one_of_eight_steps_ago() -> None:
-    runs = trained(NBack, "gru", {"back": [1, 8]}, seq_len=20, hidden_size=32, train={"steps": 600})
+def test_a_gru_compares_and_a_linear_network_cannot() -> None:
+    runs = trained(NBack, ["gru", "linear"], {"back": [1]}, seq_len=20, hidden_size=32, train={"steps": 600})
     assert_borne_out(NBack, runs)
