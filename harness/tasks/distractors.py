@@ -18,6 +18,7 @@ from harness.base.options import Options
 from harness.base.seeds import stream
 from harness.tasks.batch import Batch
 from harness.tasks.experiment import Experiment, Level, Sample
+from harness.tasks.lengths import side_by_side
 
 if TYPE_CHECKING:
     from harness.tasks.outputs import Outputs
@@ -207,7 +208,14 @@ class Distracted(Experiment):
         return steps + np.searchsorted(np.minimum(spread + 1, last), steps, side="right")
 
     def _among_noise(self, plain: Batch, rng: np.random.Generator) -> Batch:
-        """The task's batch with noise among its steps."""
+        """The task's batch with noise among its steps; samples of each length by themselves, if they differ."""
+        if plain.lengths is None or self.windows > 1:
+            return self._of_one_length(plain, rng)
+        places = [np.flatnonzero(plain.lengths == length) for length in np.unique(plain.lengths)]
+        return side_by_side([self._of_one_length(plain.together(own), rng) for own in places], places,
+                            plain.length + self.steps)  # fmt: skip
+
+    def _of_one_length(self, plain: Batch, rng: np.random.Generator) -> Batch:
         size, rest = plain.length // self.windows, plain.inputs.shape[2:]
         window = self._own_steps(size, int(plain.scored[0]) - 1)
         total = size + self.steps

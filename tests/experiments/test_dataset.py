@@ -161,6 +161,30 @@ def test_one_long_series_is_trained_on_at_its_beginning_and_evaluated_on_at_its_
     assert task.refuses(300) == "1 to 299"
 
 
+@pytest.mark.parametrize("shape", [(100,), (1, 100)])
+def test_a_long_series_with_an_answer_to_each_step_is_cut_anywhere(shape: tuple[int, ...], tmp_path: Path) -> None:
+    steps = np.arange(100)
+    task = task_of(npz(tmp_path, X=steps.reshape(shape), y=(steps % 7).reshape(shape)))
+    assert (task.own_length(), task.refuses(201)) == (20, "1 to 20")
+    for held_out, known in ((False, range(80)), (True, range(80, 100))):
+        batch = draw(task, 1500, 10, held_out)
+        assert (batch.targets == batch.inputs % 7).all()
+        assert (np.diff(batch.inputs) == 1).all()
+        assert {*batch.inputs[:, 0].tolist()} == {*known[: len(known) - 9]}
+
+
+def test_rows_with_an_answer_to_each_step_may_be_cut(tmp_path: Path) -> None:
+    inputs = np.arange(240).reshape(40, 6)
+    task = task_of(npz(tmp_path, X=inputs, y=inputs % 5, lengths=LENGTHS))
+    batch = draw(task, 200, 4)
+    for read, told, end in zip(batch.inputs, batch.targets, batch.ends, strict=True):
+        row, first = divmod(int(read[0]), 6)
+        assert end == min(4, LENGTHS[row] - first)
+        assert read[:end].tolist() == inputs[row, first : first + end].tolist()
+        assert told[:end].tolist() == (read[:end] % 5).tolist()
+    assert {int(start) % 6 for start in batch.inputs[:, 0]} == {0, 1, 2}
+
+
 @pytest.mark.parametrize("text", [True, False])
 def test_the_files_own_split_keeps_rows_from_training(text: bool, tmp_path: Path) -> None:
     part = np.arange(40) % 4  # two parts of four are for training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,16 @@ TASKS: dict[str, tuple[dict[str, Any], int]] = {
     "sine_to_cosine": ({"n_windows": 3}, 5), "temporal_order": ({}, 20), "translate": ({}, 17), "xor": ({}, 6),
 }  # fmt: skip
 """Options and a length; 0: the shortest."""
+
+
+@dataclass(frozen=True)
+class _Only:
+    """A registry of a few plugins."""
+
+    plugins: dict[str, Any]
+
+    def get(self, kind: str, name: str) -> Any:
+        return self.plugins[name]
 
 
 def task(name: str) -> tuple[Experiment, int]:
@@ -182,6 +193,22 @@ def test_what_cannot_be_is_refused_in_one_line() -> None:
         with pytest.raises(UserError) as raised:
             resolve({"experiment": {"name": "copy", **options}, **config})
         assert str(raised.value).startswith(said)
+
+
+def test_an_option_of_that_name_remains_the_tasks_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = registry().get("experiment", "copy")
+
+    class Own(copy):  # type: ignore[misc,valid-type]
+        distractors: int = 3
+
+    monkeypatch.setattr(
+        "harness.settings.resolve.registry", lambda: _Only({"copy": Own, "rnn": registry().get("cell", "rnn")})
+    )
+    made = resolve(
+        {"experiment": {"name": "copy", "distractors": 5}, "cell": {"name": "rnn"}, "seq_len": 20}
+    ).experiment
+    assert isinstance(made, Own)
+    assert made.distractors == 5
 
 
 @pytest.mark.parametrize("steps", [0, 7])
