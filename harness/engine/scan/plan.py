@@ -74,7 +74,8 @@ def plan(cell: Cell, input_size: int, hidden_size: int) -> Plan:
         results += [Store(node, Place("output", at)) for node, at in _placed(step.output)]
     stored, homes, act, scratch = _stored(found, new)
     values = [Store(node, place) for node, place in stored.items() if node.op != "affine"]
-    forward = Scheduler({}, homes, scratch).program([*results, *values])
+    sums = [Store(node, place) for node, place in stored.items() if node.op == "affine"]
+    forward = Scheduler({}, homes, scratch).program([*results, *values], sums)
     backward = _Backward(found, widths, {**new, **stored})
     return Plan(
         input_size=input_size,
