@@ -18,6 +18,7 @@ from harness.analysis import findings, versions
 from harness.base.paths import shipped_folder
 from harness.figures import Figure
 from harness.plugins.registry import registry
+from harness.report.sections import about_level
 from harness.sweeping.provenance import commands_of, read_provenance
 from harness.tables import Tables
 
@@ -75,7 +76,8 @@ def entries(directory: Path) -> Iterator[tuple[str, str]]:
             if figure.name == wanted
         ]
         about = inspect.cleandoc(experiment.__doc__ or "")
-        text = entry(name, about, f"**Claim.** {experiment.claim}\n\n{result}", [*own, *usual], tables)
+        level = f"{about_level(experiment)}\n\n" if experiment.level else ""
+        text = entry(name, about, f"{level}**Claim.** {experiment.claim}\n\n{result}", [*own, *usual], tables)
         if len(list(versions(tables.runs))) == 1:
             gradient = registry().get("figure", "gradient_profile_trained")
             keep(f"{name}-gradient", first_drawn(name, [gradient], tables)[1])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.analysis import finished
 from harness.base.seeds import stream
 from harness.claims import solves_where_it_guesses
+from harness.datasets import OwnFile, OwnMelodies, about, own_melodies
 from harness.experiment import Batch, Classes, Continuation, Experiment, Sample, Tables, Verdict
 from harness.experiment import gettext as _
 from harness.figures import Figure, canvas, grid, palette
@@ -21,8 +24,9 @@ from harness.figures import Figure, canvas, grid, palette
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-SCALE = [0, 2, 4, 5, 7, 9, 11]
-NAMES = "CDEFGAB"
+SCALE = np.array([0, 2, 4, 5, 7, 9, 11])
+NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"]
+LOWEST = 60  # C4, a key of MIDI
 DEGREES = 15  # two octaves of C major, from C4 to C6
 PLAN = (0, 1, 2, 1)  # how many degrees higher each bar repeats the motif; and again from the start
 STEPS = (-2, -1, 1, 2)  # from a note of the motif to its next one
@@ -30,7 +34,7 @@ LONG = "–"
 TICKS = 480  # of MIDI, a quarter
 
 
-class Compose(Experiment):
+class Compose(OwnFile, Experiment):
     """At every step of a melody the next note is asked for: its pitch and whether it is short or long.
 
         bar     1: the motif    2: one higher   3: two higher   4: one higher   5 = 1 …
@@ -45,6 +49,10 @@ class Compose(Experiment):
     next one gets right among 4000 melodies, counted, not derived (about 1/8: one of four steps, short or long).
     The report shows what every run goes on to write after a held-out beginning, and holds it as MIDI.
 
+    ``path=FOLDER`` reads melodies of your own instead, MIDI files (the extra ``midi``): of the notes that begin
+    together the highest, in any key, long where it is nearer to a quarter than to an eighth. The last tenth of each
+    melody is held out, and the table is made of it. The claim is not about these.
+
     Source: the Chinese tutorial "什么是循环神经网络 RNN" (Morvan Zhou, 2016), let an RNN compose, and there Johnson,
     "Composing music with recurrent neural networks", hexahedria.com, 2015 (piano pieces of several voices,
     LSTMs along time and along the keyboard). Bundled scores of real music have no common licence; these are drawn.
@@ -58,27 +66,42 @@ class Compose(Experiment):
              "train.lr": 0.01, "probe.every": 100}  # fmt: skip
 
     motif: int = Field(4, ge=2, le=16, description="notes of the motif, and of every bar")
+    path: Path | None = Field(None, description="a MIDI file of your own, or a folder of them, to read instead")
+
+    @model_validator(mode="after")
+    def _readable(self) -> Compose:
+        if self.path is not None:
+            own(self.path, self.content)  # what is wrong with a file is said before anything runs
+        return self
 
     @property
     def input_size(self) -> int:
         """The notes, each short and long."""
-        return 2 * DEGREES
+        return 2 * DEGREES if self.path is None else own(self.path, self.content).size
 
     @property
     def outputs(self) -> Classes:
-        return Classes(2 * DEGREES)
+        return Classes(self.input_size)
 
     @property
     def continuation(self) -> Continuation:
         return Continuation(length=8 * self.motif, temperature=0.5, prompt=2 * self.motif)
 
     def chance(self, seq_len: int) -> float:
-        return best_table(self.motif, seq_len)
+        return best_table(self.motif, seq_len) if self.path is None else own(self.path, self.content).chance
 
     def min_seq_len(self) -> int:
-        return self.motif
+        return self.motif if self.path is None else 1
+
+    def refuses(self, seq_len: int) -> str | None:
+        if self.path is None:
+            return super().refuses(seq_len)
+        longest = own(self.path, self.content).longest
+        return None if 1 <= seq_len <= longest else f"1 to {longest}, as the held-out parts of these files are long"
 
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        if self.path is not None:
+            return own(self.path, self.content).cut(rng, batch_size, seq_len, held_out=False)
         top = DEGREES - 1 - max(PLAN)
         degrees = np.empty((batch_size, self.motif), dtype=np.int64)
         degrees[:, 0] = rng.integers(top + 1, size=batch_size)
@@ -92,12 +115,27 @@ class Compose(Experiment):
         determined = np.tile(np.arange(1, seq_len + 1) >= self.motif, (batch_size, 1))
         return Batch(notes[:, :seq_len], notes[:, 1 : seq_len + 1], judged=determined)
 
+    def held_out(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        """Of one's own melodies the parts that training never sees; others are drawn anew."""
+        if self.path is None:
+            return self.sample(rng, batch_size, seq_len)
+        return own(self.path, self.content).cut(rng, batch_size, seq_len, held_out=True)
+
+    def heard(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens as notes: twice the key of MIDI, and 1 more where it is long."""
+        if self.path is not None:
+            return tokens + own(self.path, self.content).lowest
+        degree, long = np.divmod(tokens, 2)
+        return np.asarray(2 * (LOWEST + SCALE[degree % 7] + 12 * (degree // 7)) + long)
+
     def show_continued(self, prompt: NDArray[np.int64], continued: NDArray[np.int64]) -> Sample:
         """The notes by name; long ones with a dash."""
-        return Sample(spelled(prompt), answered=spelled(continued))
+        return Sample(spelled(self.heard(prompt)), answered=spelled(self.heard(continued)))
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
+        if "experiment.path" in tables.runs and tables.runs["experiment.path"].notna().any():
+            return None
         return solves_where_it_guesses(tables, able="cell in ['rnn', 'gru', 'lstm']", unable="cell == 'feedforward'")
 
     @classmethod
@@ -142,6 +180,13 @@ class Melodies(Figure):
 
 
 @cache
+def own(path: Path, content: str) -> OwnMelodies:
+    """Melodies of the user's own, while the files have this content."""
+    with about(path):
+        return own_melodies(path)
+
+
+@cache
 def best_table(motif: int, seq_len: int) -> float:
     """The share of determined notes that the best table from one note to the next gets right."""
     batch = Compose(motif=motif).sample(stream(0, "compose", "table"), 4000, seq_len)
@@ -160,20 +205,19 @@ def melodies(tables: Tables) -> dict[str, tuple[list[int], list[int]]]:
 
 
 def spelled(notes: Sequence[int] | NDArray[np.int64]) -> str:
-    """Notes by name: ``C4 E4–``."""
-    return " ".join(f"{NAMES[note // 2 % 7]}{4 + note // 2 // 7}{LONG * (note % 2)}" for note in notes)
+    """Notes by name: ``C4 F♯4–``."""
+    return " ".join(f"{NAMES[pitch(note) % 12]}{pitch(note) // 12 - 1}{LONG * (note % 2)}" for note in notes)
 
 
 def read(names: str) -> list[int]:
     """The notes of names, `spelled` back."""
-    return [
-        2 * (NAMES.index(name[0]) + 7 * (int(name[1]) - 4)) + name.endswith(LONG) for name in names.split()
-    ]  # fmt: skip
+    found = re.findall(rf"([A-G]♯?)(-?\d+)({LONG}?)", names)
+    return [2 * (NAMES.index(name) + 12 * (int(octave) + 1)) + bool(long) for name, octave, long in found]
 
 
 def pitch(note: int) -> int:
     """The key of MIDI; 60 is C4."""
-    return 60 + SCALE[note // 2 % 7] + 12 * (note // 2 // 7)
+    return note // 2
 
 
 def length(note: int) -> int:

@@ -48,6 +48,7 @@ class Dyck(Experiment):
         "Every recurrent cell, the plain one too, follows nested brackets of bounded depth for many steps. A network "
         "without memory guesses."
     )
+    level = "regular"
     sweep = {"cell": "feedforward,rnn,gru,lstm", "seq_len": "20,100", "seed": "0,1", "train.steps": 600,
              "train.lr": 0.01, "probe.every": 100}  # fmt: skip
 

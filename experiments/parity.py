@@ -34,6 +34,7 @@ class Parity(Experiment):
 
     name = "parity"
     claim = "Asked at every step, parity is learned at lengths at which a question at the end alone teaches nothing."
+    level = "regular"
     sweep = {"cell": "rnn,gru,lstm", "seq_len": "5,20", "experiment.running": "true,false", "seed": "0,1",
              "train.steps": 1500, "train.lr": 0.01, "probe.every": 150}  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.runs import with_names
 from harness.analysis.words import counted_runs, listed
 from harness.base.language import gettext as _
+from harness.tables.reasons import NOT_FINITE, OVERFLOWED
 from harness.tables.varied import as_typed
 
 if TYPE_CHECKING:
@@ -33,10 +34,33 @@ def trouble(runs: pd.DataFrame) -> Iterator[str]:
         yield pattern.format(
             count=len(diverged), runs=everyone, first=steps.min(), last=steps.max(), where=_where(diverged)
         )
+        yield from _on_the_way_back(diverged)
     failed = runs[runs.status == "failed"]
     if len(failed):
         reasons = listed([reason.rstrip(".") for reason in failed.reason.dropna().unique()[:3]])
         yield _("{count} of {runs} failed: {reasons}.").format(count=len(failed), runs=everyone, reasons=reasons)
+
+
+def _on_the_way_back(diverged: pd.DataFrame) -> Iterator[str]:
+    """How many of the runs that diverged had a finite loss, and whether double precision would help."""
+    for reason, pattern in (
+        (
+            OVERFLOWED,
+            _(
+                "In {count} of these the gradient overflowed float32 on the way back, while the loss was finite. "
+                "dtype=float64 holds it."
+            ),
+        ),
+        (
+            NOT_FINITE,
+            _(
+                "In {count} of these the gradient was not finite on the way back, while the loss was. "
+                "dtype=float64 does not hold it."
+            ),
+        ),
+    ):
+        if count := int((diverged.reason == reason).sum()):
+            yield pattern.format(count=count)
 
 
 def pruned(runs: pd.DataFrame) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.accuracy import accuracies, not_above, threshold
 from harness.analysis.runs import with_names
-from harness.analysis.words import counted_runs, listed, percent
+from harness.analysis.words import counted_runs, listed, percent, together
 from harness.base.language import gettext as _
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Verdict
@@ -110,6 +110,33 @@ def solves_where_it_does_not(tables: Tables, able: str, unable: str) -> Verdict 
         able, unable: as of `solves_where_it_guesses`; the second may be better than chance.
     """
     return compare(tables, able, unable, lambda up, down: up.solved == 1 and down.solved == 0 and up.beats(down))
+
+
+def solves_only_short(tables: Tables, who: str) -> Verdict | None:
+    """Whether runs all solve the task at the shortest length, and none does at the longest.
+
+    Args:
+        who: pandas query on the table of runs: those of which it is claimed.
+
+    Returns:
+        None where there are too few runs of either length.
+    """
+    runs = with_names(tables.runs).query(who)
+    if runs.seq_len.nunique() < 2:
+        return None
+    lengths = runs.seq_len.min(), runs.seq_len.max()
+    short, long = (Kind(runs[runs.seq_len == length]) for length in lengths)
+    if not (short.enough and long.enough):
+        return None
+    pattern = _("At {steps} steps, right on average: {runs} {share}. Guessing gives {chance}.")
+    numbers = [
+        pattern.format(
+            steps=length, runs=_who(kind.runs, scales=False), share=percent(kind.accuracy),
+            chance=percent(kind.runs.chance.mean()),
+        )
+        for length, kind in zip(lengths, (short, long), strict=True)
+    ]  # fmt: skip
+    return Verdict(short.solved == 1 and long.solved == 0 and short.beats(long), together(numbers))
 
 
 def compare(tables: Tables, better: str, worse: str, holds: Holds) -> Verdict | None:

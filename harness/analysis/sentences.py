@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.about_accuracy import baseline, contrast_in_words, reach
 from harness.analysis.about_families import extremes_before_training, how_many_solve, verdicts_before_training
 from harness.analysis.about_gradient import after_training, before_training, correlation, without_factor
+from harness.analysis.about_lengths import beyond_training
 from harness.analysis.about_trouble import pruned, trouble
 from harness.analysis.conditions import by_condition
 from harness.analysis.families import families, many
@@ -27,7 +28,7 @@ def findings(tables: Tables) -> list[str]:
     found = [
         of.format(version=version, sentence=sentence) if version else sentence
         for version, runs in shown
-        for sentence in _sentences(runs)
+        for sentence in _sentences(runs, tables)
     ]
     return [*found, *filter(None, [left_out]), *pruned(tables.runs)]
 
@@ -49,7 +50,7 @@ def findings_by_family(runs: pd.DataFrame) -> dict[str, list[str]]:
     return {family: sentences for family, sentences in found.items() if sentences}
 
 
-def _sentences(runs: pd.DataFrame) -> Iterator[str]:
+def _sentences(runs: pd.DataFrame, tables: Tables) -> Iterator[str]:
     done = finished(runs)
     if len(done):
         groups, every = by_condition(done), _every(done, runs)
@@ -60,6 +61,7 @@ def _sentences(runs: pd.DataFrame) -> Iterator[str]:
             yield from extremes_before_training(groups)
         else:
             yield from reach(groups, every)
+            yield from beyond_training(tables, done, every)
             yield from _gradient(groups, done)
         yield from correlation(_able(done))
         yield from baseline(groups)

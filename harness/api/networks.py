@@ -60,7 +60,8 @@ class RecurrentNetwork(nn.Module):
         sizes = (
             f"{shape.input_size} inputs, {shape.num_layers} x {shape.hidden_size} units, {shape.output_size} outputs"
         )
-        return f"cell={shape.cell.name}, {sizes}"
+        embedded = f", tokens in {shape.embedding_size} numbers" if shape.embedding_size else ""
+        return f"cell={shape.cell.name}, {sizes}{embedded}"
 
     def forward(
         self, inputs: Tensor, state: Sequence[Mapping[str, Tensor]] | None = None
@@ -129,6 +130,7 @@ class RecurrentNetwork(nn.Module):
         own = shape.layer_cell(1).of_torch()
         if own is None:
             who = f"cell {shape.cell.name}" + (f", block={shape.block}" if shape.block != "plain" else "")
+            who += f", embedding_size={shape.embedding_size}" if shape.embedding_size else ""
             raise UserError(f"{who}: torch.nn has no such layer; valid: {', '.join(_exported())}")
         weight, bias = self.get_parameter("readout.weight"), self.get_parameter("readout.bias")
         like: Any = {"device": weight.device, "dtype": weight.dtype}

@@ -11,7 +11,7 @@ from harness.base.errors import UserError
 from harness.base.pluggable import Pluggable
 from harness.command_line.resuming import quoted
 
-LISTS = ("probes", "plugins")
+LISTS = ("probes", "plugins", "eval.seq_len")
 """Settings that are lists themselves: a list is one value of them."""
 
 
@@ -34,7 +34,7 @@ def words_of(settings: Mapping[str, Any], several: bool) -> tuple[list[str], lis
     words, classes = [], list[type[Pluggable]]()
     for key, value in _flat(settings):
         values = list(_values(key, value))
-        if not values:
+        if not values and key not in LISTS:
             raise UserError(f"{key}={value!r}: an empty list; valid: a value, or a list of values")
         if len(values) > 1 and not several and key not in LISTS:
             raise UserError(f"{key}={value!r}: several values are a sweep; valid: one value, or harness.sweep")

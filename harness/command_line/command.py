@@ -25,6 +25,9 @@ from harness.settings.members import as_list
 
 PLUGINS = "plugins="
 
+PATH = ".path"
+"""What an option that is a path is called, of whatever plugin: ``experiment.path``."""
+
 KINDS = {"cell": "cell", "experiment": "experiment", "study": "experiment", "probes": "probe"}
 """Config groups whose choices are plugins, and the plugins' kind."""
 
@@ -35,7 +38,7 @@ class Command:
 
     Attributes:
         words: as typed, but for ``resume=DIR`` (the words of the sweep that goes on instead) and for the files in
-            ``plugins=[…]``, which are absolute paths: jobs may run in other directories.
+            ``plugins=[…]`` and in options called ``path``, which are absolute: jobs may run in other directories.
         flags: what Hydra's parser makes of them.
         completed: the words that the shell wants completed, where it calls for that.
         resumes: whether these are the words of an earlier sitting of the sweep, which goes on.
@@ -187,10 +190,16 @@ def _values(override: Override) -> Iterator[str]:
 
 
 def _with_absolute_paths(word: str) -> str:
-    if not word.startswith(PLUGINS):
-        return word
-    paths = (quoted(str(Path(path).resolve())) for path in as_list(_parsed(word).value()))
-    return PLUGINS + f"[{','.join(paths)}]"
+    if word.startswith(PLUGINS):
+        paths = (quoted(str(Path(path).resolve())) for path in as_list(_parsed(word).value()))
+        return PLUGINS + f"[{','.join(paths)}]"
+    if word.partition("=")[0].endswith(PATH):
+        with suppress(HydraException):
+            override = _parsed(word)
+            if override.is_choice_sweep() or isinstance(override.value(), str):
+                paths = (quoted(os.path.abspath(Path(path).expanduser())) for path in _values(override))
+                return f"{override.get_key_element()}={','.join(paths)}"
+    return word
 
 
 def _words_to_complete() -> list[str]:

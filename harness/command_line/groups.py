@@ -15,6 +15,7 @@ from harness.command_line.search.sweeper import SearchSweeper
 from harness.command_line.sweeper import PackingSweeper
 from harness.plugins.registry import registry
 from harness.settings.conduct import run_settings
+from harness.tasks.distractors import Distractors
 from harness.tasks.experiment import Experiment
 
 GROUPS = ["cell"]
@@ -47,7 +48,8 @@ def register(command: Command) -> None:
 
 def experiment_config(experiment: type[Experiment]) -> dict[str, Any]:
     """An experiment's options, and the settings of the run that it starts from."""
-    made = OmegaConf.create({"experiment": {"name": experiment.name, **experiment.defaults_of_options()}})
+    options = {**Distractors.defaults_of_options(), **experiment.defaults_of_options()}
+    made = OmegaConf.create({"experiment": {"name": experiment.name, **options}})
     choices = []
     for key, value in experiment.defaults.items():
         if key in GROUPS:

@@ -11,6 +11,7 @@ from harness.plugins.registry import Plugin, registry
 from harness.plugins.studies import studies
 from harness.settings.conduct import CONDUCT
 from harness.settings.settings import Settings, described
+from harness.tasks.distractors import Distractors
 from harness.trackers import TRACKERS
 
 HELP = """\
@@ -64,6 +65,7 @@ def help_text(command: Command, config: DictConfig) -> str:
                 lines += [(key, f"({name}) {text}") for name, text in found]
             else:
                 lines.append((key, f"({len(found)} {kind}s, as {found[0][0]}) {found[0][1]}"))
+    lines += [(key, f"(any experiment) {text}") for key, text in described(Distractors, "experiment.")]
     for plugin in registry().of_kind("probe"):
         lines += described(plugin.target, f"probes.{plugin.name}.")
     width = max(len(key) for key, _ in lines)
@@ -82,6 +84,7 @@ def help_text(command: Command, config: DictConfig) -> str:
 def setting_names(command: Command | None) -> list[str]:
     """Every key that can be set, the options of the plugins in question included."""
     names = ["experiment", "cell", "tracker", *(key for key, _ in described(Settings))]
+    names += [key for key, _ in described(Distractors, "experiment.")]
     names += [f"{key}.{name}" for key, section in CONDUCT.items() for name, _ in described(section)]
     for kind in ("cell", "experiment"):
         names += [f"{kind}.{key}" for plugin in _in_question(kind, command) for key in plugin.target.model_fields]

@@ -26,6 +26,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from harness.base.devices import check_present
 from harness.base.errors import UserError
 from harness.base.files import new_directory
 from harness.command_line.command import Command
@@ -34,6 +35,7 @@ from harness.command_line.resuming import quoted
 from harness.plugins.registry import registry
 from harness.settings.conduct import SweepOptions, conduct, run_settings
 from harness.settings.members import members, packs_alike
+from harness.settings.settings import Settings
 from harness.sweeping.jobs import Job, numbered
 from harness.sweeping.packing import batched, members_in_memory, most_members, pack
 from harness.trackers import check_tracker
@@ -159,7 +161,7 @@ class PackingSweeper(Sweeper):
             values = pack(values, how.max_members or most_members(str(first.device)), cells)
         lists = [[f"{choices[name][0]}={value}" for value in each] for name, each in values.items()]
         packs = [
-            (overrides, members(run_settings(first if overrides == _of_first(choices) else self._composed(overrides))))
+            (overrides, self.runs(first if overrides == _of_first(choices) else self._composed(overrides)))
             for overrides in map(list, itertools.product(*lists))
         ]
         jobs = []
@@ -167,6 +169,17 @@ class PackingSweeper(Sweeper):
             fitting = how.max_members or members_in_memory(runs[0], side_by_side(self.config))
             jobs += [Job(overrides, list(piece), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
         return jobs
+
+    def runs(self, config: DictConfig) -> list[Settings]:
+        """The runs of a job.
+
+        Raises:
+            UserError: a setting is not valid, or names a device that is not there.
+        """
+        found = members(run_settings(config))
+        if not getattr(self.launcher, "elsewhere", False):
+            check_present(found[0].device)
+        return found
 
     def _first(self, choices: Choices) -> DictConfig:
         """The configuration of the first values."""

@@ -2,5 +2,6 @@
 
 In come a cell, sizes, initial weights and inputs; out go losses, the gradients of all weights, and the gradient of
 every step. `network` is what others use; `weights` says where its numbers lie, `optimizer` moves them, `scan` runs a
-layer over time in one of four ways, `threads` says how many cores that takes.
+layer over time in one of four ways, `threads` says how many cores that takes; `orthogonal_penalty` and
+`gradient_penalty` give the gradients of what is penalised besides the loss.
 """

@@ -1,12 +1,14 @@
-"""What stands around the layers of a network: the setting ``block``.
+"""What stands around the layers of a network: the settings ``block`` and ``embedding_size``.
 
 A block makes of a cell the cell of a layer: it adds weights of its own to the cell's, changes what the step reads, and
 what the next layer sees. So it is read, differentiated and compiled with the cell's own equations, and a state's
 gradient is, as ever, that of the cell's state. Another block is a class like `Residual` and an entry in `BLOCKS`.
+An embedding is the same: it stands before the first layer, and so everything knows it that knows the layers.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,35 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Residual(Cell):
+class Around(Cell):
+    """A cell with something around it.
+
+    Attributes:
+        cell: the cell in it, which may have something around it, too.
+    """
+
+    cell: SerializeAsAny[Cell]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The cell's."""
+        return self.cell.name
+
+    @abstractmethod
+    def entering(self, w: Weights, x: Tensor) -> Tensor:
+        """What enters the cell at a step; arguments as those of `step`."""
+
+    def widths(self, hidden_size: int) -> dict[str, int]:
+        return self.cell.widths(hidden_size)
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return self.cell.step(w, self.entering(w, x), s)
+
+    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return self.cell.gates(w, self.entering(w, x), s)
+
+
+class Residual(Around):
     """Layer of a deep state-space model: layer normalisation, the cell, a gated unit, and the layer's input added.
 
         u    = x                                          in layer 1: x · W_e + b_e
@@ -43,13 +73,7 @@ class Residual(Cell):
         encodes: whether this is layer 1.
     """
 
-    cell: SerializeAsAny[Cell]
     encodes: bool
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The cell's."""
-        return self.cell.name
 
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         own = {"block_gain": Parameter((hidden_size,), "constant", (1.0,)), "block_shift": _zeros(hidden_size)}
@@ -63,28 +87,70 @@ class Residual(Cell):
     def weights(self, p: Weights) -> dict[str, Tensor]:
         return {name: value for name, value in p.items() if name.startswith("block_")} | self.cell.weights(p)
 
-    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        return self.cell.step(w, self._entering(w, self._stream(w, x)), s)
-
     def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
         stream = self._stream(w, x)
-        seen = self.cell.output(w, self._entering(w, stream), s)
+        seen = self.cell.output(w, self._normalised(w, stream), s)
         value, gate = (gelu(seen) @ w["block_gate"] + w["block_gate_bias"]).chunk(2, dim=-1)
         return stream + value * sigmoid(gate)
 
-    def gates(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        return self.cell.gates(w, self._entering(w, self._stream(w, x)), s)
-
-    def widths(self, hidden_size: int) -> dict[str, int]:
-        return self.cell.widths(hidden_size)
+    def entering(self, w: Weights, x: Tensor) -> Tensor:
+        return self._normalised(w, self._stream(w, x))
 
     def _stream(self, w: Weights, x: Tensor) -> Tensor:
         """What goes by the cell: u."""
         return x @ w["block_encoder"] + w["block_encoder_bias"] if self.encodes else x
 
-    def _entering(self, w: Weights, stream: Tensor) -> Tensor:
-        """What enters the cell."""
+    def _normalised(self, w: Weights, stream: Tensor) -> Tensor:
         return normalised(stream) * w["block_gain"] + w["block_shift"]
+
+
+class Embedding(Around):
+    """The first layer of a network that learns a vector for every token.
+
+        e = x · E        x: the token as a one-hot vector, so that e is a row of E, which is taken and not multiplied
+        s = cell(e, s)
+
+    E starts from N(0, 1), as `torch.nn.Embedding` does; `input_scale` does not act on it.
+
+    Attributes:
+        cell: the first layer, which reads e.
+        size: how long e is.
+    """
+
+    size: int
+
+    def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
+        shape = (input_size, self.size)
+        drawn = Parameter(shape, "drawn", draw=lambda rng: rng.standard_normal(shape))
+        return {"embedding": drawn} | self.cell.parameters(self.size, hidden_size)
+
+    def weights(self, p: Weights) -> dict[str, Tensor]:
+        return {"embedding": p["embedding"]} | self.cell.weights(p)
+
+    def output(self, w: Weights, x: Tensor, s: State) -> Tensor:
+        return self.cell.output(w, self.entering(w, x), s)
+
+    def output_size(self, hidden_size: int) -> int:
+        return self.cell.output_size(hidden_size)
+
+    def entering(self, w: Weights, x: Tensor) -> Tensor:
+        return x @ w["embedding"]
+
+
+def entering_cell(cell: Cell, w: Weights, x: Tensor) -> Tensor:
+    """What enters the cell of a layer itself at a step, behind all that stands around it.
+
+    Args:
+        cell: what is run as a layer (`cell_of_layer`).
+        w, x: as those of `Cell.step`.
+    """
+    return entering_cell(cell.cell, w, cell.entering(w, x)) if isinstance(cell, Around) else x
+
+
+def input_weights(cell: Cell, hidden_size: int) -> set[str]:
+    """The names of a cell's weights that its inputs enter: those whose shape depends on how many inputs there are."""
+    fewer, more = (cell.parameters(hidden_size + extra, hidden_size) for extra in (1, 2))
+    return {name for name, parameter in fewer.items() if name not in more or parameter.shape != more[name].shape}
 
 
 def _zeros(size: int) -> Parameter:
@@ -98,6 +164,7 @@ BLOCKS: dict[str, Callable[[Cell, int], Cell]] = {
 """By name what makes of a cell that of a layer (1-based)."""
 
 
-def cell_of_layer(block: str, cell: Cell, layer: int) -> Cell:
-    """What is run as a layer (1-based): the cell in its block."""
-    return BLOCKS[block](cell, layer)
+def cell_of_layer(block: str, cell: Cell, layer: int, embedding_size: int | None = None) -> Cell:
+    """What is run as a layer (1-based): the cell in its block, in layer 1 with the embedding before it, if any."""
+    made = BLOCKS[block](cell, layer)
+    return Embedding(cell=made, size=embedding_size) if embedding_size and layer == 1 else made

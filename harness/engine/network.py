@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, Weights
+from harness.engine.dropout import Masks
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.interface import (
@@ -28,6 +30,7 @@ from harness.engine.scan.interface import (
     is_tokens,
 )
 from harness.engine.threads import torch_on_one_thread
+from harness.engine.truncation import Stretch, Truncation
 from harness.engine.weights import (
     Architecture,
     MemberInit,
@@ -97,6 +100,22 @@ class Network:
         """A copy of some members."""
         return Network(self.shape, self.flat[list(members)], self.compiled, self.recompute)
 
+    @property
+    def trained(self) -> Tensor:
+        """Which of a member's weights learn, (P,)."""
+        found = torch.ones_like(self.flat[:1], dtype=torch.bool)
+        for name in self._fixed:
+            views(self.shape, found)[name].fill_(False)
+        return found[0]
+
+    def with_weights(self, flat: Tensor, recompute: bool | None = None) -> Network:
+        """Networks of the same architecture with these weights (K, P), which are not copied.
+
+        Args:
+            recompute: None: as this network does.
+        """
+        return Network(self.shape, flat, self.compiled, self.recompute if recompute is None else recompute)
+
     def threads(self) -> AbstractContextManager[None]:
         """A context to train or evaluate in: where kernels run, torch's small operations leave the cores to them."""
         return torch_on_one_thread() if isinstance(self.scanners[0], Kernel) else nullcontext()
@@ -120,12 +139,13 @@ class Network:
             for _ in self.buffers
         ]
 
-    def forward(self, inputs: Tensor, start: LayerStates | None = None) -> list[Trace]:
+    def forward(self, inputs: Tensor, start: LayerStates | None = None, masks: Masks | None = None) -> list[Trace]:
         """Run all layers over inputs.
 
         Args:
             inputs: (K, T, B, input_size), or tokens (K, T, B), int64.
             start: the states to start from; zeros if not given.
+            masks: of a dropout between layers.
 
         Returns:
             The traces of all layers, bottom to top, valid until the next call.
@@ -138,6 +158,8 @@ class Network:
         start = self.zero_states(inputs.shape[2]) if start is None else start
         traces: list[Trace] = []
         for scan, weights, buffers, state in zip(self.scanners, self._in_use(), self.buffers, start, strict=True):
+            if masks and traces:
+                inputs = inputs * masks.factors[len(traces) - 1]
             traces.append(scan.forward(weights.values, inputs, state, buffers))
             inputs = traces[-1].outputs
         return traces
@@ -153,20 +175,30 @@ class Network:
         return self.readout(hidden)
 
     def _hidden(
-        self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None
-    ) -> tuple[Tensor, list[LayerStates | None], list[Trace]]:
-        """The top layer's outputs at some steps (K, B, S, ·), the states before every span, the traces of the last one.
+        self,
+        inputs: Tensor,
+        steps: Sequence[int],
+        start: LayerStates | None,
+        masks: Masks | None = None,
+        way_back: Sequence[Stretch] = (),
+    ) -> tuple[Tensor, dict[int, LayerStates | None], list[Trace]]:
+        """The top layer's outputs at some steps (K, B, S, ·), the states before each piece, by its first step (from 0),
+        and the traces of the last one.
 
-        In one span they are no copy: they are valid until the next `forward`.
+        In one piece they are no copy: they are valid until the next `forward`.
+
+        Args:
+            way_back: where else a piece is to begin.
         """
-        spans = self.spans(inputs.shape[1])
-        before, pieces = [start], []
-        for begin, end in spans:
-            traces = self.forward(inputs[:, begin:end], before[-1])
+        begins = [begin for begin, _ in self.spans(inputs.shape[1])] + [each.begin for each in way_back]
+        bounds = sorted({*begins, inputs.shape[1]})
+        before, pieces = {0: start}, []
+        for begin, end in pairwise(bounds):
+            traces = self.forward(inputs[:, begin:end], before[begin], masks and masks.between(begin, end))
             rows = [step - begin - 1 for step in steps if begin < step <= end]
             pieces.append(at_steps(traces[-1].outputs, rows).transpose(1, 2))
-            if end < spans[-1][1]:
-                before.append(self.final(traces))
+            if end < bounds[-1]:
+                before[end] = self.final(traces)
                 pieces[-1] = pieces[-1].clone()
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2), before, traces
 
@@ -174,6 +206,12 @@ class Network:
         """The pieces that a sequence is run in: steps begin + 1 … end of each."""
         step = math.isqrt(length - 1) + 1 if self.recompute else length
         return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
+
+    def _way_back(self, length: int, scored: Sequence[int], cut: Truncation | None) -> list[Stretch]:
+        """The pieces that errors are carried back in, from the first to the last."""
+        if cut:
+            return cut.stretches(length, scored)
+        return [Stretch(begin, end, begin, False) for begin, end in self.spans(length)]
 
     def readout(self, hidden: Tensor) -> Tensor:
         """Outputs (K, B, S, output_size) of what the top layer gives (K, B, S, ·)."""
@@ -189,6 +227,7 @@ class Network:
         grad: Sequence[Weights],
         keep: LayerSteps | None = None,
         need_input_grad: bool = False,
+        masks: Masks | None = None,
     ) -> Tensor | None:
         """Carry the gradient back through all layers. Uses up their traces.
 
@@ -197,6 +236,7 @@ class Network:
             carry: for each layer dL/ds_T through steps after these; becomes dL/ds_0, in place.
             grad: for each layer tensors like its weights in use, which their gradients are added to.
             keep: where to write the per-step gradients, for the layers that are in it.
+            masks: those of the forward pass.
 
         Returns:
             dL/dx, shape (K, T, B, input_size), if asked for.
@@ -214,7 +254,8 @@ class Network:
             below = traces[layer - 1].backward(given)
             if layer > 1:
                 assert below is not None
-                above = GradFromAbove(range(1, below.shape[1] + 1), below)
+                given_below = below * masks.factors[layer - 2] if masks else below
+                above = GradFromAbove(range(1, below.shape[1] + 1), given_below)
         return below
 
     def gradients(
@@ -226,6 +267,8 @@ class Network:
         keep: LayerSteps | None = None,
         need_input_grad: bool = False,
         start: LayerStates | None = None,
+        masks: Masks | None = None,
+        cut: Truncation | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Losses of all samples, and the gradients of their sum over the batch.
 
@@ -236,12 +279,16 @@ class Network:
             grad_flat: (K, P), receives the gradients of the weights.
             keep: see `backward`; `step_gradients` makes one.
             start: the states to start from, constants to the gradient; zeros if not given.
+            masks: of a dropout between layers.
+            cut: how far errors are carried back; None: all the way. It is for training: neither with ``keep`` nor with
+                ``need_input_grad``.
 
         Returns:
             The losses (K, B), and dL/dx, shape (K, T, B, input_size), if asked for (of tokens: by their one-hot
             vectors).
         """
-        hidden, before, traces = self._hidden(inputs, scored, start)
+        way_back = self._way_back(inputs.shape[1], scored, cut)
+        hidden, before, traces = self._hidden(inputs, scored, start, masks, way_back)
         grad_flat.zero_()
         grad, grad_parameters = self._grad_views(grad_flat)
         in_use = self._in_use()
@@ -249,19 +296,37 @@ class Network:
         losses, grad_hidden = self._readout_gradients(hidden, loss, grad)
         above = GradFromAbove(scored, grad_hidden.transpose(1, 2))
         carry, pieces = self.zero_states(inputs.shape[2]), []
-        spans = self.spans(inputs.shape[1])
-        for place in range(len(spans) - 1, -1, -1):
-            begin, end = spans[place]
-            if place < len(spans) - 1:
-                traces = self.forward(inputs[:, begin:end], before[place])
+        latest = max(before), inputs.shape[1]
+        for each in reversed(way_back):
+            begin, end = each.begin, each.end
+            own = masks and masks.between(begin, end)
+            if (begin, end) != latest:
+                traces = self.forward(inputs[:, begin:end], before[begin], own)
+            if each.alone:
+                carry = self.zero_states(inputs.shape[2])
             kept = None if keep is None else {layer: steps.between(begin, end) for layer, steps in keep.items()}
-            pieces.append(self.backward(traces, above.between(begin, end), carry, grad_layers, kept, need_input_grad))
+            entering = each.entering(above)
+            pieces.append(self.backward(traces, entering, carry, grad_layers, kept, need_input_grad, own))
         for used, given, into in zip(in_use, grad_layers, grad_parameters, strict=True):
             used.pass_on(given, into)
         for name in self._fixed:
             grad[name].zero_()
         found = [piece for piece in reversed(pieces) if piece is not None]
         return losses, torch.cat(found, dim=1) if len(found) > 1 else found[0] if found else None
+
+    def to_parameters(self, found: Sequence[Weights]) -> Tensor:
+        """The gradients of all parameters, (K, P), given those of each layer's weights in use; 0 for all others."""
+        flat = torch.zeros_like(self.flat)
+        grad = views(self.shape, flat)
+        for used, given, into in zip(self._in_use(), found, layers(self.shape, grad), strict=True):
+            if used.made:
+                used.pass_on(given, into)
+            else:
+                for name, value in given.items():
+                    into[name].copy_(value)
+        for name in self._fixed:
+            grad[name].zero_()
+        return flat
 
     def _grad_views(self, grad_flat: Tensor) -> tuple[dict[str, Tensor], list[Weights]]:
         """The views into a gradient, all by name and each layer's; made once while a training keeps to one tensor."""

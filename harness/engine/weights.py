@@ -18,12 +18,16 @@ from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.cells.base import Cell, Named, Parameter, Weights
 from harness.cells.initial import DIAGONAL_INITS, RECURRENT_INITS, dense
-from harness.engine.blocks import cell_of_layer
+from harness.engine.blocks import cell_of_layer, input_weights
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What members of one network share: its cell, its sizes, and the block around each layer (`BLOCKS`)."""
+    """What members of one network share: its cell, its sizes, and the block around each layer (`BLOCKS`).
+
+    Attributes:
+        embedding_size: length of the vectors that tokens are embedded in; None: they are one-hot vectors.
+    """
 
     cell: Cell
     input_size: int
@@ -31,10 +35,11 @@ class Architecture:
     num_layers: int
     output_size: int
     block: str = "plain"
+    embedding_size: int | None = None
 
     def layer_cell(self, layer: int) -> Cell:
-        """What is run as a layer (1-based): the cell in its block."""
-        return cell_of_layer(self.block, self.cell, layer)
+        """What is run as a layer (1-based): the cell in its block, with the embedding before the first."""
+        return cell_of_layer(self.block, self.cell, layer, self.embedding_size)
 
     def layer_input_size(self, layer: int) -> int:
         """How many numbers enter a layer (1-based) at a step."""
@@ -65,6 +70,7 @@ class MemberInit:
     seed: int
     init: str
     weight_scale: float
+    input_scale: float = 1.0
 
 
 def views(shape: Architecture, flat: Tensor) -> dict[str, Tensor]:
@@ -139,11 +145,11 @@ def initial_row(shape: Architecture, member: MemberInit) -> np.ndarray:
             f"cell {shape.cell.name}: an option marked INIT_ONLY changes the shapes of weights; valid: options that "
             "change how weights start, and nothing else"
         )
-    parts = []
+    parts, scaled = [], input_weights(member.cell, width) if member.input_scale != 1 else set()
     for name, parameter in own.items():
         source = f"{name.partition('.')[0]}.{parameter.stream}" if parameter.stream else name
         value = initial(parameter, stream(member.seed, "weights", source), width, member)
-        parts.append(value.ravel())
+        parts.append((value * member.input_scale if name.partition(".")[2] in scaled else value).ravel())
     return np.concatenate(parts)
 
 

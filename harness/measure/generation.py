@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.base.seeds import stream
-from harness.engine.network import Network
+from harness.engine.network import LayerStates, Network
 from harness.engine.scan.interface import is_tokens
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
@@ -27,7 +27,10 @@ def answered_alone(network: Network, data: Data, feedback: int) -> Tensor:
     first, count = data.scored[0], len(data.scored)
     if data.scored != list(range(first, first + count)):
         raise ValueError(f"scored: {data.scored}; valid with feedback: consecutive steps")
-    traces = network.forward(data.inputs[:, :first])
+    state: LayerStates | None = None
+    for begin, end in network.spans(first):
+        traces = network.forward(data.inputs[:, begin:end], state)
+        state = network.final(traces)
     found = [network.readout(traces[-1].outputs[:, -1][:, :, None])]
     for step in range(first + 1, first + count):
         state = network.final(traces)

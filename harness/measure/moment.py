@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, as_in_a_step
+from harness.engine.blocks import entering_cell
 from harness.engine.network import LayerStates, LayerSteps, Network
 from harness.engine.scan.interface import is_tokens, one_hot
 from harness.measure.layer_step import LayerStep
@@ -103,6 +104,11 @@ class Moment:
             return self.outputs(layer - 1)
         found = self.data.inputs
         return one_hot(found, self.network.shape.input_size, self.network.flat.dtype) if is_tokens(found) else found
+
+    def entering(self, layer: int, step: int) -> Tensor:
+        """What enters the cell of a layer at a step (both 1-based), behind a block or an embedding: (K, B, ·)."""
+        cell, weights = self.network.cells[layer - 1], as_in_a_step(self.network.layer(layer))
+        return entering_cell(cell, weights, self.inputs(layer)[:, step - 1])
 
     def outputs(self, layer: int) -> Tensor:
         """What the readout or the next layer sees of a layer (1-based) at every step: (K, T, B, output size)."""

@@ -57,10 +57,10 @@ class Saturation(Probe):
 
         cell, rows = moment.network.shape.cell, []
         for layer in range(1, moment.network.shape.num_layers + 1):
-            weights, inputs = as_in_a_step(moment.network.layer(layer)), moment.inputs(layer)
-            for t in map(int, spread(range(1, inputs.shape[1] + 1), self.steps)):
+            weights = as_in_a_step(moment.network.layer(layer))
+            for t in map(int, spread(range(1, moment.data.inputs.shape[1] + 1), self.steps)):
                 before = Named({part: values[:, t - 1] for part, values in moment.states[layer - 1].items()})
-                for name, function, values in called(cell, weights, inputs[:, t - 1], before):
+                for name, function, values in called(cell, weights, moment.entering(layer, t), before):
                     slopes = SLOPES[function](values).where(values.isfinite(), float("nan")).double().flatten(1)
                     flat = (slopes < self.limit).double().where(slopes.isfinite(), float("nan")).mean(1)
                     found = zip(flat.tolist(), slopes.mean(1).tolist(), strict=True)

@@ -57,11 +57,11 @@ class TimeScales(Probe):
         from harness.cells.base import Named, as_in_a_step
 
         cell, size = moment.network.shape.cell, moment.network.shape.hidden_size
-        weights, x, states = as_in_a_step(moment.network.layer(layer)), moment.inputs(layer), moment.states[layer - 1]
+        weights, states = as_in_a_step(moment.network.layer(layer)), moment.states[layer - 1]
         logs = []
-        for t in map(int, spread(range(1, x.shape[1] + 1), self.steps)):
+        for t in map(int, spread(range(1, moment.data.inputs.shape[1] + 1), self.steps)):
             before = Named({part: values[:, t - 1] for part, values in states.items()})
-            share = cell.keeps(weights, x[:, t - 1], before, size)
+            share = cell.keeps(weights, moment.entering(layer, t), before, size)
             if share is None:
                 return None
             logs.append(share.double().log().mean(dim=1))

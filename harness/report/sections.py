@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.analysis.families import by_family, many
 from harness.analysis.runs import finished, shown_versions
+from harness.analysis.words import together
 from harness.base.errors import UserError, reason
 from harness.base.files import NO_ROOM, within, write_atomically
 from harness.base.language import gettext as _
@@ -70,7 +71,8 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
     about, artefacts = "", []
     if claim is not None:
         plugin = registry().get("experiment", experiment)
-        about, artefacts = _(first_line(plugin)), _artefacts(directory, plugin, own)
+        about = together(filter(None, [_(first_line(plugin)), about_level(plugin)]))
+        artefacts = _artefacts(directory, plugin, own)
     apart, __ = shown_versions(own.runs)
     parts = [(version, of_runs(own, runs)) for version, runs in apart] if len(apart) > 1 else [("", own)]
     named = finished(own.runs)
@@ -85,6 +87,16 @@ def section(directory: Path, tables: Tables, experiment: str, claim: ClaimResult
         colours=palette(by_family(named) if many(named) else named),
         cells=cell_tables(parts),
     )  # fmt: skip
+
+
+def about_level(experiment: type[Experiment]) -> str:
+    """The level of its language in the Chomsky hierarchy, in a sentence; empty where it names none."""
+    levels = {
+        "regular": _("In the Chomsky hierarchy it is regular: finitely many states are enough."),
+        "context-free": _("In the Chomsky hierarchy it is context-free: a stack is enough."),
+        "context-sensitive": _("In the Chomsky hierarchy it is context-sensitive: a tape is needed."),
+    }
+    return levels[experiment.level] if experiment.level else ""
 
 
 def first_line(plugin: type) -> str:

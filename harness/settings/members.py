@@ -16,7 +16,11 @@ from harness.plugins.registry import registry
 from harness.settings.resolve import resolve
 from harness.settings.settings import Settings
 
-PACKED = ["weight_scale", "seed", "train.lr", "train.clip_norm"]
+PACKED = [
+    "weight_scale", "seed", "train.lr", "train.clip_norm", "train.clip_value", "train.momentum", "train.weight_decay",
+    "train.schedule", "train.warmup", "train.step_size", "train.gamma", "train.orthogonal_penalty",
+    "train.gradient_penalty", "input_scale", "dropout",
+]  # fmt: skip
 """Settings in which the members of one pack may differ; in the order in which they vary, slowest first.
 
 Options of a cell that are marked `harness.base.options.INIT_ONLY` come after them.

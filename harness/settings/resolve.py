@@ -9,6 +9,7 @@ from harness.base.options import build
 from harness.cells.base import Cell
 from harness.plugins.registry import registry
 from harness.settings.settings import SECTIONS, Settings
+from harness.tasks.distractors import Distractors, distracted
 from harness.tasks.experiment import Experiment
 
 
@@ -40,7 +41,10 @@ def _plugin(kind: str, value: Any) -> Any:
     if not isinstance(value, dict) or "name" not in value:
         raise unknown(kind, value, registry().names(kind))
     options = {key: each for key, each in value.items() if key != "name"}
-    return build(registry().get(kind, value["name"]), options, prefix=f"{kind}.")
+    plugin = registry().get(kind, value["name"])
+    noise = {key: options.pop(key) for key in Distractors.model_fields if key in options and kind == "experiment"}
+    made = build(plugin, options, prefix=f"{kind}.")
+    return distracted(made, build(Distractors, noise, prefix=f"{kind}.")) if kind == "experiment" else made
 
 
 def _probes(chosen: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from harness.base.devices import free_gpu_memory
 from harness.settings.members import packs
 from harness.settings.settings import Settings
 
@@ -15,6 +16,9 @@ MOST_MEMBERS = 64
 """Most runs in one pack on a CPU: larger packs bring nothing more there."""
 
 MOST_MEMBERS_ON_GPU = 1024
+
+UNKNOWN_GPU = 16 * 2.0**30
+"""Bytes of memory of a GPU that nobody can ask, as of another machine's. A pack that is too large there is halved."""
 
 SHARE_OF_MEMORY = 0.25
 """Share of the machine's memory that the packs of one job may take."""
@@ -76,17 +80,18 @@ def bytes_per_member(settings: Settings) -> float:
     states = settings.num_layers * sum(settings.cell.widths(width).values())
     per_step = settings.stored_per_step + states + 2 * settings.experiment.input_size
     largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
-    held_out = EVAL_SAMPLES * settings.experiment.input_size
+    longest = max((settings.seq_len, *settings.eval.seq_len))
+    held_out = EVAL_SAMPLES * settings.experiment.input_size * longest
+    # Longer sequences than the trained ones are run in spans: see `harness.engine.network.Network.spans`.
+    at_once = max(settings.seq_len, math.isqrt(longest - 1) + 1)
     precision = max(4 if kind == "float32" else 8 for kind in (settings.dtype, settings.probe.dtype))
-    return float(precision * settings.seq_len * (COPIES * largest * per_step + held_out))
+    return float(precision * (at_once * COPIES * largest * per_step + held_out))
 
 
 def memory(device: str) -> float:
-    """Bytes of memory of a device: the GPU's, or this machine's, or what a container leaves of it."""
+    """Bytes of memory of a device: what is free on the GPU, or this machine's, or what a container leaves of it."""
     if device != "cpu":
-        import torch
-
-        return float(torch.cuda.get_device_properties(device).total_memory)
+        return free_gpu_memory(device) or UNKNOWN_GPU
     try:
         whole = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):  # not on Windows

@@ -86,10 +86,11 @@ WITHOUT_OUTCOME = {"failed", "pruned"}
 OUTCOMES = (
     Column(
         "status", "str",
-        "How the run ended: ok, diverged (a loss was not finite), failed (an exception) or pruned (a search has ended "
-        "the training early; there is no outcome, but what was measured till then stands in the other tables).",
+        "How the run ended: ok, diverged (a loss or its gradient was not finite), failed (an exception) or pruned (a "
+        "search has ended the training early; there is no outcome, but what was measured till then stands in the other "
+        "tables).",
     ),
-    Column("reason", "str", "Why it failed, in one line."),
+    Column("reason", "str", "Why it failed, or why it diverged with a finite loss, in one line."),
     Column("accuracy", "float64", "Share of right answers on held-out samples at the last evaluation, from 0 to 1."),
     Column(
         "loss", "float64",
@@ -121,7 +122,9 @@ OUTCOMES = (
         "slope of its units: the gradient cannot grow faster per step. NaN of cells whose step is no such product.",
     ),
     Column("decay_rate_bound", "float64", "The same at the end of the training."),
-    Column("diverged_at", "Int64", "The training step in which the loss was not finite.", "diverged at"),
+    Column(
+        "diverged_at", "Int64", "The training step in which the loss or its gradient was not finite.", "diverged at"
+    ),
     Column("steps", "Int64", "Training steps that were done."),
     Column("seconds", "float64", "The run's share of its pack's time."),
     Column("parameters", "Int64", "Number of trained weights."),
@@ -183,6 +186,17 @@ TABLES: dict[str, tuple[Column, ...]] = {
             "lag 0 are left out.",
         ),
         Column("samples", "int64", "Samples of the batch that have this lag."),
+    ),
+    "generalization": (
+        RUN_ID,
+        Column("length", "int64", "Steps of the sequences that the trained network is tried on."),
+        Column("accuracy", "float64", "Share of right answers on held-out samples of this length."),
+        Column("accuracy_se", "float64", "Its standard error, from sample to sample."),
+        Column("loss", "float64", "Mean loss on held-out samples of this length."),
+        Column("chance", "float64", "Accuracy at this length of the predictor without memory whose loss is the least."),
+        Column("chance_loss", "float64", "Its loss, where it is known."),
+        Column("solved", "boolean", "The accuracy at this length reaches the task's own threshold."),
+        *GRADIENT_FLOW,
     ),
     "samples": (
         RUN_ID,

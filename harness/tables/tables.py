@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Tables(Mapping[str, "pd.DataFrame"]):
     """The tables of one results directory: ``tables.runs`` or ``tables["runs"]``, and so on.
 
-    Standard tables are ``runs``, ``curves``, ``gradients``, ``transport`` and ``samples``; probes may add others. A
-    table is read when it is first asked for. Of a large one, `read` gives some columns and rows as a DataFrame, and
-    `scan` a pyarrow dataset, to be worked through piece by piece.
+    Standard tables are ``runs``, ``curves``, ``gradients``, ``transport`` and ``samples``, and ``generalization`` where
+    `eval.seq_len` names lengths; probes may add others. A table is read when it is first asked for. Of a large one,
+    `read` gives some columns and rows as a DataFrame, and `scan` a pyarrow dataset, to be worked through piecewise.
 
     Args:
         sources: a table's name to a DataFrame, or to a pyarrow dataset that has yet to be read.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from harness.tasks.outputs import Outputs
 
 if TYPE_CHECKING:
     from harness.tables.tables import Tables
+
+Level: TypeAlias = Literal["regular", "context-free", "context-sensitive"]
+"""Of the Chomsky hierarchy: what needs finitely many states, a stack, or a tape as long as the input."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Experiment(Options, Pluggable):
             be bounded, as for real text: then no network without memory may get above it.
         defaults: settings of the run that this experiment starts from instead of those of ``conf/config.yaml``,
             by dotted name: a published protocol's ``{"train.lr": 0.01}``. The command line replaces them.
+        level: in the Chomsky hierarchy, where a source says it: what memory the task needs.
         sweep: the sweep that shows the experiment best, as Hydra overrides by dotted name: ``{"cell": "rnn,lstm",
             "seq_len": "20,60"}``. With one, ``+study=<name>`` runs it.
     """
@@ -87,6 +91,7 @@ class Experiment(Options, Pluggable):
     exact_chance: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {}
     sweep: ClassVar[Mapping[str, Any]] = {}
+    level: ClassVar[Level | None] = None
 
     @property
     @abstractmethod
@@ -125,6 +130,10 @@ class Experiment(Options, Pluggable):
     def refuses(self, seq_len: int) -> str | None:
         """What would be a valid length, where the task cannot be posed at this one: ``"8 or 64"``."""
         return None if seq_len >= (shortest := self.min_seq_len()) else f"{shortest} or more"
+
+    def own_length(self) -> int | None:
+        """The length that ``seq_len=null`` stands for: that of data which have one; None where there is none."""
+        return None
 
     @property
     def feedback(self) -> int | None:

@@ -61,11 +61,15 @@ class Streams:
         made._pending = [data.only(members) for data in self._pending]
         return made
 
-    def next(self, batch_size: int, dtype: torch.dtype) -> Data:
-        """The next batch of every member: of a task with windows, the next window."""
+    def next(self, batch_size: int, dtype: torch.dtype, seq_len: int | None = None) -> Data:
+        """The next batch of every member: of a task with windows, the next window.
+
+        Args:
+            seq_len: its length, where that is another one; not of a task with windows.
+        """
         if not self._pending:
             windows = self.experiment.windows
-            length = windows * self.seq_len
+            length = windows * (seq_len or self.seq_len)
             drawn = self._drawn(self.experiment.sample, batch_size, length)
             pieces = {seed: batch.windows(windows) for seed, batch in drawn.items()}
             self._pending = [

@@ -112,7 +112,8 @@ def small_runs(experiment: Experiment | None = None, cell: Cell | None = None, *
 
 def possible_length(experiment: Experiment, wish: int = 12) -> int:
     """A short length at which the task can be posed: its own default, else the first from ``wish`` on."""
-    lengths = [experiment.defaults.get("seq_len", wish), *range(max(wish, experiment.min_seq_len()), 2000)]
+    own = experiment.own_length() or experiment.defaults.get("seq_len", wish)
+    lengths = [own, *range(max(wish, experiment.min_seq_len()), 2000)]
     for length in lengths:
         if not experiment.refuses(length):
             return int(length)

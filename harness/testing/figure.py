@@ -81,7 +81,10 @@ def _laid_out(canvas: Canvas) -> None:
 def _standard(experiment: str, probes: tuple[str, ...]) -> Tables:
     task = registry().get("experiment", experiment)()
     cells = [task.defaults.get("cell", "rnn"), "lstm"]
-    return small_tables(task, cells=cells, probes={name: {} for name in probes}, **COMPILED)
+    length = possible_length(task)
+    others = [each for each in (length, 2 * length) if task.windows == 1 and not task.refuses(each)]
+    further = {"eval.seq_len": others, "probes": {name: {} for name in probes}}
+    return small_tables(task, cells=cells, **further, **COMPILED)
 
 
 def small_tables(*experiments: Experiment, cells: Sequence[str] = ("rnn", "lstm"), **changes: Any) -> Tables:
@@ -109,7 +112,7 @@ def _hard(full: Tables) -> dict[str, Tables]:
         "the tables of a single run": Tables({name: frame[frame.run_id == one] for name, frame in full.items()}),
         "empty tables": Tables({name: frame.head(0) for name, frame in full.items()}),
         "the tables of failed runs": Tables(failed(small_runs(seed=[0, 1]), "RuntimeError: no oven")),
-        "the standard tables alone": Tables({name: full[name] for name in TABLES}),
+        "the standard tables alone": Tables({name: full[name] for name in TABLES if name in full}),
     }
     for words, value in (("infinite", np.inf), ("NaN", np.nan), ("zero", 0.0)):
         found[f"tables whose results are {words}"] = Tables(
@@ -124,6 +127,7 @@ def _filled(frame: pd.DataFrame, name: str, value: float) -> pd.DataFrame:
         "runs": ["accuracy", "loss", *(f"{each}{end}" for each in ("decay_rate", "decay_r2", "grad_ratio", "horizon")
                                        for end in ("", "_init"))],
         "curves": ["loss", "accuracy", "grad_norm_weights", "spectral_radius"],
+        "generalization": ["accuracy", "loss", "decay_rate", "decay_r2", "grad_ratio", "horizon"],
         "gradients": ["grad_norm", "grad_q10", "grad_q50", "grad_q90"],
         "transport": ["grad_norm", "grad_q10", "grad_q50", "grad_q90", "log_ratio"],
     }.get(name, [str(column) for column in frame if frame[column].dtype.kind == "f"])  # fmt: skip

@@ -2,5 +2,6 @@
 
 In come the settings of runs that can train together; out come their tables (`harness.training.pack.run`). A `Pack`
 holds what trains, a `Record` what becomes of each member, a `Checkpoint` both on disk, so that an interrupted pack
-goes on with the very same numbers.
+goes on with the very same numbers. `schedule` says the learning rate of every step, `penalties` what is added to the
+gradient of the loss.
 """

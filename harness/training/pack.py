@@ -10,7 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from harness.base.devices import check_present
 from harness.cells.base import Named
+from harness.engine.dropout import Dropout
 from harness.engine.network import LayerStates, Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.engine.weights import Architecture, MemberInit
@@ -22,8 +24,12 @@ from harness.probes.base import Probe, measured
 from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
+from harness.training.generalization import generalization
+from harness.training.gradient import Pass, truncation
 from harness.training.keeping import Keeper
+from harness.training.penalties import Penalties
 from harness.training.record import Record
+from harness.training.schedule import schedules_of
 
 Tick = Callable[[int], None]
 """Called with the number of training steps done."""
@@ -56,15 +62,22 @@ def run(
 
     Returns:
         The tables of these runs (see `harness.tables.columns.COLUMNS`).
+
+    Raises:
+        UserError: their device is none of this machine's.
     """
+    check_present(runs[0].device)
     started = time.perf_counter()
     pack, record = Pack(runs), Record(runs)
+    further = {}
     with pack.network.threads():
         _train(pack, record, tick, checkpoint, hopeless, keeper)
+        if runs[0].eval.seq_len:
+            further["generalization"] = _generalization(pack, record)
     if keeper:
         keeper.write(pack.network)
     seconds = time.perf_counter() - started + (checkpoint.seconds if checkpoint else 0.0)
-    return record.tables(pack.network.flat.shape[1], pack.eval_samples, seconds / len(runs))
+    return record.tables(pack.network.flat.shape[1], pack.eval_samples, seconds / len(runs)) | further
 
 
 def _train(
@@ -85,7 +98,9 @@ def _train(
         _measure(pack, record, keeper)
     while pack.step < steps and (unfinished := record.unfinished(pack.members)):
         pack.leave_out_finished(unfinished)
-        record.losses(pack.step + 1, pack.members, pack.take_gradient().tolist())
+        losses = pack.take_gradient()
+        record.losses(pack.step, pack.members, losses.tolist())
+        record.overflowed(pack.step, pack.overflows(losses))
         training = record.training(pack.members)
         if any(training):
             pack.move(training)
@@ -110,6 +125,13 @@ def _measure(pack: Pack, record: Record, keeper: Keeper | None) -> None:
         keeper.evaluated(pack.network, rows, found.step, found.loss.tolist())
 
 
+def _generalization(pack: Pack, record: Record) -> pd.DataFrame:
+    """The runs that were not pruned at the lengths of `eval.seq_len`."""
+    network, probed = pack.final()
+    kept = [k for k, member in enumerate(record.members) if not member.pruned]
+    return generalization([record.runs[k] for k in kept], network.only(kept), probed.only(kept))
+
+
 class Pack:
     """Networks that train together, and what each of them needs: row k of every tensor belongs to one member.
 
@@ -130,30 +152,58 @@ class Pack:
         self.probed = build(runs, probe_dtype)
         train = [each.train for each in runs]
         self.optimizer = MemberOptimizer(
-            self.network.flat, first.train.optimizer, [each.lr for each in train], [each.clip_norm for each in train]
+            self.network.flat,
+            first.train.optimizer,
+            lr=[each.lr for each in train],
+            clip_norm=[each.clip_norm for each in train],
+            clip_value=[each.clip_value for each in train],
+            momentum=[each.momentum for each in train],
+            weight_decay=[each.weight_decay for each in train],
+            trained=self.network.trained,
         )
+        self._schedules, self._penalties = schedules_of(train), Penalties(train)
+        self._dropout = Dropout([each.dropout for each in runs], [each.seed for each in runs], first.dropout_kind)
+        self._cut = truncation(first.train)
         self.data = streams(runs, "train")
+        self._lengths = first.batch_lengths
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
         self.eval_samples = self.held_out.targets.shape[1]
         self.probe_data = streams(runs, "probe").answering(first.probe.batch_size, probe_dtype)
         self._carry: LayerStates | None = None
         self._clipped = torch.zeros(len(runs), dtype=torch.float64, device=first.device)
         self._moves = 0
+        self._left: dict[int, Tensor] = {}
 
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
-        batch = self.data.next(self.settings.train.batch_size, self.dtype)
-        start, grad = self._carry if batch.continues else None, self.optimizer.grad
-        losses, _ = self.network.gradients(batch.inputs, batch.scored, batch.loss, grad, start=start)
-        grad /= losses.shape[1]
-        if self.settings.experiment.windows > 1:
-            self._carry = carried(self.network, batch, start)
+        batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]))
+        windows, start = self.settings.experiment.windows, self._carry if batch.continues else None
+        widths = [cell.output_size(self.settings.hidden_size) for cell in self.network.cells[:-1]]
+        masks = self._dropout.masks(self.step, windows, batch.inputs.shape[1:3], widths, self.network.flat)
+        self._latest = Pass(batch, start, masks, self._cut)
+        kept = self._penalties.room(self.network, batch.inputs, self.members)
+        losses = self._latest.gradient(self.network, self.optimizer.grad, kept)
+        self._penalties.add_to(self.optimizer.grad, self.network, self.members, self._latest, kept)
+        if windows > 1:
+            self._carry = carried(self.network, batch, start, masks)
         self.step += 1
         return losses.mean(1)
 
+    def overflows(self, losses: Tensor) -> dict[int, str]:
+        """Of members whose latest gradient is not finite though their loss is, the reason in one line.
+
+        Args:
+            losses: what `take_gradient` has returned.
+        """
+        largest = torch.linalg.vector_norm(self.optimizer.grad, ord=torch.inf, dim=1)
+        rows = (losses.isfinite() & ~largest.isfinite()).nonzero().flatten().tolist()
+        return {self.members[row]: self._latest.why_not_finite(self.network, row) for row in rows}
+
     def move(self, training: Sequence[bool]) -> None:
         """Clip the gradients, and move the members that train."""
-        self._clipped += self.optimizer.step(training)
+        # The gradient of this step was taken already.
+        factors = [self._schedules[member](self.step - 1) for member in self.members] if self._schedules else None
+        self._clipped += self.optimizer.step(training, factors)
         self._moves += 1
 
     def measure(self) -> tuple[Measurement, list[tuple[Probe, pd.DataFrame]]]:
@@ -176,7 +226,20 @@ class Pack:
         if 4 * len(unfinished) <= 3 * len(self.members) and len(unfinished) >= fewest:
             self._keep(unfinished)
 
+    def final(self) -> tuple[Network, Network]:
+        """The networks of all runs, of those that were left out as well: to train, and in the probes' precision."""
+        found = self._left | dict(zip(self.members, self.network.flat, strict=True))
+        flat = torch.stack([found[member] for member in sorted(found)])
+        # As when they are measured: before training there are exact weights to probe.
+        exact = flat if self.step else self.probed.flat
+        return self.network.with_weights(flat), self.probed.with_weights(exact.to(self.probed.flat.dtype))
+
     def _keep(self, members: list[int]) -> None:
+        self._left |= {
+            member: row.clone()
+            for member, row in zip(self.members, self.network.flat, strict=True)
+            if member not in members
+        }
         rows = [self.members.index(member) for member in members]
         self.members = members
         self.network, self.probed = self.network.only(rows), self.probed.only(rows)
@@ -187,12 +250,14 @@ class Pack:
             Named({part: values[rows] for part, values in layer.items()}) for layer in self._carry
         ]
         self._clipped = self._clipped[rows]
+        self._dropout = self._dropout.only(rows)
 
     @property
     def state(self) -> dict[str, Any]:
         """What `restore` needs, where the next batch starts new sequences."""
         return {
             "members": self.members,
+            "left": self._left,
             "step": self.step,
             "weights": self.network.flat,
             "optimizer": self.optimizer.state,
@@ -204,6 +269,7 @@ class Pack:
     def restore(self, state: dict[str, Any]) -> None:
         """Bring a pack that was just built to a `state`."""
         self._keep(state["members"])
+        self._left = state["left"]
         self.step, self._clipped, self._moves = state["step"], state["clipped"], state["moves"]
         self.network.flat.copy_(state["weights"])
         self.optimizer.restore(state["optimizer"])
@@ -213,14 +279,14 @@ class Pack:
 def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
     """The untrained network of a pack."""
     first = runs[0]
-    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale) for each in runs]
+    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale, each.input_scale) for each in runs]
     return Network.create(architecture(first), inits, dtype, first.device, first.compiled, first.recomputed)
 
 
 def architecture(run: Settings) -> Architecture:
     """What the network of a run shares with those that it may train with."""
-    task = run.experiment
-    return Architecture(run.cell, task.input_size, run.hidden_size, run.num_layers, task.outputs.size, run.block)
+    task, width, layers = run.experiment, run.hidden_size, run.num_layers
+    return Architecture(run.cell, task.input_size, width, layers, task.outputs.size, run.block, run.embedding_size)
 
 
 def streams(runs: Sequence[Settings], purpose: str) -> Streams:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.measure.flow import GradientFlow, gradient_flow
+from harness.measure.gradients import Gradients
 from harness.measure.measurement import Measurement
 from harness.measure.transport import Transport, by_lag, cue_ratio, log_ratio
 from harness.probes.base import Probe
@@ -20,7 +22,8 @@ from harness.training.expected import expected_rate
 from harness.training.rows import curve_rows, gradient_rows, runs_table, sample_rows, transport_rows
 
 Status = Literal["training", "diverged", "finished"]
-"""Of a member: it trains; its loss was not finite, and it is measured once more as it stands; nothing more is to do."""
+"""Of a member: it trains; its loss or gradient was not finite, and it is measured once more as it stands; nothing more
+is to do."""
 
 
 @dataclass
@@ -29,7 +32,8 @@ class MemberState:
 
     Attributes:
         steps: training steps that it took until it was measured last.
-        diverged_at: the step at which its training loss was not finite.
+        diverged_at: the step at which its training loss, or the gradient of it, was not finite.
+        reason: why the gradient was not, where the loss was.
         pruned: whether its training was ended early.
         solved_step: steps after which an evaluation first found the task solved; it may be lost again later.
         curve: its rows of the table ``curves``, one per measurement.
@@ -45,6 +49,7 @@ class MemberState:
     status: Status = "training"
     steps: int = 0
     diverged_at: int | None = None
+    reason: str | None = None
     pruned: bool = False
     solved_step: int | None = None
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -62,7 +67,7 @@ class MemberState:
 class Record:
     """What the runs of one pack do.
 
-    A member whose training loss is not finite has diverged: it is measured once more, as it is, and then
+    A member whose training loss or gradient is not finite has diverged: it is measured once more, as it is, and then
     left alone; its neighbours do not notice.
 
     Attributes:
@@ -99,6 +104,13 @@ class Record:
             member = self.members[k]
             if member.status == "training" and not math.isfinite(loss):
                 member.status, member.diverged_at = "diverged", step
+
+    def overflowed(self, step: int, reasons: Mapping[int, str]) -> None:
+        """Note why the gradients of some members are not finite, though their losses are: they have diverged."""
+        for k, reason in reasons.items():
+            member = self.members[k]
+            if member.status == "training":
+                member.status, member.diverged_at, member.reason = "diverged", step, reason
 
     def measured(
         self, members: Sequence[int], found: Measurement, probed: Sequence[tuple[Probe, pd.DataFrame]]
@@ -189,8 +201,21 @@ class Record:
         return frame.iloc[order].reset_index(drop=True)
 
 
+class Probed(Protocol):
+    """Gradients on a probe batch; each attribute as in `Measurement`."""
+
+    @property
+    def gradients(self) -> Gradients: ...
+
+    @property
+    def cue(self) -> NDArray[np.int64]: ...
+
+    @property
+    def answer(self) -> NDArray[np.int64]: ...
+
+
 def memory_flow(
-    found: Measurement, transported: Sequence[Transport], member: int, memory: str, solved: bool
+    found: Probed, transported: Sequence[Transport], member: int, memory: str, solved: bool
 ) -> GradientFlow:
     """The figures of the part of the state that is the cell's memory.
 
@@ -215,6 +240,7 @@ def _outcome(settings: Settings, member: MemberState) -> dict[str, object]:
     experiment, at_the_end = settings.experiment, member.curve[-1]
     known = {
         "status": "pruned" if member.pruned else "ok" if member.diverged_at is None else "diverged",
+        "reason": member.reason,
         "chance": experiment.chance(settings.seq_len),
         "chance_loss": experiment.chance_loss(settings.seq_len),
         "solved_step": member.solved_step,

@@ -11,7 +11,14 @@ import pytest
 from scipy import stats
 
 from harness.analysis.accuracy import accuracies, below, not_above, surely_higher, threshold
-from harness.analysis.claims import Kind, compare, kinds, solves_where_it_does_not, solves_where_it_guesses
+from harness.analysis.claims import (
+    Kind,
+    compare,
+    kinds,
+    solves_only_short,
+    solves_where_it_does_not,
+    solves_where_it_guesses,
+)
 from harness.tables.tables import Tables
 
 GUESS = 0.125
@@ -223,3 +230,37 @@ def test_an_accuracy_is_surely_higher_by_more_than_three_joint_errors_of_the_les
     certain = other.replace({0.03: 0.0})
     assert not surely_higher(certain, certain)
     assert surely_higher(pd.Series({**certain, "accuracy": 0.4 + 1e-9}), certain)
+
+
+@pytest.mark.parametrize(
+    ("short", "long", "holds"),
+    [
+        ((1.0, 1.0), (0.5, 0.13), True),
+        ((1.0, 0.94), (0.12, 0.13), False),
+        ((1.0, None, 1.0), (0.12, 0.13), False),
+        ((1.0, 1.0), (0.12, 0.96), False),
+        ((1.0, 1.0), (0.12, 0.13, None), True),
+        ((0.96, 0.96), (0.94, 0.94), False),  # a difference that luck may bring about
+        ((0.12, 0.13), (0.12, 0.13), False),
+        ((1.0, None), (0.12, 0.13), None),
+        ((1.0, 1.0), (0.12,), None),
+    ],
+)
+def test_a_task_is_learned_from_short_sequences_alone(
+    short: tuple[Any, ...], long: tuple[Any, ...], holds: bool | None
+) -> None:
+    others = [*seeds("lstm", 20, 0.2, 0.2), *seeds("rnn", 2, 0.1, 0.1)]  # a length between, and a cell not claimed of
+    made = runs(*seeds("lstm", 5, *short), *seeds("lstm", 80, *long), *others)
+    verdict = solves_only_short(Tables({"runs": made}), "cell == 'lstm'")
+    assert (verdict and verdict.holds) is holds
+
+
+def test_the_sentence_tells_of_the_shortest_and_the_longest_length() -> None:
+    made = runs(*seeds("lstm", 5, 1.0, 1.0), *seeds("rnn", 5, 1.0, 1.0), *seeds("rnn", 80, 0.25, 0.35))
+    verdict = solves_only_short(Tables({"runs": made}), "cell in ['lstm', 'rnn']")
+    assert verdict is not None
+    assert verdict.numbers == (
+        "At 5 steps, right on average: lstm, rnn (4 runs) 100 %. Guessing gives 12.5 %. "
+        "At 80 steps, right on average: rnn (2 runs) 30 %. Guessing gives 12.5 %."
+    )
+    assert solves_only_short(Tables({"runs": made[made.seq_len == 5]}), "cell == 'lstm'") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -39,8 +40,8 @@ LINES = [
 
 @pytest.mark.parametrize("line", dict.fromkeys(line.split(" # ")[0].strip() for line in LINES))
 def test_the_commands_of_the_documents_compose(line: str) -> None:
-    words = [word for word in line.split()[3:] if word != "-m"]
-    one_each = [word.split(",")[0] for word in words]
+    words = [word for word in shlex.split(line)[3:] if word != "-m"]
+    one_each = [word if "[" in word else word.split(",")[0] for word in words]  # a list is one value
     done = subprocess.run(
         [sys.executable, "-m", "harness", "--cfg", "job", *one_each],
         cwd=ROOT,

@@ -19,9 +19,10 @@ from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.weights import Architecture, MemberInit, views
+from harness.measure.moment import Moment
 from harness.settings.members import packs
 from harness.testing._problems import small_runs
-from harness.training.pack import run
+from harness.training.pack import Pack, run
 
 MEMBERS, LAYERS, STEPS, BATCH, FEATURES, SIZE, OUTPUTS = 2, 3, 6, 4, 5, 3, 2
 SCORED = [2, STEPS]
@@ -209,6 +210,20 @@ def test_runs_with_blocks_train_and_are_measured(compiled: bool) -> None:
     plain = run(small_runs(cell=LSTM(), **settings | {"block": "plain"}))
     assert np.isfinite(tables["runs"].loss).all()
     assert (tables["runs"].loss.to_numpy() != plain["runs"].loss.to_numpy()).all()
+
+
+def test_probes_of_the_cell_itself_are_given_what_enters_it_behind_its_block() -> None:
+    probes: dict[str, Any] = {"probes.saturation": {}, "probes.time_scales": {}}
+    runs = small_runs(cell=LSTM(), num_layers=2, block="residual", **probes)
+    tables, pack = run(runs), Pack(runs)
+    assert all(set(tables[name].layer) == {1, 2} for name in ("saturation", "time_scales"))
+    moment = Moment(pack.probed, pack.probe_data, runs[0].experiment, 0)
+    for layer in (1, 2):
+        w = {name: value[0] for name, value in pack.probed.layer(layer).items()}
+        x = moment.inputs(layer)[0, 3]
+        stream = x @ w["block_encoder"] + w["block_encoder_bias"] if layer == 1 else x
+        wanted = nn.functional.layer_norm(stream, stream.shape[-1:], w["block_gain"], w["block_shift"])
+        torch.testing.assert_close(moment.entering(layer, 4)[0], wanted, **EXACT)
 
 
 def test_a_block_that_there_is_not_is_named_in_one_line() -> None:

@@ -166,3 +166,20 @@ def test_a_gpu_gives_the_numbers_of_the_cpu(cell: str) -> None:
             loss, _ = on_gpu.gradients(inputs.cuda(), [4, 9], cross_entropy(targets.cuda()), found)
             torch.testing.assert_close(loss.cpu(), truth)
             torch.testing.assert_close(found.cpu(), expected)
+
+
+def test_of_many_shapes_only_so_many_are_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training on hundreds of lengths: what was captured goes on being replayed, the others run as they are."""
+    monkeypatch.setattr("harness.engine.scan.graphed.MOST_CAPTURED", 2)
+    captured = []
+
+    def counting(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
+        captured.append(call)
+        return stand_in(call, device)
+
+    graphs = Graphs(counting)
+    for turn in range(4):
+        for length in (3, 5, 8, 2):
+            given = torch.arange(float(length)) + turn
+            torch.testing.assert_close(graphs("sum", {"": given}, lambda inputs: inputs[""].cumsum(0)), given.cumsum(0))
+    assert len(captured) == 2

@@ -12,6 +12,7 @@ from harness.engine.optimizer import OPTIMIZERS, MemberOptimizer
 
 TORCHS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
     "rmsprop": torch.optim.RMSprop,
 }
@@ -69,30 +70,84 @@ def test_an_optimiser_does_not_load_the_compiler_of_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_members_with_rates_of_their_own_go_where_torch_takes_each_alone(name: str) -> None:
-    """From weights that are not zero, over many steps: decay of weights, say, would show."""
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        *((name, {}) for name in OPTIMIZERS),
+        *((name, {"weight_decay": [0.3, None, 0.01]}) for name in OPTIMIZERS),
+        ("sgd", {"momentum": [0.9, 0.0, 0.5]}),
+        ("sgd", {"momentum": [0.0, 0.9, 0.99], "weight_decay": [0.1, 0.2, 0.0]}),
+    ],
+)
+def test_members_with_values_of_their_own_go_where_torch_takes_each_alone(
+    name: str, own: dict[str, list[float | None]]
+) -> None:
+    """From weights that are not zero, over many steps. What is None is torch's default."""
     rates, start = [0.1, 0.003, 0.02], torch.linspace(-2, 2, 3 * 77, dtype=torch.float64).view(3, 77)
-    ours = MemberOptimizer(start.clone(), name, rates, [None] * 3)
+    ours = MemberOptimizer(start.clone(), name, rates, [None] * 3, **own)  # type: ignore[arg-type]
     alone = [torch.nn.Parameter(row.clone()) for row in start]
-    theirs = [TORCHS[name]([weight], lr=lr) for weight, lr in zip(alone, rates, strict=True)]
+    chosen = [{key: each[k] for key, each in own.items() if each[k] is not None} for k in range(3)]
+    theirs = [TORCHS[name]([alone[k]], lr=rates[k], **chosen[k]) for k in range(3)]
     for grad in gradients(torch.float64):
         ours.grad.copy_(grad)
         clipped = ours.step([True] * 3)
         assert clipped.tolist() == [False] * 3
-        for weight, optimizer, own in zip(alone, theirs, grad, strict=True):
-            weight.grad = own.clone()
+        for weight, optimizer, given in zip(alone, theirs, grad, strict=True):
+            weight.grad = given.clone()
             optimizer.step()
         torch.testing.assert_close(ours.flat, torch.stack([weight.data for weight in alone]), rtol=1e-12, atol=1e-15)
 
 
+def test_values_are_clipped_as_torch_clips_them_and_the_norm_after_them() -> None:
+    limits, norms = [0.5, None, 0.1, 0.5, 2.0], [None, 1.0, 0.25, None, 1e6]
+    given = torch.tensor([[3.0, -0.2, 0.4], [3, 4, 0], [1, -2, 3], [torch.inf, torch.nan, -1], [1, -2, 0]]).double()
+    ours = MemberOptimizer(torch.zeros_like(given), "sgd", [1.0] * 5, norms, limits)
+    ours.grad.copy_(given)
+    assert ours.step([True] * 5).tolist() == [True, True, True, True, False]
+    for member, (limit, norm) in enumerate(zip(limits, norms, strict=True)):
+        weight = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
+        weight.grad = given[member].clone()
+        if limit is not None:
+            torch.nn.utils.clip_grad_value_([weight], limit)
+        if norm is not None:
+            torch.nn.utils.clip_grad_norm_([weight], norm)
+        torch.testing.assert_close(-ours.flat[member], weight.grad, rtol=1e-5, atol=0, equal_nan=True)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_after_the_first_member_has_left_the_others_keep_their_rates_limits_and_averages(name: str) -> None:
-    rates, limits = [0.3, 0.01, 0.05], [0.1, None, 5.0]
+def test_a_weight_that_is_not_trained_does_not_decay(name: str) -> None:
+    trained = torch.tensor([True, False, True])
+    optimizer = MemberOptimizer(torch.ones(2, 3), name, [0.1] * 2, [None] * 2, weight_decay=[0.5] * 2, trained=trained)
+    optimizer.step([True, True])
+    assert optimizer.flat[:, 1].tolist() == [1, 1]
+    assert (optimizer.flat[:, [0, 2]] < 1).all()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_values_that_do_nothing_leave_every_bit_as_it_is_also_beside_others(name: str) -> None:
+    def made(**own: object) -> MemberOptimizer:
+        flat = torch.linspace(-2, 2, 2 * 77).view(2, 77).clone()
+        return MemberOptimizer(flat, name, [0.1, 0.01], [1.0, None], **own)  # type: ignore[arg-type]
+
+    without = made(weight_decay=[0.0, 0.0])
+    beside = made(clip_value=[None, 0.1], momentum=[0.0, 0.9], weight_decay=[0.0, 0.1])
+    for grad in gradients(torch.float32):
+        for optimizer in (without, beside):
+            optimizer.grad.copy_(grad[1:])
+            optimizer.step([True, True], None if optimizer is without else [1.0, 0.5])
+    assert torch.equal(without.flat[0], beside.flat[0])
+    assert not torch.equal(without.flat[1], beside.flat[1])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_after_the_first_member_has_left_the_others_keep_their_own_values_and_averages(name: str) -> None:
+    rates, limits, values = [0.3, 0.01, 0.05], [0.1, None, 5.0], [None, 0.7, 3.0]
+    momentum, decay = [0.3, 0.9, 0.6], [0.1, 0.01, 0.2]
 
     def made(members: list[int]) -> MemberOptimizer:
         flat = torch.arange(3.0, dtype=torch.float64)[members, None].repeat(1, 77)
-        return MemberOptimizer(flat, name, [rates[k] for k in members], [limits[k] for k in members])
+        own = [[each[k] for k in members] for each in (rates, limits, values, momentum, decay)]
+        return MemberOptimizer(flat, name, *own)  # type: ignore[arg-type]
 
     packed, alone = made([0, 1, 2]), {1: made([1]), 2: made([2])}
     for step, grad in enumerate(gradients(torch.float64)):

@@ -20,7 +20,9 @@ from harness.tables import Tables
 STANDARD = [
     plugin for plugin in registry().of_kind("figure") if not (plugin.target.probes or plugin.target.experiments)
 ]
-FIGURES = [plugin.name for plugin in STANDARD if plugin.name not in ("accuracy_by_option", "edge_of_chaos")]
+FIGURES = [
+    plugin.name for plugin in STANDARD if plugin.name not in ("accuracy_by_option", "edge_of_chaos", "generalization")
+]
 """Those that draw any table; the others have tests of their own."""
 
 THIN = 0.7

@@ -35,7 +35,22 @@ from tests.conftest import Config
         ({"seed": -1}, ["seed=-1", "greater than or equal to 0"]),
         ({"seed": []}, ["seed=[]", "empty"]),
         ({"train": {"lr": 0}}, ["train.lr=0", "greater than 0"]),
-        ({"train": {"optimizer": "adamw"}}, ["train.optimizer=adamw", "adam", "sgd", "rmsprop"]),
+        ({"train": {"optimizer": "adamax"}}, ["train.optimizer=adamax", "adam", "adamw", "sgd", "rmsprop"]),
+        ({"train": {"momentum": 0.9}}, ["train.momentum=0.9", "train.optimizer=adam", "valid: 0, or sgd"]),
+        ({"train": {"momentum": 1.0, "optimizer": "sgd"}}, ["train.momentum=1.0", "less than 1"]),
+        ({"train": {"warmup": 6}}, ["train.warmup=6", "train.steps=6", "valid: less than"]),
+        ({"train": {"step_size": 3}}, ["train.step_size=3", "train.schedule=constant", "valid: null, or step"]),
+        ({"train": {"gamma": 0.5, "schedule": "cosine"}}, ["train.gamma=0.5", "train.schedule=cosine"]),
+        (
+            {"train": {"schedule": "step", "step_size": 4, "warmup": 2}},
+            ["train.step_size=4", "no drop in 4 steps after the warm-up", "valid: less than 4"],
+        ),
+        (
+            {"cell": "mamba", "train": {"orthogonal_penalty": 0.1}},
+            ["train.orthogonal_penalty=0.1", "cell=mamba", "no recurrent matrix", "valid: null"],
+        ),
+        ({"cell": "echo_state", "train": {"gradient_penalty": 1.0}}, ["train.gradient_penalty=1.0", "cell=echo_state"]),
+        ({"train": {"schedule": "linear"}}, ["train.schedule=linear", "constant", "cosine", "step"]),
         ({"probe": {"every": 0}}, ["probe.every=0", "greater than or equal to 1"]),
         ({"cell": {"name": "lstm", "forget_bias": "big"}}, ["cell.forget_bias=big", "number"]),
         ({"cell": {"name": "lstm", "forgetbias": 1}}, ["cell.forgetbias", "did you mean 'cell.forget_bias'"]),
@@ -77,7 +92,10 @@ def test_lists_make_one_member_per_combination(config: Config) -> None:
 def test_run_id_depends_on_every_setting_and_on_nothing_else(config: Config) -> None:
     changes = [
         {}, {"cell": "gru"}, {"seq_len": 9}, {"weight_scale": 0.9}, {"seed": 1}, {"hidden_size": 7},
-        {"num_layers": 2}, {"block": "residual"}, {"init": "gaussian"}, {"dtype": "float64"}, {"train": {"lr": 0.02}},
+        {"num_layers": 2}, {"num_layers": 2, "dropout": 0.1}, {"num_layers": 2, "dropout_kind": "variational"},
+        {"input_scale": 0.5}, {"embedding_size": 3}, {"train": {"k2": 3}}, {"train": {"k2": 3, "k1": 2}},
+        {"block": "residual"}, {"init": "gaussian"}, {"dtype": "float64"}, {"train": {"lr": 0.02}},
+        {"train": {"weight_decay": 0.1}}, {"train": {"schedule": "cosine"}}, {"train": {"clip_value": 0.1}},
         {"probe": {"every": 2}}, {"engine": {"compile": True}}, {"experiment": {"name": "recall_dish", "n_dishes": 3}},
     ]  # fmt: skip
     ids = [members(config(**change))[0].run_id for change in changes]

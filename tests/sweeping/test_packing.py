@@ -18,12 +18,26 @@ from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command
 EVERY_CELL = registry().names("cell")
 
 
-@pytest.mark.parametrize("key", ["weight_scale", "seed", "train.lr", "train.clip_norm", "cell.forget_bias"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "weight_scale",
+        "seed",
+        "train.lr",
+        "train.clip_norm",
+        "cell.forget_bias",
+        "train.schedule",
+        "train.weight_decay",
+        "train.gradient_penalty",
+    ],
+)
 def test_what_changes_no_shape_packs(key: str) -> None:
     assert packs(key, EVERY_CELL)
 
 
-@pytest.mark.parametrize("key", ["seq_len", "cell", "hidden_size", "train.steps", "cell.nonsense", "forget_bias"])
+@pytest.mark.parametrize(
+    "key", ["seq_len", "cell", "hidden_size", "train.steps", "train.optimizer", "cell.nonsense", "forget_bias"]
+)
 def test_what_changes_the_program_does_not(key: str) -> None:
     assert not packs(key, EVERY_CELL)
 

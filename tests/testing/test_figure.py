@@ -17,8 +17,9 @@ PROBES = {name: CHEAP.get(name, {}) for plugin in registry().of_kind("figure") f
 
 @pytest.fixture(scope="module")
 def probed() -> Tables:
-    """Runs with every probe that a figure draws, each beside the others."""
-    return small_tables(registry().get("experiment", "recall_dish")(), probes=PROBES, **{"engine.compile": True})
+    """Runs with every probe that a figure draws, each beside the others, and at further lengths."""
+    further = {"engine.compile": True, "eval.seq_len": [8, 16]}
+    return small_tables(registry().get("experiment", "recall_dish")(), probes=PROBES, **further)
 
 
 # That of weight_product is for the linear cell: see its own test.

@@ -48,6 +48,7 @@ def test_an_interrupted_pack_goes_on_to_bit_identical_tables(
 ) -> None:
     made = config(cell=cell, seed=[0, 1], weight_scale=[0.9, 1.1], engine={"compile": compile})
     made["train"] = {**made["train"], "optimizer": optimizer, "steps": 11, "lr": [0.01, 0.02]}
+    made["train"] |= {"weight_decay": 0.1, "schedule": "cosine", "warmup": 4, "momentum": 0.9 * (optimizer == "sgd")}
     runs = members(made)
     found = interrupted(runs, tmp_path / "checkpoint.pt", at=8, every=5)
     assert_bit_identical(run(runs), found)
@@ -56,6 +57,15 @@ def test_an_interrupted_pack_goes_on_to_bit_identical_tables(
 def test_networks_in_blocks_go_on_to_bit_identical_tables(config: Config, tmp_path: Path) -> None:
     made = config(cell="lru", seed=[0, 1], num_layers=2, block="residual")
     made["train"] = {**made["train"], "steps": 5}
+    runs = members(made)
+    found = interrupted(runs, tmp_path / "checkpoint.pt", at=4, every=2)
+    assert_bit_identical(run(runs), found)
+
+
+@pytest.mark.parametrize("kind", ["each_step", "variational"])
+def test_with_dropout_embeddings_and_a_cut_way_back_they_do_too(config: Config, tmp_path: Path, kind: str) -> None:
+    made = config(cell="lstm", seed=[0, 1], num_layers=2, embedding_size=3, dropout=[0.0, 0.3], dropout_kind=kind)
+    made["train"] |= {"steps": 5, "k2": 4, "k1": 2}
     runs = members(made)
     found = interrupted(runs, tmp_path / "checkpoint.pt", at=4, every=2)
     assert_bit_identical(run(runs), found)

@@ -17,11 +17,13 @@ from harness.experiment import Batch
 from harness.plugins.registry import registry
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.training.pack import build, run
+from harness.training.pack import Pack, build, run
 from tests.conftest import Config
 from tests.helpers.reference import torch_cells
 
-OPTIMIZERS: dict[str, Any] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop}
+OPTIMIZERS: dict[str, Any] = {
+    "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop,
+}  # fmt: skip
 
 
 def own_training(settings: Settings, cells: list[nn.Module], readout: nn.Linear) -> Iterator[dict[str, float]]:
@@ -32,7 +34,10 @@ def own_training(settings: Settings, cells: list[nn.Module], readout: nn.Linear)
     ]
     for module in cells:  # torch has two biases where one does
         module.bias_hh.requires_grad_(False)
-    optimizer = OPTIMIZERS[train.optimizer](weights, lr=train.lr)
+    own = {"momentum": train.momentum} if train.optimizer == "sgd" else {}
+    own |= {} if train.weight_decay is None else {"weight_decay": train.weight_decay}
+    optimizer = OPTIMIZERS[train.optimizer](weights, lr=train.lr, **own)
+    fading = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=train.steps)
     rng = stream(settings.seed, "train", task.name, length)
     held_out = task.sample(stream(settings.seed, "eval", task.name, length), 512, length)
     probe = task.sample(stream(settings.seed, "probe", task.name, length), settings.probe.batch_size, length)
@@ -70,15 +75,19 @@ def own_training(settings: Settings, cells: list[nn.Module], readout: nn.Linear)
             optimizer.zero_grad()
             loss_and_right(task.sample(rng, train.batch_size, length))[0].backward()
             norm = torch.sqrt(sum((weight.grad**2).sum() for weight in weights))
+            if train.clip_value is not None:
+                nn.utils.clip_grad_value_(weights, train.clip_value)
             clipped = train.clip_norm is not None and bool(norm > train.clip_norm)
             if clipped:
                 for weight in weights:
                     weight.grad *= train.clip_norm / norm
             optimizer.step()
+            if train.schedule == "cosine":
+                fading.step()
             yield row(step, float(clipped))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
 @pytest.mark.parametrize("compile", [False, True])
 def test_a_run_learns_what_a_training_with_torch_learns(config: Config, optimizer: str, compile: bool) -> None:
     train = {"optimizer": optimizer, "lr": [0.003, 0.02], "clip_norm": [None, 0.4], "steps": 5, "batch_size": 7}
@@ -98,6 +107,36 @@ def test_a_run_learns_what_a_training_with_torch_learns(config: Config, optimize
         pd.testing.assert_frame_equal(found[list(expected)], expected, check_dtype=False, rtol=1e-9)
         ever_clipped.append(found.clipped.max())
     assert set(ever_clipped) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_run_with_all_options_learns_what_a_training_with_torch_learns(config: Config, optimizer: str) -> None:
+    """Decay, momentum, values clipped, and a cosine: all at once, in runs that train together."""
+    train = {
+        "optimizer": optimizer, "lr": 0.05, "clip_norm": None, "clip_value": [0.02, 1e9], "weight_decay": 0.2,
+        "momentum": 0.9 if optimizer == "sgd" else 0.0, "schedule": "cosine", "steps": 4,
+    }  # fmt: skip
+    runs = members(config(cell="lstm", dtype="float64", train=train, probe={"every": 1}))
+    curves = run(runs)["curves"]
+    for place, settings in enumerate(runs):
+        cells, readout = torch_cells(build(runs, torch.float64), place)
+        expected = pd.DataFrame(own_training(settings, cells, readout)).drop(columns="clipped")
+        found = curves[curves.run_id == settings.run_id].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found[list(expected)], expected, check_dtype=False, rtol=1e-9)
+        assert found.clipped.max() == (settings.train.clip_value == 0.02)
+
+
+def test_a_weight_that_is_fixed_stays_where_it_is_when_others_decay(config: Config) -> None:
+    train = {"optimizer": "adamw", "weight_decay": 1.0, "steps": 3}
+    (settings,) = members(config(cell="echo_state", train=train))
+    pack = Pack([settings])
+    before = {name: value.clone() for name, value in pack.network.weights.items()}
+    for _ in range(3):
+        pack.take_gradient()
+        pack.move([True])
+    still = {name for name, value in pack.network.weights.items() if torch.equal(value, before[name])}
+    fixed = {name for name, each in pack.network.shape.parameters().items() if not each.trained}
+    assert still == fixed != set()
 
 
 def test_the_share_of_clipped_steps_is_that_since_the_measurement_before(config: Config) -> None:

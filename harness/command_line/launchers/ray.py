@@ -23,6 +23,11 @@ OWN = "local"
 class RayLauncher(PlainRayLauncher):
     """Jobs as Ray tasks."""
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether jobs run on other machines, whose devices this one need not have."""
+        return bool(self.ray_cfg.init.get("address") != OWN)
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Launch jobs and wait for all of them."""
         import ray

@@ -45,6 +45,9 @@ OWN = {"submitit_folder", "max_num_timeout"}
 class SlurmLauncher(BaseSubmititLauncher):
     """Jobs as elements of a job array; settings are submitit's parameters, ``additional_parameters`` are sbatch's."""
 
+    elsewhere = True
+    """Whether jobs run on other machines, whose devices this one need not have."""
+
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take the configuration, once Slurm has said that it would accept such jobs.
 

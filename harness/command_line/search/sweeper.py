@@ -32,8 +32,7 @@ from harness.command_line.search.study import (
     write_results,
 )
 from harness.command_line.sweeper import PackingSweeper, Work
-from harness.settings.conduct import SweepOptions, conduct, run_settings
-from harness.settings.members import members
+from harness.settings.conduct import SweepOptions, conduct
 from harness.sweeping.jobs import Job
 from harness.sweeping.pruning import WORST, Pruning, standings
 from harness.tables.columns import CURVES, FLOAT_OUTCOMES
@@ -140,7 +139,7 @@ class SearchSweeper(PackingSweeper):
         """A trial as a job, and its configuration."""
         overrides = [*fixed, *(f"{key}={value}" for key, value in params.items())]
         config = self.loader.load_sweep_config(self.config, overrides)
-        runs = members(run_settings(config))
+        runs = self.runs(config)
         return Job(overrides, runs, runs, name, len(runs)), config
 
     def _search(

@@ -42,6 +42,10 @@ def cuda_graph(call: Callable[[], Result], device: torch.device) -> Callable[[],
     return replay
 
 
+MOST_CAPTURED = 128
+"""Most calls that are captured: of a training on hundreds of lengths, graphs of all would fill the memory."""
+
+
 @dataclass
 class _Captured:
     """A call that can be replayed on the tensors that are its inputs."""
@@ -64,13 +68,17 @@ class Graphs:
         if key not in self._calls or key in self._refused:
             self._calls[key] = None
             return call(inputs)
-        captured = self._calls[key] or self._captured(key, inputs, call)
+        captured = self._calls[key] or (self._captured(key, inputs, call) if self._has_room else None)
         if captured is None:
             return call(inputs)
         for name, value in inputs.items():
             captured.inputs[name].copy_(value)
         made: Result = captured.replay()
         return made
+
+    @property
+    def _has_room(self) -> bool:
+        return sum(each is not None for each in self._calls.values()) < MOST_CAPTURED
 
     def _captured(
         self, key: Any, inputs: dict[str, Tensor], call: Callable[[dict[str, Tensor]], Result]

@@ -120,7 +120,10 @@ def test_without_sbatch_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_a_submission_that_fails_says_how_to_go_on(tmp_path: Path) -> None:
-    """An `sbatch` that tests jobs and then takes none, as where a user has too many."""
+    """An `sbatch` that tests jobs and then takes none, as where a user has too many.
+
+    The GPU that is asked for is one of Slurm's machines', not of this one.
+    """
     needs("hydra_submitit_launcher", "slurm")
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -131,7 +134,7 @@ def test_a_submission_that_fails_says_how_to_go_on(tmp_path: Path) -> None:
         )
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    done = command(tmp_path, *QUICK, "hydra/launcher=slurm", "hydra.run.dir=out", PATH=path)
+    done = command(tmp_path, *QUICK, "device=cuda:77", "hydra/launcher=slurm", "hydra.run.dir=out", PATH=path)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert "no job could be started" in last
