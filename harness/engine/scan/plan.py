@@ -90,7 +90,7 @@ def plan(cell: Cell, input_size: int, hidden_size: int) -> Plan:
         act=act,
         kept=backward.kept,
         matrices=backward.matrices,
-        takes_tokens=not _x_elsewhere(found),
+        takes_tokens=not _x_elsewhere(found, input_size),
     )
 
 
@@ -171,16 +171,17 @@ def _value_to_store(node: Node, users: dict[Node, set[Node]], ends: set[Node]) -
     return found
 
 
-def _x_elsewhere(found: Derivative) -> bool:
-    """Whether inputs enter anything but products with weights as they stand."""
+def _x_elsewhere(found: Derivative, input_size: int) -> bool:
+    """Whether inputs enter anything but products, all of them, with weights as they stand."""
     step = found.step
     roots = [node for nodes in (*step.new.values(), step.output) for node in nodes]
     nodes = in_order([*roots, *found.roots()])
     for node in nodes:
         # Of a sum of products there is a block for each argument, of everything else there is none.
         as_it_stands = [not block.transposed for block in node.blocks] or [False] * len(node.args)
-        if any(argument.op == "x" and not fits for argument, fits in zip(node.args, as_it_stands, strict=True)):
-            return True
+        for argument, fits in zip(node.args, as_it_stands, strict=True):
+            if argument.op == "x" and not (fits and argument.width == input_size):
+                return True
     return False
 
 

@@ -27,7 +27,7 @@ from harness.engine.scan.triton.tiles import SAMPLES
 
 log = logging.getLogger(__name__)
 
-SPAN = 64
+SPAN = 32
 """Steps whose deltas go into the gradients of weight matrices together."""
 
 

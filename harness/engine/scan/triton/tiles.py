@@ -191,7 +191,7 @@ class Writer:
             if left.op != "x" or not self.plan.takes_tokens:
                 self.lines.append(f"{name} = {product}")
                 continue
-            rows = self._rows(left, block)
+            rows = self._rows(block)
             added = f"{name} + {rows}" if place else rows
             self.lines += ["if TOKENS:", f"    {name} = {added}", "else:", f"    {name} = {product}"]
 
@@ -236,11 +236,11 @@ class Writer:
     def _weight(self, name: str) -> str:
         return f"weight_{list(self.plan.shapes).index(name)}_t"
 
-    def _rows(self, left: Node, block: Block) -> str:
+    def _rows(self, block: Block) -> str:
         """The rows of a block of a weight matrix that tokens take; of a token that is no row of it, 0."""
         width = self._shape(block.weight)[1]
-        start = f"{self._weight(block.weight)} + {(block.row - left.offset) * width + block.column}"
-        bounds = [f"(token >= {left.offset})", f"(token < {left.offset + block.rows})"]
+        start = f"{self._weight(block.weight)} + {block.row * width + block.column}"
+        bounds = ["(token >= 0)", f"(token < {block.rows})"]
         masks = _masked(["there", *bounds, *self._masks(block.columns)])
         return f"tl.load({start} + token * {width} + {self.index(block.columns)}{masks})"
 
