@@ -24,7 +24,7 @@ from harness.engine.network import Network
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiler import CannotCompile
 from harness.engine.scan.interface import norm
-from harness.engine.scan.plan import plan
+from harness.engine.scan.plan import Plan, plan
 from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.scan.triton.kernels import ON_CHIP, Kernels, kernels, warps
 from harness.engine.scan.triton.scanner import TritonScanner
@@ -271,7 +271,7 @@ def test_norms_neither_overflow_nor_vanish(interpreted: Call, dtype: torch.dtype
 @pytest.mark.parametrize("name", ["forward", "backward"])
 @pytest.mark.parametrize("capability", [80, 90])
 def test_an_lstm_of_64_units_is_compiled_without_spilling_registers(capability: int, name: str, tmp_path: Path) -> None:
-    made = compiled(name, capability)
+    made = compiled(plan(LSTM(), 3, 64), name, capability)
     cubin = tmp_path / "kernel.cubin"
     cubin.write_bytes(made.asm["cubin"])
     tools = Path(import_module("triton").__file__ or "").parent / "backends" / "nvidia" / "bin"
@@ -285,23 +285,34 @@ def test_an_lstm_of_64_units_is_compiled_without_spilling_registers(capability: 
     assert made.metadata.shared <= ON_CHIP
 
 
-def compiled(name: str, capability: int) -> Any:
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["forward", "backward"])
+@pytest.mark.parametrize("formula", ["cut and joined", "repeated and added up", "decisions", "a product of one column"])
+def test_what_the_interpreter_runs_is_compiled(formula: str, name: str) -> None:
+    """The interpreter takes types less strictly."""
+    planned = plan(cell_of(FORMULAS[formula]), 3, 4)
+    for tokens in {False, planned.takes_tokens}:
+        assert compiled(planned, name, 80, tokens).asm["cubin"]
+
+
+def compiled(planned: Plan, name: str, capability: int, tokens: bool = False) -> Any:
     """A kernel for a GPU that need not be here."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
 
-    planned = plan(LSTM(), 3, 64)
     kernel = kernels(planned, torch.float32).module[name]
-    flags = {"TOKENS": False, "NEED_X": True, "NORMS": True, "TOTALS": False}
+    flags = {"TOKENS": tokens, "NEED_X": True, "NORMS": True, "TOTALS": False}
     constants = {each: flags.get(each) for each in kernel.arg_names if each in flags or each.startswith("total_")}
     constants |= {"output": None} if name == "forward" else {}
     types = {each: "constexpr" if each in constants else _type(each) for each in kernel.arg_names}
+    types |= {"x": "*i64"} if tokens else {}
     aligned = {
         (place,): [["tt.divisibility", 16]] for place, each in enumerate(kernel.arg_names) if types[each][0] == "*"
     }
     source = ASTSource(fn=kernel, signature=types, constexprs=constants, attrs=aligned)
     target = GPUTarget("cuda", capability, 32)
-    return compile(source, target=target, options={"num_warps": warps(planned, torch.float32)})
+    options = {"num_warps": warps(planned, torch.float32), "enable_fp_fusion": True}
+    return compile(source, target=target, options=options)
 
 
 def _type(argument: str) -> str:

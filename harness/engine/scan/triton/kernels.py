@@ -96,7 +96,7 @@ class Kernels:
         device = arguments["x"].device
         try:
             with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-                self.module[name][blocks](**arguments, num_warps=self.warps)
+                self.module[name][blocks](**arguments, num_warps=self.warps, enable_fp_fusion=True)
         except (TritonError, CalledProcessError) as problem:
             raise CannotCompile(str(problem).splitlines()[0]) from problem
 
