@@ -6,10 +6,10 @@ import numpy as np
 from pydantic import Field
 
 from harness.claims import Kind, compare
-from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import Batch, Classes, Tables, VariedLengths, Verdict
 
 
-class Copy(Experiment):
+class Copy(VariedLengths):
     """Symbols from the start are to be repeated after a long silence; until then the answer is "nothing".
 
         3 1 7 . . . . . * . .    tokens: symbols, blanks (.), a marker (*), blanks
@@ -52,12 +52,12 @@ class Copy(Experiment):
         return 1 / self.symbols
 
     def chance_loss(self, seq_len: int) -> float:
-        return self.length * float(np.log(self.symbols)) / seq_len
+        return float(np.mean(self.length * np.log(self.symbols) / self.lengths(seq_len)))
 
     def min_seq_len(self) -> int:
         return 2 * self.length
 
-    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+    def rows(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         blank, marker = self.symbols, self.symbols + 1
         symbols = rng.integers(self.symbols, size=(batch_size, self.length))
         inputs, targets = np.full((2, batch_size, seq_len), blank)

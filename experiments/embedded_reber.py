@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.claims import compare
-from harness.experiment import Batch, Experiment, Labels, Sample, Tables, Verdict
+from harness.experiment import Batch, Labels, Sample, Tables, VariedLengths, Verdict
 
 SYMBOLS = "BTPSXVE"
 REBER = ["B1", "T2P3", "S2X4", "T3V5", "X3S6", "P4V6", "E7", ""]
@@ -21,7 +21,7 @@ FORK /= FORK.sum(axis=1, keepdims=True).clip(min=1)
 LEGAL = np.array([[int(symbol in way) for symbol in SYMBOLS] for way in REBER])
 
 
-class EmbeddedReber(Experiment):
+class EmbeddedReber(VariedLengths):
     """A Reber string between two equal symbols, T or P: after each symbol, the set of those that may follow.
 
         t      1      2      3      4      5      6      7    8    9
@@ -66,7 +66,7 @@ class EmbeddedReber(Experiment):
         """The shortest Reber string has 5 symbols."""
         return 9
 
-    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+    def rows(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         inside = seq_len - 4
         # completing[l, s]: how likely the grammar ends l symbols after state s, up to a factor for each l.
         completing = np.zeros((inside + 1, len(REBER)))

@@ -50,10 +50,10 @@ class ModularArithmetic(ChomskyTask):
         return length % 2 == 1
 
     def chance(self, seq_len: int) -> float:
-        return float(results(self.modulus, self.string_length(seq_len)).max())
+        return float(result_shares(self.modulus, self.string_length(seq_len)).max())
 
     def chance_loss(self, seq_len: int) -> float:
-        return entropy(results(self.modulus, self.string_length(seq_len)))
+        return entropy(result_shares(self.modulus, self.string_length(seq_len)))
 
     def strings(self, rng: np.random.Generator, batch_size: int, length: int) -> Strings:
         numbers = rng.integers(self.modulus, size=(batch_size, length // 2 + 1))
@@ -69,7 +69,7 @@ class ModularArithmetic(ChomskyTask):
 
 
 @lru_cache(maxsize=256)
-def results(modulus: int, length: int) -> NDArray[np.float64]:
+def result_shares(modulus: int, length: int) -> NDArray[np.float64]:
     """The probability of every result of expressions of ``length`` symbols."""
     numbers = np.arange(modulus)
     over, term = np.meshgrid(numbers, numbers, indexing="ij")

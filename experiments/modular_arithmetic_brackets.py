@@ -48,10 +48,10 @@ class ModularArithmeticBrackets(ChomskyTask):
         return DIGITS[: self.modulus]
 
     def chance(self, seq_len: int) -> float:
-        return float(results(self.modulus, self.string_length(seq_len))[-1].max())
+        return float(result_shares(self.modulus, self.string_length(seq_len))[-1].max())
 
     def chance_loss(self, seq_len: int) -> float:
-        return entropy(results(self.modulus, self.string_length(seq_len))[-1])
+        return entropy(result_shares(self.modulus, self.string_length(seq_len))[-1])
 
     def strings(self, rng: np.random.Generator, batch_size: int, length: int) -> Strings:
         read, values = expressions(rng, batch_size, length, self.modulus, len(OPERATIONS))
@@ -103,7 +103,7 @@ def _write(
 
 
 @lru_cache(maxsize=32)
-def results(modulus: int, length: int) -> NDArray[np.float64]:
+def result_shares(modulus: int, length: int) -> NDArray[np.float64]:
     """The probability of every result (column) of expressions of 1 to ``length`` symbols (rows)."""
     one, other = np.meshgrid(np.arange(modulus), np.arange(modulus), indexing="ij")
     found = np.full((length, modulus), 1 / modulus)

@@ -15,8 +15,8 @@ class OddsFirst(Rearranged):
 
     The answer has n symbols (``seq_len`` 2 n).
 
-    Source: Delétang et al., "Neural networks and the Chomsky hierarchy", ICLR 2023, and the authors' code. Their text
-    counts places from 1, and so says the other half first; their code counts from 0, and so does this.
+    Source: Delétang et al., "Neural networks and the Chomsky hierarchy", ICLR 2023, and the authors' code. Their
+    description counts places from 1, and so says the other half first; their code counts from 0, and so does this.
     """
 
     name = "odds_first"

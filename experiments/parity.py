@@ -6,11 +6,11 @@ import numpy as np
 from pydantic import Field
 
 from harness.claims import solves_where_it_guesses
-from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
+from harness.experiment import Batch, Classes, Tables, VariedLengths, Verdict
 from harness.experiment import gettext as _
 
 
-class Parity(Experiment):
+class Parity(VariedLengths):
     """Whether the number of ones in a row of random bits is odd.
 
         bit      1  0  1  1  0  1
@@ -52,13 +52,14 @@ class Parity(Experiment):
         return 1 / 2
 
     def chance_loss(self, seq_len: int) -> float:
-        q = (seq_len + 1) / (2 * seq_len) if self.running else 1 / 2
+        lengths = self.lengths(seq_len)
+        q = np.mean((lengths + 1) / (2 * lengths)) if self.running else 1 / 2
         return float(-q * np.log(q) - (1 - q) * np.log(1 - q))
 
     def min_seq_len(self) -> int:
         return 2
 
-    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+    def rows(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         bits = rng.integers(2, size=(batch_size, seq_len))
         parities = bits.cumsum(axis=1) % 2
         if not self.running:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.claims import compare
-from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
+from harness.experiment import Batch, Classes, Sample, Tables, VariedLengths, Verdict
 
 # Each dish with the ingredient that belongs to it, Chinese and English.
 DISHES = [
@@ -39,7 +39,7 @@ CLOSING = [("，出锅了", ", it is served"), ("，我做的是什么菜？", "
 FIXED = [*OPENING, *CLOSING, THEN, *ACTIONS]
 
 
-class RecallDish(Experiment):
+class RecallDish(VariedLengths):
     """The dish named at the start of a sentence is asked for at its end.
 
     "Today I make braised ribs; first I prepare ribs, then … and at last the dish is ready" – which dish?
@@ -81,7 +81,7 @@ class RecallDish(Experiment):
         """Opening, dish and closing, with nothing between."""
         return len(OPENING) + 1 + len(CLOSING)
 
-    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+    def rows(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         """Draw sentences: tokens (B, T), the dish (B, 1), asked at T, named at step 3."""
         dish = rng.integers(self.n_dishes, size=batch_size)
         tokens = np.empty((batch_size, seq_len), dtype=np.int64)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.claims import compare
-from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
+from harness.experiment import Batch, Classes, Sample, Tables, VariedLengths, Verdict
 
 WORDS = [
     ("好", "good"), ("棒", "great"), ("差", "bad"), ("糟", "awful"),
@@ -21,7 +21,7 @@ GOOD, NOT, ALTHOUGH, END = 2, 5, 7, 16
 SHORTEST = 8
 
 
-class Sentiment(Experiment):
+class Sentiment(VariedLengths):
     """Is a sentence with negation and contrast positive or negative, asked at its last step?
 
         服务      并不     说实话    今天   糟     ，尽管       汤        很    差   。   ->  positive
@@ -60,7 +60,7 @@ class Sentiment(Experiment):
     def min_seq_len(self) -> int:
         return SHORTEST
 
-    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+    def rows(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         """Steps of clause k: subject at start[k], verb after it, fillers, and its word at word[k]."""
         rows = np.arange(batch_size)[:, None]
         tokens = rng.choice(FILLERS, (batch_size, seq_len))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.claims import solves_where_it_does_not
-from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict, answer_phase
+from harness.experiment import Batch, Classes, Sample, Tables, VariedLengths, Verdict, answer_phase
 
 WHO = [("我", "I"), ("你", "you"), ("他", "he"), ("她", "she")]
 WHEN = [("昨天", "yesterday"), ("今天", "today"), ("早上", "this-morning"), ("上周", "last-week")]
@@ -28,7 +28,7 @@ READ, SAID = 9, 8
 """The most Chinese words of a clause, and the English ones of every clause with its comma or stop."""
 
 
-class Translate(Experiment):
+class Translate(VariedLengths):
     """A sentence is read in Chinese, word by word; after a marker it is to be said in English.
 
         她  昨天  在  学校  把  那  本  书  卖了  ?    she  sold  that  book  at      school     yesterday
@@ -41,6 +41,8 @@ class Translate(Experiment):
     front in English. Measure words (本, 把, 件, 张) have no English word, and 把 is one of them too; 在 is at, in or
     on, by the place that follows it; the plural is on the English noun only. A sentence has one clause at 17 steps
     (9 words read and 8 said), and one more for every further 18 (a comma between); spare steps come first, as blanks.
+    With ``shortest``, lengths drawn decide how many clauses a sentence has, and there are no blanks: it starts with its
+    first word, and ends with its stop.
 
     After the marker the network sees its own last word (in training the right one), or blanks without ``feed_back``.
     Accuracy is about the seven words of each clause. A network without memory always says the same: fed back, at best
@@ -76,7 +78,7 @@ class Translate(Experiment):
         return len(CHINESE) if self.feed_back else None
 
     def chance(self, seq_len: int) -> float:
-        clauses = self.clauses(seq_len)
+        clauses = float(np.mean([self.clauses(length) for length in self.lengths(seq_len)]))
         return 17 / 56 if self.feed_back else (1 / 4 + clauses / 2) / (7 * clauses)
 
     def min_seq_len(self) -> int:
@@ -86,7 +88,7 @@ class Translate(Experiment):
         """How many clauses a sentence has: between two of them there is a comma to be read."""
         return (seq_len + 1) // (READ + SAID + 1)
 
-    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+    def rows(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         clauses = self.clauses(seq_len)
         drawn = rng.integers((4, 4, 4, 4, 4, 3, 2, 2), size=(batch_size, clauses, 8)).tolist()
         read = [chinese(row) for row in drawn]
@@ -96,11 +98,15 @@ class Translate(Experiment):
         fed = {"feedback": len(CHINESE)} if self.feed_back else {"blank": BLANK}
         inputs = np.concatenate([source, answer_phase(answers, MARKER, **fed)], axis=1)
         judged = answers < ENGLISH.index(",")
-        return Batch(inputs, answers, judged=judged, cue=size + 1 - np.array([[len(words)] for words in read]))
+        spare = size - np.array([len(words) for words in read])
+        if self.shortest is None:
+            return Batch(inputs, answers, judged=judged, cue=spare + 1)
+        inputs = np.array([[*row[blanks:], *row[:blanks]] for row, blanks in zip(inputs, spare, strict=True)])
+        return Batch(inputs, answers, judged=judged, cue=np.ones(batch_size), lengths=seq_len - spare)
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample:
         """The Chinese sentence, and both English ones."""
-        cut = -SAID * self.clauses(batch.length)
+        cut = -batch.targets.shape[1]
         read = "".join(CHINESE[token] for token in batch.inputs[index][:cut] if token < len(CHINESE))
         said = [ENGLISH[int(each.argmax())] if np.isfinite(each).all() else "?" for each in output]
         return Sample(read + "。", say(ENGLISH[word] for word in batch.targets[index]), say(said))

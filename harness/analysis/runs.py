@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.words import evenly, together
 from harness.base.language import gettext as _
 from harness.tables.columns import WITHOUT_OUTCOME
-from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, as_typed, differ, settings_of
+from harness.tables.varied import WITH_NAMES_OF_THEIR_OWN, differ, namer, options_that_differ, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def with_names(runs: pd.DataFrame) -> pd.DataFrame:
 
 def varied_options(runs: pd.DataFrame) -> list[str]:
     """Options of the experiment in which the runs differ."""
-    return differ(runs, [key for key in map(str, runs) if key.startswith("experiment.")])
+    return options_that_differ(runs)
 
 
 def _telling_apart(runs: pd.DataFrame) -> list[str]:
@@ -64,7 +64,7 @@ def versions(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         keys = _telling_apart(own)
         for values, part in own.groupby(keys, sort=False, dropna=False) if keys else [((), own)]:
             pairs = zip(keys, values, strict=True)
-            said = [f"{key.removeprefix('experiment.')}={as_typed(value)}" for key, value in pairs]
+            said = [f"{key.removeprefix('experiment.')}={namer(own[key])(value)}" for key, value in pairs]
             yield ", ".join([*first, *said]), part
 
 

@@ -112,7 +112,7 @@ def probe(
     found = gradients(moment.network, data)
     transported = [by_lag(profile, data.answer) for profile in found.transport]
     tables = {
-        "gradients": gradient_rows(found.whole, 0, run_ids),
+        "gradients": gradient_rows(found.whole, 0, run_ids, None if own.lengths is None else own.lengths[None]),
         "transport": transport_rows(transported, 0, run_ids),
     }
     for each, frame in measured([_made(each) for each in probes], moment):

@@ -194,6 +194,7 @@ def _with_absolute_paths(word: str) -> str:
         paths = (quoted(str(Path(path).resolve())) for path in as_list(_parsed(word).value()))
         return PLUGINS + f"[{','.join(paths)}]"
     if word.partition("=")[0].endswith(PATH):
+        word = re.sub(r"(?<=[=,])~(?=/)", os.path.expanduser("~"), word)  # Hydra takes ~ for a word of its own
         with suppress(HydraException):
             override = _parsed(word)
             if override.is_choice_sweep() or isinstance(override.value(), str):

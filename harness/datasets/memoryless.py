@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from harness.base.seeds import stream
 
-COUNTED = 20
-"""So often must an input come on average, that what it says of the answer is counted rather than learned."""
-
-MOST = 5000
+MOST = 3000
 """Answers from which predictors learn, and on which they are tried: enough for a share to be known to 1 %."""
 
 NEIGHBOURS, TREES, LEAF = 15, 50, 3
+
+PRIOR = 1.0
+"""So many answers like all others are added to those that came with a token, of which there may be few."""
 
 
 @dataclass(frozen=True)
@@ -57,39 +57,37 @@ class Level:
 
 
 def level(training: Pairs, held_out: Pairs, tolerance: float | None) -> Level:
-    """The chance level of data.
+    """The chance level of data: what predictors without memory learn from training data, tried on the others.
 
-    Where inputs come again and again, as tokens do or a blank, what each says of the answer is counted among the
-    held-out answers themselves: no predictor without memory does better there. Other inputs are hardly the same twice:
-    then it is the best of standard predictors (always the same answer, a linear one, the nearest neighbours, a forest)
-    that learn from training data and are tried on the others; another one might be better.
+    To a token it is the commonest answer, or the mean. To vectors it is the best of standard predictors: always the
+    same answer, a linear one, the nearest neighbours, a forest; another one might be better.
 
     Args:
         tolerance: up to which distance values are right; None: answers are classes.
     """
     if held_out.inputs.ndim == 1:
-        seen = held_out.inputs
-    else:
-        _, seen = np.unique(held_out.inputs, axis=0, return_inverse=True)
-    if held_out.inputs.ndim == 1 or COUNTED * (seen.max() + 1) <= len(seen):
-        return _counted(seen.ravel(), held_out.targets, tolerance)
+        return _of_tokens(training, held_out, tolerance)
     found = [*_tried(training.some(), held_out.some(), tolerance)]
     # What a network learns is what has the least loss: with classes, for which none is known here, the most answers.
     return max(found, key=lambda each: each.accuracy if each.loss is None else -each.loss)
 
 
-def _counted(seen: NDArray[np.int64], targets: NDArray[Any], tolerance: float | None) -> Level:
-    """The best answer to each input, among these answers themselves."""
-    _, seen = np.unique(seen, return_inverse=True)
-    each = np.bincount(seen)
-    if tolerance is not None:
-        means = np.stack([np.bincount(seen, column) / each for column in targets.T], axis=1)
-        return _of_values(means[seen], targets, tolerance)
-    pairs, counts = np.unique(np.stack([seen, targets]), axis=1, return_counts=True)
-    best = np.zeros(len(each), dtype=np.int64)
-    np.maximum.at(best, pairs[0], counts)
-    entropy = -(counts * np.log(counts / each[pairs[0]])).sum() / len(seen)
-    return Level(float(best.sum() / len(seen)), float(entropy))
+def _of_tokens(training: Pairs, held_out: Pairs, tolerance: float | None) -> Level:
+    """The best table from a token to an answer."""
+    tokens = int(max(training.inputs.max(), held_out.inputs.max())) + 1
+    if tolerance is None:
+        classes = int(max(training.targets.max(), held_out.targets.max())) + 1
+        whole = (np.bincount(training.targets, minlength=classes) + PRIOR) / (len(training) + PRIOR * classes)
+        table = np.tile(PRIOR * whole, (tokens, 1))
+        np.add.at(table, (training.inputs, training.targets), 1)
+        shares = (table / table.sum(axis=1, keepdims=True))[held_out.inputs]
+        told = shares[np.arange(len(held_out)), held_out.targets]
+        right = shares.argmax(axis=1) == held_out.targets
+        return Level(float(right.mean()), float(-np.log(told).mean()))
+    sums = np.tile(PRIOR * training.targets.mean(axis=0), (tokens, 1))
+    np.add.at(sums, training.inputs, training.targets)
+    means = sums / (PRIOR + np.bincount(training.inputs, minlength=tokens)[:, None])
+    return _of_values(means[held_out.inputs], held_out.targets, tolerance)
 
 
 def _of_values(said: NDArray[Any], targets: NDArray[Any], tolerance: float) -> Level:

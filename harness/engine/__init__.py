@@ -2,6 +2,7 @@
 
 In come a cell, sizes, initial weights and inputs; out go losses, the gradients of all weights, and the gradient of
 every step. `network` is what others use; `weights` says where its numbers lie, `optimizer` moves them, `scan` runs a
-layer over time in one of four ways, `threads` says how many cores that takes; `orthogonal_penalty` and
-`gradient_penalty` give the gradients of what is penalised besides the loss.
+layer over time in one of four ways. `blocks` says what stands around a layer, `dropout` what the next one does not see
+in training, `truncation` how far errors are carried back, `threads` how many cores all that takes; `orthogonal_penalty`
+and `gradient_penalty` give the gradients of what is penalised besides the loss.
 """

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, Weights, as_in_a_step
-from harness.engine.network import LayerStates, LayerSteps, Network
+from harness.engine.network import LayerStates, LayerSteps, Network, lengths_between
 from harness.engine.scan.interface import is_tokens, norm, one_hot
 from harness.engine.weights import views
 
@@ -31,7 +31,12 @@ ROOM = 1 << 18
 
 
 def gradient_penalty(
-    network: Network, inputs: Tensor, totals: LayerSteps, members: Sequence[int], start: LayerStates | None = None
+    network: Network,
+    inputs: Tensor,
+    totals: LayerSteps,
+    members: Sequence[int],
+    start: LayerStates | None = None,
+    lengths: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Ω of some members and its immediate gradient; 0 for the others.
 
@@ -43,6 +48,7 @@ def gradient_penalty(
             scale. A step at which δ is 0, too small for a normal number, or not finite does not count.
         members: rows of the network.
         start: the states that were started from.
+        lengths: the step at which each sample ends, (K, B); None: all have T steps.
 
     Returns:
         (K,), and (K, P).
@@ -51,7 +57,7 @@ def gradient_penalty(
     spans = network.spans(inputs.shape[1])
     for begin, end in spans:
         entering = inputs[:, begin:end]
-        traces = network.forward(entering, start)
+        traces = network.forward(entering, start, lengths=lengths_between(lengths, begin, end))
         for layer, (trace, means) in enumerate(zip(traces, layers, strict=True), 1):
             kept = totals[layer].between(begin, end).totals
             for mean, k in zip(means, members, strict=True):

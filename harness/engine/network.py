@@ -139,13 +139,20 @@ class Network:
             for _ in self.buffers
         ]
 
-    def forward(self, inputs: Tensor, start: LayerStates | None = None, masks: Masks | None = None) -> list[Trace]:
+    def forward(
+        self,
+        inputs: Tensor,
+        start: LayerStates | None = None,
+        masks: Masks | None = None,
+        lengths: Tensor | None = None,
+    ) -> list[Trace]:
         """Run all layers over inputs.
 
         Args:
             inputs: (K, T, B, input_size), or tokens (K, T, B), int64.
             start: the states to start from; zeros if not given.
             masks: of a dropout between layers.
+            lengths: the step at which each sample ends, (K, B), int64; all have T steps if not given.
 
         Returns:
             The traces of all layers, bottom to top, valid until the next call.
@@ -160,18 +167,20 @@ class Network:
         for scan, weights, buffers, state in zip(self.scanners, self._in_use(), self.buffers, start, strict=True):
             if masks and traces:
                 inputs = inputs * masks.factors[len(traces) - 1]
-            traces.append(scan.forward(weights.values, inputs, state, buffers))
+            traces.append(scan.forward(weights.values, inputs, state, buffers, lengths))
             inputs = traces[-1].outputs
         return traces
 
     @staticmethod
     def final(traces: Sequence[Trace]) -> LayerStates:
-        """A copy of the states after the last step: what the next piece of a long sequence starts from."""
+        """A copy of the states after each sample's last step: what the next piece of a long sequence starts from."""
         return [Named({part: values[:, -1].clone() for part, values in trace.states.items()}) for trace in traces]
 
-    def outputs(self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None = None) -> Tensor:
-        """What the readout says at some steps (1-based, increasing), shape (K, B, S, output_size)."""
-        hidden = self._hidden(inputs, steps, start)[0]
+    def outputs(
+        self, inputs: Tensor, steps: Sequence[int], start: LayerStates | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
+        """What the readout says at some steps (1-based, increasing), shape (K, B, S, output_size); see `forward`."""
+        hidden = self._hidden(inputs, steps, start, lengths=lengths)[0]
         return self.readout(hidden)
 
     def _hidden(
@@ -180,7 +189,8 @@ class Network:
         steps: Sequence[int],
         start: LayerStates | None,
         masks: Masks | None = None,
-        way_back: Sequence[Stretch] = (),
+        begins: Sequence[int] = (),
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, dict[int, LayerStates | None], list[Trace]]:
         """The top layer's outputs at some steps (K, B, S, ·), the states before each piece, by its first step (from 0),
         and the traces of the last one.
@@ -188,13 +198,14 @@ class Network:
         In one piece they are no copy: they are valid until the next `forward`.
 
         Args:
-            way_back: where else a piece is to begin.
+            begins: where else a piece is to begin.
         """
-        begins = [begin for begin, _ in self.spans(inputs.shape[1])] + [each.begin for each in way_back]
-        bounds = sorted({*begins, inputs.shape[1]})
+        length = inputs.shape[1]
+        bounds = sorted({*(begin for begin, _ in self.spans(length)), *begins, length})
         before, pieces = {0: start}, []
         for begin, end in pairwise(bounds):
-            traces = self.forward(inputs[:, begin:end], before[begin], masks and masks.between(begin, end))
+            own = masks and masks.between(begin, end)
+            traces = self.forward(inputs[:, begin:end], before[begin], own, lengths_between(lengths, begin, end))
             rows = [step - begin - 1 for step in steps if begin < step <= end]
             pieces.append(at_steps(traces[-1].outputs, rows).transpose(1, 2))
             if end < bounds[-1]:
@@ -206,12 +217,6 @@ class Network:
         """The pieces that a sequence is run in: steps begin + 1 … end of each."""
         step = math.isqrt(length - 1) + 1 if self.recompute else length
         return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
-
-    def _way_back(self, length: int, scored: Sequence[int], cut: Truncation | None) -> list[Stretch]:
-        """The pieces that errors are carried back in, from the first to the last."""
-        if cut:
-            return cut.stretches(length, scored)
-        return [Stretch(begin, end, begin, False) for begin, end in self.spans(length)]
 
     def readout(self, hidden: Tensor) -> Tensor:
         """Outputs (K, B, S, output_size) of what the top layer gives (K, B, S, ·)."""
@@ -269,6 +274,7 @@ class Network:
         start: LayerStates | None = None,
         masks: Masks | None = None,
         cut: Truncation | None = None,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Losses of all samples, and the gradients of their sum over the batch.
 
@@ -282,13 +288,18 @@ class Network:
             masks: of a dropout between layers.
             cut: how far errors are carried back; None: all the way. It is for training: neither with ``keep`` nor with
                 ``need_input_grad``.
+            lengths: see `forward`; what is read out after a sample's end must have no part in its loss.
 
         Returns:
             The losses (K, B), and dL/dx, shape (K, T, B, input_size), if asked for (of tokens: by their one-hot
             vectors).
         """
-        way_back = self._way_back(inputs.shape[1], scored, cut)
-        hidden, before, traces = self._hidden(inputs, scored, start, masks, way_back)
+        length = inputs.shape[1]
+        whole = [Stretch(begin, end, begin, False) for begin, end in self.spans(length)]
+        way_back = cut.stretches(length, scored) if cut else whole
+        # Pieces no longer than a way back that is cut: what they store is forgotten.
+        begins = [*range(0, length, cut.k2 if cut else length), *(each.begin for each in way_back)]
+        hidden, before, traces = self._hidden(inputs, scored, start, masks, begins, lengths)
         grad_flat.zero_()
         grad, grad_parameters = self._grad_views(grad_flat)
         in_use = self._in_use()
@@ -296,12 +307,12 @@ class Network:
         losses, grad_hidden = self._readout_gradients(hidden, loss, grad)
         above = GradFromAbove(scored, grad_hidden.transpose(1, 2))
         carry, pieces = self.zero_states(inputs.shape[2]), []
-        latest = max(before), inputs.shape[1]
+        latest = max(before), length
         for each in reversed(way_back):
             begin, end = each.begin, each.end
             own = masks and masks.between(begin, end)
             if (begin, end) != latest:
-                traces = self.forward(inputs[:, begin:end], before[begin], own)
+                traces = self.forward(inputs[:, begin:end], before[begin], own, lengths_between(lengths, begin, end))
             if each.alone:
                 carry = self.zero_states(inputs.shape[2])
             kept = None if keep is None else {layer: steps.between(begin, end) for layer, steps in keep.items()}
@@ -378,6 +389,11 @@ class Network:
         if theory is None or theory.steepest is None:
             return self.flat.new_full((len(self.flat),), torch.nan)
         return (theory.steepest * largest_singular_value(self.shape, self._in_use())).log()
+
+
+def lengths_between(lengths: Tensor | None, begin: int, end: int) -> Tensor | None:
+    """How many of the steps begin + 1 … end each sample has, of lengths (K, B)."""
+    return None if lengths is None else (lengths - begin).clamp(0, end - begin)
 
 
 def at_steps(values: Tensor, rows: Sequence[int]) -> Tensor:

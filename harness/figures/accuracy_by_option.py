@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from harness.figures.base import Figure
 from harness.figures.drawing.canvas import canvas, grid
 from harness.figures.drawing.colours import ink, palette
 from harness.figures.drawing.notes import averaged_over, chance_key, legend, note
-from harness.tables.varied import as_typed, differ, settings_of
+from harness.tables.varied import differ, namer, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,14 +54,14 @@ class AccuracyByOption(Figure):
         axes = figure.subplots(len(options), len(lengths), squeeze=False, sharex="row", sharey=True)
         remarks: dict[str, None] = {}
         for row, option in enumerate(options):
-            values = _in_order(runs[option])
+            values, word = _in_order(runs[option]), namer(runs[option])
             versions, left_out = _versions(runs, option)
             for column, length in enumerate(lengths):
                 axis = axes[row][column]
                 grid(axis)
                 here = runs[runs.seq_len == length]
-                _lines(axis, here, option, values, colours, versions)
-                _chance(axis, here, option, values)
+                _lines(axis, here, option, word, values, colours, versions)
+                _chance(axis, here, option, word, values)
                 axis.set_xticks(np.arange(len(values)), values)
                 axis.set(ylim=(-0.03, 1.03), xlim=(-0.5, len(values) - 0.5), xlabel=option)
                 if row == 0 and len(lengths) > 1:
@@ -87,8 +87,9 @@ def _versions(runs: pd.DataFrame, option: str) -> tuple[dict[str, pd.Index], str
     if not others:
         return {"": runs.index}, ""
     names = [key.removeprefix("experiment.") for key in others]
+    words = [namer(runs[key]) for key in others]
     found = {
-        ", ".join(f"{name}={as_typed(value)}" for name, value in zip(names, values, strict=True)): own.index
+        ", ".join(f"{name}={word(value)}" for name, word, value in zip(names, words, values, strict=True)): own.index
         for values, own in runs.groupby(others, dropna=False)
     }
     shown = evenly([*found], len(MARKS))
@@ -115,12 +116,12 @@ def _in_order(values: pd.Series) -> list[str]:
     known = values.dropna().unique().tolist()
     # Values of several kinds, such as numbers and words, have no order.
     known.sort(key=None if len({*map(type, known)}) == 1 else str)
-    return [*(["null"] if values.isna().any() else []), *map(as_typed, known)]
+    return [*(["null"] if values.isna().any() else []), *map(namer(values), known)]
 
 
 def _lines(
-    axis: Axes, runs: pd.DataFrame, option: str, values: Sequence[str], colours: dict[str, str],
-    versions: dict[str, pd.Index],
+    axis: Axes, runs: pd.DataFrame, option: str, word: Callable[[Any], str], values: Sequence[str],
+    colours: dict[str, str], versions: dict[str, pd.Index],
 ) -> None:  # fmt: skip
     """Every run as a mark, the means of each cell in each version as a line."""
     marked = [(index, mark) for index, mark in zip(versions.values(), MARKS, strict=False)]
@@ -131,15 +132,15 @@ def _lines(
         if not len(own):
             continue
         # They stand side by side, so that equal accuracies do not hide each other.
-        x = own[option].map(as_typed).map(values.index) + apart * (place - (len(lines) - 1) / 2)
+        x = own[option].map(word).map(values.index) + apart * (place - (len(lines) - 1) / 2)
         axis.plot(x, own.accuracy, mark, color=colour, markersize=4, alpha=0.6)
         means = own.assign(x=x).groupby("x").accuracy.mean()
         axis.plot(means.index, means, color=colour)
 
 
-def _chance(axis: Axes, runs: pd.DataFrame, option: str, values: Sequence[str]) -> None:
+def _chance(axis: Axes, runs: pd.DataFrame, option: str, word: Callable[[Any], str], values: Sequence[str]) -> None:
     """A dashed segment at every value; several where another option changes the chance, too."""
     levels = runs[[option, "chance"]].dropna(subset="chance").drop_duplicates()
     for value, level in levels.itertuples(index=False):
-        place = values.index(as_typed(value))
+        place = values.index(word(value))
         axis.plot([place - 0.35, place + 0.35], [level, level], color=ink(), linestyle="--", linewidth=1)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from harness.tables.tables import Tables
 
+MOST_MARKED = 12
+"""Most lengths of which each has a dot on the lines."""
+
 WIDE = 8.0
 """From this ratio of the longest to the shortest length on, lengths are drawn on a logarithmic axis."""
 
@@ -56,6 +59,7 @@ class Generalization(Figure):
         medians = over_runs(by_run, runs, "length", "accuracy")
         singles = with_conditions(by_run, runs)
         colours = palette(runs)
+        marker = "." if by_run.length.nunique() <= MOST_MARKED else ""
         figure, grid = panels(runs, share_y="all")
         for axis, here in grid:
             axis.set_ylim(-0.03, 1.03)
@@ -65,7 +69,7 @@ class Generalization(Figure):
             for cell, colour in colours.items():
                 if len(line := own[own.who == cell]):
                     draw_runs(axis, lines[lines.who == cell], line, "length", "accuracy", colour)
-                    axis.plot(line.length, line.middle, color=colour, linewidth=1.5, marker=".")
+                    axis.plot(line.length, line.middle, color=colour, linewidth=1.5, marker=marker)
             _spread_lengths(axis, by_run, here, most_named=6)
             _mark(axis, by_run, here)
         label_outer(figure, _("length of the sequences, in steps"), _("accuracy"))
@@ -93,7 +97,8 @@ def trained_on(runs: pd.DataFrame) -> tuple[int, int]:
     longest = int(runs.seq_len.max())
     if "train.curriculum" not in runs or not (varies := runs["train.curriculum"] != "none").any():
         return longest, longest
-    return min(longest, int(runs["train.shortest"][varies].min())), longest
+    shortest = runs["train.shortest"][varies].astype(float).fillna(1).min()
+    return min(longest, int(shortest)), longest
 
 
 def _mark(axis: Axes, by_run: pd.DataFrame, here: pd.DataFrame) -> None:
@@ -116,14 +121,14 @@ def _spread_lengths(axis: Axes, by_run: pd.DataFrame, here: pd.DataFrame, most_n
     Args:
         most_named: lengths that are named on it.
     """
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import NullLocator, ScalarFormatter
 
     lengths = sorted({*here.seq_len, *by_run.length})
     if lengths[-1] >= WIDE * lengths[0]:
         axis.set_xscale("log")
         axis.set_xticks(evenly(lengths, most_named))
         axis.xaxis.set_major_formatter(ScalarFormatter())
-        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_minor_locator(NullLocator())
 
 
 def _keys(runs: pd.DataFrame) -> list[Line2D]:

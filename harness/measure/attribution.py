@@ -41,8 +41,11 @@ def by_answer(moment: Moment, answers: Sequence[int]) -> tuple[list[State], Tens
     start = moment.start and [
         Named({part: values.repeat(1, count, 1) for part, values in layer.items()}) for layer in moment.start
     ]
+    lengths = None if data.lengths is None else data.lengths.repeat(1, count)
     keep, unused = network.step_gradients(inputs, totals=True), torch.zeros_like(network.flat)
-    _, by_input = network.gradients(inputs, data.scored, loss, unused, keep, need_input_grad=True, start=start)
+    _, by_input = network.gradients(
+        inputs, data.scored, loss, unused, keep, need_input_grad=True, start=start, lengths=lengths
+    )
     assert by_input is not None
 
     def apart(values: Tensor) -> Tensor:

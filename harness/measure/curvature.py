@@ -27,7 +27,9 @@ def mean_loss(network: Network, flat: Tensor, data: Data, start: LayerStates | N
     for cell, parameters, first in zip(network.cells, layers(shape, weights), states, strict=True):
         used, state, seen = as_in_a_step(cell.weights(parameters)), first, []
         for t in range(x.shape[1]):
-            state = Named(cell.step(used, x[:, t], state))
+            there = data.reach(t + 1)[..., None]
+            made = cell.step(used, x[:, t], Named({part: old.where(there, 0) for part, old in state.items()}))
+            state = Named({part: value.where(there, state[part]) for part, value in made.items()})
             seen.append(cell.output(used, x[:, t], state))
         x = torch.stack(seen, dim=1)
     hidden = x[:, [step - 1 for step in data.scored]].transpose(1, 2)

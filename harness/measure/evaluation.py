@@ -30,7 +30,7 @@ def evaluate(network: Network, experiment: Experiment, data: Data) -> tuple[Tens
     """
     losses, right, first = [], [], None
     for chunk in data.chunks(EVAL_CHUNK):
-        outputs = network.outputs(chunk.inputs, chunk.scored)
+        outputs = network.outputs(chunk.inputs, chunk.scored, lengths=chunk.lengths)
         losses.append(chunk.loss(outputs))
         if experiment.feedback is not None:
             outputs = answered_alone(network, chunk, experiment.feedback)
@@ -50,13 +50,15 @@ def in_words(
     """
     if experiment.continuation is None:
         answers = outputs.double().cpu().numpy()
+        places = [np.isin(data.scored, batch.scored) for batch in data.batches]
         return [
-            [experiment.show(batch, index, own) for index, own in enumerate(answers[k])]
+            [experiment.in_words(batch, index, own[places[k]]) for index, own in enumerate(answers[k])]
             for k, batch in enumerate(data.batches)
         ]
     written = continued(network, experiment, seeds, data).cpu().numpy()
-    prompts = [batch.inputs[:, : experiment.continuation.prompt].astype(np.int64) for batch in data.batches]
+    prompt = experiment.continuation.prompt
     return [
-        [experiment.show_continued(prompts[k][index], own) for index, own in enumerate(written[k])]
-        for k in range(len(prompts))
-    ]
+        [experiment.show_continued(batch.alone(index).inputs[0, :prompt].astype(np.int64), own)
+         for index, own in enumerate(written[k])]
+        for k, batch in enumerate(data.batches)
+    ]  # fmt: skip

@@ -21,7 +21,8 @@ class Profile:
     Attributes:
         layer: 1-based; 0 for the inputs.
         part: ``h``, ``c``, …; ``x`` for the inputs.
-        norms: Euclidean norm of d l_b / d s_t for every member, step and sample, shape (K, T, B), float64.
+        norms: Euclidean norm of d l_b / d s_t for every member, step and sample, shape (K, T, B), float64; 0 after a
+            sample's end.
     """
 
     layer: int
@@ -65,7 +66,7 @@ def _profiles(
     keep = network.step_gradients(data.inputs)
     # The sum over the batch leaves every sample the gradient of its own loss: samples do not interact.
     _, grad_x = network.gradients(
-        data.inputs, data.scored, loss, grad_flat, keep, need_input_grad=True, start=start
+        data.inputs, data.scored, loss, grad_flat, keep, need_input_grad=True, start=start, lengths=data.lengths
     )  # fmt: skip
     assert grad_x is not None
     profiles = [Profile(layer, part, norms) for layer, steps in keep.items() for part, norms in steps.norms.items()]

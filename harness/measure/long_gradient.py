@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, Weights
-from harness.engine.network import LayerStates, Network, at_steps
+from harness.engine.network import LayerStates, Network, at_steps, lengths_between
 from harness.engine.scan.interface import BackwardPass, GradFromAbove, Trace
 from harness.measure.backwards import into_hidden
 from harness.tasks.data import Data
@@ -82,7 +82,8 @@ def spans_back(
     spans = [(begin, min(begin + size, length)) for begin in range(0, length, size)]
     before, hidden = [network.zero_states(data.inputs.shape[2]) if start is None else start], []
     for begin, end in spans:
-        traces = network.forward(data.inputs[:, begin:end], before[-1])
+        ends = lengths_between(data.lengths, begin, end)
+        traces = network.forward(data.inputs[:, begin:end], before[-1], lengths=ends)
         rows = [step - begin - 1 for step in data.scored if begin < step <= end]
         hidden.append(at_steps(traces[-1].outputs, rows).clone())
         before.append(network.final(traces))
@@ -99,21 +100,25 @@ class _WayBack:
     """
 
     def __init__(self, network: Network, data: Data, given: Tensor):
-        self.network, self.inputs = network, data.inputs
+        self.network, self.inputs, self.lengths = network, data.inputs, data.lengths
         self.above = GradFromAbove(data.scored, given)
         nothing = torch.full(given.shape[::2][:2], NONE, device=given.device)
         self.carry = [Scaled(state, nothing) for state in network.zero_states(data.inputs.shape[2])]
 
     def back(self, begin: int, end: int, state: LayerStates) -> Iterator[Span]:
         """Go back over steps begin + 1 … end, from the states before them; in halves where it must be."""
-        traces = self.network.forward(self.inputs[:, begin:end], state)
+        traces = self._run(begin, end, state)
         if found := self._over(begin, end, traces):
             yield found
             return
         middle = (begin + end + 1) // 2
-        halfway = self.network.final(self.network.forward(self.inputs[:, begin:middle], state))
+        halfway = self.network.final(self._run(begin, middle, state))
         yield from self.back(middle, end, halfway)
         yield from self.back(begin, middle, state)
+
+    def _run(self, begin: int, end: int, state: LayerStates) -> list[Trace]:
+        ends = lengths_between(self.lengths, begin, end)
+        return self.network.forward(self.inputs[:, begin:end], state, lengths=ends)
 
     def _over(self, begin: int, end: int, traces: Sequence[Trace]) -> Span | None:
         """Go back at once; None where numbers came too near to the limits of doubles, and nothing has changed then."""

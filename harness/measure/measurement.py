@@ -38,6 +38,7 @@ class Measurement:
         spectral_radius: the largest |eigenvalue| of each member's recurrent blocks.
         input_power: mean squared length of what enters at a step of the probe batch; 1 of tokens.
         rate_bound: no gradient grows faster per step back, as a logarithm; NaN where that is not known.
+        lengths: the step at which each sample of the probe batch ends, (K, B); None: all have T steps.
     """
 
     step: int
@@ -53,6 +54,7 @@ class Measurement:
     spectral_radius: list[float]
     input_power: list[float]
     rate_bound: list[float]
+    lengths: NDArray[np.int64] | None = None
 
 
 def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[int], clipped: Tensor) -> Measurement:
@@ -82,16 +84,25 @@ def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[in
         gradients=gradients(moment.network, moment.data),
         cue=moment.data.cue,
         answer=moment.data.answer,
+        lengths=None if moment.data.lengths is None else moment.data.lengths.cpu().numpy(),
         clipped=clipped,
         spectral_radius=network.spectral_radius(),
-        input_power=input_power(moment.data.inputs),
+        input_power=input_power(moment.data.inputs, moment.data.lengths),
         rate_bound=network.rate_bound().tolist(),
     )
 
 
-def input_power(inputs: Tensor) -> list[float]:
-    """The mean squared length of a step's input, for each member: of vectors (K, T, B, F), or of tokens (K, T, B)."""
-    return [1.0] * len(inputs) if is_tokens(inputs) else inputs.double().square().sum(-1).mean((1, 2)).tolist()
+def input_power(inputs: Tensor, lengths: Tensor | None = None) -> list[float]:
+    """The mean squared length of a step's input, for each member: of vectors (K, T, B, F), or of tokens (K, T, B).
+
+    Args:
+        lengths: the step at which each sample ends, (K, B): the inputs after it are zeros; None: all have T steps.
+    """
+    if is_tokens(inputs):
+        return [1.0] * len(inputs)
+    squares = inputs.double().square().sum(-1)
+    found = squares.mean((1, 2)) if lengths is None else squares.sum((1, 2)) / lengths.sum(1)
+    return found.tolist()
 
 
 def standard_error(right: Tensor, judged: Tensor, accuracy: Tensor) -> Tensor:

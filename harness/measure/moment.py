@@ -59,7 +59,7 @@ class Moment:
 
     @cached_property
     def _run(self) -> list[tuple[State, Tensor]]:
-        traces = self.network.forward(self.data.inputs, self.start)
+        traces = self.network.forward(self.data.inputs, self.start, lengths=self.data.lengths)
         return [
             (Named({part: values.clone() for part, values in trace.states.items()}), trace.outputs.clone())
             for trace in traces
@@ -67,22 +67,26 @@ class Moment:
 
     @cached_property
     def states(self) -> list[State]:
-        """For each layer and each part of the state (K, T + 1, B, width): s_0, s_1, …, s_T."""
+        """For each layer and each part of the state (K, T + 1, B, width): s_0, s_1, …, s_T.
+
+        After its end a sample's state stays what it is; ``data.reach(t)`` says which samples have a step.
+        """
         return [states for states, _ in self._run]
 
     @cached_property
     def gradients(self) -> LayerSteps:
         """For each layer (from 1) the total derivatives d l_b / d s_t of every sample's own loss.
 
-        ``gradients[1].totals["h"]`` has the shape (K, T, B, width), ``gradients[1].norms["h"]`` (K, T, B).
+        ``gradients[1].totals["h"]`` has the shape (K, T, B, width), ``gradients[1].norms["h"]`` (K, T, B); 0 after a
+        sample's end.
         """
         return self.gradients_of(self.data.loss)
 
     def gradients_of(self, loss: Callable[[Tensor], Tensor]) -> LayerSteps:
         """The same of another loss of every sample, from outputs (K, B, S, ·) to (K, B): ``data.answer_loss``, say."""
-        keep = self.network.step_gradients(self.data.inputs, totals=True)
+        data, keep = self.data, self.network.step_gradients(self.data.inputs, totals=True)
         unused = torch.zeros_like(self.network.flat)
-        self.network.gradients(self.data.inputs, self.data.scored, loss, unused, keep, start=self.start)
+        self.network.gradients(data.inputs, data.scored, loss, unused, keep, start=self.start, lengths=data.lengths)
         return keep
 
     def fresh(self, samples: int, purpose: str) -> Data:
@@ -130,9 +134,9 @@ class Moment:
 
     @cached_property
     def answer(self) -> Tensor:
-        """The step (1-based) of each sample's last judged output, (K, B); the last step where none is judged."""
-        step = torch.from_numpy(self.data.answer).to(self.network.flat.device)
-        return step.where(step > 0, self.data.inputs.shape[1])
+        """The step (1-based) of each sample's last judged output, (K, B); its last step where none is judged."""
+        step, lengths = torch.from_numpy(self.data.answer).to(self.network.flat.device), self.data.lengths
+        return step.where(step > 0, self.data.inputs.shape[1] if lengths is None else lengths)
 
     def at(self, layer: int, step: Tensor) -> tuple[Tensor, Tensor]:
         """What a layer (1-based) is given at steps that may differ from sample to sample.

@@ -19,7 +19,7 @@ def states_at(network: Network, data: Data, steps: Sequence[int]) -> list[dict[s
     """For each layer and each part of the state the states at some steps (from 1): (K, S, N, width)."""
     chunks = []
     for chunk in data.chunks(AT_ONCE):
-        traces = network.forward(chunk.inputs, start_of(network, chunk))
+        traces = network.forward(chunk.inputs, start_of(network, chunk), lengths=chunk.lengths)
         chunks.append(
             [
                 {part: values[:, list(steps)].double().cpu().numpy() for part, values in trace.states.items()}

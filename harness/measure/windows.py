@@ -12,13 +12,14 @@ from harness.tasks.data import Data
 
 def carried(network: Network, data: Data, start: LayerStates | None, masks: Masks | None) -> LayerStates:
     """The states after a batch, from which the window that continues it starts."""
-    return network.final(network.forward(data.inputs, start, masks))
+    return network.final(network.forward(data.inputs, start, masks, data.lengths))
 
 
 def start_of(network: Network, data: Data) -> LayerStates | None:
     """The states that a batch starts from: after the windows before it, with the network as it is; None: zeros."""
     if data.window is None:
         return None
+    # A sample whose window is still to come has not ended in any before it.
     state = found = network.zero_states(data.inputs.shape[2])
     for place, inputs in enumerate(data.earlier, start=1):
         state = network.final(network.forward(inputs, state))

@@ -80,7 +80,7 @@ def _words(moment: Moment, samples: int) -> dict[tuple[int, int, int], tuple[str
     for member, batch in enumerate(moment.data.batches):
         unsaid = np.zeros((len(batch.scored), moment.experiment.outputs.size))
         for sample in range(min(samples, len(batch.inputs))):
-            shown = moment.experiment.show(batch, sample, unsaid)
+            shown = moment.experiment.in_words(batch, sample, unsaid)
             words, glosses = (shown.words, shown.glosses) if shown is not None else ((), ())
             for t, (word, gloss) in enumerate(zip_longest(words, glosses, fillvalue=""), start=1):
                 found[member, sample, t] = (" ".join(word.split()) or "␣" * bool(word), gloss)

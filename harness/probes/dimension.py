@@ -22,11 +22,11 @@ COLUMNS = ["member", "layer", "part", "t", "participation_ratio", "effective_ran
 class Dimension(Probe):
     """In how many directions the states of many samples differ, step by step.
 
-    A row per member, layer, part of the state and time step. Of the covariance of the states over held-out samples at
-    that step, with eigenvalues λ: ``participation_ratio`` is (Σλ)² / Σλ², ``effective_rank`` is e to the power of the
-    entropy of √λ / Σ√λ. Both are k where k directions vary alike and no other one does, and grow up to the number of
-    ``units``; small directions count more in the second. 0 where all states are the same, as before anything is read;
-    NaN where they are not finite.
+    A row per member, layer, part of the state and time step. Of the covariance of the states over held-out samples that
+    have this step, with eigenvalues λ: ``participation_ratio`` is (Σλ)² / Σλ², ``effective_rank`` is e to the power of
+    the entropy of √λ / Σ√λ. Both are k where k directions vary alike and no other one does, and grow up to the number
+    of ``units``; small directions count more in the second. 0 where all states are the same, as before anything is
+    read; NaN where they are not finite.
 
     Costs about 2 plain probes (32 units, T = 20, CPU time). Memory: the states at the chosen steps.
 
@@ -47,8 +47,9 @@ class Dimension(Probe):
 
         network, data = moment.network, moment.fresh(self.samples, "dimension")
         steps = [int(step) for step in spread(range(1, data.inputs.shape[1] + 1), self.steps)]
+        there = [data.reach(t).cpu().numpy() for t in steps]
         rows = [
-            (member, layer, part, t, *dimensions(states[member][place]), states.shape[-1])
+            (member, layer, part, t, *dimensions(states[member][place][there[place][member]]), states.shape[-1])
             for layer, parts in enumerate(states_at(network, data, steps), start=1)
             for part, states in parts.items()
             for member in range(len(states))
@@ -58,7 +59,9 @@ class Dimension(Probe):
 
 
 def dimensions(states: NDArray[np.float64]) -> tuple[float, float]:
-    """Participation ratio and effective rank of states (N, units)."""
+    """Participation ratio and effective rank of states (N, units); NaN of less than two."""
+    if len(states) < 2:
+        return np.nan, np.nan
     size = np.abs(states).max(initial=0)
     if not np.isfinite(size):
         return np.nan, np.nan

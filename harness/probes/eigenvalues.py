@@ -26,7 +26,7 @@ class Eigenvalues(Probe):
 
     A row per member, layer, matrix and eigenvalue, ``number`` 1 of the largest modulus first. Matrices are the
     recurrent blocks W1, W2, … (or the factors of a linear recurrence), and J, the Jacobian ds_t / ds_{t-1} of the first
-    sample at the step ``t`` (of the middle of the sequence, unless another is chosen). Beside it stands the singular
+    sample at the step ``t`` (of the middle of its sequence, unless another is chosen). Beside it stands the singular
     value of the same number: ``modulus`` of number 1 is the spectral radius, what is left or gained per step in the
     long run, and ``singular_value`` of number 1 the most that one step can do. ``departure`` is how far the matrix is
     from a normal one, whose eigenvectors are orthogonal: √(‖A‖² - Σ|λ|²) / ‖A‖ (Frobenius norm), from 0 to 1; far from
@@ -45,19 +45,21 @@ class Eigenvalues(Probe):
 
     def measure(self, moment: Moment) -> pd.DataFrame:
         import pandas as pd
+        import torch
 
         network = moment.network
-        steps = moment.data.inputs.shape[1]
-        at = min(self.at or steps // 2 + 1, steps)
+        ends = [int(batch.ends[0]) for batch in moment.data.batches]
+        at = [min(self.at or end // 2 + 1, end) for end in ends]
         size = sum(network.shape.cell.widths(network.shape.hidden_size).values())
         frames = []
         for layer in range(1, network.shape.num_layers + 1):
             found = network.shape.cell.recurrence(network.layer(layer), network.shape.hidden_size)
-            matrices = {f"W{number}": (each, 0) for number, each in enumerate(found, start=1)}
+            matrices = {f"W{number}": (each, [0] * len(at)) for number, each in enumerate(found, start=1)}
             if size <= LARGEST:
-                matrices["J"] = moment.jacobian(layer, at, 1)[:, 0], at
-            for name, (stacked, t) in matrices.items():
-                for member, matrix in enumerate(stacked.detach().cpu().numpy()):
+                x, before = moment.at(layer, torch.tensor(at, device=network.flat.device)[:, None, None])
+                matrices["J"] = moment.layer_step(layer).jacobian(x[:, 0], before[:, 0])[:, 0], at
+            for name, (stacked, steps) in matrices.items():
+                for member, (matrix, t) in enumerate(zip(stacked.detach().cpu().numpy(), steps, strict=True)):
                     frames.append(pd.DataFrame(spectrum(matrix)).assign(member=member, layer=layer, matrix=name, t=t))
         return pd.concat(frames, ignore_index=True)[COLUMNS] if frames else pd.DataFrame(columns=COLUMNS)
 

@@ -21,9 +21,9 @@ COLUMNS = ["member", "layer", "sample", "t", "word", "gate", "role", "mean", "q1
 class Gates(Probe):
     """What the gates of a gated cell do over a sequence, beside the gradient through its memory.
 
-    A row per member, layer, sample, time step and gate, with the gate's role in words: mean, 10 % and 90 % quantile of
-    the gate's values over the units, and ``grad_norm``, the norm of that sample's gradient through the part of the
-    state that is the cell's memory (an LSTM's c) at that step.
+    A row per member, layer, sample, time step (up to the sample's end) and gate, with the gate's role in words: mean,
+    10 % and 90 % quantile of the gate's values over the units, and ``grad_norm``, the norm of that sample's gradient
+    through the part of the state that is the cell's memory (an LSTM's c) at that step.
 
     Costs about one plain probe (LSTM of 32 units, T = 20, CPU time). Memory: the gates of the whole probe batch.
 
@@ -51,11 +51,12 @@ class Gates(Probe):
                 [range(members), range(1, steps + 1), range(samples), gates], names=["member", "t", "sample", "gate"]
             ).to_frame(index=False)
             mean, low, high = np.stack([over_units(own) for own in values.values()], axis=-1).reshape(3, -1)
+            there = np.stack([moment.data.reach(t).cpu().numpy()[:, :samples] for t in range(1, steps + 1)], axis=1)
             rows.append(
                 place.assign(
                     layer=layer, role=place.gate.map(cell.gate_roles), mean=mean, q10=low, q90=high,
                     grad_norm=norms.repeat(len(gates), axis=-1).ravel(), word=self._words(moment, place),
-                )
+                )[there.repeat(len(gates), axis=-1).ravel()]
             )  # fmt: skip
         return pd.concat(rows, ignore_index=True)[COLUMNS]
 

@@ -14,9 +14,11 @@ from harness.probes.base import Probe
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
     from torch import Tensor
 
     from harness.measure.moment import Moment
+    from harness.tasks.streams import Streams
 
 
 class Lyapunov(Probe):
@@ -84,7 +86,7 @@ class Lyapunov(Probe):
             shape = (1, min(length, left), samples, moment.network.shape.input_size)
             if self.drive == "task":
                 try:
-                    inputs = drawn.next(samples, moment.network.flat.dtype).inputs[:, :left]
+                    inputs = _driving(drawn, samples, left, moment.network.flat.dtype)
                 except UserError as error:
                     raise UserError(f"probes.lyapunov.drive=task: {error}; or drive=noise or free") from None
             else:
@@ -92,3 +94,19 @@ class Lyapunov(Probe):
                 inputs = torch.from_numpy(values).to(moment.network.flat)
             yield inputs.expand(members, *inputs.shape[1:])
             left -= inputs.shape[1]
+
+
+def _driving(drawn: Streams, samples: int, steps: int, dtype: torch.dtype) -> Tensor:
+    """The next inputs, no more than so many steps (1, T, B, ·): a batch's, or, where samples differ in length, those of
+    one batch after another, each sample's up to its own end."""
+    import torch
+
+    data = drawn.next(samples, dtype)
+    if data.lengths is None:
+        return data.inputs[:, :steps]
+    rows: list[list[Tensor]] = [[] for _ in range(samples)]
+    while min(sum(piece.shape[1] for piece in row) for row in rows) < steps:
+        for sample, end in enumerate(data.lengths[0].tolist()):
+            rows[sample].append(data.inputs[:, :end, sample])
+        data = drawn.next(samples, dtype)
+    return torch.stack([torch.cat(row, dim=1)[:, :steps] for row in rows], dim=2)

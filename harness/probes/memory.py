@@ -41,8 +41,9 @@ class Memory(Probe):
     commonest answer, or 0.
 
     A row per member, layer, answer (``asked_at`` is the mean step at which it is due) and time step t, ``lag`` steps
-    before. Steps are spread evenly; the cue, the step before it, and the answer's own are always among them. NaN where
-    states are not finite, or where fewer than two samples per fold have such an answer.
+    before. At a step, samples are read out that have it. Steps are spread evenly; the cue, the step before it, and the
+    answer's own are always among them. NaN where states are not finite, or where fewer than two samples per fold have
+    such an answer.
 
     Costs a fit of 5 to 15 ms for every member, layer, answer, step and fold: with the defaults, on 8 classes, 32 units
     and T = 20, 0.35 s per run, 95 times a plain probe of an RNN and 35 times that of an LSTM (CPU time); a larger
@@ -79,7 +80,9 @@ class Memory(Probe):
                 for row, member in enumerate(members):
                     for asked in self._asked(data, member):
                         at = [chosen.index(step) for step in places[member]]
-                        rows += [(member, layer, *each) for each in self._read(states[row][at], places[member], asked)]
+                        there = data.batches[member].ends >= np.array(places[member])[:, None]
+                        found = self._read(states[row][at], places[member], there, asked)
+                        rows += [(member, layer, *each) for each in found]
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def _asked(self, data: Data, member: int) -> Iterator[tuple[Outputs, NDArray[Any], NDArray[np.int64]]]:
@@ -96,14 +99,19 @@ class Memory(Probe):
         yield data.meaning, targets[rows, place], np.where(judged[rows, place], scored[place], 0)
 
     def _read(
-        self, states: NDArray[np.float64], steps: list[int], asked: tuple[Outputs, NDArray[Any], NDArray[np.int64]]
+        self,
+        states: NDArray[np.float64],
+        steps: list[int],
+        there: NDArray[np.bool_],
+        asked: tuple[Outputs, NDArray[Any], NDArray[np.int64]],
     ) -> Iterator[tuple[object, ...]]:
-        """A row of the table for each step, from the states (S, N, width) at these steps."""
+        """A row of the table for each step, from the states (S, N, width) at these steps, which (S, N) samples have."""
         meaning, targets, due = asked
-        known = due > 0
-        count, asked_at = int(known.sum()), float(due[known].mean()) if known.any() else np.nan
+        asked_at = float(due[due > 0].mean()) if (due > 0).any() else np.nan
         fit, measure = (explained, "R2") if meaning.dtype == "f" else (told, "accuracy")
-        for step, state in zip(steps, states, strict=True):
+        for step, state, own in zip(steps, states, there, strict=True):
+            known = own & (due > 0)
+            count = int(known.sum())
             score = chance = np.nan
             if count >= 2 * self.folds and np.isfinite(state[known]).all():
                 score, chance = fit(standardised(state[known]), targets[known].reshape(count, -1), self.folds)

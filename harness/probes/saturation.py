@@ -30,12 +30,12 @@ SLOPES: dict[str, Callable[[Any], Any]] = {
 class Saturation(Probe):
     """The share of units whose function is flat where they are, gate by gate, step by step: no gradient passes there.
 
-    A row per member, layer, function and time step. ``unit`` is the gate's name where the function gives one of the
-    cell's gates, with its ``role`` in words, else the function's own name (``tanh``, ``sigmoid``, ``relu``; numbered
-    where there are several). ``share`` is the share of units and samples whose slope is less than ``limit`` of the
-    largest that the function has, ``slope`` the mean slope, on the same scale from 0 to 1. A sigmoid is flat near 0 and
-    1, a tanh near -1 and 1, a ReLU below 0. Functions are found by running the cell's step and watching which it calls,
-    so that every cell has rows whose step calls one of these; NaN where values are not finite.
+    A row per member, layer, function and time step that a sample has. ``unit`` is the gate's name where the function
+    gives one of the cell's gates, with its ``role`` in words, else the function's own name (``tanh``, ``sigmoid``,
+    ``relu``; numbered where there are several). ``share`` is the share of units and samples whose slope is less than
+    ``limit`` of the largest that the function has, ``slope`` the mean slope, on the same scale from 0 to 1. A sigmoid
+    is flat near 0 and 1, a tanh near -1 and 1, a ReLU below 0. Functions are found by running the cell's step and
+    watching which it calls, so that every cell has rows whose step calls one of these; NaN where values are not finite.
 
     Costs about one plain probe (32 units, T = 20, CPU time): a step of the cell at each of the chosen time steps.
     Memory: one step's values.
@@ -60,13 +60,28 @@ class Saturation(Probe):
             weights = as_in_a_step(moment.network.layer(layer))
             for t in map(int, spread(range(1, moment.data.inputs.shape[1] + 1), self.steps)):
                 before = Named({part: values[:, t - 1] for part, values in moment.states[layer - 1].items()})
+                there = None if moment.data.lengths is None else moment.data.reach(t)
                 for name, function, values in called(cell, weights, moment.entering(layer, t), before):
-                    slopes = SLOPES[function](values).where(values.isfinite(), float("nan")).double().flatten(1)
-                    flat = (slopes < self.limit).double().where(slopes.isfinite(), float("nan")).mean(1)
-                    found = zip(flat.tolist(), slopes.mean(1).tolist(), strict=True)
+                    slopes = SLOPES[function](values).where(values.isfinite(), float("nan")).double()
+                    flat = (slopes < self.limit).double().where(slopes.isfinite(), float("nan"))
+                    found = zip(*(over_samples(each, there) for each in (flat, slopes)), strict=True)
                     role = cell.gate_roles.get(name, "")
-                    rows += [(member, layer, name, role, t, *own) for member, own in enumerate(found)]
+                    rows += [
+                        (member, layer, name, role, t, *own)
+                        for member, own in enumerate(found)
+                        if there is None or there[member].any()
+                    ]
         return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def over_samples(values: Tensor, there: Tensor | None) -> list[float]:
+    """The mean of each member over units and those samples that are there (all: None), of (K, B, n) and (K, B)."""
+    if there is None:
+        everywhere: list[float] = values.flatten(1).mean(1).tolist()
+        return everywhere
+    total = values.where(there[..., None], 0).sum((1, 2))
+    found: list[float] = (total / (there.sum(1) * values.shape[-1])).tolist()
+    return found
 
 
 def called(cell: Cell, weights: Weights, x: Tensor, before: State) -> Iterator[tuple[str, str, Tensor]]:

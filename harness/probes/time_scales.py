@@ -58,13 +58,16 @@ class TimeScales(Probe):
 
         cell, size = moment.network.shape.cell, moment.network.shape.hidden_size
         weights, states = as_in_a_step(moment.network.layer(layer)), moment.states[layer - 1]
-        logs = []
-        for t in map(int, spread(range(1, moment.data.inputs.shape[1] + 1), self.steps)):
+        data, logs, shares = moment.data, [], []
+        for t in map(int, spread(range(1, data.inputs.shape[1] + 1), self.steps)):
             before = Named({part: values[:, t - 1] for part, values in states.items()})
             share = cell.keeps(weights, moment.entering(layer, t), before, size)
             if share is None:
                 return None
-            logs.append(share.double().log().mean(dim=1))
-        found = torch.stack(logs).mean(dim=0).exp().cpu()
+            there = data.reach(t)
+            logs.append(share.double().log().where(there[..., None], 0).mean(dim=1))
+            shares.append(there.double().mean(dim=1, keepdim=True))
+        found = torch.stack(logs).mean(dim=0)
+        found = (found if data.lengths is None else found / torch.stack(shares).mean(dim=0)).exp().cpu()
         width = cell.widths(size)[cell.memory]
         return found.expand(-1, width) if found.shape[1] == 1 else found

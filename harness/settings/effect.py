@@ -50,6 +50,15 @@ def of_drops(step_size: int | None, gamma: float | None, schedule: str, steps: i
     return f"train.step_size={step_size}: no drop in {steps} steps after the warm-up; valid: less than {steps}"
 
 
+def of_growth(shortest: int | None, growth: float | None, curriculum: str) -> str | None:
+    """What is said of a curriculum needs one, and what is said of its growth one that grows."""
+    if shortest is not None and curriculum == "none":
+        return f"train.shortest={shortest}: not for train.curriculum=none; valid: null, or another curriculum"
+    if growth is not None and not curriculum.startswith("growing"):
+        return f"train.growth={growth}: not for train.curriculum={curriculum}; valid: null, or growing"
+    return None
+
+
 def of_orthogonal_penalty(weight: float | None, cell: Cell, input_size: int, hidden_size: int) -> str | None:
     """The penalty needs recurrent matrices that are trained."""
     if weight is None:
@@ -84,3 +93,11 @@ def of_truncation(k1: int | None, k2: int | None, seq_len: int) -> str | None:
     if k2 is None or k2 < seq_len:
         return None
     return f"train.k2={k2}: no way back is longer with seq_len={seq_len}; valid: null, or less than seq_len"
+
+
+def of_penalised_way_back(weight: float | None, dropout: float, k2: int | None) -> str | None:
+    """The penalty on the gradient is one on its whole way back, as it is when nothing is dropped."""
+    if weight is None or not (dropout or k2):
+        return None
+    other = f"dropout={dropout}" if dropout else f"train.k2={k2}"
+    return f"train.gradient_penalty={weight}: not with {other}; valid: null"

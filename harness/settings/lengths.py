@@ -64,6 +64,5 @@ def check_curriculum(experiment: Experiment, seq_len: int, curriculum: str, shor
         raise UserError(f"train.shortest={shortest}: longer than seq_len={seq_len}; valid: 1 to {seq_len}")
     if len(possible_lengths(experiment, shortest, seq_len)) == 1:
         raise UserError(
-            f"{who}: experiment={experiment.name} has no other length from train.shortest={shortest} to "
-            f"seq_len={seq_len}; valid: none"
+            f"{who}: experiment={experiment.name} has no other length from {shortest} to seq_len={seq_len}; valid: none"
         )

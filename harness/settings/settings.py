@@ -35,6 +35,9 @@ is over before the compiler is, and too short for differences of rounding to gro
 RECOMPUTING_PAYS = 64 * 2**20
 """From so many numbers to store for the backward pass, in one training step of one run, they are computed again."""
 
+HALF = 0.5
+"""Share of the training in which a growing curriculum grows, where nobody says otherwise."""
+
 Precision = Literal["float32", "float64"]
 
 
@@ -75,8 +78,10 @@ class Train(Options):
         description="length of each training batch: none (seq_len), uniform (any from train.shortest to seq_len), "
         "growing (from the shortest to seq_len), growing_uniform (any that has been reached)",
     )
-    shortest: int = Field(1, ge=1, description="shortest length of a curriculum; what the task refuses is left out")
-    growth: float = Field(0.5, gt=0, le=1, description="share of train.steps in which a growing curriculum grows")
+    shortest: int | None = Field(None, ge=1, description="shortest length of a curriculum; null: the task's shortest")
+    growth: float | None = Field(
+        None, gt=0, le=1, description="share of train.steps in which a growing curriculum grows; null: half"
+    )
     k2: int | None = Field(
         None, ge=1, description="truncated backpropagation: steps that errors are carried back; null: all"
     )
@@ -175,7 +180,7 @@ class Settings(Options):
         for problem in self._without_effect():
             if problem:
                 raise UserError(problem)
-        check_curriculum(self.experiment, self.seq_len, self.train.curriculum, self.train.shortest)
+        check_curriculum(self.experiment, self.seq_len, self.train.curriculum, self.train.shortest or 1)
         return self
 
     def _without_effect(self) -> Iterator[str | None]:
@@ -185,14 +190,12 @@ class Settings(Options):
         yield effect.of_momentum(train.momentum, train.optimizer)
         yield effect.of_warmup(train.warmup, train.steps)
         yield effect.of_drops(train.step_size, train.gamma, train.schedule, train.steps - train.warmup)
+        yield effect.of_growth(train.shortest, train.growth, train.curriculum)
         yield effect.of_orthogonal_penalty(train.orthogonal_penalty, self.cell, *sizes)
         yield effect.of_gradient_penalty(train.gradient_penalty, self.cell, *sizes)
         yield effect.of_dropout(self.dropout, self.num_layers)
         yield effect.of_truncation(train.k1, train.k2, self.seq_len)
-        # The penalty is on the steps of the whole way back, as they are when nothing is dropped.
-        if train.gradient_penalty and (self.dropout or train.k2):
-            other = f"dropout={self.dropout}" if self.dropout else f"train.k2={train.k2}"
-            yield f"train.gradient_penalty={train.gradient_penalty}: not with {other}; valid: null"
+        yield effect.of_penalised_way_back(train.gradient_penalty, self.dropout, train.k2)
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""
@@ -237,8 +240,8 @@ class Settings(Options):
         """The length of every training batch, (train.steps,): the same for all seeds (`harness.tasks.curriculum`)."""
         train, possible = self.train, [self.seq_len]
         if train.curriculum != "none":
-            possible = possible_lengths(self.experiment, train.shortest, self.seq_len)
-        return batch_lengths(train.curriculum, possible, train.steps, train.growth)
+            possible = possible_lengths(self.experiment, train.shortest or 1, self.seq_len)
+        return batch_lengths(train.curriculum, possible, train.steps, train.growth or HALF)
 
     @property
     def recomputed(self) -> bool:

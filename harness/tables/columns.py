@@ -171,8 +171,9 @@ TABLES: dict[str, tuple[Column, ...]] = {
         STEP,
         *PLACE,
         Column("t", "int64", "Time step, from 1."),
-        Column("lag", "int64", "Distance from the end of the sequence in steps, T - t."),
+        Column("lag", "int64", "Distance from the end of the longest sequence in steps, T - t."),
         *GRADIENT_NORMS,
+        Column("samples", "int64", "Samples of the batch that have this step."),
     ),
     "transport": (
         RUN_ID,

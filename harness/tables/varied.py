@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Callable
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +34,33 @@ def differ(runs: pd.DataFrame, keys: list[str], within: list[str] | None = None)
     return [key for key in keys if (groups[key].nunique(dropna=False) > 1).any()]
 
 
+def options_that_differ(runs: pd.DataFrame, within: list[str] | None = None) -> list[str]:
+    """Options of the experiment in which runs differ; of two that go together value for value, the first.
+
+    The second says nothing more, as what is in a file, where another path names another content.
+
+    Args:
+        within: as of `differ`.
+    """
+    found: list[str] = []
+    for key in differ(runs, [key for key in map(str, runs) if key.startswith("experiment.")], within):
+        count = len(runs[[key]].drop_duplicates())
+        if not any(
+            len(runs[[other]].drop_duplicates()) == len(runs[[other, key]].drop_duplicates()) == count
+            for other in found
+        ):
+            found.append(key)
+    return found
+
+
 def varied(runs: pd.DataFrame) -> list[str]:
     """All settings in which runs differ, and ``variant``; that another cell or task has no such option is none."""
     settings = settings_of(runs)
     options = {kind: [key for key in settings if key.startswith(f"{kind}.")] for kind in ("experiment", "cell")}
     found = {
         *differ(runs, [key for key in [*settings, "variant"] if key in runs and key not in chain(*options.values())]),
-        *(key for kind, own in options.items() for key in differ(runs, own, within=[kind])),
+        *options_that_differ(runs, within=["experiment"]),
+        *differ(runs, options["cell"], within=["cell"]),
     }
     return [key for key in map(str, runs) if key in found]
 
@@ -61,6 +83,15 @@ def as_categories(values: pd.Series) -> pd.Series:
     import pandas as pd
 
     return values.astype(pd.CategoricalDtype(list(dict.fromkeys(values.dropna())), ordered=True))
+
+
+def namer(values: pd.Series) -> Callable[[Any], str]:
+    """What calls each of these values as it is typed; paths by what is behind the folder that all of them lie in."""
+    paths = [value for value in values.dropna().unique().tolist() if isinstance(value, str) and os.path.isabs(value)]
+    if not paths:
+        return as_typed
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths])
+    return lambda value: os.path.relpath(value, folder) if value in paths else as_typed(value)
 
 
 def as_typed(value: Any) -> str:

@@ -33,6 +33,9 @@ class Data:
         all_count: whether `mask` is true everywhere, as in most tasks: the loss is then a plain mean.
         continues: whether the sequences go on where those of the batch before ended: the state is carried.
         answer: the step (1-based) of each sample's last judged output, (K, B); 0 where none is judged.
+        lengths: the step at which each sample ends, (K, B), int64; None: all have T steps.
+        in_order: whether the losses of a sample are added one after another, so that steps at which only others are
+            scored change nothing, to the bit: where `scored` depends on who is beside.
         earlier: of sequences in windows, the inputs of the windows before: the state comes from there.
         window: which of its sequence's windows each sample is, from 0: (K, B); where there are `earlier` ones.
     """
@@ -48,13 +51,15 @@ class Data:
     all_count: bool
     continues: bool
     answer: NDArray[np.int64]
+    lengths: Tensor | None = None
+    in_order: bool = False
     earlier: tuple[Tensor, ...] = ()
     window: Tensor | None = None
 
     def loss(self, outputs: Tensor) -> Tensor:
         """Loss of every sample (K, B) from outputs (K, B, S, size): the mean over its scored outputs."""
         losses = self.meaning.loss(outputs, self.targets)
-        return losses.mean(-1) if self.all_count else masked_mean(losses, self.mask)
+        return losses.mean(-1) if self.all_count else masked_mean(losses, self.mask, self.in_order)
 
     def answer_loss(self, outputs: Tensor) -> Tensor:
         """Loss (K, B) of every sample's last judged output alone; 0 where none is judged."""
@@ -74,6 +79,12 @@ class Data:
         """How many judged outputs of each sample are right, (K, B)."""
         return (self.meaning.right(outputs, self.targets) & self.judged).sum(dim=2)
 
+    def reach(self, step: int) -> Tensor:
+        """Which samples have a step (1-based), (K, B)."""
+        if self.lengths is None:
+            return self.mask.new_ones(self.mask.shape[:2])
+        return self.lengths >= step
+
     def only(self, members: Sequence[int]) -> Data:
         """The data of some members."""
         rows = list(members)
@@ -82,6 +93,7 @@ class Data:
             **{name: getattr(self, name)[rows] for name in ("inputs", *BY_SAMPLE)},
             earlier=tuple(inputs[rows] for inputs in self.earlier),
             window=None if self.window is None else self.window[rows],
+            lengths=None if self.lengths is None else self.lengths[rows],
             batches=[self.batches[row] for row in rows],
         )
 
@@ -109,5 +121,6 @@ class Data:
             inputs=self.inputs[:, :, start:stop],
             earlier=tuple(inputs[:, :, start:stop] for inputs in self.earlier),
             window=None if self.window is None else self.window[:, start:stop],
+            lengths=None if self.lengths is None else self.lengths[:, start:stop],
             **{name: getattr(self, name)[:, start:stop] for name in BY_SAMPLE},
         )

@@ -16,7 +16,7 @@ from pydantic import Field, SerializeAsAny, model_serializer
 from harness.base.options import Options
 from harness.base.seeds import stream
 from harness.tasks.batch import Batch
-from harness.tasks.experiment import Experiment, Sample
+from harness.tasks.experiment import Experiment, Level, Sample
 
 if TYPE_CHECKING:
     from harness.tasks.outputs import Outputs
@@ -96,6 +96,10 @@ class Distracted(Experiment):
         return self.task.exact_chance
 
     @property
+    def level(self) -> Level | None:  # type: ignore[override]
+        return self.task.level
+
+    @property
     def outputs(self) -> Outputs:
         return self.task.outputs
 
@@ -144,6 +148,11 @@ class Distracted(Experiment):
             return f"{self.min_seq_len()} or more"
         valid = self.task.refuses(own)
         return valid and f"{valid}, and {self.steps} of noise"
+
+    def own_length(self) -> int | None:
+        """The data's, and the noise."""
+        own = self.task.own_length()
+        return None if own is None else own + self.steps
 
     def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         return self._among_noise(self.task.sample(rng, batch_size, seq_len - self.windows * self.steps), rng)

@@ -161,6 +161,8 @@ class Experiment(Options, Pluggable):
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
         """One sample of a batch in words, with the answer that ``output`` (S, output size) gives.
 
+        Where samples differ in length, the batch is the sample alone, cut at its end (`Batch.alone`).
+
         By default tokens (see `word`) and judged answers as numbers, and nothing for real vectors.
         """
         if batch.inputs.ndim == 3:
@@ -171,6 +173,12 @@ class Experiment(Options, Pluggable):
         words = [self.word(int(token)) for token in batch.inputs[index]]
         read = words[: batch.answer[index]]
         return Sample(" ".join(words), " ".join(targets), " ".join(answers), words=read)
+
+    def in_words(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
+        """`show` of a sample that ends at its own step and is scored at its own steps alone."""
+        if batch.lengths is None:
+            return self.show(batch, index, output)
+        return self.show(batch.alone(index), 0, output[batch.asked[index]])
 
     def word(self, token: int) -> str:
         """An input token in words."""

@@ -155,8 +155,13 @@ class Values(Outputs):
         return targets if self.extra else targets[..., None]
 
 
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the last axis where ``mask`` is true: (…, S) to (…)."""
+def masked_mean(values: Tensor, mask: Tensor, in_order: bool = False) -> Tensor:
+    """Mean over the last axis where ``mask`` is true: (…, S) to (…).
 
+    Args:
+        in_order: add one value after another, so that what is masked does not even change how sums are rounded.
+    """
     # What is left out may be NaN: it must not reach the sum, and no gradient may come from it.
-    return values.where(mask, 0).sum(-1) / mask.sum(-1).clamp(min=1)
+    known = values.where(mask, 0)
+    total = known.cumsum(-1)[..., -1] if in_order else known.sum(-1)
+    return total / mask.sum(-1).clamp(min=1)

@@ -61,20 +61,22 @@ class Streams:
         made._pending = [data.only(members) for data in self._pending]
         return made
 
-    def next(self, batch_size: int, dtype: torch.dtype, seq_len: int | None = None) -> Data:
+    def next(self, batch_size: int, dtype: torch.dtype, seq_len: int | None = None, trim: bool = True) -> Data:
         """The next batch of every member: of a task with windows, the next window.
 
         Args:
             seq_len: its length, where that is another one; not of a task with windows.
+            trim: leave out steps that no sample of any member has.
         """
         if not self._pending:
             windows = self.experiment.windows
             length = windows * (seq_len or self.seq_len)
             drawn = self._drawn(self.experiment.sample, batch_size, length)
-            pieces = {seed: batch.windows(windows) for seed, batch in drawn.items()}
+            pieces = {seed: batch.longest_first().windows(windows) for seed, batch in drawn.items()}
+            at_place = [{seed: own[place] for seed, own in pieces.items()} for place in range(windows)]
             self._pending = [
-                self._ready({seed: own[place] for seed, own in pieces.items()}, dtype, continues=place > 0)
-                for place in range(windows)
+                self._ready(trimmed(own) if trim else own, dtype, continues=place > 0)
+                for place, own in enumerate(at_place)
             ]
         return self._pending.pop(0)
 
@@ -103,7 +105,7 @@ class Streams:
         """Held-out samples of every member; of a task with windows, long sequences that hold as many windows."""
         windows = self.experiment.windows
         count, length = max(1, samples // windows), windows * self.seq_len
-        return self._ready(self._drawn(self.experiment.held_out, count, length), dtype)
+        return self._ready(trimmed(self._drawn(self.experiment.held_out, count, length)), dtype)
 
     def _drawn(self, draw: Callable[..., Batch], count: int, length: int) -> dict[int, Batch]:
         """A batch for every seed.
@@ -118,11 +120,6 @@ class Streams:
         for batch in found.values():
             for fault in faults(self.experiment, batch, (count, length)):
                 raise UserError(f"{who} {fault}")
-        if len(steps := {tuple(batch.scored.tolist()) for batch in found.values()}) > 1:
-            raise UserError(
-                f"{who} other scored steps for another seed, as {list(min(steps))} and {list(max(steps))}; valid: the "
-                "same for all, and a mask over some of them"
-            )
         return found
 
     def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:
@@ -142,7 +139,7 @@ def ready(
     """Batches as data for members.
 
     Args:
-        own: batches of equal form.
+        own: batches of equal form; where other steps are scored in another one, all of these steps are read.
         rows: for every member the number of its batch.
         meaning, continues: see `Data`.
     """
@@ -150,20 +147,31 @@ def ready(
     def tensor(arrays: list[NDArray[Any]], kind: torch.dtype) -> Tensor:
         return torch.from_numpy(np.stack(arrays).take(rows, axis=0)).to(device, kind)
 
-    tokens = own[0].inputs.ndim == 2
+    tokens, ragged = own[0].inputs.ndim == 2, any(batch.lengths is not None for batch in own)
+    scored = np.unique(np.concatenate([batch.scored for batch in own]))
+    laid_out = [batch.with_places(scored) for batch in own]
+    alike = all(len(batch.scored) == len(scored) for batch in own)
     return Data(
         meaning=meaning,
         inputs=tensor([batch.inputs.swapaxes(0, 1) for batch in own], torch.int64 if tokens else dtype),
-        targets=tensor([batch.targets for batch in own], dtype if meaning.dtype == "f" else torch.int64),
-        mask=tensor([batch.mask for batch in own], torch.bool),
-        judged=tensor([batch.judged for batch in own], torch.bool),
-        scored=own[0].scored.tolist(),
+        targets=tensor([batch.targets for batch in laid_out], dtype if meaning.dtype == "f" else torch.int64),
+        mask=tensor([batch.mask for batch in laid_out], torch.bool),
+        judged=tensor([batch.judged for batch in laid_out], torch.bool),
+        scored=scored.tolist(),
         cue=np.stack([batch.cue for batch in own])[list(rows)],
         batches=[own[row] for row in rows],
-        all_count=all(batch.mask.all() for batch in own),
+        all_count=alike and all(batch.mask.all() for batch in own) and not ragged,
         continues=continues,
         answer=np.stack([batch.answer for batch in own])[list(rows)],
+        lengths=tensor([batch.ends for batch in own], torch.int64) if ragged else None,
+        in_order=ragged or not alike,
     )
+
+
+def trimmed(drawn: dict[int, Batch]) -> dict[int, Batch]:
+    """The batches without the steps that no sample of any of them has; of a window that is all over, one is left."""
+    longest = max(1, *(int(batch.ends.max()) for batch in drawn.values()))
+    return {seed: batch.until(longest) for seed, batch in drawn.items()}
 
 
 def _last_judged(batch: Batch, length: int) -> NDArray[np.int64]:

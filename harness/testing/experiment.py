@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from harness.tasks.experiment import Experiment, Sample, Verdict
 from harness.tasks.faults import faults
 from harness.testing._claims import worlds
 from harness.testing._counting import counted_chance
+from harness.testing._padding import AFTER, BEFORE, padded_after, padded_before
 from harness.testing._problems import COMPILED, Problems, check_registration, possible_length, small_runs
 from harness.testing.figure import small_tables
 from harness.training.pack import run
@@ -47,7 +49,8 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
     """Check an experiment against everything that the harness relies on.
 
     Its name, claim and documented options; shapes, dtypes and ranges of what it draws, at two lengths and at the
-    shortest; that it draws from the given generator alone; that what is fed back is what was answered; that what can
+    shortest; that it draws from the given generator alone; that padding is declared; that what is fed back is what was
+    answered; that what can
     be answered without memory is the stated chance level (and loss), and not above it: the best table from a token to
     an answer is counted, and where inputs are no tokens, answers no classes, or answers are fed back, a network without
     memory is trained; that samples, claim and artefacts can be made; that some results refute the claim.
@@ -59,6 +62,10 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
 
     Raises:
         ContractError: one line per problem.
+
+    Warns:
+        UserWarning: samples are padded on the left. No number that is counted from answers is wrong then, and it cannot
+            be declared; padding on the right can, and is refused where it is not.
     """
     problems = Problems("experiment", experiment)
     check_registration(problems, type(experiment))
@@ -122,6 +129,10 @@ def _check_batches(problems: Problems, experiment: Experiment, seq_len: int) -> 
                 problems.add(problem)
             continue
         _check_feedback(problems, experiment, batch, name)
+        if experiment.windows == 1:
+            problems.unless(not padded_after(batch), f"{name}: {AFTER}")
+            if padded_before(batch):
+                warnings.warn(f"{problems.who}: {name}: {BEFORE}", stacklevel=3)
         batch.windows(experiment.windows)
     chance, loss = experiment.chance(seq_len), experiment.chance_loss(seq_len)
     problems.unless(0 <= chance <= 1, f"chance({seq_len}) = {chance}; valid: a share from 0 to 1")
@@ -133,11 +144,12 @@ def _check_feedback(problems: Problems, experiment: Experiment, batch: Batch, na
     feedback, steps = experiment.feedback, batch.scored
     if feedback is None or len(steps) < 2:
         return
-    if not problems.unless(
+    if batch.lengths is None and not problems.unless(
         (np.diff(steps) == 1).all(), f"{name}: with feedback, scored steps must be consecutive, not {steps}"
     ):
         return
-    fed, answers, counts = batch.inputs[:, steps[1:] - 1], batch.targets[:, :-1], batch.mask[:, 1:]
+    fed, answers = batch.inputs[:, steps[1:] - 1], batch.targets[:, :-1]
+    counts = batch.mask[:, 1:] & batch.asked[:, :-1]
     size = experiment.outputs.size
     said = fed - feedback if fed.ndim == 2 else fed[..., feedback : feedback + size].argmax(-1)
     problems.unless(
@@ -214,7 +226,7 @@ def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> Non
     batch = experiment.held_out(stream(0, "contract"), 2, experiment.windows * seq_len)
     for name, fill in (("zeros", 0.0), ("NaN", np.nan), ("inf", np.inf)):
         with problems.during(f"show of outputs that are {name}"):
-            shown = experiment.show(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
+            shown = experiment.in_words(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
             if shown is None:
                 continue
             if problems.unless(

@@ -2,6 +2,6 @@
 
 In come the settings of runs that can train together; out come their tables (`harness.training.pack.run`). A `Pack`
 holds what trains, a `Record` what becomes of each member, a `Checkpoint` both on disk, so that an interrupted pack
-goes on with the very same numbers. `schedule` says the learning rate of every step, `penalties` what is added to the
-gradient of the loss.
+goes on with the very same numbers. `gradient` says of what a step's gradient is taken, `penalties` what is added to it,
+`schedule` the learning rate.
 """

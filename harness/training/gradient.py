@@ -48,8 +48,9 @@ class Pass:
         """
         batch = self.batch
         losses, _ = network.gradients(
-            batch.inputs, batch.scored, batch.loss, grad, keep, start=self.start, masks=self.masks, cut=self.cut
-        )
+            batch.inputs, batch.scored, batch.loss, grad, keep, start=self.start, lengths=batch.lengths,
+            masks=self.masks, cut=self.cut,
+        )  # fmt: skip
         grad /= losses.shape[1]
         return losses
 

@@ -176,7 +176,9 @@ class Pack:
 
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
-        batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]))
+        # Where the way back is cut depends on T, which is not to depend on who trains beside.
+        trim = self._cut is None
+        batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]), trim)
         windows, start = self.settings.experiment.windows, self._carry if batch.continues else None
         widths = [cell.output_size(self.settings.hidden_size) for cell in self.network.cells[:-1]]
         masks = self._dropout.masks(self.step, windows, batch.inputs.shape[1:3], widths, self.network.flat)

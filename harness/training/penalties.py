@@ -45,9 +45,12 @@ class Penalties:
         _add(grad, [self._orthogonal[member] for member in members], lambda rows: orthogonal_gradient(network))
         if kept is not None:
             strengths = [self._gradient[member] for member in members]
-            _add(
-                grad, strengths, lambda rows: gradient_penalty(network, taken.batch.inputs, kept, rows, taken.start)[1]
-            )
+            batch = taken.batch
+
+            def omega(rows: Sequence[int]) -> Tensor:
+                return gradient_penalty(network, batch.inputs, kept, rows, taken.start, batch.lengths)[1]
+
+            _add(grad, strengths, omega)
 
 
 def _add(grad: Tensor, strengths: Sequence[float | None], found: Callable[[Sequence[int]], Tensor]) -> None:

@@ -122,7 +122,7 @@ class Record:
         rows = {row: k for row, k in enumerate(members) if self.members[k].status != "finished"}
         run_ids = {row: self.run_ids[k] for row, k in rows.items()}
         added = self._note_probed(found.step, run_ids, probed)
-        self.frames["gradients"].append(gradient_rows(found.gradients.whole, found.step, run_ids))
+        self.frames["gradients"].append(gradient_rows(found.gradients.whole, found.step, run_ids, found.lengths))
         transported = [by_lag(profile, found.answer) for profile in found.gradients.transport]
         self.frames["transport"].append(transport_rows(transported, found.step, run_ids))
         curve = curve_rows(found)

@@ -71,24 +71,40 @@ def curve_rows(found: Measurement) -> list[dict[str, object]]:
     return [{"step": found.step, **dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
 
 
-def gradient_rows(profiles: Sequence[Profile], step: int, run_ids: dict[int, str]) -> pd.DataFrame:
+def gradient_rows(
+    profiles: Sequence[Profile],
+    step: int,
+    run_ids: dict[int, str],
+    lengths: NDArray[np.int64] | None = None,
+) -> pd.DataFrame:
     """The table ``gradients`` of some members: profile after profile, in each member after member, t from 1 to T.
 
     Args:
         step: training steps done.
         run_ids: of these members, by their place in the measurement.
+        lengths: the step at which each sample ends, (K, B); None: all have T steps. A member has rows for the steps
+            that one of its samples reaches, and they are about these samples.
     """
     norms = np.stack([profile.norms.cpu().numpy()[list(run_ids)] for profile in profiles])
     _, members, length, samples = norms.shape
     t = np.tile(np.arange(1, length + 1), len(profiles) * members)
-    return pd.DataFrame(
+    norms = norms.reshape(-1, samples)
+    if lengths is None:
+        counts, over = np.full(len(t), samples), _over_samples(norms)
+    else:
+        known = (lengths[list(run_ids), None] >= np.arange(1, length + 1)[:, None]).reshape(-1, samples)
+        known = np.tile(known, (len(profiles), 1))
+        counts = known.sum(axis=-1)
+        over = _over_some_samples(norms, known, counts)
+    frame = pd.DataFrame(
         {
             "run_id": np.tile(np.repeat(list(run_ids.values()), length), len(profiles)), "step": step,
             "layer": np.repeat([profile.layer for profile in profiles], members * length),
             "part": np.repeat([profile.part for profile in profiles], members * length),
-            "t": t, "lag": length - t, **_over_samples(norms.reshape(-1, samples)),
+            "t": t, "lag": length - t, **over, "samples": counts,
         }
     )  # fmt: skip
+    return frame[counts > 0].reset_index(drop=True)
 
 
 def transport_rows(transported: Sequence[Transport], step: int, run_ids: dict[int, str]) -> pd.DataFrame:
@@ -121,7 +137,7 @@ def _over_some_samples(
     """`_over_samples` of (rows, samples), of each row only what is known: ``counts`` of them."""
     first = np.take_along_axis(norms, np.argsort(~known, axis=-1, kind="stable"), axis=-1)
     found = {name: np.empty(len(norms)) for name in ("grad_norm", *QUANTILES)}
-    for count in np.unique(counts):
+    for count in np.unique(counts[counts > 0]):
         rows = counts == count
         for name, values in _over_samples(first[rows, :count]).items():
             found[name][rows] = values

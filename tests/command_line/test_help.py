@@ -49,7 +49,8 @@ def test_help_and_errors_speak_of_the_options_of_the_experiment_in_question(tmp_
     assert "experiment.symbols " not in shown
     wrong = command(tmp_path, "experiment=latch", "experiment.loudness=1")
     assert wrong.returncode == 1
-    assert wrong.stderr.strip().endswith("valid: experiment.length, experiment.noise")
+    noise = ", ".join(f"experiment.{key}" for key in ("distractor_kind", "distractor_place", "distractors"))
+    assert wrong.stderr.strip().endswith(f"valid: {noise}, experiment.length, experiment.noise")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.base.errors import UserError
+from harness.base.seeds import stream
 from harness.cells.gated.lstm import LSTM
 from harness.engine.dropout import Dropout, Masks
 from harness.engine.network import Network
@@ -85,6 +86,9 @@ def test_masks_are_torchs_in_value_and_share_and_differ_by_layer_step_and_seed()
         assert set(factor[:2].unique().tolist()) == {0.0, 1 / 0.7}
         assert (factor[2] == 1).all()
         np.testing.assert_allclose((factor[:2] == 0).double().mean((1, 2, 3)), 0.3, atol=0.01)
+    for layer, factor in enumerate(first.factors, start=1):
+        uniform = stream(0, "dropout", 0, f"layer{layer}").random((50, 40, 30), dtype=np.float32)
+        np.testing.assert_array_equal(factor[0] == 0, uniform < 0.3)
     one, other = first.factors
     assert one.equal(again.factors[0])
     different = [(one[0], one[1]), (one[0], other[0]), (one[0], later.factors[0][0]), (one[0, 0], one[0, 1])]

@@ -31,6 +31,7 @@ from harness.engine.scan.triton.scanner import TritonScanner
 from harness.plugins.registry import registry
 from tests.engine.test_engine import cross_entropy, make_data, measure
 from tests.engine.test_formulas import FORMULAS, Everything, cell_of
+from tests.engine.test_lengths import padded, together
 from tests.helpers.interpreted import by_triton, interpreter, network_of
 
 pytest.importorskip("triton")
@@ -191,6 +192,24 @@ def test_a_token_takes_a_row_of_the_weights(interpreted: Call) -> None:
     interpreted(compare_tokens)
 
 
+def compare_lengths() -> None:
+    for made in (Everything(), cell_of(FORMULAS["cut and joined"])):
+        network, lengths = network_of(made, torch.float64), torch.tensor([[3, 1], [2, 3]])
+        inputs = padded(make_data(network, 3, 2, scored=[3])[0], lengths, 5.0)
+        ways = by_triton(network), network
+        with torch.no_grad():
+            ends = [each.final(each.forward(inputs, lengths=lengths)) for each in ways]
+            (*found, steps), (*expected, own_steps) = (together(each, inputs, lengths) for each in ways)
+        pairs = [(found, expected), *zip(*ends, strict=True)]
+        pairs += [(steps[1].norms, own_steps[1].norms), (steps[1].totals, own_steps[1].totals)]
+        for one, other in pairs:
+            torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-11)
+
+
+def test_samples_end_at_steps_of_their_own(interpreted: Call) -> None:
+    interpreted(compare_lengths)
+
+
 def lost_member() -> list[Tensor]:
     """Gradients of a member beside one of NaN, and beside what it stands beside otherwise."""
     network = network_of(cell("rnn"), torch.float32)
@@ -301,11 +320,12 @@ def compiled(planned: Plan, name: str, capability: int, tokens: bool = False) ->
     from triton.compiler import ASTSource, compile
 
     kernel = kernels(planned, torch.float32).module[name]
-    flags = {"TOKENS": tokens, "NEED_X": True, "NORMS": True, "TOTALS": False}
+    flags = {"TOKENS": tokens, "LENGTHS": tokens, "NEED_X": True, "NORMS": True, "TOTALS": False}
     constants = {each: flags.get(each) for each in kernel.arg_names if each in flags or each.startswith("total_")}
     constants |= {"output": None} if name == "forward" else {}
+    constants |= {} if tokens else {"lengths": None}
     types = {each: "constexpr" if each in constants else _type(each) for each in kernel.arg_names}
-    types |= {"x": "*i64"} if tokens else {}
+    types |= {"x": "*i64", "lengths": "*i64"} if tokens else {}
     aligned = {
         (place,): [["tt.divisibility", 16]] for place, each in enumerate(kernel.arg_names) if types[each][0] == "*"
     }

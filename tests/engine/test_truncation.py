@@ -91,6 +91,8 @@ def test_errors_go_back_as_far_as_in_a_loop_that_detaches(way: str, k1: int, k2:
 def test_only_the_way_of_the_answer_is_gone_back() -> None:
     (only,) = Truncation(3, 5).stretches(11, END)
     assert (only.begin, only.end, only.first) == (6, 11, 9)
+    (middle,) = Truncation(3, 5).stretches(11, [6])  # of the second three, and of no other
+    assert (middle.begin, middle.end, middle.first) == (1, 6, 3)
     every = Truncation(3, 5).stretches(11, EVERY)
     assert [(each.begin, each.end, each.first) for each in every] == [(0, 3, 0), (1, 6, 3), (4, 9, 6), (6, 11, 9)]
 

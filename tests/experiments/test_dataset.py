@@ -44,7 +44,7 @@ def test_without_a_file_it_reads_the_digits_that_everyone_has() -> None:
     for image, target in zip(batch.inputs, batch.targets, strict=True):
         place = np.flatnonzero((digits.images == 16 * image).all(axis=(1, 2))).item()
         assert (place < 1198, digits.target[place]) == (True, target.item())
-    assert Dataset(order="pixels").chance(64) == pytest.approx(DigitsRows().chance(64))
+    assert 0.09 < Dataset(order="pixels").chance(64) <= DigitsRows().chance(64)  # the best that a pixel could tell
     assert DigitsRows().chance(8) - 0.06 < task.chance(8) < DigitsRows().chance(8)
 
 
@@ -177,8 +177,9 @@ def test_chance_of_shorter_rows_looks_at_their_own_last_steps(tmp_path: Path) ->
     tokens[:] = 9
     tokens[:, 0] = CLASSES  # it is the first one
     split = np.arange(40) % 2
-    commonest = np.bincount(CLASSES[split == 1]).max() / 20
-    assert task_of(npz(tmp_path, X=tokens, y=CLASSES, lengths=LENGTHS, split=split)).chance(6) == commonest
+    commonest = np.bincount(CLASSES[split == 0]).argmax()
+    stated = task_of(npz(tmp_path, X=tokens, y=CLASSES, lengths=LENGTHS, split=split)).chance(6)
+    assert stated == (CLASSES[split == 1] == commonest).mean()
 
 
 def settings(path: object, **options: object) -> Settings:
@@ -232,7 +233,7 @@ def test_paths_of_a_command_are_absolute(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", "/home/me")
     for typed, known in (
         ("my.npz", f"{tmp_path}/my.npz"),
-        ("../x.csv,'~/y.csv'", f"{tmp_path.parent}/x.csv,/home/me/y.csv"),
+        ("../x.csv,~/y.csv", f"{tmp_path.parent}/x.csv,/home/me/y.csv"),
         ("'a, b.npz'", f"'{tmp_path}/a, b.npz'"),
         ("/data/my.npz", "/data/my.npz"),
         ("null", "null"),
@@ -247,28 +248,26 @@ def test_a_relative_path_is_followed_from_where_the_command_was_typed(tmp_path: 
     (tmp_path / "a, b").mkdir()
     npz(tmp_path / "a, b", X=X, y=CLASSES[::-1])
     small = [word for word in SHORT if not word.startswith("seq_len")]
-    words = ["experiment=dataset", "experiment.path=my.npz,'a, b/my.npz'", *small, "hydra.sweep.dir=out"]
-    done = command(tmp_path, "-m", *words)
+    done = command(
+        tmp_path, "-m", "experiment=dataset", "experiment.path=my.npz,'a, b/my.npz'", *small, "hydra.sweep.dir=out"
+    )
     assert done.returncode == 0, done.stderr
     runs = harness.load(tmp_path / "out").runs
     assert sorted(runs["experiment.path"]) == sorted(str(tmp_path / path) for path in ("my.npz", "a, b/my.npz"))
     assert runs["experiment.content"].nunique() == 2
-    (tmp_path / "elsewhere").mkdir()
-    again = command(tmp_path / "elsewhere", f"resume={tmp_path / 'out'}")
-    assert "2 of 2 runs are done already" in again.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tokens", "values", "next"])
 def test_own_data_keep_the_contract(kind: str, tmp_path: Path) -> None:
-    tokens = RNG.integers(4, size=(3000, 7))
+    tokens = RNG.integers(4, size=(60_000, 7))
     wave = np.sin(np.arange(12) / 3 + 6 * RNG.random((500, 1))) + 0.1 * RNG.normal(size=(500, 12))
     arrays = {
         "tokens": {"X": tokens, "y": tokens[:, 0]},
         "values": {"X": wave[:, :-1], "y": wave[:, -1]},
         "next": {"X": wave},
     }[kind]
-    check_experiment(task_of(npz(tmp_path, **arrays)))
+    check_experiment(task_of(npz(tmp_path, **arrays), holdout=0.5))
 
 
 @pytest.mark.slow

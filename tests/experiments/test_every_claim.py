@@ -95,6 +95,7 @@ CLAIMS = {
         ],
     ),
     "compose": Claim([RNN, FEEDFORWARD], **SOLVED_AGAINST_GUESSED),
+    "context_integration": Claim([GRU, LINEAR], **SOLVED_AGAINST_NOT),
     "copy": Claim(
         [GRU, LSTM, RNN],
         holds=[[(0.9, 0.9), (0.7, 0.7), SOME]],
@@ -122,6 +123,12 @@ CLAIMS = {
     "bucket_sort": Claim([LSTM, RNN], **SOLVED_AGAINST_NOT),
     "embedded_reber": Claim([LSTM, RNN], **MOST_AGAINST_NONE),
     "flip_flop": Claim([RNN, GRU, LSTM, LINEAR], **ALL_SOLVE_AGAINST_NOT),
+    "frequency_comparison": Claim(
+        [LSTM, GRU],
+        holds=[[ALL, (0.7, 0.68)], [(0.95, 0.96), (0.64, 0.72)]],
+        refuted=[[ALL, ALL], [ALL, (0.5, 0.5)], [ALL, (0.7, 0.85)], [HALF, (0.7, 0.7)], [(0.7, 0.7), (0.7, 0.7)]],
+        chance=0.5,
+    ),
     "induction": Claim(
         [{**LSTM, "experiment.any_token": any_token} for any_token in (False, True)], **SOLVED_AGAINST_NOT
     ),
@@ -159,6 +166,7 @@ CLAIMS = {
     "random_permutation": Claim(
         [{**GRU, "experiment.cue": cue} for cue in ("anywhere", "first")], **SOLVED_AGAINST_GUESSED
     ),
+    "ready_set_go": Claim([LINEAR, FEEDFORWARD], **SOLVED_AGAINST_GUESSED),
     "recall_dish": Claim([{**LSTM, "weight_scale": 1.1}, {**RNN, "weight_scale": 0.9}], **MOST_AGAINST_NONE),
     "reverse_name": Claim(
         [LSTM, RNN],

@@ -68,7 +68,7 @@ def test_a_range_that_was_trained_on_is_a_band() -> None:
 
 def test_a_band_ends_where_the_axis_does() -> None:
     """Lengths from 1 on were allowed; nobody asked what networks do there."""
-    trained = {"train.curriculum": "uniform", "train.shortest": 1}
+    trained = {"train.curriculum": "uniform", "train.shortest": None}
     axis = one_panel(with_lengths(made_tables(**ONE), RUNS, **trained))
     plain = one_panel(with_lengths(made_tables(**ONE), RUNS))
     np.testing.assert_allclose(axis.get_xlim(), plain.get_xlim())

@@ -124,13 +124,13 @@ def _tables(
             "layer": pa.array([1, 0]).take(part), "part": pa.array([memory, "x"]).take(part),
             "t": np.tile(length - lag, len(own) * probes * 2), "lag": np.tile(lag, len(own) * probes * 2),
             "grad_norm": norms.ravel(), "grad_q10": 0.8 * norms.ravel(), "grad_q50": norms.ravel(),
-            "grad_q90": 1.2 * norms.ravel(),
+            "grad_q90": 1.2 * norms.ravel(), "samples": pa.array(np.full(norms.size, 16)),
         }
     )  # fmt: skip
     assert gradients.column_names == COLUMNS["gradients"]
     # Every sample has one answer, at the last step.
-    transport = gradients.append_column("log_ratio", pa.array((np.log(factor)[:, None, None, None] * lag
-        + np.zeros(shape)).ravel())).append_column("samples", pa.array(np.full(len(gradients), 16)))  # fmt: skip
+    ratios = np.log(factor)[:, None, None, None] * lag + np.zeros(shape)
+    transport = gradients.append_column("log_ratio", pa.array(ratios.ravel()))
     transport = transport.select(COLUMNS["transport"])
     answer = "红烧排骨 braised ribs" if learned else "辣子鸡 spicy chicken"
     samples = pd.DataFrame(

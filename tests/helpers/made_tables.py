@@ -117,6 +117,7 @@ def _by_lag(profiles: list[tuple[Any, ...]]) -> tuple[pd.DataFrame, pd.DataFrame
             t=np.repeat(sizes, sizes) - lag,
             lag=lag,
             **dict.fromkeys(("grad_norm", "grad_q10", "grad_q50", "grad_q90"), norms),
+            samples=16,
         )
     )
-    return gradients, gradients.drop(columns="t").assign(log_ratio=logs, samples=16)
+    return gradients, gradients.drop(columns="t").assign(log_ratio=logs)

@@ -9,7 +9,9 @@ MODULES: dict[str, str] = {
     "engine/weights.py cells/initial.py": (
         "tests/engine/test_weights.py tests/engine/test_initial_weights.py tests/engine/test_formulas.py"
     ),
-    "engine/blocks.py": "tests/engine/test_blocks.py",
+    "engine/blocks.py": "tests/engine/test_blocks.py tests/engine/test_embedding.py tests/engine/test_input_scale.py",
+    "engine/dropout.py": "tests/engine/test_dropout.py",
+    "engine/truncation.py": "tests/engine/test_truncation.py",
     "engine/network.py": "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_blocks.py",
     "engine/threads.py": "tests/engine/test_threads.py",
     "engine/scan/graphed.py": "tests/engine/test_graphed.py tests/engine/test_tokens.py",
@@ -27,11 +29,16 @@ MODULES: dict[str, str] = {
     "cells/base.py": "tests/cells/test_base.py tests/engine/test_weights.py",
     "cells/functions.py": "tests/cells/test_functions.py",
     "cells/module.py cells/_[feot]*.py": "tests/cells/test_module.py tests/cells/test_equations.py",
+    "training/generalization.py measure/generalization.py": "tests/training/test_generalization.py",
+    "tasks/curriculum.py settings/lengths.py": (
+        "tests/training/test_curriculum.py tests/training/test_generalization.py"
+    ),
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"
     ),
     "training/rec*.py training/rows.py": "tests/training/test_record.py",
+    "training/gradient.py": "tests/training/test_overflow.py",
     "training/checkpoint.py training/keeping.py": "tests/training/test_checkpoint.py tests/training/test_keeping.py",
     "training/stopping.py": "tests/training/test_stopping.py",
     "measure/flow.py": "tests/measure/test_gradient_flow.py",
@@ -42,6 +49,7 @@ MODULES: dict[str, str] = {
     ),
     "analysis/claims.py analysis/accuracy.py": "tests/analysis/test_claims.py",
     "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py tests/analysis/test_runs.py",
+    "analysis/about_lengths.py": "tests/analysis/test_lengths.py",
     "analysis/ranks.py": "tests/analysis/test_ranks.py",
     "analysis/*.py": (
         "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py "

@@ -91,6 +91,8 @@ def test_the_memory_of_a_member_by_hand(config: Config) -> None:
     assert bytes_per_member(small) == 8 * 10 * (4 * 128 * per_step + 512 * size)  # evaluated 128 at a time
     (probed,) = members(config(cell="lstm", train={"batch_size": 2}, probe={"batch_size": 300}, **changes))
     assert bytes_per_member(probed) == 8 * 10 * (4 * 300 * per_step + 512 * size)
+    (tried,) = members(config(cell="lstm", eval={"seq_len": [5, 1000]}, **changes))  # longer ones 32 steps at a time
+    assert bytes_per_member(tried) == 8 * (32 * 4 * 128 * per_step + 1000 * 512 * size)
 
 
 def test_single_precision_takes_half_where_the_probes_are_single_too(config: Config) -> None:

@@ -19,7 +19,7 @@ from harness.experiments.copy import Copy
 from harness.settings.settings import Settings
 from harness.tables.storage import write_tables
 from harness.tables.tables import Tables
-from harness.tables.varied import as_typed
+from harness.tables.varied import as_typed, namer, options_that_differ, varied
 from harness.training.rows import runs_table
 from tests.helpers.made_tables import made_tables
 
@@ -96,3 +96,19 @@ def test_a_table_or_setting_that_there_is_not_is_refused_in_one_line() -> None:
     for arguments in (("gradient", ["cell"]), ("runs", ["cell"]), ("curves", ["sel"]), ("curves", ["accuracy"])):
         with pytest.raises(UserError, match="valid: "):
             tables.with_settings(*arguments)
+
+
+def test_of_options_that_go_together_value_for_value_the_first_tells_runs_apart() -> None:
+    runs = pd.DataFrame({"experiment": "dataset", "cell": "rnn", "experiment.path": ["/a.npz", "/a.npz", "/b.npz"]})
+    assert options_that_differ(runs.assign(**{"experiment.content": ["0", "0", "1"]})) == ["experiment.path"]
+    changed = runs.assign(**{"experiment.content": ["0", "1", "2"]})  # the first file is another one since
+    assert options_that_differ(changed) == ["experiment.path", "experiment.content"]
+    assert varied(changed) == ["experiment.path", "experiment.content"]
+    assert varied(runs.assign(**{"experiment.content": ["0", "0", "1"]})) == ["experiment.path"]
+
+
+def test_paths_are_called_by_what_is_behind_the_folder_that_they_share() -> None:
+    paths = pd.Series(["/data/mine/a.npz", "/data/b.npz", None])
+    assert [namer(paths)(each) for each in paths] == ["mine/a.npz", "b.npz", "null"]
+    assert namer(paths[:1])("/data/mine/a.npz") == "a.npz"
+    assert [namer(pd.Series([0.5, 1.0]))(each) for each in (0.5, 1.0)] == ["0.5", "1"]

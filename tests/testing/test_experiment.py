@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness.base.seeds import stream
-from harness.experiment import Batch, Classes, Experiment, Labels, Sample, Values, Verdict
+from harness.experiment import Batch, Classes, Experiment, Labels, Sample, Values, VariedLengths, Verdict
 from harness.plugins.registry import registry
 from harness.testing import ContractError, check_experiment
 
@@ -29,7 +29,8 @@ def versions() -> list[Any]:
         protocol = plugin.target.model_fields.get("protocol")
         published = [{"protocol": name} for name in (get_args(protocol.annotation) if protocol else ())]
         made: list[Experiment] = []
-        for options in [{}, *several, *published]:
+        varied = [{"shortest": plugin.target().min_seq_len()}] if issubclass(plugin.target, VariedLengths) else []
+        for options in [{}, *several, *published, *varied]:
             if (version := plugin.target(**options)) not in made:  # some are the same by other words
                 made.append(version)
                 name = ", ".join([plugin.name, *(f"{key}={value}" for key, value in options.items())])

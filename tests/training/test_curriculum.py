@@ -27,7 +27,7 @@ def lengths(config: Config, experiment: str = "parity", seq_len: int = 40, **tra
 
 
 def test_without_a_curriculum_every_batch_has_the_length_of_the_run(config: Config) -> None:
-    assert lengths(config, steps=7, shortest=3, growth=0.1).tolist() == [40] * 7
+    assert lengths(config, steps=7).tolist() == [40] * 7
 
 
 def test_uniform_lengths_are_all_as_likely(config: Config) -> None:
@@ -119,6 +119,24 @@ def test_an_interrupted_training_goes_on_to_bit_identical_tables(
         assert_bit_identical(run(runs), found)
 
 
+def test_where_nothing_is_said_of_it_a_curriculum_grows_from_the_tasks_shortest_length_in_half_of_the_training(
+    config: Config,
+) -> None:
+    said = lengths(config, curriculum="growing", steps=100, shortest=2, growth=0.5)
+    np.testing.assert_array_equal(lengths(config, curriculum="growing", steps=100), said)
+
+
+def test_batches_shorter_than_the_cut_way_back_are_not_cut(config: Config) -> None:
+    """Up to `train.k2` steps, a batch teaches what it teaches without a cut."""
+    short = {"curriculum": "growing", "growth": 1.0, "steps": 4}  # 2, 4, 7 and 9 of 12 steps
+    made = {each: config(experiment="parity", seq_len=12, train={**short, "k2": each}) for each in (None, 7)}
+    assert members(made[7])[0].batch_lengths.tolist() == [2, 4, 7, 9]
+    whole, cut = (run(members({**each, "probe": {"every": 1}}))["curves"] for each in made.values())
+    same = ["loss", "grad_norm_weights"]
+    np.testing.assert_array_equal(whole[same][:4], cut[same][:4])
+    assert (whole[same].iloc[4] != cut[same].iloc[4]).all()
+
+
 def test_evaluation_and_probes_are_at_the_length_of_the_run(config: Config) -> None:
     found = run(members(config(seq_len=12, train={"curriculum": "growing", "steps": 6})))
     assert found["gradients"].groupby("step").t.max().tolist() == [12, 12, 12]
@@ -131,6 +149,8 @@ def test_evaluation_and_probes_are_at_the_length_of_the_run(config: Config) -> N
         ({"curriculum": "uniform", "shortest": 0}, ["train.shortest=0", "greater than or equal to 1"]),
         ({"curriculum": "uniform", "shortest": 30}, ["train.shortest=30", "seq_len=20", "valid: 1 to 20"]),
         ({"curriculum": "uniform", "shortest": 20}, ["train.curriculum=uniform", "no other length", "valid: none"]),
+        ({"shortest": 2}, ["train.shortest=2", "train.curriculum=none", "valid: null, or"]),
+        ({"curriculum": "uniform", "growth": 0.5}, ["train.growth=0.5", "train.curriculum=uniform", "valid: null, or"]),
         ({"curriculum": "growing", "growth": 0}, ["train.growth=0", "greater than 0"]),
         ({"curriculum": "growing", "growth": 1.5}, ["train.growth=1.5", "less than or equal to 1"]),
     ],

@@ -67,7 +67,11 @@ def test_rows_of_gradients_are_mean_and_quantiles_over_the_samples(config: Confi
     found = made.tables(7, 512, 1.0)["gradients"]
     assert list(found) == COLUMNS["gradients"]
     rows = [
-        (made.run_ids[k], 4, layer, part, t, LENGTH - t, *(scale * factor ** (LENGTH - t) * np.array([6.0, 2, 6, 10])))
+        (
+            *(made.run_ids[k], 4, layer, part, t, LENGTH - t),
+            *(scale * factor ** (LENGTH - t) * np.array([6.0, 2, 6, 10])),
+            SAMPLES,
+        )
         for k, factor in enumerate([0.5, 2.0])
         for layer, part, scale in ((1, "h", 1.0), (0, "x", 2.0))
         for t in range(1, LENGTH + 1)

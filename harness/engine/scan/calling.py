@@ -46,6 +46,7 @@ def arguments(parts: int, weights: int) -> tuple[Argument, ...]:
         Argument("long", "g_stride", weights),
         Argument("const real*", "x"),
         Argument("const int64_t*", "tokens"),
+        Argument("const int64_t*", "lengths"),
         *(Argument("real*", name) for name in ("act", "seen")),
         *(Argument("real*", name, parts) for name in ("state", "carry", "total")),
         Argument("double*", "norm", parts),

@@ -94,13 +94,16 @@ class Kernel:
             function = getattr(library, name)
             function.argtypes, function.restype = [call], result
 
-    def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> CompiledTrace:
+    def forward(
+        self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers, lengths: Tensor | None = None
+    ) -> CompiledTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
         plan, (members, steps, batch) = self.plan, inputs.shape[:3]
         if is_tokens(inputs) and not plan.takes_tokens:
             inputs = one_hot(inputs, plan.input_size, next(iter(start.values())).dtype)
         if not inputs[0].is_contiguous():
             inputs = inputs.contiguous()
+        lengths = None if lengths is None else lengths.contiguous()
         states = states_buffers(plan.widths, inputs, start, buffers)
         act = buffers("act", (members, steps, batch, plan.act))
         seen = buffers("output", (members, steps, batch, plan.output_size)) if plan.output_part is None else None
@@ -110,7 +113,7 @@ class Kernel:
         call.n, call.r = ctypes.addressof(self.sizes), _address(self.constants)
         for place, name in enumerate(plan.shapes):
             call.w[place], call.w_stride[place] = _address(weights[name]), weights[name].stride(0)
-        call.act, call.seen = _address(act), _address(seen)
+        call.act, call.seen, call.lengths = _address(act), _address(seen), _address(lengths)
         if is_tokens(inputs):
             call.tokens = _address(inputs)
         else:
@@ -119,7 +122,7 @@ class Kernel:
             call.state[place] = values.data_ptr()
         call.work = _address(buffers("work", (call.threads, self.library.work_size(call))))
         self.library.forward(call)
-        return CompiledTrace(self, call, inputs, act, states, seen, buffers)
+        return CompiledTrace(self, call, inputs, lengths, act, states, seen, buffers)
 
     def product(self, a: Tensor, b: Tensor) -> Tensor:
         """See `harness.engine.scan.interface.Scanner.product`; rounds the same alone and packed, unlike torch's."""
@@ -138,6 +141,7 @@ class CompiledTrace:
     Attributes:
         call: the arguments of the forward scan.
         inputs: x, (K, T, B, F), or tokens (K, T, B); kept here because ``call`` has no more than its address.
+        lengths: where each sample ends, likewise.
         act: what the kernel stores for the backward scan, as many numbers as (K, T, B, ·), in an order of its own.
         states: for each part (K, T + 1, B, width): s_0, s_1, …, s_T.
         seen: what the next layer sees, where that is no part of the state.
@@ -146,6 +150,7 @@ class CompiledTrace:
     kernel: Kernel
     call: Any
     inputs: Tensor
+    lengths: Tensor | None
     act: Tensor
     states: State
     seen: Tensor | None

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
+INPUTS, LENGTHS = "", "lengths of samples"
+"""Names of what a call is given besides the parts of a state."""
+
 
 def cuda_graph(call: Callable[[], Result], device: torch.device) -> Callable[[], Result]:
     """Capture a call without running it.
@@ -102,14 +105,18 @@ class GraphedScanner(TorchProduct):
         self.plain = plain
         self.graphs = graphs or Graphs()
 
-    def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> GraphedTrace:
+    def forward(
+        self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers, lengths: Tensor | None = None
+    ) -> GraphedTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
         addresses = tuple(value.data_ptr() for value in weights.values())
-        trace = self.graphs(
-            ("forward", addresses),
-            {"": inputs, **start},
-            lambda given: self.plain.forward(weights, given[""], Named({p: given[p] for p in start}), buffers),
-        )
+
+        def call(given: dict[str, Tensor]) -> StepwiseTrace:
+            first = Named({part: given[part] for part in start})
+            return self.plain.forward(weights, given[INPUTS], first, buffers, given.get(LENGTHS))
+
+        ends = {} if lengths is None else {LENGTHS: lengths}
+        trace = self.graphs(("forward", addresses), {INPUTS: inputs, **ends, **start}, call)
         return GraphedTrace(trace, self.graphs)
 
 
@@ -137,14 +144,15 @@ class GraphedTrace:
 
         def call(tensors: dict[str, Tensor]) -> tuple[Tensor | None, State]:
             carry: State = Named({part: tensors[part].clone() for part in given.carry})
-            above = GradFromAbove(given.above.steps, tensors[""])
+            above = GradFromAbove(given.above.steps, tensors[INPUTS])
             return self.plain.backward(replace(given, above=above, carry=carry)), carry
 
         # Everything that the call reads besides its inputs: where the forward scan has left what, and how much of it.
         kept = [self.plain.act, self.plain.inputs, *self.plain.states.values(), *given.weights.values()]
+        kept += [] if self.plain.lengths is None else [self.plain.lengths]
         addresses = [(value.data_ptr(), value.shape) for value in [*kept, *given.grad.values()]]
         key = ("backward", *addresses, *given.above.steps, given.need_input_grad)
-        grad_x, carried = self.graphs(key, {"": given.above.values, **given.carry}, call)
+        grad_x, carried = self.graphs(key, {INPUTS: given.above.values, **given.carry}, call)
         for part, value in carried.items():
             given.carry[part].copy_(value)
         # A replay writes into the same tensor every time.

@@ -5,6 +5,9 @@ are laid out (K, T, B, ·), so that one time step is a strided view and products
 
 Inputs are real vectors (K, T, B, F), or tokens: whole numbers 0 … F - 1 (int64), (K, T, B). A token stands for the
 vector with a 1 at its place and 0 elsewhere; its product with W_x is a row of W_x, which is taken without multiplying.
+
+Samples may end at steps of their own, lengths (K, B). After its end a sample keeps its state and what it shows: at the
+last step of all, every one has those that it ended with. Backward, nothing enters there, and gradients by it are 0.
 """
 
 from __future__ import annotations
@@ -147,13 +150,17 @@ class Trace(Protocol):
 class Scanner(Protocol):
     """One way to run the layers of a cell over time, and the readout after them."""
 
-    def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> Trace:
+    def forward(
+        self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers, lengths: Tensor | None = None
+    ) -> Trace:
         """Run one layer.
 
         Args:
             inputs: x, (K, T, B, F), or tokens (K, T, B).
             start: the parts of s_0, each (K, B, width).
             buffers: what the trace lives in: it is valid until the next call with them.
+            lengths: the step at which each sample ends, from 0, (K, B), int64; None: all have T steps. Inputs after it
+                may be any numbers and tokens that there are, but no NaN.
         """
 
     def product(self, a: Tensor, b: Tensor) -> Tensor:

@@ -67,7 +67,9 @@ class StepwiseScanner(TorchProduct):
 
     plan: Plan
 
-    def begin(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> StepwiseTrace:
+    def begin(
+        self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers, lengths: Tensor | None = None
+    ) -> StepwiseTrace:
         """The trace of a scan before its first step: where everything will lie."""
         plan, (members, steps, batch) = self.plan, inputs.shape[:3]
         if is_tokens(inputs) and not plan.takes_tokens:
@@ -77,11 +79,13 @@ class StepwiseScanner(TorchProduct):
         scratch = buffers("scratch", (members, batch, max(plan.forward.scratch, plan.backward.scratch)))
         own = buffers("own", (members, batch, max(plan.forward.own, plan.backward.own)))
         seen = buffers("output", (members, steps, batch, plan.output_size)) if plan.output_part is None else None
-        return StepwiseTrace(plan, as_in_a_step(weights), inputs, states, act, scratch, own, seen)
+        return StepwiseTrace(plan, as_in_a_step(weights), inputs, lengths, states, act, scratch, own, seen)
 
-    def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> StepwiseTrace:
+    def forward(
+        self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers, lengths: Tensor | None = None
+    ) -> StepwiseTrace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
-        trace = self.begin(weights, inputs, start, buffers)
+        trace = self.begin(weights, inputs, start, buffers, lengths)
         plan, act, steps = self.plan, trace.act, inputs.shape[1]
         # Products of the inputs alone that begin a sum which is stored: at many steps at once.
         ahead = [p for p in _products(plan.forward) if (p.left.buffer, p.dest.buffer, p.add) == ("x", "act", False)]
@@ -92,6 +96,8 @@ class StepwiseScanner(TorchProduct):
                 dest[:, span].copy_(trace.of_inputs(product, span))
         for t in range(steps):
             _Step(trace, t, {}).run(plan.forward, ahead)
+            if lengths is not None:
+                trace.hold(t)
         return trace
 
 
@@ -101,6 +107,7 @@ class StepwiseTrace:
 
     Attributes:
         inputs: x, (K, T, B, F), or tokens (K, T, B).
+        lengths: the step at which each sample ends, (K, B); None: all have T steps.
         states: for each part (K, T + 1, B, width): s_0, s_1, …, s_T.
         act: what the forward program stores of every step.
         scratch, own: room for a step.
@@ -110,6 +117,7 @@ class StepwiseTrace:
     plan: Plan
     weights: Weights
     inputs: Tensor
+    lengths: Tensor | None
     states: State
     act: Tensor
     scratch: Tensor
@@ -123,6 +131,25 @@ class StepwiseTrace:
             return self.seen
         assert self.plan.output_part is not None
         return self.states[self.plan.output_part][:, 1:]
+
+    def ended(self, t: int) -> Tensor | None:
+        """Which samples have ended before a step (from 0), (K, B, 1); None where none ever does before the last."""
+        return None if self.lengths is None else (self.lengths <= t)[..., None]
+
+    def hold(self, t: int) -> None:
+        """Undo a step for samples that have ended: they keep their state, and what they show.
+
+        They also keep what was stored at their own last step: there, no derivative is anything but a number.
+        """
+        ended = self.ended(t)
+        assert ended is not None
+        for values in self.states.values():
+            values[:, t + 1].copy_(values[:, t].where(ended, values[:, t + 1]))
+        if self.seen is not None:
+            shown = self.seen[:, t - 1] if t else torch.zeros_like(self.seen[:, 0])
+            self.seen[:, t].copy_(shown.where(ended, self.seen[:, t]))
+        if t:
+            self.act[:, t].copy_(self.act[:, t - 1].where(ended, self.act[:, t]))
 
     def of_inputs(self, product: Product, steps: slice) -> Tensor:
         """A product with the inputs at some steps, (K, S, B, columns); of tokens the rows that they take."""
@@ -143,20 +170,29 @@ class StepwiseTrace:
         entering = dict(zip(given.above.steps, given.above.values.unbind(1), strict=True))
         late = [p for p in _products(plan.backward) if p.dest.buffer == "grad_x"]
         for t in range(steps - 1, -1, -1):
+            ended = self.ended(t)
+            enters = entering.get(t + 1, nothing)
+            enters = enters if ended is None else enters.masked_fill(ended, 0)
             if plan.output_part is None:
-                arrived[OUTPUT] = entering.get(t + 1, nothing)
+                arrived[OUTPUT] = enters
             elif t + 1 in entering:
-                arrived[plan.output_part] = arrived[plan.output_part] + entering[t + 1]
+                arrived[plan.output_part] = arrived[plan.output_part] + enters
             step = _Step(self, t, arrived, kept, grad_x, given.grad)
             step.run(plan.backward, late)
+            if ended is not None:
+                kept[:, t % kept.shape[1]].masked_fill_(ended, 0)
             if given.keep is not None:
                 for part, place in plan.totals.items():
                     value = step.at(place, plan.widths[part])
+                    value = value if ended is None else value.masked_fill(ended, 0)
                     given.keep.norms[part][:, t] = norm(value)
                     if part in given.keep.totals:
                         given.keep.totals[part][:, t] = value
             if given.need_input_grad:
                 step.products(late)
+            if ended is not None:
+                grad_x[:, t % grad_x.shape[1]].masked_fill_(ended, 0)
+                step.carry.update({part: arrived[part].where(ended, made) for part, made in step.carry.items()})
             arrived = step.carry
             if t % SPAN == 0:
                 for each in plan.matrices:

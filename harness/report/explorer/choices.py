@@ -11,7 +11,7 @@ from harness.analysis.conditions import by_condition, contrast
 from harness.analysis.families import have_memory, in_order
 from harness.analysis.runs import shown_versions, with_names
 from harness.base.language import gettext as _
-from harness.tables.varied import as_typed, varied
+from harness.tables.varied import namer, varied
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def choices(runs: pd.DataFrame) -> tuple[list[Setting], list[Condition]]:
     runs = with_names(runs).reset_index(drop=True)
     own = ("seed", "cell", "variant")
     keys = ["who", *(key for key in varied(runs) if key not in own and not key.startswith("cell.") and key != "who")]
-    texts = {key: runs[key].map(as_typed) for key in keys}
+    texts = {key: runs[key].map(namer(runs[key])) for key in keys}
     settings = [Setting(key, _label(key), _ordered(runs, key, texts[key])) for key in keys]
     places = {
         setting.key: texts[setting.key].map({value: place for place, value in enumerate(setting.options)})

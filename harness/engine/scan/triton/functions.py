@@ -89,6 +89,12 @@ def sqrt(x):
 
 
 @triton.jit
+def until_end(value, other, alive, LENGTHS: tl.constexpr):
+    """A value, of samples that have ended another one, where samples have lengths of their own."""
+    return tl.where(alive, value, other) if LENGTHS else value
+
+
+@triton.jit
 def largest(x):
     """The largest unit of each sample, NaN where any is."""
     missing = tl.sum((x != x).to(tl.int32), axis=1, keep_dims=True)

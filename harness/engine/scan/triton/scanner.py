@@ -42,18 +42,21 @@ class TritonScanner(TorchProduct):
         self.plan, self.dtype, self.otherwise = plan, dtype, otherwise
         self.refused = False
 
-    def forward(self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers) -> Trace:
+    def forward(
+        self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers, lengths: Tensor | None = None
+    ) -> Trace:
         """See `harness.engine.scan.interface.Scanner.forward`."""
         if not self.refused:
             rows = inputs if inputs[0].is_contiguous() else inputs.contiguous()
-            trace = self.otherwise.plain.begin(weights, rows, start, buffers)
+            ends = None if lengths is None else lengths.contiguous()
+            trace = self.otherwise.plain.begin(weights, rows, start, buffers, ends)
             try:
                 made = kernels(self.plan, self.dtype)
                 made.launch("forward", _blocks(trace), _forward_arguments(trace))
                 return TritonTrace(trace, made, buffers, self)
             except CannotCompile as problem:
                 self.refuse(problem)
-        return self.otherwise.forward(weights, inputs, start, buffers)
+        return self.otherwise.forward(weights, inputs, start, buffers, lengths)
 
     def refuse(self, problem: CannotCompile) -> None:
         """Run without from now on."""
@@ -115,7 +118,8 @@ def _blocks(trace: StepwiseTrace) -> tuple[int, int]:
 def _forward_arguments(trace: StepwiseTrace) -> dict[str, Any]:
     _, steps, batch = trace.inputs.shape[:3]
     x = trace.inputs
-    given = {"T": steps, "batch": batch, "x": x, "x_k": x.stride(0), "act": trace.act, "TOKENS": is_tokens(x)}
+    given = {"T": steps, "batch": batch, "x": x, "x_k": x.stride(0), "act": trace.act, "lengths": trace.lengths}
+    given |= {"TOKENS": is_tokens(x), "LENGTHS": trace.lengths is not None}
     for place, values in enumerate(trace.states.values()):
         given[f"state_{place}"] = values
     for place, name in enumerate(trace.plan.shapes):

@@ -16,9 +16,6 @@ from harness.engine.scan.plan import Plan
 from harness.engine.scan.schedule import Place, Program, Store
 from harness.engine.scan.triton.tiles import REALS, SAMPLES, Tile, Writer, units
 
-Piece = tuple[int, int]
-"""Where a stretch of a part's units starts, and how long it is."""
-
 BARRIER = "tl.debug_barrier()"
 
 
@@ -109,32 +106,36 @@ def _forward(plan: Plan, real: str) -> Written:
     writer = Writer(plan, real, program.known)
     nodes = _nodes(program, program.asked)
     made = Written(writer.before, writer.lines)
-    new = [store for store in program.asked if store.dest.buffer == "new"]
-    carried: dict[tuple[str, int, int], str] = {}
-    for place, part in enumerate(plan.widths):
-        read = {(node.offset, node.width): node for node in nodes if node.op == "state" and node.name == part}
-        if set(read) <= _pieces(new, part):
-            # What the step before wrote is at hand.
-            for offset, width in read:
-                name = carried[part, offset, width] = f"state_{place}_{offset}_{width}"
-                made.start.append(f"{name} = {writer.loaded(Place('start', offset, part), width)}")
+    at_hand: dict[tuple[str, int, int], str] = {}
+    passed = [store for store in program.asked if store.dest.buffer in ("new", "output")]
+    for store in passed:
+        # What a step has made of the state is at hand at the next one; nothing has been shown before the first.
+        part, offset, width = piece = store.dest.name, store.dest.offset, store.node.width
+        name = f"state_{list(plan.widths).index(part)}" if part else "shown"
+        at_hand[piece] = f"{name}_{offset}_{width}"
+        first = (
+            writer.loaded(Place("start", offset, part), width) if part else f"tl.zeros({writer.shape(width)}, {real})"
+        )
+        made.start.append(f"{at_hand[piece]} = {first}")
     for node in nodes:
-        name = carried.get((node.name, node.offset, node.width), "")
-        if node.op == "state" and name:
-            writer.values[node] = Tile(name, SAMPLES, units(node.width))
+        piece = node.name, node.offset, node.width
+        if node.op == "state" and piece in at_hand:
+            writer.values[node] = Tile(at_hand[piece], SAMPLES, units(node.width))
         writer.value(node)
+    pairs = []
     for store in program.asked:
-        writer.store(writer.value(store.node), store.dest, store.node.width)
-    pairs = [(carried.get((store.dest.name, store.dest.offset, store.node.width), ""), store.node) for store in new]
-    _assign(writer, [(name, writer.whole(writer.value(node), node.width)) for name, node in pairs if name])
-    if any(node.op == "state" and (node.name, node.offset, node.width) not in carried for node in nodes):
+        value, width = writer.value(store.node), store.node.width
+        text = writer.whole(value, width)
+        if store in passed:
+            old = at_hand[store.dest.name, store.dest.offset, width]
+            text = f"next_{old}"
+            writer.lines.append(f"{text} = {writer.until_end(value, width, old)}")
+            pairs.append((old, text))
+        writer.lines.append(writer.stored(text, store.dest, width))
+    _assign(writer, pairs)
+    if any(node.op == "state" and (node.name, node.offset, node.width) not in at_hand for node in nodes):
         writer.lines.append(BARRIER)
     return made
-
-
-def _pieces(stores: Iterable[Store], part: str) -> set[Piece]:
-    """In which pieces a part is written."""
-    return {(store.dest.offset, store.node.width) for store in stores if store.dest.name == part}
 
 
 def _assign(writer: Writer, pairs: Sequence[tuple[str, str]]) -> None:
@@ -173,7 +174,7 @@ class _Backward:
         if not all(at_hand.values()):
             self.writer.lines.append(BARRIER)
         passed = [store for store in self.carries if at_hand[store.dest.name]]
-        _assign(self.writer, [(self._grad_of(store).text, self._whole(store)) for store in passed])
+        _assign(self.writer, [self._passed_on(store) for store in passed])
         return self.made
 
     def _arrive(self, part: str) -> bool:
@@ -182,11 +183,11 @@ class _Backward:
         read = {(node.offset, node.width) for node in self.nodes if node.op == "grad" and node.name == part}
         if not output and plan.totals[part].buffer == "grad":
             read.add((0, plan.widths[part]))
-        written = _pieces(self.carries, part)
+        written = {(store.dest.offset, store.node.width) for store in self.carries if store.dest.name == part}
         at_hand = output or read <= written
         for offset, width in sorted(read | written if at_hand else read):
             name = f"grad_{'output' if output else list(plan.widths).index(part)}_{offset}_{width}"
-            added = writer.loaded(Place("outside", offset), width, "there & seen")
+            added = writer.loaded(Place("outside", offset), width, "alive & seen")
             if not output:
                 (self.made.start if at_hand else writer.lines).append(
                     f"{name} = {writer.loaded(Place('carry', offset, part), width)}"
@@ -211,12 +212,12 @@ class _Backward:
                 for store in self.stores
                 if store.dest.buffer == "scratch" and at.offset <= store.dest.offset < at.offset + width
             ]
-        lines = writer.lines
-        writer.lines = []
+        stores, values = [], []
         for offset, size, value in pieces:
-            writer.store(value, Place("total", offset, part), size)
-        lines += ["if TOTALS:", *("    " + line for line in writer.lines)]
-        values = [writer.clean(value, size) for _, size, value in pieces]
+            name = f"total_{place}_{offset}_{size}"
+            writer.lines.append(f"{name} = {writer.until_end(value, size)}")
+            stores.append(writer.stored(name, Place("total", offset, part), size))
+            values.append(writer.clean(Tile(name, SAMPLES, units(size)), size))
         scale = f"tl.full(({SAMPLES},), 1.0, tl.float64)"
         if self.real == "tl.float64":
             largest = [f"tl.max(tl.abs({value}), axis=1)" for value in values]
@@ -224,22 +225,27 @@ class _Backward:
             for each in largest[1:]:
                 most = f"tl.maximum({most}, {each})"
             scale = f"safe({most})"
-        lines += [
+        writer.lines += [
+            "if TOTALS:",
+            *("    " + line for line in stores),
             "if NORMS:",
             f"    scale = {scale}",
             f"    norm = scale * tl.sqrt({' + '.join(f'squares({value}, scale)' for value in values)})",
             f"    tl.store(norm_{place} + keep_t + b, norm, mask=b < batch)",
         ]
-        writer.lines = lines
 
     def _store(self, store: Store) -> None:
-        start, writer = len(self.writer.lines), self.writer
-        writer.store(writer.value(store.node), store.dest, store.node.width)
-        if store.dest.buffer == "grad_x":
-            writer.lines[start:] = ["if NEED_X:", *("    " + line for line in writer.lines[start:])]
+        value, width, writer = self.writer.value(store.node), store.node.width, self.writer
+        if store.dest.buffer == "carry":
+            # What arrived at samples that have ended stays where it is.
+            writer.lines.append(writer.stored(writer.whole(value, width), store.dest, width, "alive & there"))
+            return
+        unless = "if NEED_X: " if store.dest.buffer == "grad_x" else ""
+        writer.lines.append(unless + writer.stored(writer.until_end(value, width), store.dest, width))
 
     def _grad_of(self, store: Store) -> Tile:
         return self.grads[store.dest.name, store.dest.offset, store.node.width]
 
-    def _whole(self, store: Store) -> str:
-        return self.writer.whole(self.writer.value(store.node), store.node.width)
+    def _passed_on(self, store: Store) -> tuple[str, str]:
+        old = self._grad_of(store).text
+        return old, self.writer.until_end(self.writer.value(store.node), store.node.width, old)

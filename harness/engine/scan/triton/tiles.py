@@ -81,13 +81,17 @@ class Writer:
         """What lies at a place; 0 beyond, and where nothing is there."""
         return f"tl.load({self._pointers(place, width)}{_masked([there, *self._masks(width)])})"
 
-    def stored(self, text: str, place: Place, width: int) -> str:
+    def stored(self, text: str, place: Place, width: int, there: str = "there") -> str:
         """What writes a number for every sample and unit to a place."""
-        return f"tl.store({self._pointers(place, width)}, {text}, mask={' & '.join(['there', *self._masks(width)])})"
+        return f"tl.store({self._pointers(place, width)}, {text}, mask={' & '.join([there, *self._masks(width)])})"
 
-    def store(self, value: Tile, place: Place, width: int) -> None:
-        """Write a value to a place."""
-        self.lines.append(self.stored(self.whole(value, width), place, width))
+    def shape(self, width: int) -> str:
+        """The sides of a tile for a node."""
+        return f"({SAMPLES}, {units(width)})"
+
+    def until_end(self, value: Tile, width: int, other: str = "0.0") -> str:
+        """A number for every sample and unit; another one for samples that have ended."""
+        return f"until_end({self.whole(value, width)}, {other}, alive, LENGTHS)"
 
     def index(self, width: int) -> str:
         """The numbers of a node's units, (1, units)."""
@@ -102,7 +106,7 @@ class Writer:
         text = self.number(value)
         if (value.rows, value.columns) == (SAMPLES, units(width)):
             return text
-        return f"tl.broadcast_to({text}, ({SAMPLES}, {units(width)}))"
+        return f"tl.broadcast_to({text}, {self.shape(width)})"
 
     def number(self, value: Tile) -> str:
         """A value, of a condition 1 or 0."""
