@@ -30,10 +30,10 @@ class Dataset(OwnFile, Experiment):
 
         X[3]   0.2 0.9 0.4 … 0.1   ->   y[3]   2
 
-    Rows are read whole: T is the default of ``seq_len``. Where there is no ``y``, the answer is the next step, and rows
-    are cut anywhere to ``seq_len`` steps. Training sees the rows that ``split`` calls ``train``, evaluation the others;
-    without a split one row in five is kept, by a random stream of its own. docs/data.md has all formats, with examples.
-    Without a path it reads the example that everyone has: scikit-learn's digits, in 8 rows of 8 pixels.
+    Rows are read whole: T is the default of ``seq_len``. Where there is no ``y``, the answer is the next step. With an
+    answer to each step, rows may be cut anywhere to fewer steps. Training sees the rows that ``split`` calls ``train``,
+    evaluation the others; without a split one row in five is kept, by a random stream of its own. docs/data.md has all
+    formats, with examples. Without a path it reads what everyone has: scikit-learn's digits, in 8 rows of 8 pixels.
 
     Chance is measured: what is learned from training rows about an answer from the input of its own step, tried on the
     held-out rows. Of tokens it is the best table. Of vectors it is the best of a linear predictor, nearest neighbours
@@ -56,7 +56,9 @@ class Dataset(OwnFile, Experiment):
     order: Order = Field(
         "rows", description="vectors of a step as they are (rows), number by number (pixels), or these permuted"
     )
-    part: str | None = Field(None, description="part of the file's split to evaluate on; null: all but train")
+    part: str | None = Field(
+        None, coerce_numbers_to_str=True, description="part of the file's split to evaluate on; null: all but train"
+    )
     holdout: float = Field(0.2, gt=0, lt=1, description="share of rows kept for evaluation, where there is no split")
     split_seed: int = Field(0, ge=0, description="which rows these are")
     tolerance: float | None = Field(
@@ -65,7 +67,8 @@ class Dataset(OwnFile, Experiment):
 
     @model_validator(mode="after")
     def _readable(self) -> Dataset:
-        self.data  # noqa: B018 -- what is wrong with a file is said before anything runs
+        if self.path is not None:  # without one a plugin is listed, too, which is to be quick
+            self.data  # noqa: B018 -- what is wrong with a file is said before anything runs
         return self
 
     @property
@@ -90,7 +93,8 @@ class Dataset(OwnFile, Experiment):
 
     def own_length(self) -> int:
         """T; of next steps one less, of a long series `SERIES`."""
-        return min(self.data.longest, SERIES) if len(self.data.training) == 1 else self.data.longest
+        series = self.data.cut and len(self.data.training) == 1
+        return min(self.data.longest, SERIES) if series else self.data.longest
 
     def refuses(self, seq_len: int) -> str | None:
         longest = self.data.longest
@@ -108,27 +112,20 @@ class Dataset(OwnFile, Experiment):
         return self.read(rng, rows, np.resize(rng.permutation(len(rows)), batch_size), seq_len)
 
     def read(self, rng: np.random.Generator, rows: Rows, chosen: NDArray[np.int64], seq_len: int) -> Batch:
-        """The batch of these rows, cut anywhere where the next step is asked for."""
+        """The batch of these rows: cut anywhere where there is an answer to each step, and else whole."""
         lengths = rows.lengths[chosen]
-        if self.data.next_step:
-            start = rng.integers(np.maximum(lengths - seq_len, 1))
-            places = np.minimum(start[:, None] + np.arange(seq_len + 1), rows.length - 1)
-            steps = self.data.ordered(rows.inputs[chosen[:, None], places])
-            counted = start[:, None] + np.arange(1, seq_len + 1) < lengths[:, None]
-            if rows.mask is not None:
-                counted &= rows.mask[chosen[:, None], places[:, :-1]]
-            targets = steps[:, 1:]
-            return Batch(steps[:, :-1], targets[..., 0] if self.outputs.extra == () and targets.ndim == 3 else targets,
-                         mask=counted)  # fmt: skip
-        inputs, targets = self.data.ordered(rows.inputs[chosen]), self.data.targets(rows)[chosen]
-        if rows.by_step:
-            counted = np.arange(seq_len) < lengths[:, None]
-            return Batch(inputs, targets, mask=counted if rows.mask is None else rows.mask[chosen])
-        targets = targets[:, None] if targets.ndim == 1 else targets
-        if (rows.lengths == rows.length).all():
-            return Batch(inputs, targets)
-        ends = np.arange(1, seq_len + 1) == lengths[:, None]
-        return Batch(inputs, np.repeat(targets, seq_len, axis=1), mask=ends)
+        if not self.data.by_step:
+            inputs, targets = self.data.ordered(rows.inputs[chosen]), self.data.targets(rows)[chosen]
+            # Read number by number, rows are longer than they have steps, and all of one length.
+            ends = lengths if self.order == "rows" else np.full(len(chosen), seq_len)
+            return Batch(inputs, targets[:, None] if targets.ndim == 1 else targets, lengths=shorter(ends, seq_len))
+        ahead = int(self.data.next_step)
+        start = rng.integers(np.maximum(lengths - ahead - seq_len, 0) + 1)
+        places = np.minimum(start[:, None] + np.arange(seq_len), rows.length - 1 - ahead)
+        targets = self.data.targets(rows)[chosen[:, None], places + ahead]
+        mask = None if rows.mask is None else rows.mask[chosen[:, None], places]
+        ends = np.minimum(lengths - ahead - start, seq_len)
+        return Batch(rows.inputs[chosen[:, None], places], targets, mask=mask, lengths=shorter(ends, seq_len))
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
         """The tokens, or the numbers as shades, a word for each step."""
@@ -145,6 +142,11 @@ class Dataset(OwnFile, Experiment):
     def bears_out(cls, tables: Tables) -> Verdict | None:
         """Whether all cells with memory together are surely better than a network without."""
         return compare(tables, "cell != 'feedforward'", "cell == 'feedforward'", lambda able, blind: able.beats(blind))
+
+
+def shorter(ends: NDArray[np.int64], seq_len: int) -> NDArray[np.int64] | None:
+    """Where samples end; None where all have the whole length."""
+    return ends if (ends < seq_len).any() else None
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from harness.analysis import together
 from harness.claims import solves_where_it_guesses
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 from harness.experiment import gettext as _
@@ -89,6 +90,17 @@ class RandomPermutation(Experiment):
         anywhere, first = _("gru, symbol anywhere"), _("gru, symbol first")
         gru = tables.runs[tables.runs.cell == "gru"]
         named = gru.assign(cell=gru["experiment.cue"].map({"anywhere": anywhere, "first": first}))
-        return solves_where_it_guesses(
+        verdict = solves_where_it_guesses(
             Tables({**tables, "runs": named}), able=f"cell == {anywhere!r}", unable=f"cell == {first!r}"
         )
+        if verdict is None:
+            return None
+        arrives = named.groupby("cell").grad_ratio.median()
+        numbers = [
+            verdict.numbers,
+            _("Gradient at the symbol after training, relative to the end, in medians."),
+            _("Anywhere: {anywhere}. First: {first}.").format(
+                anywhere=f"{arrives[anywhere]:.2g}", first=f"{arrives[first]:.2g}"
+            ),
+        ]
+        return Verdict(verdict.holds, together(numbers))

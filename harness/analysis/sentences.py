@@ -33,12 +33,13 @@ def findings(tables: Tables) -> list[str]:
     return [*found, *filter(None, [left_out]), *pruned(tables.runs)]
 
 
-def findings_by_family(runs: pd.DataFrame) -> dict[str, list[str]]:
+def findings_by_family(tables: Tables) -> dict[str, list[str]]:
     """Of many cells, the sentences about each one, by its family; nothing where `findings` tells of all.
 
     Args:
-        runs: of one version of a task.
+        tables: of one version of a task.
     """
+    runs = tables.runs
     done = finished(runs)
     if not many(done):
         return {}
@@ -46,7 +47,8 @@ def findings_by_family(runs: pd.DataFrame) -> dict[str, list[str]]:
     found = {}
     for family, members in families(done).items():
         own, of_family = groups[groups.who.isin(members)], done[done.who.isin(members)]
-        found[family] = [*reach(own, every), *_gradient(own, of_family)]
+        beyond = beyond_training(tables, of_family, every)
+        found[family] = [*reach(own, every), *beyond, *_gradient(own, of_family)]
     return {family: sentences for family, sentences in found.items() if sentences}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -61,23 +61,30 @@ class OwnData:
     @property
     def longest(self) -> int:
         """The most steps that can be read, each with an answer."""
-        if self.next_step:
-            return min(self.training.length, self.held_out.length) - 1
-        return self.training.length if self.order is None else len(self.order)
+        shortest = min(self.training.length, self.held_out.length)
+        return shortest - self.next_step if self.order is None else len(self.order)
 
     @property
     def cut(self) -> bool:
         """Whether less than a whole row may be read: behind a cut, a mask might leave nothing."""
-        return self.next_step and self.training.mask is None
+        return self.by_step and self.training.mask is None
+
+    @property
+    def by_step(self) -> bool:
+        """Whether there is an answer to each step."""
+        return self.next_step or self.training.by_step
 
     def ordered(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Inputs of some rows, as they are read."""
         return inputs if self.order is None else inputs.reshape(len(inputs), -1, 1)[:, self.order]
 
     def targets(self, rows: Rows) -> NDArray[Any]:
-        """The answers, of the kind that is asked for."""
+        """The answers, of the kind that is asked for; the next steps are told by the steps themselves."""
+        if self.next_step:
+            single = self.outputs.dtype == "f" and not self.outputs.extra
+            return rows.inputs[..., 0] if single else rows.inputs
         assert rows.targets is not None
-        return rows.targets.astype(np.float64) if self.outputs.dtype == "f" else rows.targets
+        return rows.targets
 
     def shade(self, value: float) -> str:
         """A number as a shade between the least and the largest that is trained on."""
@@ -86,23 +93,19 @@ class OwnData:
 
     def pairs(self, rows: Rows) -> Pairs:
         """Answers, and the input of their own step."""
-        inside = np.arange(rows.length) < rows.lengths[:, None]
-        if not (self.next_step or rows.by_step):
-            last = (
-                self.ordered(rows.inputs)[:, -1]
-                if self.order is not None
-                else rows.inputs[np.arange(len(rows)), rows.lengths - 1]
-            )
+        if not self.by_step:
+            if self.order is None:
+                last = rows.inputs[np.arange(len(rows)), rows.lengths - 1]
+            else:
+                last = rows.inputs.reshape(len(rows), -1, 1)[:, self.order[-1]]
             return self._as_pairs(last, self.targets(rows))
-        counted = inside if rows.mask is None else rows.mask
-        if self.next_step:
-            counted = counted[:, :-1] & inside[:, 1:]
-        samples, steps = np.nonzero(counted)
+        ahead = int(self.next_step)
+        counted = np.arange(rows.length) < rows.lengths[:, None] - ahead
+        samples, steps = np.nonzero(counted if rows.mask is None else counted & rows.mask)
         if len(samples) > AT_ONCE:
             some = np.sort(stream(0, "pairs").choice(len(samples), AT_ONCE, replace=False))
             samples, steps = samples[some], steps[some]
-        answers = rows.inputs[samples, steps + 1] if self.next_step else self.targets(rows)[samples, steps]
-        return self._as_pairs(rows.inputs[samples, steps], answers)
+        return self._as_pairs(rows.inputs[samples, steps], self.targets(rows)[samples, steps + ahead])
 
     def _as_pairs(self, inputs: NDArray[Any], answers: NDArray[Any]) -> Pairs:
         return Pairs(inputs, answers.reshape(len(answers), -1) if self.outputs.dtype == "f" else answers)
@@ -139,7 +142,15 @@ def own_data(whole: Rows, apart: tuple[Rows, Rows], task: Task, order: Order, to
     size = int(whole.inputs.max()) + 1 if tokens else int(whole.inputs.shape[2])
     places = _places(whole, task, order)
     outputs = _outputs(whole, task, size, tolerance)
+    if task == "regression":
+        apart = (_real(apart[0]), _real(apart[1]))
     return OwnData(*apart, task == "next_step", outputs, size if places is None else 1, places)
+
+
+def _real(rows: Rows) -> Rows:
+    """The rows with answers that are real numbers, whatever kind of numbers they were."""
+    assert rows.targets is not None
+    return rows if rows.targets.dtype.kind == "f" else replace(rows, targets=rows.targets.astype(np.float64))
 
 
 def _outputs(rows: Rows, task: Task, size: int, tolerance: float | None) -> Outputs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
@@ -31,7 +32,7 @@ def parts(rows: Rows, evaluated: str | None, share: float, seed: int) -> tuple[R
         return _given(rows, rows.split, evaluated)
     if evaluated is not None:
         raise UserError(f"experiment.part={evaluated}: the file has no split; valid: null")
-    if len(rows) == 1:
+    if len(rows) == 1 and (rows.targets is None or rows.by_step):
         return _cut(rows, share)
     kept = round(share * len(rows))
     if not 0 < kept < len(rows):
@@ -40,7 +41,7 @@ def parts(rows: Rows, evaluated: str | None, share: float, seed: int) -> tuple[R
     return rows.only(np.sort(order[kept:])), rows.only(np.sort(order[:kept]))
 
 
-def _given(rows: Rows, split: np.ndarray, evaluated: str | None) -> tuple[Rows, Rows]:
+def _given(rows: Rows, split: NDArray[np.str_], evaluated: str | None) -> tuple[Rows, Rows]:
     training = split == TRAIN[0]
     there = sorted(set(split.tolist()))
     others = [name for name in there if name != TRAIN[0]]
@@ -54,16 +55,16 @@ def _given(rows: Rows, split: np.ndarray, evaluated: str | None) -> tuple[Rows, 
 def _cut(rows: Rows, share: float) -> tuple[Rows, Rows]:
     """One series in two, along time."""
     end = int(rows.lengths[0])
+    if rows.mask is not None:
+        raise Unreadable("mask: not for one long series; valid: several rows, or no mask")
     kept = round(share * end)
     if not 1 < kept < end - 1:
         raise Unreadable(f"a series of {end} steps, of which {share:g} are to be kept; valid: two steps in each part")
-    return tuple(
-        replace(
-            rows,
-            inputs=rows.inputs[:, first:last],
-            lengths=np.array([last - first]),
-            mask=None if rows.mask is None else rows.mask[:, first:last],
-            targets=rows.targets[:, first:last] if rows.by_step and rows.targets is not None else rows.targets,
-        )
-        for first, last in ((0, end - kept), (end - kept, end))
-    )  # type: ignore[return-value]
+    return _between(rows, 0, end - kept), _between(rows, end - kept, end)
+
+
+def _between(rows: Rows, first: int, last: int) -> Rows:
+    """Some steps of a series."""
+    cut = np.s_[:, first:last]
+    targets = None if rows.targets is None else rows.targets[cut]
+    return replace(rows, inputs=rows.inputs[cut], targets=targets, lengths=np.array([last - first]))

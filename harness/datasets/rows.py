@@ -78,7 +78,9 @@ def checked(arrays: Mapping[str, NDArray[Any]]) -> Rows:
     """
     inputs = np.asarray(arrays["X"])
     if inputs.ndim == 1 and inputs.dtype.kind in "iufb":
-        inputs = inputs[None]  # one long series
+        # One long series, and what is said of its steps.
+        arrays = {name: np.asarray(each)[None] if len(each) == len(inputs) else each for name, each in arrays.items()}
+        inputs = inputs[None]
     if inputs.dtype.kind not in "iufb":
         raise Unreadable(f"X: {inputs.dtype}; valid: whole numbers (tokens) or real ones")
     if inputs.ndim not in (2, 3) or 0 in inputs.shape:

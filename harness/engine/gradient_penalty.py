@@ -22,7 +22,9 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, Weights, as_in_a_step
-from harness.engine.network import LayerStates, LayerSteps, Network, lengths_between
+from harness.engine.dropout import Masks
+from harness.engine.forward import LayerStates, lengths_between
+from harness.engine.network import LayerSteps, Network
 from harness.engine.scan.interface import is_tokens, norm, one_hot
 from harness.engine.weights import views
 
@@ -36,6 +38,7 @@ def gradient_penalty(
     totals: LayerSteps,
     members: Sequence[int],
     start: LayerStates | None = None,
+    masks: Masks | None = None,
     lengths: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Ω of some members and its immediate gradient; 0 for the others.
@@ -48,6 +51,7 @@ def gradient_penalty(
             scale. A step at which δ is 0, too small for a normal number, or not finite does not count.
         members: rows of the network.
         start: the states that were started from.
+        masks: of the dropout between layers with which E was computed.
         lengths: the step at which each sample ends, (K, B); None: all have T steps.
 
     Returns:
@@ -57,8 +61,11 @@ def gradient_penalty(
     spans = network.spans(inputs.shape[1])
     for begin, end in spans:
         entering = inputs[:, begin:end]
-        traces = network.forward(entering, start, lengths=lengths_between(lengths, begin, end))
+        own = masks and masks.between(begin, end)
+        traces = network.forward(entering, start, own, lengths_between(lengths, begin, end))
         for layer, (trace, means) in enumerate(zip(traces, layers, strict=True), 1):
+            if own and layer > 1:
+                entering = entering * own.factors[layer - 2]
             kept = totals[layer].between(begin, end).totals
             for mean, k in zip(means, members, strict=True):
                 states, total = (Named({p: v[k : k + 1] for p, v in each.items()}) for each in (trace.states, kept))

@@ -93,12 +93,17 @@ def _of_panel(rows: pd.DataFrame, here: pd.DataFrame) -> pd.DataFrame:
 
 
 def trained_on(runs: pd.DataFrame) -> tuple[int, int]:
-    """The shortest and the longest length that some runs of one trained length were trained on."""
+    """The shortest and the longest length that some runs of one trained length were trained on.
+
+    Batches of a curriculum differ in length, and rows of a task with the option ``shortest``.
+    """
     longest = int(runs.seq_len.max())
-    if "train.curriculum" not in runs or not (varies := runs["train.curriculum"] != "none").any():
-        return longest, longest
-    shortest = runs["train.shortest"][varies].astype(float).fillna(1).min()
-    return min(longest, int(shortest)), longest
+    found = [longest]
+    if "experiment.shortest" in runs and (rows := runs["experiment.shortest"].dropna().astype(int)).any():
+        found += [*rows]
+    elif "train.curriculum" in runs and (varies := runs["train.curriculum"] != "none").any():
+        found += [*runs["train.shortest"][varies].astype(float).fillna(1).astype(int)]
+    return min(found), longest
 
 
 def _mark(axis: Axes, by_run: pd.DataFrame, here: pd.DataFrame) -> None:

@@ -60,7 +60,7 @@ class GradientOverTraining(Figure):
         runs, remark = _of_one_scale(runs) if crowd else at_most(runs)
         runs = runs.sort_values("seed", kind="stable").drop_duplicates(CONDITION)
         own = (pc.field("layer") == 1) & pc.field("run_id").isin(runs.run_id.tolist())
-        rows = tables.read("gradients", ["run_id", "step", "part", "t", "grad_norm"], own)
+        rows = tables.read("gradients", _columns(tables), own)
         rows = rows.merge(runs[["run_id", *CONDITION, "memory"]], on="run_id")
         rows = rows[rows.part == rows.memory]
         if not len(rows):
@@ -83,7 +83,7 @@ class GradientOverTraining(Figure):
                 axes[i][j].set_xlabel(_("training step") if i == len(cells) - 1 else "")
                 axes[i][j].set_ylabel(_("time step") if j == 0 else "")
         _name_colours(figure, list(axes.flat), norm, norms)
-        note(figure, _which(runs), others, remark)
+        note(figure, _which(runs), _fewer(rows), others, remark)
         return figure
 
 
@@ -97,7 +97,7 @@ def _draw_crowd(runs: pd.DataFrame, rows: pd.DataFrame, remark: str) -> Canvas:
             _panel(axis, own[who], norm)
     name_axes(figure, panels, _("training step"), _("time step"))
     _name_colours(figure, list(panels.values()), norm, norms)
-    note(figure, _which(runs), remark)
+    note(figure, _which(runs), _fewer(rows), remark)
     return figure
 
 
@@ -148,6 +148,23 @@ def _which(runs: pd.DataFrame) -> str:
     seeds = sorted(runs.seed.unique())
     pattern = _("{steps} steps, one run each: seed {seeds}")
     return pattern.format(steps=runs.seq_len.max(), seeds=_(" or ").join(str(seed) for seed in seeds))
+
+
+def _columns(tables: Tables) -> list[str]:
+    """What is read; results of before do not say how many samples have a step."""
+    wanted = ["run_id", "step", "part", "t", "grad_norm"]
+    return [*wanted, "samples"] if "samples" in tables.scan("gradients").schema.names else wanted
+
+
+def _fewer(rows: pd.DataFrame) -> str:
+    """Of samples of different length, from which step on a mean is over fewer of them; else nothing."""
+    if "samples" not in rows:
+        return ""
+    fewer = rows[rows.samples < rows.groupby("run_id").samples.transform("max")]
+    if not len(fewer):
+        return ""
+    pattern = _("samples differ in length: from step {step} on, means are over fewer of them, {fewest} at the least")
+    return pattern.format(step=fewer.t.min(), fewest=fewer.samples.min())
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, norm: Normalize) -> None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, Weights, as_in_a_step
-from harness.engine.network import LayerStates, Network
+from harness.engine.forward import LayerStates
+from harness.engine.network import Network
 from harness.engine.scan.interface import GradFromAbove
 from harness.measure.moment import Moment, rows_at
 from harness.tasks.data import Data

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from harness.base.seeds import stream
 from harness.cells.base import Named, as_in_a_step
-from harness.engine.network import LayerStates, Network
+from harness.engine.forward import LayerStates
+from harness.engine.network import Network
 from harness.engine.scan.interface import is_tokens, one_hot
 from harness.engine.weights import layers, views
 from harness.measure.backwards import read_out

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from harness.base.seeds import stream
-from harness.engine.network import LayerStates, Network, lengths_between
+from harness.engine.forward import LayerStates, lengths_between
+from harness.engine.network import Network
 from harness.engine.scan.interface import is_tokens
 from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment

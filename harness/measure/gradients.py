@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.engine.network import LayerStates, Network
+from harness.engine.forward import LayerStates
+from harness.engine.network import Network
 from harness.engine.scan.interface import norm
 from harness.measure.windows import start_of
 from harness.tasks.data import Data

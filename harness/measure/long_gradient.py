@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, Weights
-from harness.engine.network import LayerStates, Network, at_steps, lengths_between
+from harness.engine.forward import LayerStates, at_steps, lengths_between
+from harness.engine.network import Network
 from harness.engine.scan.interface import BackwardPass, GradFromAbove, Trace
 from harness.measure.backwards import into_hidden
 from harness.tasks.data import Data

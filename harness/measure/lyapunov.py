@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.engine.network import LayerStates, Network
+from harness.engine.forward import LayerStates
+from harness.engine.network import Network
 from harness.engine.scan.interface import is_tokens, one_hot
 from harness.measure.layer_step import ROOM, LayerStep
 

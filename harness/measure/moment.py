@@ -10,7 +10,8 @@ from torch import Tensor
 
 from harness.cells.base import Named, State, as_in_a_step
 from harness.engine.blocks import entering_cell
-from harness.engine.network import LayerStates, LayerSteps, Network
+from harness.engine.forward import LayerStates
+from harness.engine.network import LayerSteps, Network
 from harness.engine.scan.interface import is_tokens, one_hot
 from harness.measure.layer_step import LayerStep
 from harness.measure.windows import start_of

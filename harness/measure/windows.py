@@ -6,7 +6,8 @@ import torch
 
 from harness.cells.base import Named
 from harness.engine.dropout import Masks
-from harness.engine.network import LayerStates, Network
+from harness.engine.forward import LayerStates
+from harness.engine.network import Network
 from harness.tasks.data import Data
 
 

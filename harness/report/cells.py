@@ -95,7 +95,7 @@ def _table(version: str, tables: Tables) -> CellTable:
         ]
         for row in cell_rows(runs)
     ]
-    return CellTable(version, int(runs.seq_len.max()), heads, rows, findings_by_family(tables.runs))
+    return CellTable(version, int(runs.seq_len.max()), heads, rows, findings_by_family(tables))
 
 
 def _entry(value: float, text: str) -> dict[str, Any]:

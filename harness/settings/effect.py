@@ -70,10 +70,14 @@ def of_orthogonal_penalty(weight: float | None, cell: Cell, input_size: int, hid
     return f"train.orthogonal_penalty={weight}: cell={cell.name} trains no recurrent matrix; valid: null"
 
 
-def of_gradient_penalty(weight: float | None, cell: Cell, input_size: int, hidden_size: int) -> str | None:
-    """The penalty needs recurrent weights that are trained: it moves no others."""
+def of_gradient_penalty(
+    weight: float | None, k2: int | None, cell: Cell, input_size: int, hidden_size: int
+) -> str | None:
+    """The penalty needs the whole way back, and recurrent weights that are trained: it moves no others."""
     if weight is None:
         return None
+    if k2 is not None:
+        return f"train.gradient_penalty={weight}: not with train.k2={k2}, which cuts the way back; valid: null"
     if any(each.kind == "recurrent" and each.trained for each in cell.parameters(input_size, hidden_size).values()):
         return None
     return f"train.gradient_penalty={weight}: cell={cell.name} trains no recurrent weight; valid: null"
@@ -93,11 +97,3 @@ def of_truncation(k1: int | None, k2: int | None, seq_len: int) -> str | None:
     if k2 is None or k2 < seq_len:
         return None
     return f"train.k2={k2}: no way back is longer with seq_len={seq_len}; valid: null, or less than seq_len"
-
-
-def of_penalised_way_back(weight: float | None, dropout: float, k2: int | None) -> str | None:
-    """The penalty on the gradient is one on its whole way back, as it is when nothing is dropped."""
-    if weight is None or not (dropout or k2):
-        return None
-    other = f"dropout={dropout}" if dropout else f"train.k2={k2}"
-    return f"train.gradient_penalty={weight}: not with {other}; valid: null"

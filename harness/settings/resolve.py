@@ -42,9 +42,12 @@ def _plugin(kind: str, value: Any) -> Any:
         raise unknown(kind, value, registry().names(kind))
     options = {key: each for key, each in value.items() if key != "name"}
     plugin = registry().get(kind, value["name"])
-    noise = {key: options.pop(key) for key in Distractors.model_fields if key in options and kind == "experiment"}
-    made = build(plugin, options, prefix=f"{kind}.")
-    return distracted(made, build(Distractors, noise, prefix=f"{kind}.")) if kind == "experiment" else made
+    if kind != "experiment":
+        return build(plugin, options, prefix=f"{kind}.")
+    # Options that every experiment has, but where it has one of that name itself.
+    added = [key for key in Distractors.model_fields if key in options and key not in plugin.model_fields]
+    noise = {key: options.pop(key) for key in added}
+    return distracted(build(plugin, options, "experiment."), build(Distractors, noise, "experiment."))
 
 
 def _probes(chosen: Any) -> dict[str, Any]:

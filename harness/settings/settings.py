@@ -192,10 +192,9 @@ class Settings(Options):
         yield effect.of_drops(train.step_size, train.gamma, train.schedule, train.steps - train.warmup)
         yield effect.of_growth(train.shortest, train.growth, train.curriculum)
         yield effect.of_orthogonal_penalty(train.orthogonal_penalty, self.cell, *sizes)
-        yield effect.of_gradient_penalty(train.gradient_penalty, self.cell, *sizes)
+        yield effect.of_gradient_penalty(train.gradient_penalty, train.k2, self.cell, *sizes)
         yield effect.of_dropout(self.dropout, self.num_layers)
         yield effect.of_truncation(train.k1, train.k2, self.seq_len)
-        yield effect.of_penalised_way_back(train.gradient_penalty, self.dropout, train.k2)
 
     def flat(self) -> dict[str, Any]:
         """All settings by dotted name, as they stand in the table of runs: ``cell`` is the cell's name."""

@@ -72,13 +72,14 @@ def bytes_per_member(settings: Settings) -> float:
     """An estimate of the memory that one member of a pack needs, in bytes.
 
     Per sample and step: pre-activations and states of every layer, the inputs, and their gradients; times the
-    largest batch. The held-out samples stand beside it as inputs.
+    largest batch. The held-out samples stand beside it as inputs. A penalty on the gradient keeps it by every state.
     """
     from harness.measure.evaluation import EVAL_CHUNK, EVAL_SAMPLES
 
     width = settings.hidden_size
     states = settings.num_layers * sum(settings.cell.widths(width).values())
-    per_step = settings.stored_per_step + states + 2 * settings.experiment.input_size
+    kept = states if settings.train.gradient_penalty else 0
+    per_step = settings.stored_per_step + states + kept + 2 * settings.experiment.input_size
     largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
     longest = max((settings.seq_len, *settings.eval.seq_len))
     held_out = EVAL_SAMPLES * settings.experiment.input_size * longest

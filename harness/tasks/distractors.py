@@ -6,6 +6,7 @@ No task knows of it, and it knows no task.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,7 @@ from harness.base.options import Options
 from harness.base.seeds import stream
 from harness.tasks.batch import Batch
 from harness.tasks.experiment import Experiment, Level, Sample
+from harness.tasks.lengths import side_by_side
 
 if TYPE_CHECKING:
     from harness.tasks.outputs import Outputs
@@ -63,7 +65,8 @@ class Distracted(Experiment):
     steps go; no output is asked for at a step of noise. So what can be known without memory is what it is in the task:
     that of scored steps, which read what they read there. Noise between steps leaves answers that are fed back next to
     each other, and stands before the first of them. After the last step everything is answered, and noise must change
-    nothing. Of a task in windows every window has its noise.
+    nothing. Of a task in windows every window has its noise; of a row that ends sooner than others, what stands before
+    its end.
     """
 
     task: SerializeAsAny[Experiment] = Field(description="the task")
@@ -166,12 +169,18 @@ class Distracted(Experiment):
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
         """What the task shows, with the words at their steps; nothing of a task in windows."""
+        return self.in_words(batch, index, output)
+
+    def in_words(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
+        """See `show`; rows may end at steps of their own."""
         if self.windows > 1:
             return None
         own = self._own_steps(batch.length - self.steps, int(batch.scored[0]) - 1 - self.steps)
-        scored, cue = (np.searchsorted(own, steps - 1) + 1 for steps in (batch.scored, batch.cue))
-        plain = Batch(batch.inputs[:, own], batch.targets, scored, batch.mask, batch.judged, cue)
-        shown = self.task.show(plain, index, output)
+        scored, cue, ends = (np.searchsorted(own, steps - 1) + 1 for steps in (batch.scored, batch.cue, batch.ends))
+        lengths = None if batch.lengths is None else ends
+        plain = Batch(batch.inputs[:, own], batch.targets, scored, batch.mask, batch.judged, cue, lengths)
+        plain.asked = batch.asked
+        shown = self.task.in_words(plain, index, output)
         if shown is None or not shown.words:
             return shown
         words = [NOISE] * int(batch.answer[index])
@@ -180,7 +189,7 @@ class Distracted(Experiment):
             words[place] = word
         for place, gloss in zip(own, shown.glosses, strict=False):
             glosses[place] = gloss
-        return Sample(shown.text, shown.expected, shown.answered, shown.translation, words, glosses)
+        return replace(shown, words=words, glosses=glosses)
 
     def _own_steps(self, length: int, first_answer: int) -> NDArray[np.int64]:
         """The steps (from 0) at which those of the task stand, in a window of the task's of this length.
@@ -199,7 +208,14 @@ class Distracted(Experiment):
         return steps + np.searchsorted(np.minimum(spread + 1, last), steps, side="right")
 
     def _among_noise(self, plain: Batch, rng: np.random.Generator) -> Batch:
-        """The task's batch with noise among its steps."""
+        """The task's batch with noise among its steps; samples of each length by themselves, if they differ."""
+        if plain.lengths is None or self.windows > 1:
+            return self._of_one_length(plain, rng)
+        places = [np.flatnonzero(plain.lengths == length) for length in np.unique(plain.lengths)]
+        return side_by_side([self._of_one_length(plain.together(own), rng) for own in places], places,
+                            plain.length + self.steps)  # fmt: skip
+
+    def _of_one_length(self, plain: Batch, rng: np.random.Generator) -> Batch:
         size, rest = plain.length // self.windows, plain.inputs.shape[2:]
         window = self._own_steps(size, int(plain.scored[0]) - 1)
         total = size + self.steps
@@ -209,14 +225,11 @@ class Distracted(Experiment):
         inputs[:, own] = plain.inputs
         inputs[:, others] = self._noise(rng, (len(inputs), len(others), *rest))
         cue = own[plain.cue - 1] + 1 if plain.names_cue or self.windows == 1 else None
-        if self.windows == 1:
-            return Batch(inputs, plain.targets, own[plain.scored - 1] + 1, plain.mask, plain.judged, cue)
-        # Windows have a target at every step: those of noise are hidden.
-        shape = (len(inputs), inputs.shape[1])
-        targets = np.zeros((*shape, *plain.targets.shape[2:]), plain.targets.dtype)
-        mask, judged = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-        targets[:, own], mask[:, own], judged[:, own] = plain.targets, plain.mask, plain.judged
-        return Batch(inputs, targets, mask=mask, judged=judged, cue=cue)
+        lengths = None if plain.lengths is None else own[plain.lengths - 1] + 1
+        made = Batch(inputs, plain.targets, own[plain.scored - 1] + 1, plain.mask, plain.judged, cue, lengths)
+        made.asked = plain.asked
+        # Windows have a place for every step.
+        return made if self.windows == 1 else made.with_places(np.arange(1, self.windows * total + 1))
 
     def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
         """Nothing but noise: tokens (B, T) or vectors (B, T, F)."""

@@ -11,19 +11,30 @@ AFTER = (
     "after the last output that counts, which comes sooner in some samples than in others, all inputs are the same: "
     "padding that is not declared; valid: Batch(lengths=…), so that nothing is computed or measured there"
 )
+SILENCE = (
+    "after the last output that counts, which comes sooner in some samples than in others, all inputs are the same, "
+    "and come before as well; if it is padding there, Batch(lengths=…) says so, and nothing is computed there"
+)
 BEFORE = (
     "samples begin with one and the same input, which never comes again, in numbers that differ: padding on the left, "
     "whose steps are measured like any others; better: samples that begin at step 1, and Batch(lengths=…)"
 )
 
 
-def padded_after(batch: Batch) -> bool:
-    """Whether samples end at steps of their own, by the outputs that count, with one same input from there on."""
+def padded_after(batch: Batch) -> str | None:
+    """Whether samples end at steps of their own, by the outputs that count, with one same input from there on.
+
+    Returns:
+        `AFTER` where this input comes nowhere else, `SILENCE` where it does, None where there is none.
+    """
     last = np.where(batch.mask, batch.scored, 0).max(axis=1)
     if batch.lengths is not None or last.min() == last.max():
-        return False
+        return None
     after = np.arange(1, batch.length + 1) > last[:, None]
-    return bool(_same(batch.inputs, batch.inputs[last.argmin(), last.min()])[after].all())
+    there = _same(batch.inputs, batch.inputs[last.argmin(), last.min()])
+    if not there[after].all():
+        return None
+    return SILENCE if there[~after].any() else AFTER
 
 
 def padded_before(batch: Batch) -> bool:

@@ -16,10 +16,12 @@ from harness.settings.settings import Settings, described
 from harness.tables.tables import Tables
 from harness.tasks.batch import Batch
 from harness.tasks.experiment import Experiment, Sample, Verdict
+from harness.tasks.experiment import shown as in_words
 from harness.tasks.faults import faults
 from harness.testing._claims import worlds
 from harness.testing._counting import counted_chance
-from harness.testing._padding import AFTER, BEFORE, padded_after, padded_before
+from harness.testing._lengths import check_every_length
+from harness.testing._padding import AFTER, BEFORE, SILENCE, padded_after, padded_before
 from harness.testing._problems import COMPILED, Problems, check_registration, possible_length, small_runs
 from harness.testing.figure import small_tables
 from harness.training.pack import run
@@ -49,10 +51,10 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
     """Check an experiment against everything that the harness relies on.
 
     Its name, claim and documented options; shapes, dtypes and ranges of what it draws, at two lengths and at the
-    shortest; that it draws from the given generator alone; that padding is declared; that what is fed back is what was
-    answered; that what can
-    be answered without memory is the stated chance level (and loss), and not above it: the best table from a token to
-    an answer is counted, and where inputs are no tokens, answers no classes, or answers are fed back, a network without
+    shortest; that it can be drawn at all short lengths that it does not refuse; that it draws from the given
+    generator alone; that padding is declared; that what is fed back is what was answered; that what can be answered
+    without memory is the stated chance level (and loss), and not above it: the best table from a token to an answer
+    is counted, and where inputs are no tokens, answers no classes, or answers are fed back, a network without
     memory is trained; that samples, claim and artefacts can be made; that some results refute the claim.
 
     Args:
@@ -64,8 +66,8 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
         ContractError: one line per problem.
 
     Warns:
-        UserWarning: samples are padded on the left. No number that is counted from answers is wrong then, and it cannot
-            be declared; padding on the right can, and is refused where it is not.
+        UserWarning: samples are padded on the left (no number that is counted from answers is wrong then, and it cannot
+            be declared), or perhaps on the right. What is surely padding on the right can be declared, and is refused.
     """
     problems = Problems("experiment", experiment)
     check_registration(problems, type(experiment))
@@ -76,6 +78,7 @@ def check_experiment(experiment: Experiment, seq_len: int | None = None, steps: 
     for length in lengths:
         with problems.during(f"at seq_len={length}, drawing a batch"):
             _check_batches(problems, experiment, length)
+    check_every_length(problems, experiment)
     counted = False
     if not problems.found:
         for length in lengths:
@@ -130,9 +133,10 @@ def _check_batches(problems: Problems, experiment: Experiment, seq_len: int) -> 
             continue
         _check_feedback(problems, experiment, batch, name)
         if experiment.windows == 1:
-            problems.unless(not padded_after(batch), f"{name}: {AFTER}")
-            if padded_before(batch):
-                warnings.warn(f"{problems.who}: {name}: {BEFORE}", stacklevel=3)
+            padding = padded_after(batch)
+            problems.unless(padding != AFTER, f"{name}: {padding}")
+            for doubtful in ([SILENCE] if padding == SILENCE else []) + ([BEFORE] if padded_before(batch) else []):
+                warnings.warn(f"{problems.who}: {name}: {doubtful}", stacklevel=3)
         batch.windows(experiment.windows)
     chance, loss = experiment.chance(seq_len), experiment.chance_loss(seq_len)
     problems.unless(0 <= chance <= 1, f"chance({seq_len}) = {chance}; valid: a share from 0 to 1")
@@ -226,7 +230,7 @@ def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> Non
     batch = experiment.held_out(stream(0, "contract"), 2, experiment.windows * seq_len)
     for name, fill in (("zeros", 0.0), ("NaN", np.nan), ("inf", np.inf)):
         with problems.during(f"show of outputs that are {name}"):
-            shown = experiment.in_words(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
+            shown = in_words(experiment, batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
             if shown is None:
                 continue
             if problems.unless(

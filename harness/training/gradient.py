@@ -9,7 +9,8 @@ from torch import Tensor
 
 from harness.cells.base import Named
 from harness.engine.dropout import Masks
-from harness.engine.network import LayerStates, LayerSteps, Network
+from harness.engine.forward import LayerStates
+from harness.engine.network import LayerSteps, Network
 from harness.engine.truncation import Truncation
 from harness.settings.settings import Train
 from harness.tables.reasons import NOT_FINITE, OVERFLOWED

@@ -13,7 +13,8 @@ from torch import Tensor
 from harness.base.devices import check_present
 from harness.cells.base import Named
 from harness.engine.dropout import Dropout
-from harness.engine.network import LayerStates, Network
+from harness.engine.forward import LayerStates
+from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.engine.weights import Architecture, MemberInit
 from harness.measure.evaluation import EVAL_SAMPLES

@@ -48,7 +48,8 @@ class Penalties:
             batch = taken.batch
 
             def omega(rows: Sequence[int]) -> Tensor:
-                return gradient_penalty(network, batch.inputs, kept, rows, taken.start, batch.lengths)[1]
+                found = gradient_penalty(network, batch.inputs, kept, rows, taken.start, taken.masks, batch.lengths)
+                return found[1]
 
             _add(grad, strengths, omega)
 

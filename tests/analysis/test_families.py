@@ -53,7 +53,7 @@ def test_verdicts_before_training_are_those_of_the_table() -> None:
 
 
 def test_every_cell_with_memory_has_its_sentences_in_its_family() -> None:
-    found = findings_by_family(zoo().runs)
+    found = findings_by_family(zoo())
     assert list(found) == sorted(set(FAMILY.values()))
     for cell, family in FAMILY.items():
         own = [sentence for sentence in found[family] if sentence.startswith(f"{cell} solves")]
@@ -67,17 +67,17 @@ def test_few_cells_are_told_of_one_by_one() -> None:
         made_tables(cells=cells[:most], lengths=(6,), scales=(1.0,), seeds=(0,)) for most in (MOST_CELLS, None)
     )
     assert not many(few.runs)
-    assert findings_by_family(few.runs) == {}
+    assert findings_by_family(few) == {}
     assert sum(" solves the task" in each for each in findings(few)) == MOST_CELLS
     assert many(more.runs)
     assert sum(" solves the task" in each for each in findings(more)) == 0
 
 
 def test_variants_of_one_cell_count_as_cells_of_its_family() -> None:
-    runs = made_tables(cells=("lstm",), lengths=(6,), scales=(1.0,), seeds=range(12)).runs
-    runs = runs.assign(variant=[f"forget_bias {bias}" for bias in range(12)])
+    tables = made_tables(cells=("lstm",), lengths=(6,), scales=(1.0,), seeds=range(12))
+    runs = tables.runs.assign(variant=[f"forget_bias {bias}" for bias in range(12)])
     assert families(finished(runs)) == {"gated": [f"lstm, forget_bias {bias}" for bias in range(12)]}
-    (told,) = findings_by_family(runs).values()
+    (told,) = findings_by_family(Tables({**tables, "runs": runs})).values()
     assert any(each.startswith("lstm, forget_bias 11 solves") for each in told)
 
 

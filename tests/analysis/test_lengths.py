@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from harness.analysis import findings
+from harness.analysis.sentences import findings, findings_by_family
 from harness.tables import Tables
 from harness.tables.columns import COLUMNS
 from tests.helpers.made_tables import made_tables
@@ -55,6 +55,16 @@ def test_of_several_weight_scales_the_one_that_gets_farthest_is_named() -> None:
     solved = [{20: True, 40: False}] * 2 + [{20: True, 40: True}] * 2
     (found,) = said(solved, scales=(0.9, 1.1))
     assert found == TRAINED + "It solves the task in every run at up to 40 steps (weight scale 1.1)." + LAST
+
+
+def test_of_many_cells_it_stands_among_the_sentences_of_each_one() -> None:
+    cells = ["rnn", "lstm", "gru", "leaky", "brc", "nbr", "atr", "sgu", "dsgu", "ran", "star"]
+    tables = made_tables(cells=cells, lengths=(10,), scales=(1.0,), seeds=(0,), accuracy=lambda *condition: 1.0)
+    rows = [{"run_id": run_id, "length": 20, "solved": True} for run_id in tables.runs.run_id]
+    table = pd.DataFrame(rows, columns=COLUMNS["generalization"])
+    told = findings_by_family(Tables({**tables, "generalization": table}))
+    said = [each for own in told.values() for each in own if "was trained on" in each]
+    assert sorted(each.split()[0] for each in said) == sorted(cells)
 
 
 def test_of_several_trained_lengths_the_one_that_is_outdone_most_is_named() -> None:

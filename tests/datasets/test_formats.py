@@ -94,6 +94,21 @@ def test_empty_answers_of_steps_are_not_scored(tmp_path: Path) -> None:
     assert rows.targets[rows.mask].tolist() == [1, 0, 2]
 
 
+def test_the_label_that_torch_ignores_is_not_scored(tmp_path: Path) -> None:
+    rows = read(npz(tmp_path, X=TOKENS[:2], y=np.array([[0, 1, -100, 0], [-100, -100, 1, 0]])))
+    assert rows.mask is not None
+    assert rows.mask.tolist() == [[True, True, False, True], [False, False, True, True]]
+    assert rows.targets is not None
+    assert rows.targets[rows.mask].tolist() == [0, 1, 0, 1, 0]
+    assert set(rows.targets.ravel()) == {0, 1}
+
+
+def test_real_numbers_of_a_table_are_those_with_a_point(tmp_path: Path) -> None:
+    whole, real = (read(written(tmp_path, "my.csv", f"t0,t1,y\n{first},2,0\n3,4,1\n")).inputs for first in ("1", "1.0"))
+    assert (whole.tolist(), whole.dtype) == ([[1, 2], [3, 4]], np.int64)
+    assert (real.tolist(), real.dtype) == ([[[1], [2]], [[3], [4]]], np.float64)
+
+
 def test_parquet_may_hold_lists(tmp_path: Path) -> None:
     frame = pd.DataFrame({"X": [[1, 2, 3], [4], [0, 2]], "y": ["a", "b", "a"]})
     frame.to_parquet(tmp_path / "my.parquet")

@@ -61,6 +61,8 @@ ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "nothing held out": ({"X": X, "y": Y, "split": 0 * Y}, "split: only train; valid: train (or 0) and at least one"),
     "two samples": ({"X": X[:2], "y": Y[:2]}, "2 samples, of which 0.2 are to be kept; valid: at least one in each"),
     "a next step of one": ({"X": TOKENS[:, :1]}, "a row of 1 step; valid: two or more, where the next step"),
+    "a masked series": ({"X": X[0, :, 0], "y": Y[:4], "mask": Y[:4] >= 0}, "mask: not for one long series; valid:"),
+    "one sample": ({"X": X[:1], "y": Y[:1]}, "1 samples, of which 0.2 are to be kept; valid: at least one in each"),
     "a series of three": ({"X": X[0, :3, 0]}, "a series of 3 steps, of which 0.2 are to be kept; valid: two steps"),
 }  # fmt: skip
 

@@ -55,7 +55,7 @@ def test_short_texts_need_few_years_of_school_taken_together(texts: list[str]) -
 def test_findings_are_as_simple_once_their_numbers_are_in() -> None:
     few = findings(made_tables())
     many = findings_by_family(made_tables(cells=["rnn", "lstm", "gru", "leaky", "brc", "nbr", "atr", "sgu", "dsgu",
-                                                 "ran", "star"], lengths=(6, 8)).runs)  # fmt: skip
+                                                 "ran", "star"], lengths=(6, 8)))  # fmt: skip
     said = [*few, *(sentence for own in many.values() for sentence in own)]
     assert len(said) > 30
     assert max(len(each.split()) for finding in few for each in sentences(finding)) <= MOST_WORDS

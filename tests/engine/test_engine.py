@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from harness.cells import Cell, Named
 from harness.cells.base import as_in_a_step
-from harness.engine.network import Network, at_steps
+from harness.engine.forward import at_steps
+from harness.engine.network import Network
 from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.general import GeneralScanner
 from harness.engine.scan.interface import norm

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Cell, Named, as_in_a_step
+from harness.engine.dropout import Masks
 from harness.engine.gradient_penalty import gradient_penalty
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
@@ -35,14 +36,18 @@ def loss(outputs: Tensor) -> Tensor:
     return (outputs.square() * torch.linspace(1, 2, CLASSES)).sum((-1, -2)) / 2
 
 
-def found_of(net: Network, inputs: Tensor, scored: list[int], members: list[int]) -> tuple[Tensor, Tensor]:
+def found_of(
+    net: Network, inputs: Tensor, scored: list[int], members: list[int], masks: Masks | None = None
+) -> tuple[Tensor, Tensor]:
     kept = net.step_gradients(inputs, totals=True)
     with torch.no_grad():
-        net.gradients(inputs, scored, loss, torch.zeros_like(net.flat), kept)
-        return gradient_penalty(net, inputs, kept, members)
+        net.gradients(inputs, scored, loss, torch.zeros_like(net.flat), kept, masks=masks)
+        return gradient_penalty(net, inputs, kept, members, masks=masks)
 
 
-def expected_of(net: Network, inputs: Tensor, scored: list[int], member: int) -> tuple[Tensor, dict[str, Tensor]]:
+def expected_of(
+    net: Network, inputs: Tensor, scored: list[int], member: int, masks: Masks | None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Ω of one member and its derivative by the recurrent weights, by name."""
     shape = net.shape
     parameters = {name: value[member : member + 1].clone().requires_grad_() for name, value in net.weights.items()}
@@ -67,6 +72,8 @@ def expected_of(net: Network, inputs: Tensor, scored: list[int], member: int) ->
             entered[layer].append(x)
             states[layer].append(step(layer, x, states[layer][-1]))
             x = cell.output(used[layer], x, parts(states[layer][-1]))
+            if masks and layer < len(cells) - 1:
+                x = x * masks.factors[layer][member : member + 1, t]
         seen.append(x)
     hidden = torch.stack([seen[t - 1] for t in scored], 2)
     error = loss(hidden @ parameters["readout.weight"] + parameters["readout.bias"]).sum()
@@ -87,12 +94,12 @@ def expected_of(net: Network, inputs: Tensor, scored: list[int], member: int) ->
     return omega.detach(), dict(zip(recurrent, grads, strict=True))
 
 
-def assert_as_expected(net: Network, scored: list[int]) -> None:
+def assert_as_expected(net: Network, scored: list[int], masks: Masks | None = None) -> None:
     inputs = inputs_of()
-    omega, flat = found_of(net, inputs, scored, [0, 1])
+    omega, flat = found_of(net, inputs, scored, [0, 1], masks)
     grads = Network(net.shape, flat).weights
     for member in (0, 1):
-        value, expected = expected_of(net, inputs, scored, member)
+        value, expected = expected_of(net, inputs, scored, member, masks)
         torch.testing.assert_close(omega[member], value, rtol=1e-9, atol=1e-12)
         for name, found in grads.items():
             wanted = expected[name][0] if name in expected else torch.zeros_like(found[member])
@@ -108,6 +115,12 @@ def test_a_step_that_changes_the_gradients_length_is_penalised_whatever_the_cell
 @pytest.mark.parametrize("compiled", [False, True])
 def test_layers_each_add_theirs_and_steps_without_a_gradient_do_not_count(compiled: bool) -> None:
     assert_as_expected(network(made("lstm"), layers=2, compiled=compiled), [3])
+
+
+def test_a_layer_reads_what_dropout_lets_through() -> None:
+    factors = torch.tensor([0.0, 2.0]).repeat(2 * STEPS * BATCH * WIDTH // 2).view(2, STEPS, BATCH, WIDTH).double()
+    net = network(made("gru"), layers=2)
+    assert_as_expected(Network(net.shape, net.flat, compiled=False, recompute=True), [3, 4], Masks([factors]))
 
 
 def test_of_a_plain_rnn_it_is_what_the_paper_writes() -> None:
@@ -170,3 +183,19 @@ def test_it_starts_from_the_states_given_and_skips_what_is_not_finite() -> None:
     assert some.isfinite().all()
     assert flat.isfinite().all()
     assert (some[0] != started[0], some[1] == started[1]) == (True, True)
+
+
+def test_samples_that_end_earlier_count_with_the_steps_that_they_have() -> None:
+    net, inputs, ends = network(made("lstm"), members=1), inputs_of(1), [2, 4, 3]
+    lengths = torch.tensor([ends])
+    own = torch.nn.functional.one_hot(lengths - 1, STEPS)[..., None]
+    kept = net.step_gradients(inputs, totals=True)
+    with torch.no_grad():
+        every = list(range(1, STEPS + 1))
+        net.gradients(
+            inputs, every, lambda outputs: loss(outputs * own), torch.zeros_like(net.flat), kept, lengths=lengths
+        )
+        value, flat = gradient_penalty(net, inputs, kept, [0], lengths=lengths)
+    alone = [found_of(net, inputs[:, :end, [b]], [end], [0]) for b, end in enumerate(ends)]
+    torch.testing.assert_close(value, sum(end * each[0] for end, each in zip(ends, alone, strict=True)) / sum(ends))
+    torch.testing.assert_close(flat, sum(end * each[1] for end, each in zip(ends, alone, strict=True)) / sum(ends))

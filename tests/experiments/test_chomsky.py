@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,26 @@ def test_parity_is_that_of_the_experiment_of_this_name() -> None:
     batch, other = draw(asked, 100, 10), draw(plain, 100, 9)
     assert (batch.inputs[:, :-1] == other.inputs).all(), "the same rows, drawn in the same way"
     assert (batch.targets == other.targets).all()
+
+
+def examples(text: str) -> Iterator[tuple[Words, Words]]:
+    """Strings and answers in a docstring: side by side, or the answer on the line below, where it is due."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        read, arrow, answer = line.partition("->")
+        if arrow or line.endswith(" _"):
+            said = answer if arrow else next(lines)
+            yield read.replace("_", "").split(), re.split(r"\s{2,}", said.strip())[0].split()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_examples_of_its_description_are_right(name: str) -> None:
+    found = [*examples(registry().get("experiment", name).__doc__)]
+    assert found
+    for words, answer in found:
+        expected = [*ANSWERS[name](words)]
+        zeros = ["0"] * (ANSWER_LENGTHS[name](len(words)) - len(expected))
+        assert answer in (expected, expected + zeros)
 
 
 def test_options_make_larger_alphabets() -> None:

@@ -90,6 +90,7 @@ def test_the_answer_of_a_shorter_row_is_asked_for_at_its_own_last_step(tmp_path:
     batch = draw(task, 30, 6)
     rows = rows_of(batch.inputs, np.where((np.arange(6) < LENGTHS[:, None])[..., None], X, 0))
     assert batch.answer.tolist() == LENGTHS[rows].tolist()
+    assert batch.ends.tolist() == LENGTHS[rows].tolist()
     assert (batch.mask.sum(axis=1) == 1).all()
     assert batch.targets[batch.mask].tolist() == CLASSES[rows].tolist()
 
@@ -133,6 +134,23 @@ def test_without_answers_the_next_step_is_asked_for(inputs: np.ndarray, tmp_path
         assert starts >= {*range(6 - seq_len)}
 
 
+def test_the_next_steps_of_shorter_rows_end_where_they_do(tmp_path: Path) -> None:
+    task = task_of(npz(tmp_path, X=1 + TOKENS, lengths=LENGTHS))
+    assert task.own_length() == 5
+    for seq_len in (5, 3):
+        batch = draw(task, 60, seq_len)
+        for read, told, end in zip(batch.inputs, batch.targets, batch.ends, strict=True):
+            joined = [read[0], *told[:end]]
+            places = [
+                (row, start)
+                for row in range(40)
+                for start in range(LENGTHS[row] - end)
+                if (1 + TOKENS[row, start : start + end + 1]).tolist() == joined
+            ]
+            assert any(end == min(LENGTHS[row] - 1 - start, seq_len) for row, start in places)
+            assert not read[end:].any()
+
+
 def test_one_long_series_is_trained_on_at_its_beginning_and_evaluated_on_at_its_end(tmp_path: Path) -> None:
     series = np.arange(1000) / 1000
     task = task_of(npz(tmp_path, X=series), holdout=0.3)
@@ -143,6 +161,30 @@ def test_one_long_series_is_trained_on_at_its_beginning_and_evaluated_on_at_its_
     assert task.refuses(300) == "1 to 299"
 
 
+@pytest.mark.parametrize("shape", [(100,), (1, 100)])
+def test_a_long_series_with_an_answer_to_each_step_is_cut_anywhere(shape: tuple[int, ...], tmp_path: Path) -> None:
+    steps = np.arange(100)
+    task = task_of(npz(tmp_path, X=steps.reshape(shape), y=(steps % 7).reshape(shape)))
+    assert (task.own_length(), task.refuses(201)) == (20, "1 to 20")
+    for held_out, known in ((False, range(80)), (True, range(80, 100))):
+        batch = draw(task, 1500, 10, held_out)
+        assert (batch.targets == batch.inputs % 7).all()
+        assert (np.diff(batch.inputs) == 1).all()
+        assert {*batch.inputs[:, 0].tolist()} == {*known[: len(known) - 9]}
+
+
+def test_rows_with_an_answer_to_each_step_may_be_cut(tmp_path: Path) -> None:
+    inputs = np.arange(240).reshape(40, 6)
+    task = task_of(npz(tmp_path, X=inputs, y=inputs % 5, lengths=LENGTHS))
+    batch = draw(task, 200, 4)
+    for read, told, end in zip(batch.inputs, batch.targets, batch.ends, strict=True):
+        row, first = divmod(int(read[0]), 6)
+        assert end == min(4, LENGTHS[row] - first)
+        assert read[:end].tolist() == inputs[row, first : first + end].tolist()
+        assert told[:end].tolist() == (read[:end] % 5).tolist()
+    assert {int(start) % 6 for start in batch.inputs[:, 0]} == {0, 1, 2}
+
+
 @pytest.mark.parametrize("text", [True, False])
 def test_the_files_own_split_keeps_rows_from_training(text: bool, tmp_path: Path) -> None:
     part = np.arange(40) % 4  # two parts of four are for training
@@ -151,7 +193,7 @@ def test_the_files_own_split_keeps_rows_from_training(text: bool, tmp_path: Path
     task = task_of(path)
     for held_out, parts in ((False, {0, 1}), (True, {2, 3})):
         assert {part[row] for row in rows_of(draw(task, 99, 6, held_out).inputs, X)} == parts
-    one = task_of(path, part="test" if text else "2")
+    one = task_of(path, part="test" if text else 2)
     assert {part[row] for row in rows_of(draw(one, 99, 6, held_out=True).inputs, X)} == {3}
 
 

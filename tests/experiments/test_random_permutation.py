@@ -66,3 +66,5 @@ def test_a_gru_learns_to_hold_what_stands_anywhere_though_not_what_stands_first(
         RandomPermutation, "gru", {"cue": ["first", "anywhere"]}, seq_len=30, hidden_size=32, train={"steps": 600}
     )
     assert_borne_out(RandomPermutation, runs)
+    arrives = runs.groupby("experiment.cue").grad_ratio.median()
+    assert arrives["anywhere"] > 100 * arrives["first"], "the gradient finds the symbol where it is held"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.axes import Axes
 
 from harness.tables import Tables
@@ -59,8 +60,15 @@ def test_the_trained_length_is_marked() -> None:
     assert set(mark.get_xdata()) == {10}
 
 
-def test_a_range_that_was_trained_on_is_a_band() -> None:
-    trained = {"train.curriculum": "uniform", "train.shortest": 7}
+@pytest.mark.parametrize(
+    "trained",
+    [
+        {"train.curriculum": "uniform", "train.shortest": 7},
+        {"experiment.shortest": 7},  # rows of one batch differ in length
+        {"experiment.shortest": 7, "train.curriculum": "growing", "train.shortest": None},
+    ],
+)
+def test_a_range_that_was_trained_on_is_a_band(trained: dict[str, object]) -> None:
     axis = one_panel(with_lengths(made_tables(**ONE), RUNS, **trained))
     (band,) = axis.patches
     np.testing.assert_allclose([band.get_x(), band.get_x() + band.get_width()], [7, 10])

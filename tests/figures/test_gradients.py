@@ -132,3 +132,12 @@ def test_results_without_theory_are_drawn_as_they_were() -> None:
     tables = made_tables(**SMALL)
     older = tables.runs.drop(columns=["decay_rate_theory", "decay_rate_bound", "decay_rate_bound_init"])
     assert "theory" not in names(draw("gradient_profile_init", Tables({**tables, "runs": older})))
+
+
+def test_gradient_over_training_says_from_which_step_on_there_are_fewer_samples() -> None:
+    tables = made_tables(lengths=(20,), scales=(0.9,))
+    gradients = tables.gradients.assign(samples=np.minimum(16, 26 - tables.gradients.t))
+    drawn = draw("gradient_over_training", Tables({**tables, "gradients": gradients}))
+    assert drawn is not None
+    said = " ".join(text.get_text() for text in drawn.findobj(lambda artist: hasattr(artist, "get_text")))
+    assert "samples differ in length: from step 11 on, means are over fewer of them, 6 at the least" in said

@@ -12,7 +12,9 @@ MODULES: dict[str, str] = {
     "engine/blocks.py": "tests/engine/test_blocks.py tests/engine/test_embedding.py tests/engine/test_input_scale.py",
     "engine/dropout.py": "tests/engine/test_dropout.py",
     "engine/truncation.py": "tests/engine/test_truncation.py",
-    "engine/network.py": "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_blocks.py",
+    "engine/network.py engine/forward.py": (
+        "tests/engine/test_engine.py tests/engine/test_tokens.py tests/engine/test_blocks.py"
+    ),
     "engine/threads.py": "tests/engine/test_threads.py",
     "engine/scan/graphed.py": "tests/engine/test_graphed.py tests/engine/test_tokens.py",
     "engine/scan/choice.py": "tests/engine/test_graphed.py tests/engine/test_compiler.py",

@@ -52,6 +52,12 @@ def test_packs_hold_everything_once_and_no_more_than_they_may(most: int) -> None
     assert [each for value in packed["seed"] for each in value.strip("[]").split(",")] == choices["seed"]
 
 
+def test_a_penalty_that_keeps_the_gradient_of_every_state_counts_in_the_memory_of_a_member(config: Config) -> None:
+    without, with_penalty = members(config(train={"gradient_penalty": [None, 0.1]}))
+    more = bytes_per_member(with_penalty) - bytes_per_member(without)
+    assert more == 8 * 8 * 4 * 128 * 6  # float64, steps, copies, samples evaluated at a time, units
+
+
 def test_members_that_differ_in_a_cells_bias_start_differently(config: Config) -> None:
     runs = members(config(cell={"name": "lstm", "forget_bias": [0.0, 2.0]}, seed=[0, 1]))
     assert [(each.seed, each.cell.model_dump()["forget_bias"]) for each in runs] == [(0, 0), (0, 2), (1, 0), (1, 2)]

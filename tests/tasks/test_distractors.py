@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,16 @@ TASKS: dict[str, tuple[dict[str, Any], int]] = {
     "sine_to_cosine": ({"n_windows": 3}, 5), "temporal_order": ({}, 20), "translate": ({}, 17), "xor": ({}, 6),
 }  # fmt: skip
 """Options and a length; 0: the shortest."""
+
+
+@dataclass(frozen=True)
+class _Only:
+    """A registry of a few plugins."""
+
+    plugins: dict[str, Any]
+
+    def get(self, kind: str, name: str) -> Any:
+        return self.plugins[name]
 
 
 def task(name: str) -> tuple[Experiment, int]:
@@ -94,6 +105,35 @@ def test_a_null_leaves_the_task_itself_and_no_steps_of_noise_its_numbers() -> No
         assert one[column] == other[column]
 
 
+@pytest.mark.parametrize("place", ["before", "between", "after"])
+@pytest.mark.parametrize(("name", "options"), [("parity", {"running": False}), ("copy", {"length": 2})])
+def test_rows_of_different_length_keep_their_own_steps_and_end_with_them(
+    name: str, options: dict[str, Any], place: str
+) -> None:
+    plain = registry().get("experiment", name)(shortest=5, **options)
+    noisy = distracted(plain, distractors=4, distractor_kind="blank", distractor_place=place)
+    one, other = draw(plain, 30, 10), draw(noisy, 30, 14)
+    where = np.flatnonzero(own_steps(place, 4, 10)) + 1
+    assert one.lengths is not None
+    assert (other.lengths == where[one.lengths - 1]).all()
+    assert (other.answer == where[one.answer - 1]).all()
+    for index in range(30):
+        alone, among = one.alone(index), other.alone(index)
+        own = where[: alone.length] - 1
+        assert (among.inputs[0, own] == alone.inputs[0]).all()
+        assert (np.delete(among.inputs[0], own) == plain.input_size).all()
+        assert (among.targets == alone.targets).all()
+        assert among.scored.tolist() == where[alone.scored - 1].tolist()
+        said = np.zeros((len(other.scored), plain.outputs.size))
+        before, after = (
+            each.in_words(batch, index, said[: len(batch.scored)]) for each, batch in ((plain, one), (noisy, other))
+        )
+        assert before is not None
+        assert after is not None
+        assert [word for word in after.words if word != "~"] == list(before.words)
+        assert after.expected == before.expected
+
+
 def test_noise_between_steps_is_spread_evenly() -> None:
     plain, _ = task("parity")
     for steps, words in [(1, "1 1 ~ 1 1"), (3, "1 ~ 1 ~ 1 ~ 1"), (4, "1 ~ 1 ~ ~ 1 ~ 1"), (6, "1 ~ ~ 1 ~ ~ 1 ~ ~ 1")]:
@@ -153,6 +193,22 @@ def test_what_cannot_be_is_refused_in_one_line() -> None:
         with pytest.raises(UserError) as raised:
             resolve({"experiment": {"name": "copy", **options}, **config})
         assert str(raised.value).startswith(said)
+
+
+def test_an_option_of_that_name_remains_the_tasks_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = registry().get("experiment", "copy")
+
+    class Own(copy):  # type: ignore[misc,valid-type]
+        distractors: int = 3
+
+    monkeypatch.setattr(
+        "harness.settings.resolve.registry", lambda: _Only({"copy": Own, "rnn": registry().get("cell", "rnn")})
+    )
+    made = resolve(
+        {"experiment": {"name": "copy", "distractors": 5}, "cell": {"name": "rnn"}, "seq_len": 20}
+    ).experiment
+    assert isinstance(made, Own)
+    assert made.distractors == 5
 
 
 @pytest.mark.parametrize("steps", [0, 7])

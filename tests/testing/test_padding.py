@@ -11,7 +11,7 @@ from pydantic import Field
 from harness.base.seeds import stream
 from harness.experiment import Batch, Classes, Experiment
 from harness.testing import ContractError, check_experiment
-from harness.testing._padding import padded_after, padded_before
+from harness.testing._padding import AFTER, SILENCE, padded_after, padded_before
 
 
 class FirstBit(Experiment):
@@ -58,18 +58,20 @@ def test_padding_is_seen_on_either_side(real: bool) -> None:
     for where in ("left", "right", "declared", "nowhere"):
         batch = FirstBit(padded=where, real=real).sample(stream(0, "test"), 50, 9)
         found[where] = padded_before(batch), padded_after(batch)
-    assert found == {
-        "left": (True, False),
-        "right": (False, True),
-        "declared": (False, False),
-        "nowhere": (False, False),
-    }
+    nothing = {"declared": (False, None), "nowhere": (False, None)}
+    assert found == {"left": (True, None), "right": (False, AFTER), **nothing}
 
 
 def test_what_goes_on_after_the_last_answer_is_no_padding() -> None:
     rng = np.random.default_rng(0)
     tokens, asked = rng.integers(3, size=(50, 9)), rng.integers(1, 10, size=(50, 1))
     assert not padded_after(Batch(tokens, tokens, mask=np.arange(1, 10) == asked))
+
+
+def test_what_comes_before_as_well_may_be_silence() -> None:
+    tokens, asked = np.zeros((50, 9), dtype=np.int64), np.random.default_rng(0).integers(3, 10, size=(50, 1))
+    tokens[:, 0] = 1
+    assert padded_after(Batch(tokens, tokens, mask=np.arange(1, 10) == asked)) == SILENCE
 
 
 def test_the_check_refuses_padding_that_could_be_declared(monkeypatch: pytest.MonkeyPatch) -> None:

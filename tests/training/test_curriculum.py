@@ -21,7 +21,7 @@ from tests.training.test_checkpoint import assert_bit_identical, interrupted
 COMPILED: dict[str, Any] = {"engine": {"compile": True}}
 
 
-def lengths(config: Config, experiment: str = "parity", seq_len: int = 40, **train: Any) -> np.ndarray:
+def lengths(config: Config, experiment: Any = "parity", seq_len: int = 40, **train: Any) -> np.ndarray:
     """Of every batch."""
     return members(config(experiment=experiment, seq_len=seq_len, train=train))[0].batch_lengths
 
@@ -60,6 +60,11 @@ def test_growing_uniform_lengths_are_any_that_have_been_reached(config: Config) 
 def test_lengths_that_the_task_refuses_are_left_out(config: Config, curriculum: str) -> None:
     found = lengths(config, "recall_dish", seq_len=12, curriculum=curriculum, steps=200)
     assert set(found) == {*range(5, 13)}
+
+
+def test_where_rows_differ_in_length_no_batch_is_shorter_than_its_shortest_row(config: Config) -> None:
+    found = lengths(config, {"name": "recall_dish", "shortest": 7}, seq_len=12, curriculum="uniform", steps=200)
+    assert set(found) == {*range(7, 13)}
 
 
 def test_a_longer_training_starts_with_the_same_lengths(config: Config) -> None:

@@ -77,8 +77,10 @@ def test_accuracy_loss_and_gradient_at_another_length_are_those_of_torch(
             np.testing.assert_allclose(found.loc[each.run_id, [*expected]].astype(float), [*expected.values()], 1e-6)
 
 
-def test_at_the_trained_length_the_numbers_are_those_of_the_run(config: Config) -> None:
-    found = run(members(config(cell="lstm", seed=[0, 1], eval=LENGTHS, **COMPILED)))
+@pytest.mark.parametrize("rows", [{}, {"shortest": 5}])
+def test_at_the_trained_length_the_numbers_are_those_of_the_run(config: Config, rows: dict[str, int]) -> None:
+    task = {"name": "recall_dish", **rows}  # rows of one length, or each of its own
+    found = run(members(config(experiment=task, cell="lstm", seed=[0, 1], eval=LENGTHS, **COMPILED)))
     columns = ["accuracy", "accuracy_se", "loss", "chance", "chance_loss", "solved", *FLOW]
     trained = found["generalization"].query("length == 8").reset_index(drop=True)
     pd.testing.assert_frame_equal(trained[columns], found["runs"][columns], check_exact=True, check_dtype=False)
@@ -162,7 +164,10 @@ def test_longer_sequences_are_held_piece_by_piece(config: Config, monkeypatch: p
             ["eval.seq_len=[2,20]", "2 is no length for experiment=recall_dish", "or more"],
         ),
         ({"experiment": "digits_rows", "eval": {"seq_len": [20]}}, ["eval.seq_len=[20]", "digits_rows", "valid: 8"]),
-        ({"experiment": "sine_to_cosine", "eval": {"seq_len": [20]}}, ["eval.seq_len=[20]", "windows", "valid: []"]),
+        (
+            {"experiment": {"name": "sine_to_cosine", "n_windows": 2}, "eval": {"seq_len": [20]}},
+            ["eval.seq_len=[20]", "windows", "valid: []"],
+        ),
         ({"eval": {"length": [20]}}, ["eval.length", "seq_len"]),
     ],
 )

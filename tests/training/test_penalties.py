@@ -62,3 +62,13 @@ def test_the_gradient_penalty_brings_the_gradients_length_closer_to_being_kept(c
     pack.network.gradients(batch.inputs, batch.scored, batch.loss, pack.optimizer.grad, kept)
     without, with_penalty = gradient_penalty(pack.network, batch.inputs, kept, [0, 1])[0].tolist()
     assert with_penalty < without / 2
+
+
+def test_a_neighbour_that_diverges_does_not_disturb_a_member_with_penalties(config: Config) -> None:
+    train = {"steps": 8, "clip_norm": None, "gradient_penalty": 0.5, "orthogonal_penalty": 0.01, "lr": 0.01}
+    wild: dict[str, Any] = {"cell": "rnn_relu", "init": "identity", "seq_len": 40, "engine": {"compile": True}}
+    both = run(members(config(weight_scale=[40.0, 1.0], train=train, **wild)))
+    assert both["runs"].status.tolist() == ["diverged", "ok"]
+    (alone,) = members(config(weight_scale=1.0, train=train, **wild))
+    found = both["curves"][both["curves"].run_id == alone.run_id].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, run([alone])["curves"], check_exact=True)
