@@ -27,7 +27,7 @@ class CycleNavigation(ChomskyTask):
 
     name = "cycle_navigation"
     claim = "A plain RNN and an LSTM learn where a short walk ends, and not where a long one does."
-    sweep = {"cell": "rnn,lstm", "seq_len": "6,20", **TRAINING}
+    sweep = {"cell": "rnn,lstm", "seq_len": "5,20", **TRAINING}
     level = "regular"
 
     places: int = Field(5, ge=2, le=10, description="places on the circle, 2 to 10")

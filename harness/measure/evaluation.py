@@ -11,7 +11,7 @@ from torch import Tensor
 from harness.engine.network import Network
 from harness.measure.generation import SHOWN_SAMPLES, answered_alone, continued
 from harness.tasks.data import Data
-from harness.tasks.experiment import Experiment, Sample, shown
+from harness.tasks.experiment import Experiment, Sample
 
 EVAL_SAMPLES = 512
 """Held-out samples behind every accuracy."""
@@ -52,7 +52,7 @@ def in_words(
         answers = outputs.double().cpu().numpy()
         places = [np.isin(data.scored, batch.scored) for batch in data.batches]
         return [
-            [shown(experiment, batch, index, own[places[k]]) for index, own in enumerate(answers[k])]
+            [experiment.in_words(batch, index, own[places[k]]) for index, own in enumerate(answers[k])]
             for k, batch in enumerate(data.batches)
         ]
     written = continued(network, experiment, seeds, data).cpu().numpy()

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from harness.analysis.words import spread
 from harness.probes.base import Probe
-from harness.tasks.experiment import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +80,7 @@ def _words(moment: Moment, samples: int) -> dict[tuple[int, int, int], tuple[str
     for member, batch in enumerate(moment.data.batches):
         unsaid = np.zeros((len(batch.scored), moment.experiment.outputs.size))
         for sample in range(min(samples, len(batch.inputs))):
-            own = shown(moment.experiment, batch, sample, unsaid)
+            own = moment.experiment.in_words(batch, sample, unsaid)
             words, glosses = (own.words, own.glosses) if own is not None else ((), ())
             for t, (word, gloss) in enumerate(zip_longest(words, glosses, fillvalue=""), start=1):
                 found[member, sample, t] = (" ".join(word.split()) or "␣" * bool(word), gloss)

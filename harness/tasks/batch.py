@@ -181,12 +181,7 @@ class Batch:
 
     def alone(self, index: int) -> Batch:
         """One sample as a batch that ends where the sample does, with its own scored steps (`asked`)."""
-        return self.together(np.array([index]))
-
-    def together(self, samples: NDArray[np.int64]) -> Batch:
-        """Some samples of one length as a batch that ends where they do, with their own scored steps."""
-        places = np.asarray(self.asked[samples].any(axis=0))
-        made = self._part(samples, int(self.ends[samples[0]]), places)
+        made = self._part(np.array([index]), int(self.ends[index]), self.asked[index])
         made.lengths = None
         return made
 

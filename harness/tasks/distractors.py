@@ -54,6 +54,16 @@ def distracted(task: Experiment, noise: Distractors | None = None, **options: An
     return task if noise.distractors is None else Distracted(task=task, noise=noise)
 
 
+class AmongNoise(Batch):
+    """A batch with noise among its steps.
+
+    Attributes:
+        own: the steps (from 0) at which those of the task stand.
+    """
+
+    own: NDArray[np.int64]
+
+
 class Distracted(Experiment):
     """A task with steps of noise among its own.
 
@@ -168,13 +178,11 @@ class Distracted(Experiment):
 
     def show(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
         """What the task shows, with the words at their steps; nothing of a task in windows."""
-        if self.windows > 1:
+        if self.windows > 1 or not isinstance(batch, AmongNoise):
             return None
-        own = self._own_steps(batch.length - self.steps, int(batch.scored[0]) - 1 - self.steps)
-        scored, cue, ends = (np.searchsorted(own, steps - 1) + 1 for steps in (batch.scored, batch.cue, batch.ends))
-        lengths = None if batch.lengths is None else ends
-        plain = Batch(batch.inputs[:, own], batch.targets, scored, batch.mask, batch.judged, cue, lengths)
-        plain.asked = batch.asked
+        own = batch.own[batch.own < batch.length]  # a row that ends sooner is cut there
+        scored, cue = (np.searchsorted(own, steps - 1) + 1 for steps in (batch.scored, batch.cue))
+        plain = Batch(batch.inputs[:, own], batch.targets, scored, batch.mask, batch.judged, cue)
         shown = self.task.show(plain, index, output)
         if shown is None or not shown.words:
             return shown
@@ -214,8 +222,8 @@ class Distracted(Experiment):
         inputs[:, others] = self._noise(rng, (len(inputs), len(others), *rest))
         cue = own[plain.cue - 1] + 1 if plain.names_cue or self.windows == 1 else None
         lengths = None if plain.lengths is None else own[plain.lengths - 1] + 1
-        made = Batch(inputs, plain.targets, own[plain.scored - 1] + 1, plain.mask, plain.judged, cue, lengths)
-        made.asked = plain.asked
+        made = AmongNoise(inputs, plain.targets, own[plain.scored - 1] + 1, plain.mask, plain.judged, cue, lengths)
+        made.asked, made.own = plain.asked, own
         # Windows have a place for every step.
         return made if self.windows == 1 else made.with_places(np.arange(1, self.windows * total + 1))
 

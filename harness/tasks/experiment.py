@@ -174,6 +174,12 @@ class Experiment(Options, Pluggable):
         read = words[: batch.answer[index]]
         return Sample(" ".join(words), " ".join(targets), " ".join(answers), words=read)
 
+    def in_words(self, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
+        """`show` of a sample, which ends at its own step and is scored at its own steps alone."""
+        if batch.lengths is None:
+            return self.show(batch, index, output)
+        return self.show(batch.alone(index), 0, output[batch.asked[index]])
+
     def word(self, token: int) -> str:
         """An input token in words."""
         return str(token)
@@ -199,10 +205,3 @@ class Experiment(Options, Pluggable):
     def artefacts(cls, tables: Tables) -> dict[str, bytes]:
         """Files to lay beside the report, by name, made from the tables: a melody as MIDI."""
         return {}
-
-
-def shown(experiment: Experiment, batch: Batch, index: int, output: NDArray[np.float64]) -> Sample | None:
-    """`Experiment.show` of a sample, which ends at its own step and is scored at its own steps alone."""
-    if batch.lengths is None:
-        return experiment.show(batch, index, output)
-    return experiment.show(batch.alone(index), 0, output[batch.asked[index]])

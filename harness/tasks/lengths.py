@@ -79,8 +79,8 @@ def side_by_side(batches: Sequence[Batch], places: Sequence[NDArray[np.int64]], 
         at = rows[:, None], np.searchsorted(scored, batch.scored)
         inputs[rows, : batch.length] = batch.inputs
         targets[at], mask[at], judged[at], asked[at] = batch.targets, batch.mask, batch.judged, batch.asked
-        # Where others have more cues, the last one stands for those that are not there.
-        cue[rows] = np.pad(batch.cue, ((0, 0), (0, clues - batch.cue.shape[1])), mode="edge")
+        cue[rows, : batch.cue.shape[1]] = batch.cue
+        cue[rows, batch.cue.shape[1] :] = batch.cue[:, -1:]  # where others have more, the last one stands for them
         lengths[rows] = batch.ends
     made = Batch(inputs, targets, scored, mask, judged, cue if first.names_cue else None, lengths)
     made.asked = asked

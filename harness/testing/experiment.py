@@ -16,7 +16,6 @@ from harness.settings.settings import Settings, described
 from harness.tables.tables import Tables
 from harness.tasks.batch import Batch
 from harness.tasks.experiment import Experiment, Sample, Verdict
-from harness.tasks.experiment import shown as in_words
 from harness.tasks.faults import faults
 from harness.testing._claims import worlds
 from harness.testing._counting import counted_chance
@@ -230,7 +229,7 @@ def _check_show(problems: Problems, experiment: Experiment, seq_len: int) -> Non
     batch = experiment.held_out(stream(0, "contract"), 2, experiment.windows * seq_len)
     for name, fill in (("zeros", 0.0), ("NaN", np.nan), ("inf", np.inf)):
         with problems.during(f"show of outputs that are {name}"):
-            shown = in_words(experiment, batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
+            shown = experiment.in_words(batch, 0, np.full((len(batch.scored), experiment.outputs.size), fill))
             if shown is None:
                 continue
             if problems.unless(

@@ -137,7 +137,13 @@ def test_what_cannot_be_captured_goes_on_running_as_it_is(caplog: pytest.LogCapt
     assert caplog.messages == ["a scan cannot be captured as a CUDA graph, and runs without: operation not permitted"]
 
 
-def test_graphs_are_what_a_gpu_gets_where_compiling_is_asked_for() -> None:
+@pytest.fixture
+def no_triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.engine.scan.choice.why_not", lambda *_: "not here")
+
+
+@pytest.mark.usefixtures("no_triton")
+def test_graphs_are_what_a_gpu_gets_without_triton_where_compiling_is_asked_for() -> None:
     def of(device: str, compile: bool) -> type[Any]:
         return type(scanner(RNN(), 2, 3, torch.float32, torch.device(device), compile))
 
@@ -146,6 +152,7 @@ def test_graphs_are_what_a_gpu_gets_where_compiling_is_asked_for() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.usefixtures("no_triton")
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_a_gpu_gives_the_numbers_of_the_cpu(cell: str) -> None:
     plain = make_network(cell, members=3, features=3, hidden_size=4, layers=2, way="stepwise")

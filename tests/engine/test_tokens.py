@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from harness.cells.functions import tanh
 from harness.engine.network import Network
 from harness.engine.scan.plan import planned_step
+from harness.engine.weights import Architecture, MemberInit
 from harness.plugins.registry import registry
 from tests.engine.test_engine import FORMULAS, WAYS, by, make_data, make_network, measure
+from tests.engine.test_formulas import cell_of
 from tests.engine.test_graphed import graphed
 
 TOKENS, STEPS, SCORED = 7, 19, [5, 19]
@@ -58,6 +61,17 @@ def test_where_inputs_enter_products_alone_no_vectors_are_made_of_tokens(cell: s
     planned = planned_step(registry().get("cell", cell)(), TOKENS, 5)
     assert planned is not None
     assert planned.takes_tokens
+
+
+@pytest.mark.parametrize("way", ["compiled", "stepwise"])
+def test_where_a_part_of_the_inputs_enters_a_product_vectors_are_made_of_tokens(way: str) -> None:
+    cell = cell_of(lambda a, b, w, x, s: {"h": tanh(a + x[..., TOKENS - 5 :] @ w.h_b), "c": tanh(b)})
+    inits = [MemberInit(cell, 0, "gaussian", 0.8)]
+    network = by(Network.create(Architecture(cell, TOKENS, 5, 1, 3), inits, torch.float64, "cpu"), way)
+    tokens, vectors, targets = tokens_and_vectors(network, batch=3, dtype=torch.float64)
+    one, other = (measure(network, inputs, targets, SCORED) for inputs in (tokens, vectors))
+    assert torch.equal(one["loss"], other["loss"])
+    assert_same_weights(one, other, exact=True)
 
 
 @pytest.mark.parametrize("cell", FORMULAS)

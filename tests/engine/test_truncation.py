@@ -105,6 +105,24 @@ def test_a_member_is_cut_the_same_whatever_its_company() -> None:
     assert together[1].equal(alone[0])
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_with_k1_of_1_samples_that_end_at_steps_of_their_own_are_cut_as_they_are_alone(compiled: bool) -> None:
+    made, given, cut, ends = network(compiled=compiled), inputs(), Truncation(1, 5), [STEPS, 7, 4]
+    own = torch.tensor([[step == end for step in sorted(ends)] for end in ends])
+
+    def at_own_end(outputs: Tensor) -> Tensor:
+        return (outputs.sin().sum(-1) * own).sum(-1)
+
+    together, alone = torch.zeros_like(made.flat), torch.zeros_like(made.flat)
+    lengths = torch.tensor([ends, ends])
+    made.gradients(given, sorted(ends), at_own_end, together, cut=cut, lengths=lengths)
+    for sample, end in enumerate(ends):
+        found = torch.zeros_like(made.flat)
+        made.gradients(given[:, :end, sample : sample + 1], [end], loss, found, cut=cut)
+        alone += found
+    torch.testing.assert_close(together, alone, **EXACT)
+
+
 def test_runs_train_with_the_cut_gradient_and_are_probed_with_the_whole_one(config: Config) -> None:
     pack, whole = Pack(members(config(train={"k2": 3}))), Pack(members(config()))
     with torch.no_grad():

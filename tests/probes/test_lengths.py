@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
+import harness
+from harness.experiment import Batch
 from harness.measure.gradients import gradients
 from harness.plugins.registry import registry
 from harness.probes import Moment
@@ -191,3 +193,14 @@ def test_gradients_say_how_many_samples_have_a_step() -> None:
 
 def _of(given: Moment) -> tuple[Any, Data]:
     return given.network, given.data
+
+
+def test_a_network_of_ones_own_is_probed_on_rows_that_end_where_they_do() -> None:
+    layer, readout = torch.nn.LSTM(2, 4, batch_first=True), torch.nn.Linear(4, 2)
+    inputs, lengths = np.random.default_rng(0).normal(size=(6, 9, 2)), np.array([3, 9, 5, 5, 7, 2])
+    inputs[np.arange(1, 10) > lengths[:, None]] = np.nan
+    found = harness.probe(layer, Batch(inputs, np.zeros((6, 1), int), lengths=lengths), readout=readout)
+    for table in (found.gradients, found.transport):
+        own = table.query("part == 'c'")
+        assert own.samples.tolist() == [6, 6, 5, 4, 4, 2, 2, 1, 1]
+        assert own.grad_norm.gt(0).all()

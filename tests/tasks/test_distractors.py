@@ -14,7 +14,6 @@ from harness.experiment import Batch, Experiment, distracted
 from harness.plugins.registry import registry
 from harness.settings.resolve import resolve
 from harness.tasks.distractors import Distracted
-from harness.tasks.experiment import shown
 from harness.testing import check_experiment
 from harness.training.pack import run
 from tests.helpers.tasks import draw
@@ -127,7 +126,7 @@ def test_rows_of_different_length_keep_their_own_steps_and_end_with_them(
         assert among.scored.tolist() == where[alone.scored - 1].tolist()
         said = np.zeros((len(other.scored), plain.outputs.size))
         before, after = (
-            shown(each, batch, index, said[: len(batch.scored)]) for each, batch in ((plain, one), (noisy, other))
+            each.in_words(batch, index, said[: len(batch.scored)]) for each, batch in ((plain, one), (noisy, other))
         )
         assert before is not None
         assert after is not None

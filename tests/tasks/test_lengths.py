@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from harness.base.errors import UserError
 from harness.base.seeds import stream
-from harness.experiment import Batch, VariedLengths, distracted
+from harness.experiment import Batch, VariedLengths
 from harness.plugins.registry import registry
 from harness.settings.members import members
-from harness.tasks.experiment import shown as in_words
 from harness.tasks.streams import ready
 from harness.training.pack import streams
 from tests.conftest import Config
@@ -189,24 +188,8 @@ def test_rows_of_a_task_are_shown_up_to_their_end(name: str) -> None:
     assert len(set(batch.lengths.tolist())) > 2
     for index, end in enumerate(batch.lengths.tolist()):
         right = np.eye(task.outputs.size)[batch.targets[index]] if batch.targets.ndim == 2 else batch.targets[index]
-        shown = in_words(task, batch, index, 2.0 * right - 1)
+        shown = task.in_words(batch, index, 2.0 * right - 1)
         assert shown is not None
         assert shown.expected == shown.answered or name in ("copy", "embedded_reber")
         assert len(shown.words) in (0, batch.answer[index])
         assert batch.answer[index] <= end
-
-
-@pytest.mark.parametrize("where", ["before", "between", "after"])
-def test_noise_stands_among_the_steps_of_each_sample_before_its_own_end(where: Any) -> None:
-    task = registry().get("experiment", "recall_dish")(shortest=6)
-    noisy = distracted(task, distractors=3, distractor_kind="blank", distractor_place=where)
-    plain, batch = (each.sample(stream(0, "test"), 20, length) for each, length in ((task, 12), (noisy, 15)))
-    assert plain.lengths is not None
-    assert batch.lengths is not None
-    assert batch.lengths.tolist() == (plain.lengths + 3).tolist()
-    assert np.array_equal(batch.targets[batch.mask], plain.targets[plain.mask])
-    for own, among in ((plain.alone(index), batch.alone(index)) for index in range(20)):
-        noise = among.inputs[0] == task.input_size
-        assert noise.sum() == 3
-        assert np.array_equal(among.inputs[0][~noise], own.inputs[0])
-        assert among.scored[0] == among.length - (3 if where == "after" else 0)

@@ -74,7 +74,8 @@ def plan(cell: Cell, input_size: int, hidden_size: int) -> Plan:
         results += [Store(node, Place("output", at)) for node, at in _placed(step.output)]
     stored, homes, act, scratch = _stored(found, new)
     values = [Store(node, place) for node, place in stored.items() if node.op != "affine"]
-    forward = Scheduler({}, homes, scratch).program([*results, *values])
+    sums = [Store(node, place) for node, place in stored.items() if node.op == "affine"]
+    forward = Scheduler({}, homes, scratch).program([*results, *values], sums)
     backward = _Backward(found, widths, {**new, **stored})
     return Plan(
         input_size=input_size,
@@ -89,7 +90,7 @@ def plan(cell: Cell, input_size: int, hidden_size: int) -> Plan:
         act=act,
         kept=backward.kept,
         matrices=backward.matrices,
-        takes_tokens=not _x_elsewhere(found),
+        takes_tokens=not _x_elsewhere(found, input_size),
     )
 
 
@@ -170,16 +171,17 @@ def _value_to_store(node: Node, users: dict[Node, set[Node]], ends: set[Node]) -
     return found
 
 
-def _x_elsewhere(found: Derivative) -> bool:
-    """Whether inputs enter anything but products with weights as they stand."""
+def _x_elsewhere(found: Derivative, input_size: int) -> bool:
+    """Whether inputs enter anything but products, all of them, with weights as they stand."""
     step = found.step
     roots = [node for nodes in (*step.new.values(), step.output) for node in nodes]
     nodes = in_order([*roots, *found.roots()])
     for node in nodes:
         # Of a sum of products there is a block for each argument, of everything else there is none.
         as_it_stands = [not block.transposed for block in node.blocks] or [False] * len(node.args)
-        if any(argument.op == "x" and not fits for argument, fits in zip(node.args, as_it_stands, strict=True)):
-            return True
+        for argument, fits in zip(node.args, as_it_stands, strict=True):
+            if argument.op == "x" and not (fits and argument.width == input_size):
+                return True
     return False
 
 

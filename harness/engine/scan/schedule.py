@@ -88,12 +88,16 @@ class Program:
     """What is done at a step.
 
     Attributes:
+        asked: what is asked for, as it was before it was put into order.
+        known: where leaves lie, and computed nodes that are there already.
         places: where every node lies that is read from memory.
         scratch: how many numbers of a sample are kept for the step alone.
         own: how many numbers a sample has for itself in ``own``.
     """
 
     phases: list[Phase]
+    asked: list[Store]
+    known: dict[Node, Place]
     places: dict[Node, Place]
     scratch: int
     own: int
@@ -129,12 +133,14 @@ class Scheduler:
         self.onto: dict[Node, Node | None] = {}
         self._passed_on: set[Node] = set()
 
-    def program(self, stores: Sequence[Store]) -> Program:
-        """The program that computes and keeps these nodes."""
+    def program(self, stores: Sequence[Store], at_home: Sequence[Store] = ()) -> Program:
+        """The program that computes and keeps these nodes; some sums of products are kept where they are put anyway."""
+        asked = [*stores, *at_home]
         for node in in_order([store.node for store in stores], self.known):
             if node.op in LEAVES:
                 self.places[node] = leaf_place(node)
                 self.known.add(node)
+        known = {node: self.places[node] for node in self.known}
         stores = self._onto_their_places(stores)
         order = in_order([*(store.node for store in stores), *self.onto], self.known)
         for node in order:
@@ -146,7 +152,8 @@ class Scheduler:
         kept = self._keep_what_others_read(order, stores)
         self._products(order)
         self._passes(order, [*stores, *kept])
-        return Program([self.phases[key] for key in sorted(self.phases)], self.places, **self.room)
+        phases = [self.phases[key] for key in sorted(self.phases)]
+        return Program(phases, asked, known, self.places, **self.room)
 
     def _onto_their_places(self, stores: Sequence[Store]) -> list[Store]:
         """Where a sum that is asked for once ends in products, these are added to the rest at the place of the sum."""

@@ -67,10 +67,10 @@ class StepwiseScanner(TorchProduct):
 
     plan: Plan
 
-    def forward(
+    def begin(
         self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers, lengths: Tensor | None = None
     ) -> StepwiseTrace:
-        """See `harness.engine.scan.interface.Scanner.forward`."""
+        """The trace of a scan before its first step: where everything will lie."""
         plan, (members, steps, batch) = self.plan, inputs.shape[:3]
         if is_tokens(inputs) and not plan.takes_tokens:
             inputs = one_hot(inputs, plan.input_size, start[next(iter(start))].dtype)
@@ -79,7 +79,14 @@ class StepwiseScanner(TorchProduct):
         scratch = buffers("scratch", (members, batch, max(plan.forward.scratch, plan.backward.scratch)))
         own = buffers("own", (members, batch, max(plan.forward.own, plan.backward.own)))
         seen = buffers("output", (members, steps, batch, plan.output_size)) if plan.output_part is None else None
-        trace = StepwiseTrace(plan, as_in_a_step(weights), inputs, lengths, states, act, scratch, own, seen)
+        return StepwiseTrace(plan, as_in_a_step(weights), inputs, lengths, states, act, scratch, own, seen)
+
+    def forward(
+        self, weights: Weights, inputs: Tensor, start: State, buffers: Buffers, lengths: Tensor | None = None
+    ) -> StepwiseTrace:
+        """See `harness.engine.scan.interface.Scanner.forward`."""
+        trace = self.begin(weights, inputs, start, buffers, lengths)
+        plan, act, steps = self.plan, trace.act, inputs.shape[1]
         # Products of the inputs alone that begin a sum which is stored: at many steps at once.
         ahead = [p for p in _products(plan.forward) if (p.left.buffer, p.dest.buffer, p.add) == ("x", "act", False)]
         for product in ahead:
@@ -189,12 +196,13 @@ class StepwiseTrace:
             arrived = step.carry
             if t % SPAN == 0:
                 for each in plan.matrices:
-                    self._add_to_matrix(given.grad, each, kept, t, min(t + SPAN, steps))
+                    self.add_to_matrix(given.grad, each, kept, t, min(t + SPAN, steps))
         for part, value in given.carry.items():
             value.copy_(arrived[part])
         return grad_x if given.need_input_grad else None
 
-    def _add_to_matrix(self, grad: Weights, each: MatrixGradient, kept: Tensor, begin: int, end: int) -> None:
+    def add_to_matrix(self, grad: Weights, each: MatrixGradient, kept: Tensor, begin: int, end: int) -> None:
+        """Add what steps begin + 1 … end give to the gradient of a block; ``kept``: (K, ≥ end - begin, B, ·)."""
         block, members, kept = each.block, len(kept), kept[:, : end - begin]
         delta = kept[..., each.delta.offset :][..., : block.columns].flatten(1, 2)
         dest = block_of(grad, block)

@@ -1,0 +1,120 @@
+"""Triton kernels, made of a cell's source when they are first called; nothing else of the engine imports Triton."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import shutil
+from contextlib import nullcontext
+from functools import lru_cache
+from importlib.util import find_spec
+from subprocess import CalledProcessError
+from typing import Any
+
+import torch
+
+from harness.engine.scan.compiler import CannotCompile
+from harness.engine.scan.nodes import in_order
+from harness.engine.scan.plan import Plan
+from harness.engine.scan.schedule import Program
+from harness.engine.scan.triton.source import Source
+from harness.engine.scan.triton.tiles import REALS, SAMPLES, units
+
+ON_CHIP = 163 * 1024
+"""Bytes of shared memory that a block may have, of an A100; used where there is no device to be asked."""
+
+TILES = 12
+"""Tiles of samples and units for which there has to be room besides the weights, as compiled for an H100."""
+
+_numbers = itertools.count()
+
+
+def why_not(plan: Plan, dtype: torch.dtype, device: torch.device) -> str | None:
+    """Why a cell's scan cannot be a Triton kernel on a GPU; None where it can."""
+    if dtype not in REALS:
+        return f"{dtype} is not a precision of the kernels"
+    if find_spec("triton") is None:
+        return "the package triton is not installed"
+    if not (os.environ.get("CC") or shutil.which("clang") or shutil.which("gcc")):
+        return "Triton needs a C compiler, gcc or clang"
+    size, room = _bytes(plan, dtype), ON_CHIP
+    if torch.cuda.is_available():
+        properties: Any = torch.cuda.get_device_properties(device)
+        room = properties.shared_memory_per_block_optin
+    if size > room:
+        return f"weights and tiles of {size // 1024} KB do not fit on the chip ({room // 1024} KB)"
+    return None
+
+
+def _bytes(plan: Plan, dtype: torch.dtype) -> int:
+    """About how much shared memory the larger of the two kernels takes."""
+    widest = max(units(width) for width in (*plan.widths.values(), plan.input_size))
+    return dtype.itemsize * (weights_on_chip(plan) + TILES * SAMPLES * widest)
+
+
+def weights_on_chip(plan: Plan) -> int:
+    """How many numbers the tiles of weight matrices have, of the kernel that has more."""
+    return max(_weights(program) for program in (plan.forward, plan.backward))
+
+
+def _weights(program: Program) -> int:
+    nodes = in_order([store.node for store in program.asked], program.known)
+    blocks = {block for node in nodes if node not in program.known for block in node.blocks}
+    return sum(units(block.rows) * units(block.columns) for block in blocks)
+
+
+def warps(plan: Plan, dtype: torch.dtype) -> int:
+    """Warps that share a block's work: few, but no thread may have more numbers than registers (seen for an H100)."""
+    kilobytes = dtype.itemsize * weights_on_chip(plan) / 1024
+    return next((count for most, count in ((32, 4), (96, 8)) if kilobytes <= most), 16)
+
+
+class Kernels:
+    """The two kernels of a cell in one precision.
+
+    Attributes:
+        source: what they were made from.
+        module: the names that it defines.
+        warps: how many warps a block has.
+    """
+
+    def __init__(self, source: Source, module: dict[str, Any], warps: int):
+        self.source, self.module, self.warps = source, module, warps
+
+    def launch(self, name: str, blocks: tuple[int, int], arguments: dict[str, Any]) -> None:
+        """Run one of the kernels, ``forward`` or ``backward``.
+
+        Args:
+            blocks: members, and blocks of samples.
+
+        Raises:
+            CannotCompile: Triton cannot make a kernel of it here.
+        """
+        from triton.runtime.errors import TritonError
+
+        device = arguments["x"].device
+        try:
+            with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+                self.module[name][blocks](**arguments, num_warps=self.warps, enable_fp_fusion=True)
+        except (TritonError, CalledProcessError) as problem:
+            raise CannotCompile(str(problem).splitlines()[0]) from problem
+
+
+@lru_cache(maxsize=256)
+def kernels(plan: Plan, dtype: torch.dtype) -> Kernels:
+    """The kernels of a cell's step, compiled when they are first called.
+
+    Raises:
+        CannotCompile: Triton cannot be loaded.
+    """
+    source = Source.of(plan, dtype)
+    name = f"<triton kernel {next(_numbers)}>"
+    # Triton reads the source of what it compiles.
+    linecache.cache[name] = (len(source.code), None, source.code.splitlines(keepends=True), name)
+    module: dict[str, Any] = {"__name__": "harness.engine.scan.triton.made"}
+    try:
+        exec(compile(source.code, name, "exec"), module)
+    except ImportError as problem:
+        raise CannotCompile(f"triton cannot be loaded: {problem}") from problem
+    return Kernels(source, module, warps(plan, dtype))

@@ -1,0 +1,355 @@
+"""Triton kernels, run by Triton's interpreter on the CPU, do what the stepwise scan does.
+
+What is compared runs in another process: Triton decides when it is imported whether it interprets.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from harness.cells import Cell
+from harness.cells.gated.lstm import LSTM
+from harness.engine.network import Network
+from harness.engine.scan.choice import scanner
+from harness.engine.scan.compiler import CannotCompile
+from harness.engine.scan.interface import norm
+from harness.engine.scan.plan import Plan, plan
+from harness.engine.scan.stepwise import StepwiseScanner
+from harness.engine.scan.triton.kernels import ON_CHIP, Kernels, kernels, warps
+from harness.engine.scan.triton.scanner import TritonScanner
+from harness.plugins.registry import registry
+from tests.engine.test_engine import cross_entropy, make_data, measure
+from tests.engine.test_formulas import FORMULAS, Everything, cell_of
+from tests.engine.test_lengths import padded, together
+from tests.helpers.interpreted import by_triton, interpreter, network_of
+
+pytest.importorskip("triton")
+
+Call = Callable[..., Any]
+
+CELLS = [plugin.name for plugin in registry().of_kind("cell")]
+FAST = ["rnn", "gru", "lstm"]
+FAST_FORMULAS = ["a part handed on", "a part that is the old one and used besides", "a weight in pieces"]
+TOLERANCE = {torch.float64: {"rtol": 1e-10, "atol": 1e-11}, torch.float32: {"rtol": 2e-5, "atol": 2e-6}}
+
+
+@pytest.fixture(scope="module")
+def interpreted() -> Iterator[Call]:
+    with interpreter() as call:
+        yield call
+
+
+def some_slow(names: list[str], fast: list[str]) -> list[Any]:
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+def cell(name: str) -> Cell:
+    made: Cell = registry().get("cell", name)()
+    return made
+
+
+def compare(network: Network, steps: int = 3, batch: int = 2) -> None:
+    """Everything that a forward and a backward scan give."""
+    dtype = network.flat.dtype
+    inputs, targets = make_data(network, steps, batch, scored=[steps - 1, steps])
+    found, expected = (
+        measure(each, inputs.to(dtype), targets, [steps - 1, steps]) for each in (by_triton(network), network)
+    )
+    for key in ("loss", "inputs", "weights", "states"):
+        torch.testing.assert_close(found[key], expected[key], **TOLERANCE[dtype])
+
+
+def chosen(hidden_size: int, dtype: torch.dtype = torch.float32) -> str:
+    return type(scanner(LSTM(), 3, hidden_size, dtype, torch.device("cuda"), True)).__name__
+
+
+def test_a_gpu_gets_kernels_where_weights_fit_on_the_chip(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # as if it were an A100
+    monkeypatch.setenv("CC", "gcc")
+    with caplog.at_level(logging.INFO):
+        assert [chosen(32), chosen(64), chosen(32, torch.float64)] == ["TritonScanner"] * 3
+        assert not caplog.messages
+        assert [chosen(96), chosen(64, torch.float64), chosen(4, torch.bfloat16)] == ["GraphedScanner"] * 3
+        monkeypatch.delenv("CC")
+        monkeypatch.setenv("PATH", "")
+        assert chosen(32) == "GraphedScanner"
+    start = "cell lstm runs as CUDA graphs, not as a Triton kernel: "
+    reasons = [message.removeprefix(start) for message in caplog.messages]
+    # Four matrices of 128 × 128 and four of 16 × 128, for sides are powers of 2; 12 tiles of 16 × 128.
+    assert reasons == [
+        "weights and tiles of 384 KB do not fit on the chip (163 KB)",
+        "weights and tiles of 256 KB do not fit on the chip (163 KB)",
+        "torch.bfloat16 is not a precision of the kernels",
+        "Triton needs a C compiler, gcc or clang",
+    ]
+
+
+def refused(fails: str) -> tuple[list[Any], list[str]]:
+    """What runs give of which Triton refuses to compile a kernel, and which kernels it was asked for."""
+    from triton.runtime.errors import OutOfResources
+
+    plain = network_of(cell("rnn"), torch.float64)
+    network = by_triton(plain)
+    graphed = network.scanners[0].otherwise  # type: ignore[attr-defined]
+    network.scanners[0] = TritonScanner(graphed.plain.plan, torch.float64, graphed)
+    inputs, targets = make_data(plain, 2, 2, scored=[2])
+    asked, real = [], Kernels.launch
+
+    def launch(self: Any, name: str, *given: Any) -> None:
+        asked.append(name)
+        if name == fails:
+            raise CannotCompile(str(OutOfResources(300, 200, "shared memory")))
+        real(self, name, *given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Kernels, "launch", launch)
+        return [measure(each, inputs, targets, [2])["weights"] for each in (network, network, plain)], asked
+
+
+@pytest.mark.parametrize(("fails", "expected"), [("forward", ["forward"]), ("backward", ["forward", "backward"])])
+def test_what_triton_cannot_compile_runs_in_graphs(interpreted: Call, fails: str, expected: list[str]) -> None:
+    (one, two, truth), asked = interpreted(refused, fails)
+    torch.testing.assert_close(one, truth)
+    torch.testing.assert_close(two, truth)
+    assert asked == expected  # and is not asked again
+
+
+def compare_cell(name: str, dtype: torch.dtype) -> bool:
+    """Whether a cell's step is a formula; if so, both ways to run it are compared."""
+    network = network_of(cell(name), dtype)
+    is_formula = isinstance(network.scanners[0], StepwiseScanner)
+    if is_formula:
+        compare(network)
+    return is_formula
+
+
+@pytest.mark.parametrize("name", some_slow(CELLS, FAST))
+def test_a_cell_is_run_and_differentiated_as_stepwise(interpreted: Call, name: str) -> None:
+    if not interpreted(compare_cell, name, torch.float64):
+        pytest.skip("its step is no formula")
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_a_cell_is_run_in_float32_within_rounding(interpreted: Call, name: str) -> None:
+    assert interpreted(compare_cell, name, torch.float32)
+
+
+def compare_formula(name: str) -> None:
+    compare(network_of(cell_of(FORMULAS[name]), torch.float64))
+
+
+@pytest.mark.parametrize("name", some_slow(list(FORMULAS), FAST_FORMULAS))
+def test_a_formula_is_run_and_differentiated_as_stepwise(interpreted: Call, name: str) -> None:
+    interpreted(compare_formula, name)
+
+
+def compare_everything() -> None:
+    compare(network_of(Everything(), torch.float64))
+
+
+def test_parts_and_outputs_of_any_width_are_run_as_stepwise(interpreted: Call) -> None:
+    interpreted(compare_everything)
+
+
+def compare_shapes() -> None:
+    """Several blocks of a member, several spans of steps, tiles with and without room, steps computed again."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("harness.engine.scan.triton.scanner.SPAN", 2)
+        compare(network_of(cell("rnn"), torch.float64, features=17, hidden_size=16), batch=18)
+        compare(network_of(cell("rnn"), torch.float64, features=1, hidden_size=2, layers=2, recompute=True), steps=4)
+
+
+def test_shapes_are_no_matter(interpreted: Call) -> None:
+    interpreted(compare_shapes)
+
+
+def compare_tokens() -> None:
+    network = network_of(cell("gru"), torch.float64)
+    tokens = torch.randint(3, (2, 3, 3), generator=torch.manual_seed(1))
+    _, targets = make_data(network, 3, 3, scored=[3])
+    found, expected = (torch.zeros_like(network.flat) for _ in range(2))
+    with torch.no_grad():
+        for each, grad in ((by_triton(network), found), (network, expected)):
+            each.gradients(tokens, [3], cross_entropy(targets), grad)
+    assert expected.abs().max() > 0.01
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-11)
+
+
+def test_a_token_takes_a_row_of_the_weights(interpreted: Call) -> None:
+    interpreted(compare_tokens)
+
+
+def compare_lengths() -> None:
+    for made in (Everything(), cell_of(FORMULAS["cut and joined"])):
+        network, lengths = network_of(made, torch.float64), torch.tensor([[3, 1], [2, 3]])
+        inputs = padded(make_data(network, 3, 2, scored=[3])[0], lengths, 5.0)
+        ways = by_triton(network), network
+        with torch.no_grad():
+            ends = [each.final(each.forward(inputs, lengths=lengths)) for each in ways]
+            (*found, steps), (*expected, own_steps) = (together(each, inputs, lengths) for each in ways)
+        pairs = [(found, expected), *zip(*ends, strict=True)]
+        pairs += [(steps[1].norms, own_steps[1].norms), (steps[1].totals, own_steps[1].totals)]
+        for one, other in pairs:
+            torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-11)
+
+
+def test_samples_end_at_steps_of_their_own(interpreted: Call) -> None:
+    interpreted(compare_lengths)
+
+
+def lost_member() -> list[Tensor]:
+    """Gradients of a member beside one of NaN, and beside what it stands beside otherwise."""
+    network = network_of(cell("rnn"), torch.float32)
+    inputs, targets = make_data(network, 2, 2, scored=[2])
+    found = []
+    for lost in (False, True):
+        if lost:
+            network.flat[0] = math.nan
+        grad = torch.zeros_like(network.flat)
+        with torch.no_grad():
+            by_triton(network).gradients(inputs.float(), [2], cross_entropy(targets), grad)
+        found.append(grad)
+    return found
+
+
+def test_a_lost_member_does_no_harm_to_its_neighbour(interpreted: Call) -> None:
+    alone, beside = interpreted(lost_member)
+    assert beside[0].isnan().any()
+    assert torch.equal(beside[1], alone[1])
+
+
+def functions(dtype: torch.dtype) -> dict[str, tuple[Tensor, Tensor]]:
+    """Of each function some arguments, and what a kernel makes of them."""
+    from tests.helpers.one_function import apply
+
+    small = torch.logspace(-30, 0, 50, dtype=torch.float64)
+    around = torch.linspace(-12, 12, 79, dtype=torch.float64)
+    any_sign = torch.cat([small, -small, around]).to(dtype)
+    given = dict.fromkeys(("exp", "sigmoid", "tanh"), any_sign)
+    given |= {"log1p": torch.cat([small, -0.9 * small, around.abs(), 1e6 * small]).to(dtype)}
+    given |= {"sqrt": torch.cat([small, 1e9 * small]).to(dtype)}
+    results = {}
+    for name, x in given.items():
+        y = torch.empty_like(x)
+        apply[(1,)](x, y, len(x), NAME=name, SIZE=512)
+        results[name] = (x, y)
+    return results
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_functions_lose_nothing_near_zero(interpreted: Call, dtype: torch.dtype) -> None:
+    for name, (x, found) in interpreted(functions, dtype).items():
+        truth = getattr(torch, name)(x.double())
+        ulp = torch.finfo(dtype).eps * truth.abs()
+        worst = ((found.double() - truth).abs() / ulp).max().item()
+        assert worst < (2 if name == "sqrt" else 6), name
+
+
+def scaled(loss: Call, scale: float) -> Call:
+    return lambda outputs: scale * loss(outputs)
+
+
+def extreme_norms(dtype: torch.dtype) -> list[tuple[Tensor, Tensor]]:
+    """Norms of gradients whose squares are no numbers, and these gradients."""
+    network = network_of(cell("rnn"), dtype)
+    inputs, targets = make_data(network, 2, 3, scored=[2])
+    by = by_triton(network)
+    found = []
+    for scale in (1e-30, 1e30) if dtype == torch.float32 else (1e-200, 1e200):
+        keep = network.step_gradients(inputs.to(dtype), totals=True)
+        grad = torch.zeros_like(network.flat)
+        with torch.no_grad():
+            by.gradients(inputs.to(dtype), [2], scaled(cross_entropy(targets), scale), grad, keep)
+        found.append((keep[1].norms["h"], keep[1].totals["h"]))
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_norms_neither_overflow_nor_vanish(interpreted: Call, dtype: torch.dtype) -> None:
+    for norms, totals in interpreted(extreme_norms, dtype):
+        assert norms.dtype == torch.float64
+        assert norms[:, -1].isfinite().all()
+        assert (norms[:, -1] > 0).all()
+        torch.testing.assert_close(norms, norm(totals), rtol=1e-12, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["forward", "backward"])
+@pytest.mark.parametrize("capability", [80, 90])
+def test_an_lstm_of_64_units_is_compiled_without_spilling_registers(capability: int, name: str, tmp_path: Path) -> None:
+    made = compiled(plan(LSTM(), 3, 64), name, capability)
+    cubin = tmp_path / "kernel.cubin"
+    cubin.write_bytes(made.asm["cubin"])
+    tools = Path(import_module("triton").__file__ or "").parent / "backends" / "nvidia" / "bin"
+    command = [tools / "cuobjdump", "--dump-resource-usage", cubin]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"REG:(\d+) STACK:(\d+)", said)
+    assert found is not None
+    registers, stack = map(int, found.groups())
+    assert 32 < registers < 256
+    assert stack <= 64  # a register or two a thread, at most
+    assert made.metadata.shared <= ON_CHIP
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["forward", "backward"])
+@pytest.mark.parametrize("formula", ["cut and joined", "repeated and added up", "decisions", "a product of one column"])
+def test_what_the_interpreter_runs_is_compiled(formula: str, name: str) -> None:
+    """The interpreter takes types less strictly."""
+    planned = plan(cell_of(FORMULAS[formula]), 3, 4)
+    for tokens in {False, planned.takes_tokens}:
+        assert compiled(planned, name, 80, tokens).asm["cubin"]
+
+
+def compiled(planned: Plan, name: str, capability: int, tokens: bool = False) -> Any:
+    """A kernel for a GPU that need not be here."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource, compile
+
+    kernel = kernels(planned, torch.float32).module[name]
+    flags = {"TOKENS": tokens, "LENGTHS": tokens, "NEED_X": True, "NORMS": True, "TOTALS": False}
+    constants = {each: flags.get(each) for each in kernel.arg_names if each in flags or each.startswith("total_")}
+    constants |= {"output": None} if name == "forward" else {}
+    constants |= {} if tokens else {"lengths": None}
+    types = {each: "constexpr" if each in constants else _type(each) for each in kernel.arg_names}
+    types |= {"x": "*i64", "lengths": "*i64"} if tokens else {}
+    aligned = {
+        (place,): [["tt.divisibility", 16]] for place, each in enumerate(kernel.arg_names) if types[each][0] == "*"
+    }
+    source = ASTSource(fn=kernel, signature=types, constexprs=constants, attrs=aligned)
+    target = GPUTarget("cuda", capability, 32)
+    options = {"num_warps": warps(planned, torch.float32), "enable_fp_fusion": True}
+    return compile(source, target=target, options=options)
+
+
+def _type(argument: str) -> str:
+    if argument in ("T", "batch", "begin", "end", "span") or re.search(r"_k$|^above_[tb]$", argument):
+        return "i32"
+    return {"above_at": "*i64"}.get(argument, "*fp64" if argument.startswith("norm_") else "*fp32")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("name", FAST)
+def test_a_gpu_gives_the_numbers_of_the_cpu(name: str) -> None:
+    plain = network_of(cell(name), torch.float64, layers=2)
+    on_gpu = Network(plain.shape, plain.flat.cuda())
+    assert all(isinstance(each, TritonScanner) and not each.refused for each in on_gpu.scanners)
+    inputs, targets = make_data(plain, steps=9, batch=18, scored=[4, 9])
+    expected = measure(plain, inputs, targets, [4, 9])
+    found = measure(on_gpu, inputs.cuda(), targets.cuda(), [4, 9])
+    assert not any(each.refused for each in on_gpu.scanners)  # type: ignore[attr-defined]
+    for key in ("loss", "inputs", "weights", "states"):
+        torch.testing.assert_close(found[key], expected[key], check_device=False, **TOLERANCE[torch.float64])
