@@ -178,7 +178,8 @@ def test_what_is_not_the_noises_is_the_tasks() -> None:
 def test_nothing_that_an_experiment_says_of_itself_is_forgotten() -> None:
     public = {name for name in vars(Experiment) if not name.startswith("_") and name != "abc"}
     classes = {"kind", "texts", "defaults", "sweep", "bears_out", "artefacts"}  # what is asked of the task's class
-    inherited = {"continuation", "show_continued", "say", "in_words"}  # nothing goes on by itself in noise; answers are the task's
+    # Nothing goes on by itself in noise; answers are the task\'s.
+    inherited = {"continuation", "show_continued", "say", "in_words"}
     assert {name for name in public - classes - inherited if name not in vars(Distracted)} <= {"model_config"}
 
 
