@@ -8,7 +8,8 @@ recurrent ones move (those that `Cell.parameters` calls so). So a step is pushed
 gradient that passes through it, in no other direction than the one that it has.
 
 Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML 2013;
-https://github.com/pascanur/trainingRNNs. Differences: the mean over steps, as in that code, where the paper has the sum; the ratio of norms, as in the paper, where that code has the ratio of their squares. The paper's state is what
+https://github.com/pascanur/trainingRNNs. Differences: the mean over steps, as in that code, where the paper has the
+sum; the ratio of norms, as in the paper, where that code has the ratio of their squares. The paper's state is what
 enters the nonlinearity, so that the derivative of the nonlinearity is a constant there; here the state is the cell's,
 and the step is differentiated as a whole.
 """
