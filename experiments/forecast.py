@@ -58,8 +58,8 @@ class Forecast(Experiment):
 
     name = "forecast"
     claim = (
-        "In a GRU that has learned to go on with chaos the gradient grows on its way back, more than in one that goes "
-        "on with a pendulum. Before training it shrinks in both."
+        "In a GRU that has learned chaos the gradient grows on its way back, more than in one that has learned a "
+        "pendulum. Before training it shrinks in both."
     )
     sweep = {"cell": "gru", "seq_len": 40, "experiment.system": "lorenz,pendulum", "seed": "0,1", "hidden_size": 48,
              "train.steps": 1000, "train.lr": 0.01, "probe.every": 100}  # fmt: skip
