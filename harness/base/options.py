@@ -84,6 +84,8 @@ def _one_line(error: ValidationError, model: type[Options], prefix: str) -> User
     if detail["type"] == "missing":
         return UserError(f"{key}: this setting is missing")
     message = detail["msg"].removeprefix("Value error, ")
+    if not detail["loc"]:  # about several of the values: the message says which
+        return UserError(prefix + message)
     return UserError(f"{key}={said(detail['input'])}: {message[0].lower()}{message[1:]}")
 
 

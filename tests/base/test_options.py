@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.base.errors import UserError
 from harness.base.options import Options, build
@@ -44,6 +44,22 @@ def test_what_is_no_value_is_refused_as_it_was_typed(key: str, value: object, sa
     with pytest.raises(UserError) as caught:
         build(Dish, {key: value}, prefix="dish.")
     assert str(caught.value).startswith(said)
+
+
+class Range(Options):
+    low: float = 1.0
+    high: float = 2.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Range:
+        if self.low > self.high:
+            raise ValueError(f"low={self.low} with high={self.high}; valid: no larger one")
+        return self
+
+
+def test_what_is_wrong_with_several_values_together_is_said_of_those_that_are_meant() -> None:
+    with pytest.raises(UserError, match=r"^cell\.low=3\.0 with high=2\.0; valid: no larger one$"):
+        build(Range, {"low": 3.0}, prefix="cell.")
 
 
 @pytest.mark.parametrize(
