@@ -33,7 +33,7 @@ class Adding(Experiment):
 
     ``protocol=hochreiter`` is the problem as first published. Numbers are uniform in [-1, 1]. The first mark is on one
     of the first ten, the second on another one of the first T/2 - 1 steps, T being the length of the shortest rows;
-    all lengths from T to T + T/10, the longest ``seq_len``, are equally likely, and rows are padded behind their ends.
+    all lengths from T to T + T/10, the longest ``seq_len``, are equally likely.
     The first and the last step have mark -1; where the first one is marked, its number is 0. The target is 1/2 + sum/4,
     and right is what is off by 0.04 of that: 0.16 of the sum. Without memory the best answer is 1/2, which is right
     with probability 1 - (1 - 0.08)^2 = 0.154 where neither number is 0, and its squared error is 1/16 · 2/3.
@@ -90,8 +90,7 @@ class Adding(Experiment):
         marks[:, 0] = marks[rows, ends] = -1
         marks[rows[:, None], places] = 1
         answer = 1 / 2 + numbers[rows[:, None], places].sum(axis=1, keepdims=True) / 4
-        asked = (steps == ends[:, None])[:, shortest - 1 :]
-        return Batch(np.stack([numbers, marks], axis=-1), np.where(asked, answer, 0), mask=asked, cue=places + 1)
+        return Batch(np.stack([numbers, marks], axis=-1), answer, cue=places + 1, lengths=ends + 1)
 
     def _halves(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
         numbers, marks = rng.random((batch_size, seq_len)), np.zeros((batch_size, seq_len))

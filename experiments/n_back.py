@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import solves_where_it_does_not
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 
@@ -64,4 +64,4 @@ class NBack(Experiment):
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
         once = "`experiment.back` == 1"
-        return solves_where_it_guesses(tables, able=f"cell == 'gru' and {once}", unable=f"cell == 'linear' and {once}")
+        return solves_where_it_does_not(tables, able=f"cell == 'gru' and {once}", unable=f"cell == 'linear' and {once}")

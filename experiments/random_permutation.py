@@ -38,7 +38,7 @@ class RandomPermutation(Experiment):
         "A GRU only guesses a symbol that always comes first. It learns to hold one whose place varies: near symbols "
         "teach it."
     )
-    sweep = {"cell": "rnn,gru,lstm", "seq_len": 30, "experiment.cue": "first,anywhere", "seed": "0,1",
+    sweep = {"cell": "rnn,gru,lstm", "seq_len": 60, "experiment.cue": "first,anywhere", "seed": "0,1",
              "train.steps": 600, "train.lr": 0.01, "probe.every": 60}  # fmt: skip
 
     symbols: int = Field(100, ge=2, description="how many other symbols there are")

@@ -142,7 +142,7 @@ CLAIMS = {
         holds=[[ALL, GUESS], [(0.9, 0.91), (0.5, 0.5)]],
         refuted=[[ALL, ALL], [GUESS, GUESS], [GUESS, ALL], [(1.0, 0.89), GUESS], [MANY, (0.9, *7 * (0.5,))]],
     ),
-    "n_back": Claim([{**cell, "experiment.back": 1} for cell in (GRU, LINEAR)], **SOLVED_AGAINST_GUESSED),
+    "n_back": Claim([{**cell, "experiment.back": 1} for cell in (GRU, LINEAR)], **SOLVED_AGAINST_NOT),
     "no_memory": Claim(
         [
             {**FEEDFORWARD, "experiment.back": 0, "chance": 1.0}, {**RNN, "experiment.back": 0, "chance": 1.0},

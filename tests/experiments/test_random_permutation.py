@@ -63,7 +63,7 @@ def test_a_decoy_needs_a_place_behind_the_cue_and_within_the_row() -> None:
 @pytest.mark.slow
 def test_a_gru_learns_to_hold_what_stands_anywhere_though_not_what_stands_first() -> None:
     runs = trained(
-        RandomPermutation, "gru", {"cue": ["first", "anywhere"]}, seq_len=30, hidden_size=32, train={"steps": 600}
+        RandomPermutation, "gru", {"cue": ["first", "anywhere"]}, seq_len=60, hidden_size=32, train={"steps": 600}
     )
     assert_borne_out(RandomPermutation, runs)
     arrives = runs.groupby("experiment.cue").grad_ratio.median()
