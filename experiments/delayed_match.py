@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import solves_where_it_does_not
 from harness.experiment import Batch, Classes, Experiment, Sample, Tables, Verdict
 from harness.experiment import gettext as _
 
@@ -33,7 +33,7 @@ class DelayedMatch(Experiment):
     """
 
     name = "delayed_match"
-    claim = "An LSTM compares two directions over a delay over which a linear network has to guess."
+    claim = "An LSTM compares two directions over a delay. A linear network does not."
     sweep = {"cell": "linear,rnn,gru,lstm", "seq_len": 12, "seed": "0,1", "hidden_size": 64, "train.steps": 1000,
              "train.lr": 0.01, "probe.every": 100}  # fmt: skip
 
@@ -86,4 +86,4 @@ class DelayedMatch(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        return solves_where_it_guesses(tables, able="cell == 'lstm'", unable="cell == 'linear'")
+        return solves_where_it_does_not(tables, able="cell == 'lstm'", unable="cell == 'linear'")

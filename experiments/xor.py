@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from harness.claims import solves_where_it_guesses
+from harness.claims import solves_where_it_does_not
 from harness.experiment import Batch, Classes, Experiment, Tables, Verdict
 
 
@@ -29,7 +29,7 @@ class Xor(Experiment):
     """
 
     name = "xor"
-    claim = "A gated cell learns the exclusive or of two bits of a row. A linear network guesses."
+    claim = "A gated cell learns the exclusive or of two bits of a row. A linear network does not."
     sweep = {"cell": "linear,rnn,gru,lstm", "seq_len": 10, "seed": "0,1", "train.steps": 1500, "train.lr": 0.01,
              "probe.every": 150}  # fmt: skip
 
@@ -76,4 +76,4 @@ class Xor(Experiment):
 
     @classmethod
     def bears_out(cls, tables: Tables) -> Verdict | None:
-        return solves_where_it_guesses(tables, able="cell == 'gru'", unable="cell == 'linear'")
+        return solves_where_it_does_not(tables, able="cell == 'gru'", unable="cell == 'linear'")
