@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import cache
 
 from harness.base.errors import UserError
 
@@ -34,10 +35,12 @@ def check_present(device: str) -> None:
         raise UserError(f"device={device}: no such device here; valid: {', '.join(valid)}")
 
 
+@cache
 def free_gpu_memory(device: str = "cuda") -> float | None:
     """Bytes that are free on a GPU; None where nobody can tell, as on a machine that has none.
 
     Without a number, or where ``CUDA_VISIBLE_DEVICES`` numbers them anew, the least of those that may be meant.
+    A process asks once for each device: a sweep may have hundreds of packs.
     """
     try:
         done = subprocess.run(ASKED, capture_output=True, text=True, timeout=20, check=True)

@@ -13,6 +13,11 @@ from harness.base.errors import UserError
 MIB = 2**20
 
 
+@pytest.fixture(autouse=True)
+def _asked_anew() -> None:
+    free_gpu_memory.cache_clear()
+
+
 @pytest.fixture
 def gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with GPUs 0, 1, 2 and 10, of which the third does not tell its memory."""
