@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from harness.engine.scan.nodes import BINARY, Block, Node
+from harness.engine.scan.nodes import BINARY, CONDITIONS, Block, Node
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.schedule import Place
 
@@ -18,8 +18,6 @@ SAMPLES = 16
 """Samples that a block carries through all steps; as few rows as Triton multiplies."""
 
 REALS = {torch.float32: "tl.float32", torch.float64: "tl.float64"}
-
-CONDITIONS = {"<", "<="}
 
 LOWEST = '-float("inf")'
 
