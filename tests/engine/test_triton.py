@@ -25,7 +25,6 @@ from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiler import CannotCompile
 from harness.engine.scan.interface import norm
 from harness.engine.scan.plan import Plan, plan
-from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.scan.triton.kernels import ON_CHIP, Kernels, kernels, warps
 from harness.engine.scan.triton.scanner import TritonScanner
 from harness.plugins.registry import registry
@@ -103,8 +102,9 @@ def refused(fails: str) -> tuple[list[Any], list[str]]:
 
     plain = network_of(cell("rnn"), torch.float64)
     network = by_triton(plain)
-    graphed = network.scanners[0].otherwise  # type: ignore[attr-defined]
-    network.scanners[0] = TritonScanner(graphed.plain.plan, torch.float64, graphed)
+    strict = network.scanners[0]
+    assert isinstance(strict, TritonScanner)
+    network.scanners[0] = TritonScanner(strict.plan, torch.float64, strict.otherwise)
     inputs, targets = make_data(plain, 2, 2, scored=[2])
     asked, real = [], Kernels.launch
 
@@ -127,24 +127,18 @@ def test_what_triton_cannot_compile_runs_in_graphs(interpreted: Call, fails: str
     assert asked == expected  # and is not asked again
 
 
-def compare_cell(name: str, dtype: torch.dtype) -> bool:
-    """Whether a cell's step is a formula; if so, both ways to run it are compared."""
-    network = network_of(cell(name), dtype)
-    is_formula = isinstance(network.scanners[0], StepwiseScanner)
-    if is_formula:
-        compare(network)
-    return is_formula
+def compare_cell(name: str, dtype: torch.dtype) -> None:
+    compare(network_of(cell(name), dtype))
 
 
 @pytest.mark.parametrize("name", some_slow(CELLS, FAST))
 def test_a_cell_is_run_and_differentiated_as_stepwise(interpreted: Call, name: str) -> None:
-    if not interpreted(compare_cell, name, torch.float64):
-        pytest.skip("its step is no formula")
+    interpreted(compare_cell, name, torch.float64)
 
 
 @pytest.mark.parametrize("name", FAST)
 def test_a_cell_is_run_in_float32_within_rounding(interpreted: Call, name: str) -> None:
-    assert interpreted(compare_cell, name, torch.float32)
+    interpreted(compare_cell, name, torch.float32)
 
 
 def compare_formula(name: str) -> None:
@@ -346,10 +340,11 @@ def _type(argument: str) -> str:
 def test_a_gpu_gives_the_numbers_of_the_cpu(name: str) -> None:
     plain = network_of(cell(name), torch.float64, layers=2)
     on_gpu = Network(plain.shape, plain.flat.cuda())
-    assert all(isinstance(each, TritonScanner) and not each.refused for each in on_gpu.scanners)
+    ways = [each for each in on_gpu.scanners if isinstance(each, TritonScanner)]
+    assert len(ways) == 2
     inputs, targets = make_data(plain, steps=9, batch=18, scored=[4, 9])
     expected = measure(plain, inputs, targets, [4, 9])
     found = measure(on_gpu, inputs.cuda(), targets.cuda(), [4, 9])
-    assert not any(each.refused for each in on_gpu.scanners)  # type: ignore[attr-defined]
+    assert not any(each.refused for each in ways)
     for key in ("loss", "inputs", "weights", "states"):
         torch.testing.assert_close(found[key], expected[key], check_device=False, **TOLERANCE[torch.float64])
