@@ -17,7 +17,7 @@ from torch import Tensor
 from harness.cells.base import State, Weights
 from harness.engine.scan.compiler import CannotCompile, warn_once
 from harness.engine.scan.graphed import GraphedScanner
-from harness.engine.scan.interface import BackwardPass, Buffers, TorchProduct, Trace, is_tokens
+from harness.engine.scan.interface import BackwardPass, Buffers, TorchProduct, Trace, is_tokens, places_of
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.stepwise import StepwiseTrace
 from harness.engine.scan.triton.kernels import Kernels, kernels
@@ -144,8 +144,5 @@ def _backward_arguments(
 
 @lru_cache(maxsize=64)
 def _places(scored: tuple[int, ...], steps: int, device: torch.device) -> Tensor:
-    """For each step the place among those that are scored, or -1."""
-    places = torch.full((steps,), -1)
-    for place, step in enumerate(scored):
-        places[step - 1] = place
-    return places.to(device)
+    """`places_of` as a tensor on a device."""
+    return torch.tensor(places_of(scored, steps), device=device)
