@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -54,7 +56,7 @@ class Deaf(Cell):
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {"recurrent": Parameter((hidden_size, hidden_size), "recurrent")}
 
-    def step(self, w, x, s):  # type: ignore[no-untyped-def]
+    def step(self, w: Any, x: Any, s: Any) -> dict[str, Any]:
         return {"h": s["h"] @ w["recurrent"]}
 
 

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-import re
-import subprocess
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,9 +20,7 @@ from harness.engine.network import Network
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiler import CannotCompile
 from harness.engine.scan.interface import norm
-from harness.engine.scan.plan import Plan, plan
-from harness.engine.scan.stepwise import StepwiseScanner
-from harness.engine.scan.triton.kernels import ON_CHIP, Kernels, kernels, warps
+from harness.engine.scan.triton.kernels import Kernels
 from harness.engine.scan.triton.scanner import TritonScanner
 from harness.plugins.registry import registry
 from tests.engine.test_engine import cross_entropy, make_data, measure
@@ -103,8 +97,9 @@ def refused(fails: str) -> tuple[list[Any], list[str]]:
 
     plain = network_of(cell("rnn"), torch.float64)
     network = by_triton(plain)
-    graphed = network.scanners[0].otherwise  # type: ignore[attr-defined]
-    network.scanners[0] = TritonScanner(graphed.plain.plan, torch.float64, graphed)
+    strict = network.scanners[0]
+    assert isinstance(strict, TritonScanner)
+    network.scanners[0] = TritonScanner(strict.plan, torch.float64, strict.otherwise)
     inputs, targets = make_data(plain, 2, 2, scored=[2])
     asked, real = [], Kernels.launch
 
@@ -127,24 +122,18 @@ def test_what_triton_cannot_compile_runs_in_graphs(interpreted: Call, fails: str
     assert asked == expected  # and is not asked again
 
 
-def compare_cell(name: str, dtype: torch.dtype) -> bool:
-    """Whether a cell's step is a formula; if so, both ways to run it are compared."""
-    network = network_of(cell(name), dtype)
-    is_formula = isinstance(network.scanners[0], StepwiseScanner)
-    if is_formula:
-        compare(network)
-    return is_formula
+def compare_cell(name: str, dtype: torch.dtype) -> None:
+    compare(network_of(cell(name), dtype))
 
 
 @pytest.mark.parametrize("name", some_slow(CELLS, FAST))
 def test_a_cell_is_run_and_differentiated_as_stepwise(interpreted: Call, name: str) -> None:
-    if not interpreted(compare_cell, name, torch.float64):
-        pytest.skip("its step is no formula")
+    interpreted(compare_cell, name, torch.float64)
 
 
 @pytest.mark.parametrize("name", FAST)
 def test_a_cell_is_run_in_float32_within_rounding(interpreted: Call, name: str) -> None:
-    assert interpreted(compare_cell, name, torch.float32)
+    interpreted(compare_cell, name, torch.float32)
 
 
 def compare_formula(name: str) -> None:
@@ -286,70 +275,16 @@ def test_norms_neither_overflow_nor_vanish(interpreted: Call, dtype: torch.dtype
         torch.testing.assert_close(norms, norm(totals), rtol=1e-12, atol=0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["forward", "backward"])
-@pytest.mark.parametrize("capability", [80, 90])
-def test_an_lstm_of_64_units_is_compiled_without_spilling_registers(capability: int, name: str, tmp_path: Path) -> None:
-    made = compiled(plan(LSTM(), 3, 64), name, capability)
-    cubin = tmp_path / "kernel.cubin"
-    cubin.write_bytes(made.asm["cubin"])
-    tools = Path(import_module("triton").__file__ or "").parent / "backends" / "nvidia" / "bin"
-    command = [tools / "cuobjdump", "--dump-resource-usage", cubin]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"REG:(\d+) STACK:(\d+)", said)
-    assert found is not None
-    registers, stack = map(int, found.groups())
-    assert 32 < registers < 256
-    assert stack <= 64  # a register or two a thread, at most
-    assert made.metadata.shared <= ON_CHIP
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["forward", "backward"])
-@pytest.mark.parametrize("formula", ["cut and joined", "repeated and added up", "decisions", "a product of one column"])
-def test_what_the_interpreter_runs_is_compiled(formula: str, name: str) -> None:
-    """The interpreter takes types less strictly."""
-    planned = plan(cell_of(FORMULAS[formula]), 3, 4)
-    for tokens in {False, planned.takes_tokens}:
-        assert compiled(planned, name, 80, tokens).asm["cubin"]
-
-
-def compiled(planned: Plan, name: str, capability: int, tokens: bool = False) -> Any:
-    """A kernel for a GPU that need not be here."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource, compile
-
-    kernel = kernels(planned, torch.float32).module[name]
-    flags = {"TOKENS": tokens, "LENGTHS": tokens, "NEED_X": True, "NORMS": True, "TOTALS": False}
-    constants = {each: flags.get(each) for each in kernel.arg_names if each in flags or each.startswith("total_")}
-    constants |= {"output": None} if name == "forward" else {}
-    constants |= {} if tokens else {"lengths": None}
-    types = {each: "constexpr" if each in constants else _type(each) for each in kernel.arg_names}
-    types |= {"x": "*i64", "lengths": "*i64"} if tokens else {}
-    aligned = {
-        (place,): [["tt.divisibility", 16]] for place, each in enumerate(kernel.arg_names) if types[each][0] == "*"
-    }
-    source = ASTSource(fn=kernel, signature=types, constexprs=constants, attrs=aligned)
-    target = GPUTarget("cuda", capability, 32)
-    options = {"num_warps": warps(planned, torch.float32), "enable_fp_fusion": True}
-    return compile(source, target=target, options=options)
-
-
-def _type(argument: str) -> str:
-    if argument in ("T", "batch", "begin", "end", "span") or re.search(r"_k$|^above_[tb]$", argument):
-        return "i32"
-    return {"above_at": "*i64"}.get(argument, "*fp64" if argument.startswith("norm_") else "*fp32")
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("name", FAST)
 def test_a_gpu_gives_the_numbers_of_the_cpu(name: str) -> None:
     plain = network_of(cell(name), torch.float64, layers=2)
     on_gpu = Network(plain.shape, plain.flat.cuda())
-    assert all(isinstance(each, TritonScanner) and not each.refused for each in on_gpu.scanners)
+    ways = [each for each in on_gpu.scanners if isinstance(each, TritonScanner)]
+    assert len(ways) == 2
     inputs, targets = make_data(plain, steps=9, batch=18, scored=[4, 9])
     expected = measure(plain, inputs, targets, [4, 9])
     found = measure(on_gpu, inputs.cuda(), targets.cuda(), [4, 9])
-    assert not any(each.refused for each in on_gpu.scanners)  # type: ignore[attr-defined]
+    assert not any(each.refused for each in ways)
     for key in ("loss", "inputs", "weights", "states"):
         torch.testing.assert_close(found[key], expected[key], check_device=False, **TOLERANCE[torch.float64])

@@ -21,7 +21,7 @@ from torch import Tensor
 from harness.cells.base import State, Weights
 from harness.engine.scan.calling import call_type, products_type, sizes_as_c
 from harness.engine.scan.compiler import CannotCompile, load, warn_once
-from harness.engine.scan.interface import BackwardPass, Buffers, is_tokens, one_hot, states_buffers
+from harness.engine.scan.interface import BackwardPass, Buffers, is_tokens, one_hot, places_of, states_buffers
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.source import CHUNK, REALS, Source, products_source
 from harness.engine.threads import kernel_threads
@@ -191,11 +191,8 @@ class CompiledTrace:
 
 @lru_cache(maxsize=64)
 def _places(scored: tuple[int, ...], steps: int) -> Any:
-    """For each step the place among those that are scored, or -1; an array for C."""
-    places = [-1] * steps
-    for place, step in enumerate(scored):
-        places[step - 1] = place
-    return (ctypes.c_long * steps)(*places)
+    """`places_of` as an array for C."""
+    return (ctypes.c_long * steps)(*places_of(scored, steps))
 
 
 def _address(tensor: Tensor | None) -> int | None:

@@ -62,6 +62,14 @@ class GradFromAbove:
         return GradFromAbove([self.steps[place] - begin for place in places], self.values[:, start:stop])
 
 
+def places_of(scored: Iterable[int], steps: int) -> list[int]:
+    """For each of so many steps its place among those that are scored (1-based), or -1."""
+    places = [-1] * steps
+    for place, step in enumerate(scored):
+        places[step - 1] = place
+    return places
+
+
 @dataclass(frozen=True)
 class StepGradients:
     """Per-step gradients of one layer, as the backward scan writes them down.

@@ -19,6 +19,9 @@ class Untraceable(Exception):
 LEAVES = ("x", "state", "weight", "number")
 FUNCTIONS = {"sigmoid", "tanh", "relu", "exp", "log", "log1p", "sqrt", "sin", "cos", "abs", "floor", "detach"}
 BINARY = {"+", "-", "*", "/", "<", "<="}
+CONDITIONS = {"<", "<="}
+"""Operations that give a truth value."""
+
 ACROSS = {"sum", "amax", "repeat", "fold"}
 """Operations across units, which read a whole vector."""
 

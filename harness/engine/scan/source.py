@@ -16,7 +16,7 @@ import torch
 
 from harness.engine.scan.calling import arguments
 from harness.engine.scan.derivative import OUTPUT
-from harness.engine.scan.nodes import BINARY, Block, Node
+from harness.engine.scan.nodes import BINARY, CONDITIONS, Block, Node
 from harness.engine.scan.plan import MatrixGradient, Plan
 from harness.engine.scan.schedule import Across, Loop, Pass, Place, Product, Program
 
@@ -40,8 +40,6 @@ BLOCK = 8
 
 LITERALS = {number: f"(real){number:g}" for number in (0.0, 1.0, -1.0, 0.5, 2.0)}
 """Constants that are written into the code, never as whole numbers, whose quotients C cuts; others are handed over."""
-
-CONDITIONS = {"<", "<="}
 
 SHARED = {"weight", "vector", "own"}
 """Buffers of one row for all samples."""

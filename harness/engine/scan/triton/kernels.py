@@ -7,6 +7,7 @@ import linecache
 import os
 import shutil
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from subprocess import CalledProcessError
@@ -70,6 +71,7 @@ def warps(plan: Plan, dtype: torch.dtype) -> int:
     return next((count for most, count in ((32, 4), (96, 8)) if kilobytes <= most), 16)
 
 
+@dataclass(frozen=True)
 class Kernels:
     """The two kernels of a cell in one precision.
 
@@ -79,8 +81,9 @@ class Kernels:
         warps: how many warps a block has.
     """
 
-    def __init__(self, source: Source, module: dict[str, Any], warps: int):
-        self.source, self.module, self.warps = source, module, warps
+    source: Source
+    module: dict[str, Any]
+    warps: int
 
     def launch(self, name: str, blocks: tuple[int, int], arguments: dict[str, Any]) -> None:
         """Run one of the kernels, ``forward`` or ``backward``.

@@ -6,9 +6,7 @@ written to memory, a span of steps at a time, and multiplied by torch.
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,13 +17,11 @@ from torch import Tensor
 from harness.cells.base import State, Weights
 from harness.engine.scan.compiler import CannotCompile, warn_once
 from harness.engine.scan.graphed import GraphedScanner
-from harness.engine.scan.interface import BackwardPass, Buffers, TorchProduct, Trace, is_tokens
+from harness.engine.scan.interface import BackwardPass, Buffers, TorchProduct, Trace, is_tokens, places_of
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.stepwise import StepwiseTrace
 from harness.engine.scan.triton.kernels import Kernels, kernels
 from harness.engine.scan.triton.tiles import SAMPLES
-
-log = logging.getLogger(__name__)
 
 SPAN = 32
 """Steps whose deltas go into the gradients of weight matrices together."""
@@ -52,7 +48,7 @@ class TritonScanner(TorchProduct):
             trace = self.otherwise.plain.begin(weights, rows, start, buffers, ends)
             try:
                 made = kernels(self.plan, self.dtype)
-                made.launch("forward", _blocks(trace), _forward_arguments(trace))
+                made.launch("forward", _blocks(trace), {**_arguments(trace), "output": trace.seen})
                 return TritonTrace(trace, made, buffers, self)
             except CannotCompile as problem:
                 self.refuse(problem)
@@ -115,7 +111,8 @@ def _blocks(trace: StepwiseTrace) -> tuple[int, int]:
     return members, math.ceil(batch / SAMPLES)
 
 
-def _forward_arguments(trace: StepwiseTrace) -> dict[str, Any]:
+def _arguments(trace: StepwiseTrace) -> dict[str, Any]:
+    """What both kernels are given."""
     _, steps, batch = trace.inputs.shape[:3]
     x = trace.inputs
     given = {"T": steps, "batch": batch, "x": x, "x_k": x.stride(0), "act": trace.act, "lengths": trace.lengths}
@@ -125,7 +122,7 @@ def _forward_arguments(trace: StepwiseTrace) -> dict[str, Any]:
     for place, name in enumerate(trace.plan.shapes):
         weight = trace.weights[name]
         given |= {f"weight_{place}": weight, f"weight_{place}_k": weight.stride(0)}
-    return {**given, "output": trace.seen}
+    return given
 
 
 def _backward_arguments(
@@ -136,8 +133,7 @@ def _backward_arguments(
     above = dict(zip(("above_k", "above_t", "above_b"), values.stride(), strict=False))
     at = _places(tuple(given.above.steps), trace.inputs.shape[1], values.device)
     norms, totals = ({}, {}) if given.keep is None else (given.keep.norms, given.keep.totals)
-    found = _forward_arguments(trace)
-    del found["output"]
+    found = _arguments(trace)
     found |= {"kept": kept, "span": kept.shape[1], "grad_x": grad_x, "above": values, "above_at": at, **above}
     for place, part in enumerate(trace.states):
         found |= {f"carry_{place}": given.carry[part], f"norm_{place}": norms.get(part)}
@@ -147,9 +143,6 @@ def _backward_arguments(
 
 
 @lru_cache(maxsize=64)
-def _places(scored: Sequence[int], steps: int, device: torch.device) -> Tensor:
-    """For each step the place among those that are scored, or -1."""
-    places = torch.full((steps,), -1)
-    for place, step in enumerate(scored):
-        places[step - 1] = place
-    return places.to(device)
+def _places(scored: tuple[int, ...], steps: int, device: torch.device) -> Tensor:
+    """`places_of` as a tensor on a device."""
+    return torch.tensor(places_of(scored, steps), device=device)

@@ -188,17 +188,16 @@ class _Backward:
         for offset, width in sorted(read | written if at_hand else read):
             name = f"grad_{'output' if output else list(plan.widths).index(part)}_{offset}_{width}"
             added = writer.loaded(Place("outside", offset), width, "alive & seen")
-            if not output:
-                (self.made.start if at_hand else writer.lines).append(
-                    f"{name} = {writer.loaded(Place('carry', offset, part), width)}"
-                )
+            self.grads[part, offset, width] = Tile(name, SAMPLES, units(width))
             if output:
                 writer.lines.append(f"{name} = {added}")
-            elif part == plan.output_part:
+                continue
+            carry = Place("carry", offset, part)
+            (self.made.start if at_hand else writer.lines).append(f"{name} = {writer.loaded(carry, width)}")
+            if part == plan.output_part:
                 writer.lines.append(f"{name} += {added}")
-            if at_hand and not output:
-                self.made.finish.append(writer.stored(name, Place("carry", offset, part), width))
-            self.grads[part, offset, width] = Tile(name, SAMPLES, units(width))
+            if at_hand:
+                self.made.finish.append(writer.stored(name, carry, width))
         return at_hand
 
     def _total(self, place: int, part: str) -> None:
@@ -243,9 +242,6 @@ class _Backward:
         unless = "if NEED_X: " if store.dest.buffer == "grad_x" else ""
         writer.lines.append(unless + writer.stored(writer.until_end(value, width), store.dest, width))
 
-    def _grad_of(self, store: Store) -> Tile:
-        return self.grads[store.dest.name, store.dest.offset, store.node.width]
-
     def _passed_on(self, store: Store) -> tuple[str, str]:
-        old = self._grad_of(store).text
+        old = self.grads[store.dest.name, store.dest.offset, store.node.width].text
         return old, self.writer.until_end(self.writer.value(store.node), store.node.width, old)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from harness.engine.scan.nodes import BINARY, Block, Node
+from harness.engine.scan.nodes import BINARY, CONDITIONS, Block, Node
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.schedule import Place
 
@@ -18,8 +18,6 @@ SAMPLES = 16
 """Samples that a block carries through all steps; as few rows as Triton multiplies."""
 
 REALS = {torch.float32: "tl.float32", torch.float64: "tl.float64"}
-
-CONDITIONS = {"<", "<="}
 
 LOWEST = '-float("inf")'
 
@@ -225,8 +223,7 @@ class Writer:
             masks += [f"({row} < {block.rows})"] if count != block.rows else []
         if block.transposed:
             row, column = column, row
-        width = self._shape(block.weight)[1]
-        start = f"{self._weight(block.weight)} + {block.row * width + block.column}"
+        start, width = self._start(block)
         return self._once(
             block, f"factor{len(self._outside)}", f"tl.load({start} + {row} * {width} + {column}{_masked(masks)})"
         )
@@ -234,16 +231,17 @@ class Writer:
     def _masks(self, width: int) -> list[str]:
         return [self.inside(width)] if units(width) != width else []
 
-    def _shape(self, weight: str) -> tuple[int, ...]:
-        return self.plan.shapes[weight]
+    def _start(self, block: Block) -> tuple[str, int]:
+        """Where a block starts, and how far the rows of its weight matrix are apart."""
+        width = self.plan.shapes[block.weight][1]
+        return f"{self._weight(block.weight)} + {block.row * width + block.column}", width
 
     def _weight(self, name: str) -> str:
         return f"weight_{list(self.plan.shapes).index(name)}_t"
 
     def _rows(self, block: Block) -> str:
         """The rows of a block of a weight matrix that tokens take; of a token that is no row of it, 0."""
-        width = self._shape(block.weight)[1]
-        start = f"{self._weight(block.weight)} + {block.row * width + block.column}"
+        start, width = self._start(block)
         bounds = ["(token >= 0)", f"(token < {block.rows})"]
         masks = _masked(["there", *bounds, *self._masks(block.columns)])
         return f"tl.load({start} + token * {width} + {self.index(block.columns)}{masks})"
