@@ -68,7 +68,7 @@ class Dataset(OwnFile, Experiment):
     @model_validator(mode="after")
     def _readable(self) -> Dataset:
         if self.path is not None:  # without one a plugin is listed, too, which is to be quick
-            self.data  # noqa: B018 -- what is wrong with a file is said before anything runs
+            _data(self)  # what is wrong with a file is said before anything runs
         return self
 
     @property

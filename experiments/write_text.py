@@ -63,7 +63,7 @@ class WriteText(OwnFile, Experiment):
     @model_validator(mode="after")
     def _readable(self) -> WriteText:
         if self.path is not None:
-            self.characters  # noqa: B018 -- what is wrong with a file is said before anything runs
+            own(self.path, self.content)  # what is wrong with a file is said before anything runs
         return self
 
     @property

@@ -62,9 +62,9 @@ def versions(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for name, own in runs.groupby("experiment", sort=False):
         first = [str(name)] if several else []
         keys = _telling_apart(own)
+        words = [(key.removeprefix("experiment."), namer(own[key])) for key in keys]
         for values, part in own.groupby(keys, sort=False, dropna=False) if keys else [((), own)]:
-            pairs = zip(keys, values, strict=True)
-            said = [f"{key.removeprefix('experiment.')}={namer(own[key])(value)}" for key, value in pairs]
+            said = [f"{key}={word(value)}" for (key, word), value in zip(words, values, strict=True)]
             yield ", ".join([*first, *said]), part
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.own_file import Unreadable
+from harness.datasets.own_file import Unreadable, files_of
 
 NAMES = ("X", "y", "lengths", "mask", "split")
 """What arrays are called; all but the first may be missing."""
@@ -34,7 +34,7 @@ def read_folder(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         Unreadable: a file is no array, or has none of the names.
     """
-    files = {each.stem: each for each in path.glob("*.npy")}
+    files = {each.stem: each for each in files_of(path) if each.suffix == ".npy"}
     if not files:
         raise Unreadable("a folder without .npy files; valid: X.npy, y.npy and so on, or the four files of MNIST")
     return named(files, lambda name: np.load(files[name], allow_pickle=False))

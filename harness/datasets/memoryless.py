@@ -67,7 +67,7 @@ def level(training: Pairs, held_out: Pairs, tolerance: float | None) -> Level:
     """
     if held_out.inputs.ndim == 1:
         return _of_tokens(training, held_out, tolerance)
-    found = [*_tried(training.some(), held_out.some(), tolerance)]
+    found = _tried(training.some(), held_out.some(), tolerance)
     # What a network learns is what has the least loss: with classes, for which none is known here, the most answers.
     return max(found, key=lambda each: each.accuracy if each.loss is None else -each.loss)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class OwnMelodies:
         self.size = (int(whole.max()) // 2 + 1) * 2 - self.lowest
         apart = [np.split(each - self.lowest, [len(each) - max(2, len(each) // HELD_OUT)]) for each in melodies]
         self.parts = [[pieces[place] for pieces in apart] for place in (0, 1)]
+        self.joined = [np.concatenate(part) for part in self.parts]
         self.longest = min(max(map(len, part)) for part in self.parts) - 1
 
     @cached_property
@@ -60,13 +61,18 @@ class OwnMelodies:
 
     def cut(self, rng: np.random.Generator, batch_size: int, seq_len: int, held_out: bool) -> Batch:
         """Cuts from anywhere, each within one melody."""
-        pieces = self.parts[held_out]
-        begins = np.cumsum([0, *map(len, pieces)])
-        starts = np.concatenate(
-            [begin + np.arange(max(len(piece) - seq_len, 0)) for begin, piece in zip(begins, pieces, strict=False)]
-        )
-        cuts = np.concatenate(pieces)[rng.choice(starts, size=(batch_size, 1)) + np.arange(seq_len + 1)]
+        starts = _starts(tuple(map(len, self.parts[held_out])), seq_len)
+        cuts = self.joined[held_out][rng.choice(starts, size=(batch_size, 1)) + np.arange(seq_len + 1)]
         return Batch(cuts[:, :-1], cuts[:, 1:])
+
+
+@lru_cache(maxsize=4)  # of every batch the same
+def _starts(lengths: tuple[int, ...], seq_len: int) -> NDArray[np.int64]:
+    """Where cuts may begin in pieces that are joined: each of them ends, with its last answer, in the same piece."""
+    begins = np.cumsum([0, *lengths[:-1]])
+    return np.concatenate(
+        [begin + np.arange(max(length - seq_len, 0)) for begin, length in zip(begins, lengths, strict=True)]
+    )
 
 
 def own_melodies(path: Path) -> OwnMelodies:

@@ -50,7 +50,7 @@ class Rows:
     @property
     def by_step(self) -> bool:
         """Whether there is an answer for each step."""
-        return self.targets is not None and self.targets.ndim > 1 and self.targets.shape[1] == self.length > 1
+        return self.targets is not None and _by_step(self.targets, self.length)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -89,7 +89,7 @@ def checked(arrays: Mapping[str, NDArray[Any]]) -> Rows:
     lengths = _lengths(arrays.get("lengths"), count, length)
     inside = np.arange(length) < lengths[:, None]
     y = None if (given := arrays.get("y")) is None else _shaped(np.asarray(given), count, length)
-    by_step = y is not None and y.ndim > 1 and y.shape[1] == length > 1
+    by_step = y is not None and _by_step(y, length)
     said = arrays.get("mask")
     if said is None and y is not None and by_step and y.dtype.kind == "i" and (y == IGNORED).any():
         said = y != IGNORED
@@ -140,6 +140,11 @@ def _shaped(y: NDArray[Any], count: int, length: int) -> NDArray[Any]:
         )
     y = y[..., 0] if y.ndim == 3 and y.shape[2] == 1 else y
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def _by_step(y: NDArray[Any], length: int) -> bool:
+    """Whether `_shaped` answers are one for each step."""
+    return y.ndim > 1 and y.shape[1] == length > 1
 
 
 def _targets(y: NDArray[Any], counted: NDArray[np.bool_] | None) -> tuple[NDArray[Any], tuple[str, ...]]:

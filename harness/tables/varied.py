@@ -42,15 +42,12 @@ def options_that_differ(runs: pd.DataFrame, within: list[str] | None = None) -> 
     Args:
         within: as of `differ`.
     """
-    found: list[str] = []
+    found: dict[str, int] = {}
     for key in differ(runs, [key for key in map(str, runs) if key.startswith("experiment.")], within):
         count = len(runs[[key]].drop_duplicates())
-        if not any(
-            len(runs[[other]].drop_duplicates()) == len(runs[[other, key]].drop_duplicates()) == count
-            for other in found
-        ):
-            found.append(key)
-    return found
+        if not any(number == count == len(runs[[other, key]].drop_duplicates()) for other, number in found.items()):
+            found[key] = count
+    return [*found]
 
 
 def varied(runs: pd.DataFrame) -> list[str]:

@@ -36,6 +36,7 @@ def test_an_archive_of_numpy_and_a_folder_of_its_arrays(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for name, array in arrays.items():
         np.save(tmp_path / "folder" / name, array)
+    (tmp_path / "folder" / "._X.npy").write_bytes(b"what some systems write beside a file")
     ended = np.where((np.arange(4) < LENGTHS[:, None])[..., None], VECTORS, 0)
     for path in (npz(tmp_path, **arrays), tmp_path / "folder"):
         rows = read(path)
