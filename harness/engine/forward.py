@@ -72,11 +72,11 @@ class ForwardNetwork:
 
     def to(self, dtype: torch.dtype) -> Self:
         """A copy in another precision."""
-        return type(self)(self.shape, self.flat.to(dtype, copy=True), self.compiled, self.recompute)
+        return self.with_weights(self.flat.to(dtype, copy=True))
 
     def only(self, members: Sequence[int]) -> Self:
         """A copy of some members."""
-        return type(self)(self.shape, self.flat[list(members)], self.compiled, self.recompute)
+        return self.with_weights(self.flat[list(members)])
 
     @property
     def trained(self) -> Tensor:

@@ -6,10 +6,9 @@ Each function gives one line that names a setting, its value and what would be v
 from __future__ import annotations
 
 from harness.base.options import said
-from harness.base.seeds import stream
 from harness.cells.base import Cell
 from harness.engine.blocks import input_weights
-from harness.tasks.experiment import Experiment
+from harness.tasks.experiment import Experiment, has_tokens
 
 
 def of_input_scale(scale: float, cell: Cell, hidden_size: int) -> str | None:
@@ -20,8 +19,8 @@ def of_input_scale(scale: float, cell: Cell, hidden_size: int) -> str | None:
 
 
 def of_embedding(size: int | None, experiment: Experiment, seq_len: int) -> str | None:
-    """An embedding needs tokens; only a sample says whether a task has them."""
-    if size is None or experiment.sample(stream(0, "tokens"), 1, experiment.windows * seq_len).inputs.ndim == 2:
+    """An embedding needs tokens."""
+    if size is None or has_tokens(experiment, seq_len):
         return None
     return f"embedding_size={size}: experiment={experiment.name} gives real vectors, and no tokens; valid: null"
 

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from pydantic import Field, SerializeAsAny, model_serializer
 
 from harness.base.options import Options
-from harness.base.seeds import stream
 from harness.tasks.batch import Batch
-from harness.tasks.experiment import Experiment, Level, Sample
+from harness.tasks.experiment import Experiment, Level, Sample, has_tokens
 
 if TYPE_CHECKING:
     from harness.tasks.outputs import Outputs
@@ -135,10 +134,9 @@ class Distracted(Experiment):
 
     @cached_property
     def _has_tokens(self) -> bool:
-        """Only a sample tells whether a task has tokens."""
         shortest = self.task.min_seq_len()
         length = next((each for each in range(shortest, LONGEST) if not self.task.refuses(each)), shortest)
-        return self.task.sample(stream(0, "tokens"), 1, self.windows * length).inputs.ndim == 2
+        return has_tokens(self.task, length)
 
     def chance(self, seq_len: int) -> float:
         return self.task.chance(seq_len - self.steps)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.base.options import Options
 from harness.base.pluggable import Pluggable
+from harness.base.seeds import stream
 from harness.tasks.batch import Batch
 from harness.tasks.outputs import Outputs
 
@@ -205,3 +206,12 @@ class Experiment(Options, Pluggable):
     def artefacts(cls, tables: Tables) -> dict[str, bytes]:
         """Files to lay beside the report, by name, made from the tables: a melody as MIDI."""
         return {}
+
+
+def has_tokens(experiment: Experiment, seq_len: int) -> bool:
+    """Whether a task's inputs are tokens, and not real vectors; only a sample tells.
+
+    Args:
+        seq_len: a length at which the task can be posed.
+    """
+    return experiment.sample(stream(0, "tokens"), 1, experiment.windows * seq_len).inputs.ndim == 2

@@ -15,14 +15,12 @@ from harness.cells.gated.lstm import LSTM
 from harness.cells.linear.lru import LRU
 from harness.engine.blocks import cell_of_layer
 from harness.engine.network import Network
-from harness.engine.scan.compiled import Kernel
-from harness.engine.scan.general import GeneralScanner
-from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.weights import Architecture, MemberInit, views
 from harness.measure.moment import Moment
 from harness.settings.members import packs
 from harness.testing._problems import small_runs
 from harness.training.pack import Pack, run
+from tests.engine.test_engine import by
 
 MEMBERS, LAYERS, STEPS, BATCH, FEATURES, SIZE, OUTPUTS = 2, 3, 6, 4, 5, 3, 2
 SCORED = [2, STEPS]
@@ -32,17 +30,10 @@ EXACT = {"rtol": 0, "atol": 1e-10}
 def network(cell: Cell, way: str = "compiled", members: int = MEMBERS, dtype: torch.dtype = torch.float64) -> Network:
     shape = Architecture(cell, FEATURES, SIZE, LAYERS, OUTPUTS, block="residual")
     inits = [MemberInit(cell, seed, "gaussian", 0.9 + 0.1 * seed) for seed in range(members)]
-    made = Network.create(shape, inits, torch.float64, "cpu", compiled=way == "compiled")
+    made = Network.create(shape, inits, torch.float64, "cpu", compiled=False)
     # Biases and gains at 0 and 1 would hide mistakes in them.
     made.flat += 0.1 * torch.randn(made.flat.shape, dtype=torch.float64, generator=torch.manual_seed(0))
-    if way == "general":
-        made.scanners = [
-            GeneralScanner(each, shape.layer_input_size(layer), each.widths(SIZE))
-            for layer, each in enumerate(made.cells, start=1)
-        ]
-    kinds = {"compiled": Kernel, "stepwise": StepwiseScanner, "general": GeneralScanner}
-    assert all(isinstance(scanner, kinds[way]) for scanner in made.scanners)
-    return made.to(dtype) if dtype != torch.float64 else made
+    return by(made.to(dtype), way)
 
 
 def inputs(members: int = MEMBERS) -> Tensor:

@@ -80,7 +80,9 @@ def test_gradients_are_autograds_through_torchs_layers_with_these_masks(kind: st
 def test_masks_are_torchs_in_value_and_share_and_differ_by_layer_step_and_seed() -> None:
     how = Dropout([0.3, 0.3, 0.0], [0, 1, 0], "each_step")
     first, again, later = (how.masks(step, 1, (50, 40), [30, 30], LIKE) for step in (0, 0, 1))
-    assert first and again and later  # noqa: PT018
+    assert first
+    assert again
+    assert later
     for factor in first.factors:
         assert factor.shape == (3, 50, 40, 30)
         assert set(factor[:2].unique().tolist()) == {0.0, 1 / 0.7}

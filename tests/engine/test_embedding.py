@@ -16,9 +16,6 @@ from harness.cells import Cell
 from harness.cells.classic.rnn import RNN
 from harness.cells.gated.lstm import LSTM
 from harness.engine.network import Network
-from harness.engine.scan.compiled import Kernel
-from harness.engine.scan.general import GeneralScanner
-from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.weights import Architecture, MemberInit, views
 from harness.measure.evaluation import EVAL_SAMPLES
 from harness.measure.moment import Moment
@@ -28,6 +25,7 @@ from harness.training.expected import expected_rate
 from harness.training.keeping import Keeper
 from harness.training.pack import Pack, build, run
 from tests.conftest import Config
+from tests.engine.test_engine import by
 
 MEMBERS, LAYERS, STEPS, BATCH, TOKENS, SIZE, WIDTH, OUTPUTS = 2, 2, 7, 4, 9, 5, 3, 2
 SCORED = [3, STEPS]
@@ -37,15 +35,7 @@ EXACT = {"rtol": 0, "atol": 1e-12}
 def network(cell: Cell, way: str = "compiled", members: int = MEMBERS, dtype: torch.dtype = torch.float64) -> Network:
     shape = Architecture(cell, TOKENS, WIDTH, LAYERS, OUTPUTS, embedding_size=SIZE)
     inits = [MemberInit(cell, seed, "gaussian", 1.0) for seed in range(members)]
-    made = Network.create(shape, inits, dtype, "cpu", compiled=way == "compiled")
-    if way == "general":
-        made.scanners = [
-            GeneralScanner(each, shape.layer_input_size(layer), each.widths(WIDTH))
-            for layer, each in enumerate(made.cells, start=1)
-        ]
-    kinds = {"compiled": Kernel, "stepwise": StepwiseScanner, "general": GeneralScanner}
-    assert all(isinstance(scanner, kinds[way]) for scanner in made.scanners)
-    return made
+    return by(Network.create(shape, inits, dtype, "cpu", compiled=False), way)
 
 
 def tokens(members: int = MEMBERS) -> Tensor:

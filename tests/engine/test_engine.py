@@ -55,17 +55,14 @@ def make_network(
 
 def by(network: Network, way: str) -> Network:
     """The same weights, run in a given way."""
-    made = Network(network.shape, network.flat, recompute=network.recompute)
-    if way == "compiled":
-        assert all(isinstance(scanner, Kernel) for scanner in made.scanners)
-        return made
-    cell, hidden_size = network.shape.cell, network.shape.hidden_size
-    for layer in range(1, network.shape.num_layers + 1):
-        size = network.shape.layer_input_size(layer)
-        planned = planned_step(cell, size, hidden_size)
-        general = GeneralScanner(cell, size, cell.widths(hidden_size))
-        assert planned is not None or way == "general"
-        made.scanners[layer - 1] = general if planned is None or way == "general" else StepwiseScanner(planned)
+    made = Network(network.shape, network.flat, compiled=way == "compiled", recompute=network.recompute)
+    if way == "general":
+        made.scanners = [
+            GeneralScanner(cell, made.shape.layer_input_size(layer), cell.widths(made.shape.hidden_size))
+            for layer, cell in enumerate(made.cells, start=1)
+        ]
+    kinds = {"compiled": Kernel, "stepwise": StepwiseScanner, "general": GeneralScanner}
+    assert all(isinstance(scanner, kinds[way]) for scanner in made.scanners)
     return made
 
 

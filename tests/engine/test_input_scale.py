@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
 
 from harness.base.errors import UserError
-from harness.cells import Cell, Parameter
+from harness.cells import Cell, Parameter, State, Weights
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 from harness.plugins.registry import registry
@@ -56,7 +54,7 @@ class Deaf(Cell):
     def parameters(self, input_size: int, hidden_size: int) -> dict[str, Parameter]:
         return {"recurrent": Parameter((hidden_size, hidden_size), "recurrent")}
 
-    def step(self, w: Any, x: Any, s: Any) -> dict[str, Any]:
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"h": s["h"] @ w["recurrent"]}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -79,12 +80,10 @@ def test_an_optimiser_does_not_load_the_compiler_of_torch() -> None:
         ("sgd", {"momentum": [0.0, 0.9, 0.99], "weight_decay": [0.1, 0.2, 0.0]}),
     ],
 )
-def test_members_with_values_of_their_own_go_where_torch_takes_each_alone(
-    name: str, own: dict[str, list[float | None]]
-) -> None:
+def test_members_with_values_of_their_own_go_where_torch_takes_each_alone(name: str, own: dict[str, Any]) -> None:
     """From weights that are not zero, over many steps. What is None is torch's default."""
     rates, start = [0.1, 0.003, 0.02], torch.linspace(-2, 2, 3 * 77, dtype=torch.float64).view(3, 77)
-    ours = MemberOptimizer(start.clone(), name, rates, [None] * 3, **own)  # type: ignore[arg-type]
+    ours = MemberOptimizer(start.clone(), name, rates, [None] * 3, **own)
     alone = [torch.nn.Parameter(row.clone()) for row in start]
     chosen = [{key: each[k] for key, each in own.items() if each[k] is not None} for k in range(3)]
     theirs = [TORCHS[name]([alone[k]], lr=rates[k], **chosen[k]) for k in range(3)]
@@ -125,9 +124,9 @@ def test_a_weight_that_is_not_trained_does_not_decay(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_values_that_do_nothing_leave_every_bit_as_it_is_also_beside_others(name: str) -> None:
-    def made(**own: object) -> MemberOptimizer:
+    def made(**own: Any) -> MemberOptimizer:
         flat = torch.linspace(-2, 2, 2 * 77).view(2, 77).clone()
-        return MemberOptimizer(flat, name, [0.1, 0.01], [1.0, None], **own)  # type: ignore[arg-type]
+        return MemberOptimizer(flat, name, [0.1, 0.01], [1.0, None], **own)
 
     without = made(weight_decay=[0.0, 0.0])
     beside = made(clip_value=[None, 0.1], momentum=[0.0, 0.9], weight_decay=[0.0, 0.1])
@@ -146,8 +145,8 @@ def test_after_the_first_member_has_left_the_others_keep_their_own_values_and_av
 
     def made(members: list[int]) -> MemberOptimizer:
         flat = torch.arange(3.0, dtype=torch.float64)[members, None].repeat(1, 77)
-        own = [[each[k] for k in members] for each in (rates, limits, values, momentum, decay)]
-        return MemberOptimizer(flat, name, *own)  # type: ignore[arg-type]
+        own: list[Any] = [[each[k] for k in members] for each in (rates, limits, values, momentum, decay)]
+        return MemberOptimizer(flat, name, *own)
 
     packed, alone = made([0, 1, 2]), {1: made([1]), 2: made([2])}
     for step, grad in enumerate(gradients(torch.float64)):

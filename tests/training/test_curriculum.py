@@ -72,7 +72,9 @@ def test_a_longer_training_starts_with_the_same_lengths(config: Config) -> None:
     np.testing.assert_array_equal(short, long[:50])
 
 
-def test_batches_are_as_long_as_the_curriculum_says_and_drawn_from_the_streams_of_the_members(config: Config) -> None:
+def test_batches_are_as_long_as_the_curriculum_says_and_drawn_from_the_streams_of_the_members(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = config(experiment="parity", seq_len=12, seed=[3, 4], train={"curriculum": "uniform", "steps": 5})
     runs = members(made)
     pack, seen = Pack(runs), []
@@ -82,7 +84,7 @@ def test_batches_are_as_long_as_the_curriculum_says_and_drawn_from_the_streams_o
         seen.append(drawn(*arguments))
         return seen[-1]
 
-    pack.data.next = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(pack.data, "next", watched)
     for _ in range(5):
         pack.take_gradient()
         pack.move([True, True])
