@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 
 from harness.base.errors import UserError
 from harness.base.options import Options, said
-from harness.tasks.curriculum import possible_lengths
 from harness.tasks.experiment import Experiment
+from harness.tasks.lengths import possible_lengths
 
 
 class Evaluation(Options):

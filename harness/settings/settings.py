@@ -25,8 +25,9 @@ from harness.engine.scan.plan import planned_step, stored_per_step
 from harness.probes.base import Probe
 from harness.settings import effect
 from harness.settings.lengths import Evaluation, check_curriculum, check_evaluation
-from harness.tasks.curriculum import CURRICULA, batch_lengths, possible_lengths
+from harness.tasks.curriculum import CURRICULA, batch_lengths
 from harness.tasks.experiment import Experiment
+from harness.tasks.lengths import possible_lengths
 
 COMPILING_PAYS = 1e5
 """From so many numbers stored for the backward pass, over all of a run's training, kernels are compiled: a shorter run

@@ -19,14 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.base.seeds import stream
-from harness.tasks.experiment import Experiment
 
 CURRICULA = ("none", "uniform", "growing", "growing_uniform")
-
-
-def possible_lengths(experiment: Experiment, shortest: int, longest: int) -> list[int]:
-    """The lengths in a range, its ends among them, at which a task can be posed."""
-    return [length for length in range(shortest, longest + 1) if not experiment.refuses(length)]
 
 
 def batch_lengths(curriculum: str, possible: Sequence[int], steps: int, growth: float) -> NDArray[np.int64]:

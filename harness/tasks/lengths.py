@@ -1,4 +1,7 @@
-"""Rows of different length: the one option by which a task offers them, and how rows of each length become a batch."""
+"""The lengths at which a task can be posed, and rows of different length.
+
+One option offers such rows; rows of each length are drawn and put side by side in a batch.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,11 @@ from pydantic import Field, model_validator
 
 from harness.tasks.batch import Batch
 from harness.tasks.experiment import Experiment
+
+
+def possible_lengths(experiment: Experiment, shortest: int, longest: int) -> list[int]:
+    """The lengths in a range, its ends among them, at which a task can be posed."""
+    return [length for length in range(shortest, longest + 1) if not experiment.refuses(length)]
 
 
 class VariedLengths(Experiment):
@@ -47,7 +55,7 @@ class VariedLengths(Experiment):
     def lengths(self, seq_len: int) -> NDArray[np.int64]:
         """The lengths that a row may have, each as likely."""
         shortest = seq_len if self.shortest is None else self.shortest
-        return np.array([length for length in range(shortest, seq_len + 1) if not self.refuses(length)])
+        return np.array(possible_lengths(self, shortest, seq_len))
 
     def refuses(self, seq_len: int) -> str | None:
         """See `harness.tasks.experiment.Experiment.refuses`: the longest row is no shorter than the shortest."""
