@@ -107,13 +107,18 @@ class Moment:
         """What enters a layer (1-based) at every step: (K, T, B, F); tokens as one-hot vectors."""
         if layer > 1:
             return self.outputs(layer - 1)
-        found = self.data.inputs
-        return one_hot(found, self.network.shape.input_size, self.network.flat.dtype) if is_tokens(found) else found
+        return self._as_vectors(self.data.inputs)
+
+    def _as_vectors(self, inputs: Tensor) -> Tensor:
+        size, dtype = self.network.shape.input_size, self.network.flat.dtype
+        return one_hot(inputs, size, dtype) if is_tokens(inputs) else inputs
 
     def entering(self, layer: int, step: int) -> Tensor:
         """What enters the cell of a layer at a step (both 1-based), behind a block or an embedding: (K, B, ·)."""
         cell, weights = self.network.cells[layer - 1], as_in_a_step(self.network.layer(layer))
-        return entering_cell(cell, weights, self.inputs(layer)[:, step - 1])
+        # One step alone: one-hot vectors of all steps would be made anew at each of them.
+        read = self.outputs(layer - 1) if layer > 1 else self.data.inputs
+        return entering_cell(cell, weights, self._as_vectors(read[:, step - 1]))
 
     def outputs(self, layer: int) -> Tensor:
         """What the readout or the next layer sees of a layer (1-based) at every step: (K, T, B, output size)."""
