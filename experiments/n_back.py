@@ -28,7 +28,7 @@ class NBack(Experiment):
     """
 
     name = "n_back"
-    claim = "A GRU tells whether a symbol is the last one again. A linear network holds it as well, but cannot compare."
+    claim = "A GRU tells whether a symbol is the last one again. A linear network cannot compare."
     sweep = {"cell": "linear,rnn,gru,lstm", "seq_len": 20, "experiment.back": "1,2,4", "seed": "0,1",
              "train.steps": 600, "train.lr": 0.01, "probe.every": 60}  # fmt: skip
 
