@@ -52,7 +52,8 @@ def unknown_setting(key: str, valid: Iterable[str]) -> UserError:
     section = [each for each in valid if each.rpartition(".")[0] == where]
     same_name = [each for each in valid if each.rpartition(".")[2] == name]
     hint = f" (did you mean {same_name[0]!r}?)" if same_name else _hint(key, section)
-    return UserError(f"{key}: unknown setting{hint}; valid: {_named(key, section or valid, 'python -m harness --help')}")
+    names = _named(key, section or valid, "python -m harness --help")
+    return UserError(f"{key}: unknown setting{hint}; valid: {names}")
 
 
 def _hint(value: object, valid: list[str]) -> str:
