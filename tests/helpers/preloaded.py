@@ -5,6 +5,7 @@ A fork looks for plugins of its own command as always: those of files and classe
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 
 from harness.plugins.finding import KINDS
@@ -18,3 +19,5 @@ for name in (
     import_module(name)
 for kind in KINDS:
     registry().names(kind)
+
+gc.freeze()  # or each fork goes through all of this again and again, in search of what can be thrown away
