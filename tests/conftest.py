@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,13 @@ EMPTY = (
     b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="),
 )
 """A rendered figure with nothing on it, as SVG and as PNG."""
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported to itself: Python would go through a million objects again and again for garbage."""
+    gc.collect()
+    gc.freeze()
+
 
 Config = Callable[..., dict[str, Any]]
 
