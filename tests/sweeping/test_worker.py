@@ -8,6 +8,7 @@ import math
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -218,17 +219,25 @@ def test_ctrl_c_is_told_to_the_checkpoint_and_ends_the_job_between_two_steps(
 
 
 def test_a_pack_over_its_time_is_ended_between_two_steps(
-    trainer: Trainer, work: Callable[..., float], folder: Path
+    trainer: Trainer, work: Callable[..., float], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hangs(runs: Sequence[Settings], tick: Callable[[int], None], checkpoint: object) -> None:
-        while 2 in [each.seed for each in runs]:
-            tick(1)
+    """By a clock on which each step of the second run takes a minute: each pack begins anew."""
+    now = [1000.0]
+    monkeypatch.setattr("harness.training.stopping.time", SimpleNamespace(monotonic=lambda: now[0]))
+    ticked = []
 
-    trainer.does = hangs
-    work(seed=[1, 2], sweep={"timeout": 0.25})
+    def slow(runs: Sequence[Settings], tick: Callable[[int], None], checkpoint: object) -> None:
+        for step in range(3):
+            now[0] += 60 if 2 in [each.seed for each in runs] else 30
+            tick(step)
+            ticked.append(len(runs))
+
+    trainer.does = slow
+    work(seed=[1, 2], sweep={"timeout": 100})
+    assert ticked == [2, 1, 1, 1, 1]  # of both, of the first, of the second
     assert statuses(folder) == {1: "ok", 2: "failed"}
     (reason,) = read_table(folder / "tables" / "runs.parquet").reason.dropna()
-    assert reason == "TimedOut: took longer than sweep.timeout=0.25 seconds"
+    assert reason == "TimedOut: took longer than sweep.timeout=100 seconds"
 
 
 @pytest.mark.parametrize(
