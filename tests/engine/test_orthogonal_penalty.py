@@ -62,7 +62,7 @@ def test_down_this_gradient_all_singular_values_become_1() -> None:
 
 
 class Turning(Cell):
-    """A cell whose state is multiplied by a complex matrix, as its first half and its second half say."""
+    """A cell that says that its state is multiplied by a complex matrix."""
 
     name: ClassVar[str] = "turning"
 
@@ -74,14 +74,14 @@ class Turning(Cell):
         return [torch.complex(w.re, w.im)]
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
-        return {"h": s.h @ w.re - (s.h @ w.im).flip(-1)}
+        return {"h": s.h @ w.re - s.h @ w.im}
 
 
 def test_a_complex_matrix_is_drawn_towards_a_unitary_one() -> None:
     cell = Turning()
     inits = [MemberInit(cell, seed, "gaussian", 0.7) for seed in range(2)]
-    net = Network.create(Architecture(cell, 3, WIDTH, 1, 2), inits, torch.float64, "cpu", compiled=False)
-    grads = Network(net.shape, orthogonal_gradient(net)).weights
+    net = Network.create(Architecture(cell, 3, WIDTH, 1, 2), inits, torch.float64, "cpu")  # kernels know real numbers
+    grads = Network(net.shape, orthogonal_gradient(net), compiled=False).weights
     re, im = (net.weights[f"layer1.{name}"].clone().requires_grad_() for name in ("re", "im"))
     # WᴴW = (Rᵀ - i Iᵀ)(R + i I), by its real and its imaginary part
     real = re.mT @ re + im.mT @ im - torch.eye(WIDTH, dtype=torch.float64)
