@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import ConfigDict
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -215,7 +214,6 @@ class GivenModule(TorchCell):
     """
 
     name = "given_module"
-    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     given: Any = None
     numbers: tuple[int, int] = (1, 1)

@@ -17,7 +17,7 @@ from harness.base.errors import UserError
 from harness.cells.gated.lstm import LSTM
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit, views
-from harness.experiment import Batch, Classes
+from harness.experiment import Batch, Classes, Values
 from harness.measure.evaluation import EVAL_SAMPLES
 from harness.plugins.registry import registry
 from harness.settings.members import members
@@ -26,7 +26,7 @@ from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.keeping import Keeper
-from harness.training.pack import run
+from harness.training.pack import architecture, run
 from tests.conftest import Config
 
 B, T, F, H, N = 4, 7, 3, 5, 2
@@ -238,6 +238,32 @@ def test_an_update_that_is_not_taken_is_forgotten() -> None:
         assert found.t.max() == T - 3
 
 
+def test_of_a_layer_that_runs_twice_before_the_gradient_comes_the_last_sequence_counts() -> None:
+    layer, (x, _) = nn.LSTM(F, H, 2, batch_first=True).double(), data()
+    found = []
+    for lengths in ((T, T - 3), (T - 3,)):
+        with harness.watch(layer, loss="sum") as watched:
+            sum(layer(x[:, :length])[0][:, -1].sum() for length in lengths).backward()
+            found.append(watched.take().drop(columns="step"))
+    assert len(found[0]) == 2 * 2 * (T - 3)
+    assert found[0].equals(found[1])
+
+
+def test_a_watched_layer_drops_out_what_torch_does_between_its_layers() -> None:
+    """Where all is dropped, nothing is left to chance: the upper layer sees zeros, and its outputs are all there."""
+    layer, (x, _) = nn.LSTM(F, H, 2, dropout=1.0, batch_first=True).double(), data()
+    with harness.watch(layer):
+        outputs, _ = layer(x)
+    torch.testing.assert_close(outputs, layer(x)[0])
+    assert outputs.abs().min() > 0
+    layer.eval()
+    with harness.watch(layer):
+        torch.testing.assert_close(layer(x)[0], layer(x.clone().detach())[0])
+        seen = layer(x)[0]
+    torch.testing.assert_close(seen, layer(x)[0])
+    assert (seen - outputs).abs().max() > 1e-3
+
+
 def test_a_watch_within_a_watch_leaves_the_layer_as_it_was() -> None:
     layer, (x, _) = nn.LSTM(F, H).double(), data()
     with harness.watch(layer) as outer:
@@ -276,7 +302,32 @@ def test_probes_and_experiments_work_on_kept_networks(kept: tuple[Path, list[Set
     found = harness.probe(network, batch, probes=["gates"])
     assert set(found.gradients.run_id) == {settings.run_id}
     assert {"i", "f", "o"} <= set(found["gates"].columns) | set(found["gates"].get("gate", []))
+    assert set(found["gates"].step) == {0}
     assert found.transport.lag.max() == 8
+
+
+@pytest.mark.parametrize("meaning", [None, Values(tolerance=0.1, n=2)])
+def test_a_runs_network_is_probed_on_its_task_unless_outputs_are_said_to_mean_something_else(
+    meaning: Values | None, config: Config
+) -> None:
+    """Against the loss in torch, of a layer of torch that is watched."""
+    (settings,) = members(config(cell="rnn", experiment={"name": "flip_flop", "bits": 2}, seq_len=T))
+    shape = architecture(settings)
+    weights = {name: torch.randn(parameter.shape).double() for name, parameter in shape.parameters().items()}
+    network = harness.RecurrentNetwork(shape, weights, settings)
+    batch = settings.experiment.sample(np.random.default_rng(0), B, T)
+    batch.targets = batch.targets if meaning is None else batch.targets.astype(float)
+    found = harness.probe(network, batch, outputs=meaning).gradients
+    (layer, readout), x = network.to_torch(), torch.from_numpy(batch.inputs)
+    x = x if x.is_floating_point() else nn.functional.one_hot(x, shape.input_size)
+    loss = nn.functional.binary_cross_entropy_with_logits if meaning is None else nn.functional.mse_loss
+    with harness.watch(layer, loss="sum") as watched:
+        outputs = readout(layer(x.double())[0])[:, batch.scored - 1]
+        (B * loss(outputs, torch.from_numpy(batch.targets).double())).backward()
+        wanted = watched.take()
+    own = found[found.part == "h"]
+    np.testing.assert_allclose(own.grad_norm, wanted.grad_norm, rtol=1e-9)
+    assert set(found.run_id) == {settings.run_id}
 
 
 def test_a_batch_that_does_not_fit_is_one_line() -> None:

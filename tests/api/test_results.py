@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.api.results import Results
 from harness.base.errors import UserError
+from harness.report.short_tables import ShortTable
 from harness.settings.members import members
 from harness.tables.gather import gather
 from harness.tables.jobs import publish
+from harness.tables.tables import Tables
 from harness.training.pack import run
 from harness.training.rows import failed
 from tests.conftest import Config
@@ -73,6 +76,38 @@ def test_the_report_of_one_sweep_is_found(sweeps: list[Path]) -> None:
         harness.load(*sweeps).report()
     with pytest.raises(UserError, match="a directory is missing"):
         harness.load()
+
+
+def test_a_report_that_is_there_is_built_again_only_in_a_language_that_is_asked_for(
+    sweeps: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    monkeypatch.setattr("harness.report.build.build", lambda *given: built.append(given[::2]))
+    found = Results(harness.load(sweeps[0]), [tmp_path])
+    path = tmp_path / "report.html"
+    assert found.report() == path
+    path.touch()
+    assert found.report() == path
+    assert found.report(language="zh") == path
+    assert built == [(tmp_path, None), (tmp_path, "zh")]
+
+
+def test_what_could_not_be_merged_is_remembered(sweeps: list[Path]) -> None:
+    tables = harness.load(sweeps[0])
+    damaged = Tables({name: tables.scan(name) for name in tables}, left_out=["jobs/3: no oven"])
+    assert Results(damaged, []).left_out == ["jobs/3: no oven"]
+
+
+def test_a_notebook_shows_a_title_and_a_caption_where_there_is_one(
+    sweeps: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = harness.load(sweeps[0])
+    made = ShortTable("of <b>", ["cell"], [[["rnn"]]], ""), ShortTable("", ["cell"], [[["gru"]]], "by & by")
+    monkeypatch.setattr("harness.api.results.short_tables", lambda tables: made)
+    page = found._repr_html_()
+    one, other = ("<table><thead><tr><th>cell</th></tr></thead><tbody><tr><td>" + cell for cell in ("rnn", "gru"))
+    end = "</td></tr></tbody></table>"
+    assert f"</p><p>of &lt;b&gt;</p>{one}{end}{other}{end}<p>by &amp; by</p><ul>" in page
 
 
 def test_a_notebook_shows_the_findings(sweeps: list[Path]) -> None:
