@@ -53,8 +53,8 @@ MODULES: dict[str, str] = {
     "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py tests/analysis/test_runs.py",
     "analysis/about_lengths.py": "tests/analysis/test_lengths.py",
     "analysis/ranks.py": "tests/analysis/test_ranks.py",
-    "analysis/comparison.py analysis/about_comparison.py": "tests/analysis/test_comparison.py",
-    "analysis/differences.py analysis/matching.py": "tests/analysis/test_differences.py",
+    "analysis/comparison.py analysis/about_comparison.py analysis/matching.py": "tests/analysis/test_comparison.py",
+    "analysis/differences.py": "tests/analysis/test_differences.py",
     "analysis/headline.py": "tests/analysis/test_headline.py",
     "analysis/*.py": (
         "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py "

@@ -59,6 +59,7 @@ def test_a_kind_of_plugin_that_there_is_not_is_named_with_those_that_there_are(t
     said = capsys.readouterr().err
     assert "invalid choice: 'task'" in said
     assert all(kind in said for kind in ("cell", "experiment", "figure", "probe"))
+    assert "[--into DIR]" in said
     assert not list(tmp_path.iterdir())
 
 
