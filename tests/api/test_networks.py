@@ -71,7 +71,8 @@ def test_torchs_layers_and_ours_compute_the_same_both_ways(name: str) -> None:
 
 
 def test_a_sequence_in_two_pieces_is_the_whole() -> None:
-    network, (x, _) = of_torch(nn.GRU(F, H).double(), nn.Linear(H, N).double()), data()
+    network, (x, _) = of_torch(nn.GRU(F, H, 2).double(), nn.Linear(H, N, bias=False).double()), data()
+    assert not network.get_parameter("readout.bias").any()
     whole, states = network(x)
     first, found = network(x[:, :3])
     rest, end = network(x[:, 3:], [{part: values[:, -1] for part, values in layer.items()} for layer in found])
@@ -85,8 +86,9 @@ def test_cells_without_a_layer_of_torch_say_so() -> None:
     network = harness.RecurrentNetwork(shape, {name: value[0] for name, value in views(shape, member.flat).items()})
     with pytest.raises(UserError, match=r"cell lstm: torch.nn has no such layer; valid: gru, lstm, rnn, rnn_relu"):
         network.to_torch()
-    with pytest.raises(UserError, match="one direction"):
-        of_torch(nn.LSTM(F, H, bidirectional=True), nn.Linear(H, N))
+    for wrong in ({"bidirectional": True}, {"proj_size": 2}, {"bias": False}):
+        with pytest.raises(UserError, match="valid: one direction, no proj_size, with biases"):
+            of_torch(nn.LSTM(F, H, **wrong), nn.Linear(H, N))
 
 
 @pytest.mark.parametrize("kind", ["experiment", "cell"])
@@ -131,6 +133,8 @@ def test_kept_weights_have_the_losses_that_the_tables_say(kept: tuple[Path, list
 
 def test_what_was_not_kept_or_is_damaged_is_one_line(kept: tuple[Path, list[Settings], Any]) -> None:
     directory, (run, _), _ = kept
+    with pytest.raises(UserError, match=r"no weights of run nosuch here; valid: a run of a sweep with keep.best"):
+        harness.network(directory, "nosuch", "best")
     with pytest.raises(UserError, match=r"no weights of run nosuch here; valid: a run of a sweep with keep.weights"):
         harness.network(directory, "nosuch")
     path = directory / "jobs" / "0" / "weights" / f"{run.run_id}.safetensors"
@@ -341,6 +345,8 @@ def test_a_batch_that_does_not_fit_is_one_line() -> None:
         with pytest.raises(UserError, match=said) as error:
             harness.probe(layer, given, readout=readout)
         assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match=r"Tanh: how many numbers enter is not known; valid: inputs \(B, T, F\)"):
+        harness.probe(nn.Tanh(), (np.zeros((B, T), dtype=int), np.zeros((B, 1), dtype=int)), readout=readout)
     with pytest.raises(UserError, match="readout: missing"):
         harness.probe(layer, Batch(np.zeros((B, T, F)), np.zeros((B, 1), dtype=int)), outputs=Classes(N))
     given = (np.zeros((B, T, F)), np.zeros((B, 1), dtype=int))

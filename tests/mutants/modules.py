@@ -93,7 +93,7 @@ MODULES: dict[str, str] = {
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"
     ),
     "api/words.py": "tests/api/test_words.py",
-    "api/[npw]*.py": "tests/api/test_networks.py",
+    "api/[npw]*.py": "tests/api/test_networks.py tests/api/test_watching.py",
     "api/results.py": "tests/api/test_results.py tests/api/test_examples.py",
     "api/sweeping.py": "tests/api/test_sweeping.py tests/api/test_examples.py",
     "api/*.py": "tests/api",
