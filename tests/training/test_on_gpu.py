@@ -26,13 +26,13 @@ RUNS: dict[str, dict[str, Any]] = {
     "recomputed": {"cell": "lstm", "engine": {"recompute": True}},
     "other lengths": {"cell": "lstm", "eval": {"seq_len": [5, 20]}},
     "samples that end": {"experiment": "reverse_name", "cell": "gru"},
-    "growing lengths": {"cell": "rnn", "train": {"curriculum": "linear", "shortest": 3, "steps": 12}},
+    "growing lengths": {"cell": "rnn", "train": {"curriculum": "growing", "shortest": 3, "steps": 12}},
     "real vectors": {"experiment": "adding", "cell": "lstm", "seq_len": 12},
     "cut": {"cell": "lstm", "train": {"k2": 3}},
     "penalty": {"cell": "rnn", "train": {"gradient_penalty": 0.1}},
     "no formula": {"cell": "gru_reset_before"},
     "plain": {"cell": "lstm", "engine": {"compile": False}},
-    "probes": {"cell": "lstm", "probes": {"gates": {}, "memory": {}}},
+    "probes": {"cell": "lstm", "probes": {"gates": {}}},
     "one diverges": {"cell": "rnn_relu", "train": {"lr": [0.01, 1e30], "steps": 9, "optimizer": "sgd"}},
 }
 
