@@ -7,6 +7,7 @@ A fork looks for plugins of its own command as always: those of files and classe
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 
 from harness.plugins.finding import KINDS
@@ -25,3 +26,5 @@ template("report.md")
 pages = template("report.html").environment
 for name in pages.list_templates():
     pages.get_template(name)  # compiled, with all that it includes
+
+gc.freeze()  # or each fork goes through all of this again and again, in search of what can be thrown away

@@ -54,6 +54,17 @@ def test_what_cannot_be_started_is_said_in_a_line(words: list[str], said: str, t
     assert [path.name for path in tmp_path.iterdir()] == ["test_mine.py"]
 
 
+def test_a_kind_of_plugin_that_there_is_not_is_named_with_those_that_there_are(tmp_path: Path, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["new", "task", "mine", "--into", str(tmp_path)])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "invalid choice: 'task'" in said
+    assert all(kind in said for kind in ("cell", "experiment", "figure", "probe"))
+    assert "[--into DIR]" in said
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("module", CHECKS)
 def test_the_code_of_the_docs_is_that_of_the_example_package_and_keeps_the_contract(module: str) -> None:
     path = PACKAGE / "rnn_extras" / f"{module}.py"
