@@ -80,6 +80,8 @@ MODULES: dict[str, str] = {
     "sweeping/*.py": "tests/sweeping",
     "theory/*.py": "tests/theory",
     "trackers/*.py": "tests/trackers",
+    "command_line/sweeper.py": "tests/command_line/test_sweeper.py",
+    "command_line/search/sweeper.py": "tests/command_line/test_searching.py",
     "command_line/search/*.py": "tests/command_line/test_search.py tests/command_line/test_study.py",
     "figures/drawing/rows.py figures/drawing/scales.py": (
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"
