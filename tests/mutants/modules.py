@@ -62,12 +62,30 @@ MODULES: dict[str, str] = {
     "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py tests/analysis/test_runs.py",
     "analysis/about_lengths.py": "tests/analysis/test_lengths.py",
     "analysis/ranks.py": "tests/analysis/test_ranks.py",
+    "analysis/comparison.py analysis/about_comparison.py analysis/matching.py": "tests/analysis/test_comparison.py",
+    "analysis/differences.py": "tests/analysis/test_differences.py",
+    "analysis/headline.py": "tests/analysis/test_headline.py",
     "analysis/*.py": (
         "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py "
         "tests/analysis/test_runs.py"
     ),
+    "tasks/lengths.py": "tests/tasks/test_lengths.py tests/training/test_lengths.py",
+    "tasks/distractors.py": "tests/tasks/test_distractors.py",
     "tasks/*.py": "tests/tasks",
+    "datasets/memoryless.py": "tests/datasets/test_memoryless.py",
+    "datasets/own_*.py": (
+        "tests/datasets/test_wrong_files.py tests/datasets/test_formats.py tests/experiments/test_dataset.py"
+    ),
+    "datasets/*.py": "tests/datasets tests/experiments/test_dataset.py tests/tasks/test_data.py",
     "tables/*.py": "tests/tables",
+    "settings/*.py": "tests/settings tests/command_line/test_refusing.py tests/command_line/test_overrides.py",
+    "plugins/fingerprint.py": "tests/plugins/test_classes.py",
+    "plugins/*.py": "tests/plugins",
+    "testing/cell.py": "tests/testing/test_cell.py",
+    "testing/experiment.py": "tests/testing/test_experiment.py",
+    "testing/figure.py": "tests/testing/test_figure.py",
+    "testing/probe.py": "tests/testing/test_probe.py",
+    "testing/*.py": "tests/testing",
     "sweeping/plan.py": "tests/sweeping/test_sweep_plan.py",
     "sweeping/launching.py": "tests/sweeping/test_launching.py",
     "sweeping/packing.py sweeping/jobs.py": "tests/sweeping/test_packing.py tests/sweeping/test_jobs.py",
@@ -79,6 +97,7 @@ MODULES: dict[str, str] = {
     "sweeping/lock.py sweeping/sitting.py": "tests/sweeping/test_sitting.py",
     "sweeping/*.py": "tests/sweeping",
     "theory/*.py": "tests/theory",
+    "trackers/following.py": "tests/trackers/test_following.py tests/trackers/test_trackers.py",
     "trackers/*.py": "tests/trackers",
     "command_line/sweeper.py": "tests/command_line/test_sweeper.py",
     "command_line/search/sweeper.py": "tests/command_line/test_searching.py",
@@ -87,6 +106,9 @@ MODULES: dict[str, str] = {
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"
     ),
     "api/words.py": "tests/api/test_words.py",
+    "api/[npw]*.py": "tests/api/test_networks.py tests/api/test_watching.py",
+    "api/results.py": "tests/api/test_results.py tests/api/test_examples.py",
+    "api/sweeping.py": "tests/api/test_sweeping.py tests/api/test_examples.py",
     "api/*.py": "tests/api",
 }
 """Modules of ``harness/`` by patterns, of which the first that fits one counts, and the tests that run with faults in
