@@ -104,6 +104,22 @@ def test_gradients_are_autograds_also_by_the_start_and_through_steps_after_these
         torch.testing.assert_close(carry[part], value, **EXACT)
 
 
+def test_no_gradient_is_handed_down_after_a_samples_end_whatever_stands_there() -> None:
+    """Also of one that has ended before the piece that is run."""
+    made, lengths = network(Growing()), torch.tensor([[2, 0, 11], [11, 1, 7]])
+    after = torch.arange(1, STEPS + 1)[:, None] > lengths[:, None]
+    found = []
+    for fill in (0.0, 1e4):
+        x = drawn(1, MEMBERS, STEPS, BATCH, FEATURES).masked_fill(after[..., None], fill)
+        weights, start = made.layer(1), made.zero_states(BATCH)[0]
+        trace = made.scanners[0].forward(weights, x, start, made.buffers[0], lengths)
+        above = GradFromAbove([STEPS], drawn(2, MEMBERS, 1, BATCH, WIDTH))
+        grad = Named({name: torch.zeros_like(value) for name, value in weights.items()})
+        found.append(trace.backward(BackwardPass(weights, above, made.zero_states(BATCH)[0], grad)))
+    assert torch.equal(*found)
+    assert (found[0].abs().sum(-1) > 0).equal(~after & (lengths == STEPS)[:, None])
+
+
 @pytest.mark.parametrize("way", ["stepwise", "general", "general in spans"])
 def test_numbers_that_overflow_after_a_samples_end_reach_no_gradient(way: str) -> None:
     made, lengths = network(Growing()), torch.tensor([[2, 5, 11], [11, 1, 7]])
