@@ -72,7 +72,7 @@ def test_a_pack_holds_no_more_runs_than_the_memory(sweeper: PackingSweeper, monk
 @pytest.mark.parametrize(("n_jobs", "jobs"), [(None, 1), (1, 1), (3, 3), (0, os.cpu_count()), (-1, os.cpu_count())])
 def test_jobs_that_share_a_machine_share_its_memory(n_jobs: int | None, jobs: int) -> None:
     launcher = {} if n_jobs is None else {"n_jobs": n_jobs}
-    assert side_by_side(OmegaConf.create({"hydra": {"launcher": launcher}})) == jobs
+    assert side_by_side(OmegaConf.create({"hydra": {"launcher": launcher}}), "cpu") == jobs
 
 
 def test_what_is_typed_replaces_what_a_study_sweeps_over(sweeper: PackingSweeper) -> None:
