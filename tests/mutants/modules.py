@@ -99,6 +99,8 @@ MODULES: dict[str, str] = {
     "theory/*.py": "tests/theory",
     "trackers/following.py": "tests/trackers/test_following.py tests/trackers/test_trackers.py",
     "trackers/*.py": "tests/trackers",
+    "command_line/sweeper.py": "tests/command_line/test_sweeper.py tests/command_line/launchers/test_gpus.py",
+    "command_line/search/sweeper.py": "tests/command_line/test_searching.py",
     "command_line/search/*.py": "tests/command_line/test_search.py tests/command_line/test_study.py",
     "figures/drawing/rows.py figures/drawing/scales.py": (
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"
