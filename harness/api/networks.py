@@ -22,8 +22,8 @@ from harness.engine.weights import Architecture
 from harness.plugins.registry import registry
 from harness.settings.resolve import resolve
 from harness.settings.settings import Settings
+from harness.training.building import architecture
 from harness.training.keeping import file_of
-from harness.training.pack import architecture
 
 SUFFIXES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 """The weights of a layer of torch's."""

@@ -16,7 +16,7 @@ from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS
 from harness.tasks.experiment import Experiment
 from harness.testing._problems import Problems, check_registration, small_runs
-from harness.training.pack import build, streams
+from harness.training.building import build, streams
 
 
 def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:

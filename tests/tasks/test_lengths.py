@@ -17,7 +17,7 @@ from harness.experiment import Batch, VariedLengths
 from harness.plugins.registry import registry
 from harness.settings.members import members
 from harness.tasks.streams import ready
-from harness.training.pack import streams
+from harness.training.building import streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

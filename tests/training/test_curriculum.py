@@ -94,7 +94,7 @@ def test_batches_are_as_long_as_the_curriculum_says_and_drawn_from_the_streams_o
     monkeypatch.setattr(pack.data, "next", watched)
     for _ in range(5):
         pack.take_gradient()
-        pack.move([True, True])
+        pack.move()
     assert len({data.inputs.shape[1] for data in seen}) > 1
     for member, settings in enumerate(runs):
         task, rng = settings.experiment, stream(settings.seed, "train", settings.experiment.name, 12)
