@@ -24,9 +24,10 @@ from harness.settings.members import members
 from harness.settings.resolve import resolve
 from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
+from harness.training.building import architecture
 from harness.training.checkpoint import Checkpoint
 from harness.training.keeping import Keeper
-from harness.training.pack import architecture, run
+from harness.training.pack import run
 from tests.conftest import Config
 
 B, T, F, H, N = 4, 7, 3, 5, 2
