@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,13 @@ EMPTY = (
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 """Values of a parameter of tests that hold on any device."""
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported to itself: Python would go through a million objects again and again for garbage."""
+    gc.collect()
+    gc.freeze()
+
 
 Config = Callable[..., dict[str, Any]]
 

@@ -30,6 +30,7 @@ def ours(task: Task, probing: bool) -> Step:
     network = task.network.to(task.network.flat.dtype)
     members, steps, batch, _ = task.inputs.shape
     optimizer = MemberOptimizer(network.flat, "adam", [LR] * members, [None] * members)
+    everyone = torch.ones(members, dtype=torch.bool, device=network.flat.device)
     keep = network.step_gradients(task.inputs) if probing else None
 
     @torch_on_one_thread()
@@ -39,7 +40,7 @@ def ours(task: Task, probing: bool) -> Step:
             task.inputs, [steps], lambda outputs: cross_entropy(outputs, task.targets), optimizer.grad, keep
         )
         optimizer.grad /= batch
-        optimizer.step([True] * members)
+        optimizer.step(everyone)
         return loss.mean(1), None if keep is None else keep[1].norms[task.network.shape.cell.parts[0]]
 
     return step

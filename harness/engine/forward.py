@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.base.sending import indices
 from harness.cells.base import Named, State, Weights
 from harness.engine.dropout import Masks
 from harness.engine.scan.choice import scanner
@@ -211,4 +212,4 @@ def at_steps(values: Tensor, rows: Sequence[int]) -> Tensor:
     """Some rows (increasing) of the second dimension: (K, S, …) from (K, T, …); a view where they are adjacent."""
     if rows and rows[-1] - rows[0] == len(rows) - 1:
         return values[:, rows[0] : rows[-1] + 1]
-    return values[:, list(rows)]
+    return values[:, indices(rows, values.device)]

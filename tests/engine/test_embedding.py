@@ -114,7 +114,7 @@ def test_runs_learn_their_vectors_and_probes_know_what_enters_the_cell(config: C
     before = build(runs, torch.float32).weights["layer1.embedding"]
     for _ in range(2):
         pack.take_gradient()
-        pack.move([True, True])
+        pack.move()
     seen = torch.zeros(2, before.shape[1], dtype=torch.bool)
     data = Streams(runs[0].experiment, 8, [0, 1], "train")
     for _ in range(2):
