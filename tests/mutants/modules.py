@@ -40,6 +40,8 @@ MODULES: dict[str, str] = {
     "tasks/curriculum.py settings/lengths.py": (
         "tests/training/test_curriculum.py tests/training/test_generalization.py"
     ),
+    "training/me[am]*.py": "tests/training/test_measuring.py tests/training/test_memory_of_a_pack.py",
+    "base/gpus.py": "tests/base/test_gpus.py",
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"
