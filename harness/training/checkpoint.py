@@ -56,7 +56,7 @@ class Checkpoint:
         if not self.every or not self.path.exists():
             return None
         try:
-            saved = torch.load(self.path, weights_only=True)
+            saved = torch.load(self.path, weights_only=True, map_location=_here)
             if saved["run_ids"] != self.run_ids:
                 return None
             self.seconds, self._done = float(saved["seconds"]), int(saved["step"])
@@ -83,6 +83,11 @@ class Checkpoint:
             write_atomically(self.path, lambda temporary: torch.save(saved, temporary))
         except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where it cannot write
             log.warning("%s: not saved (%s)", self.path, first_line(error))
+
+
+def _here(storage: torch.UntypedStorage, device: str) -> torch.UntypedStorage:
+    """What was on any GPU goes to the one that this process is on now."""
+    return storage.cuda() if device.startswith("cuda") else storage
 
 
 def encoded(value: Any) -> Any:

@@ -18,20 +18,21 @@ from harness.engine.dropout import Dropout
 from harness.engine.forward import LayerStates
 from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
-from harness.engine.weights import Architecture, MemberInit
 from harness.measure.evaluation import EVAL_SAMPLES
-from harness.measure.measurement import Measurement, measure
-from harness.measure.moment import Moment
+from harness.measure.measurement import Measurement
 from harness.measure.windows import carried
-from harness.probes.base import Probe, measured
+from harness.probes.base import Probe
 from harness.settings.settings import Settings
 from harness.tasks.ahead import Batches
 from harness.tasks.drawn import Drawn
 from harness.tasks.streams import Streams
+from harness.training.building import build, streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.generalization import generalization
 from harness.training.gradient import Pass, truncation
 from harness.training.keeping import Keeper
+from harness.training.measuring import Measured, blocks, measured_in_blocks
+from harness.training.memory import memory
 from harness.training.outcome import Lookout, Outcome, sizes
 from harness.training.penalties import Penalties
 from harness.training.record import Record
@@ -137,7 +138,12 @@ def _generalization(pack: Pack, record: Record) -> pd.DataFrame:
     """The runs that were not pruned at the lengths of `eval.seq_len`."""
     network, probed = pack.final()
     kept = [k for k, member in enumerate(record.members) if not member.pruned]
-    return generalization([record.runs[k] for k in kept], network.only(kept), probed.only(kept))
+    at_once = memory(record.runs[0]).at_once
+    frames = []
+    for block in blocks(len(kept), at_once):
+        members = kept[block]
+        frames.append(generalization([record.runs[k] for k in members], network.only(members), probed.only(members)))
+    return pd.concat(frames, ignore_index=True)
 
 
 class Pack:
@@ -233,12 +239,13 @@ class Pack:
         self.batches.wait()
         if self.step:
             self.probed.flat.copy_(self.network.flat)
-        moment = Moment(self.probed, self.probe_data, self.settings.experiment, self.step, self.data.seeds)
-        found = measure(self.network, self.held_out, moment, self.data.seeds, self._clipped / self._moves.clamp(min=1))
+        found = measured_in_blocks(
+            Measured(self.network, self.probed, self.held_out, self.probe_data, self.data.seeds),
+            self.settings, self.step, self._clipped / self._moves.clamp(min=1),
+        )  # fmt: skip
         self._clipped.zero_()
         self._moves.zero_()
-        probes = [each for each in self.settings.probes.values() if isinstance(each, Probe)]
-        return found, measured(probes, moment)
+        return found
 
     def close(self) -> None:
         """Leave nothing running behind."""
@@ -305,22 +312,3 @@ class Pack:
         self.network.flat.copy_(state["weights"])
         self.optimizer.restore(state["optimizer"])
         self.data.restore(state["data"])
-
-
-def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
-    """The untrained network of a pack."""
-    first = runs[0]
-    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale, each.input_scale) for each in runs]
-    return Network.create(architecture(first), inits, dtype, first.device, first.compiled, first.recomputed)
-
-
-def architecture(run: Settings) -> Architecture:
-    """What the network of a run shares with those that it may train with."""
-    task, width, layers = run.experiment, run.hidden_size, run.num_layers
-    return Architecture(run.cell, task.input_size, width, layers, task.outputs.size, run.block, run.embedding_size)
-
-
-def streams(runs: Sequence[Settings], purpose: str) -> Streams:
-    """The data of a pack for one purpose: ``train``, ``eval`` or ``probe``."""
-    first = runs[0]
-    return Streams(first.experiment, first.seq_len, [each.seed for each in runs], purpose, first.device)

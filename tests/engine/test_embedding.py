@@ -21,9 +21,10 @@ from harness.measure.evaluation import EVAL_SAMPLES
 from harness.measure.moment import Moment
 from harness.settings.members import members, packs
 from harness.tasks.streams import Streams
+from harness.training.building import build
 from harness.training.expected import expected_rate
 from harness.training.keeping import Keeper
-from harness.training.pack import Pack, build, run
+from harness.training.pack import Pack, run
 from tests.conftest import Config
 from tests.engine.test_engine import by
 

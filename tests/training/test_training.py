@@ -17,7 +17,8 @@ from harness.experiment import Batch
 from harness.plugins.registry import registry
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.training.pack import Pack, build, run
+from harness.training.building import build
+from harness.training.pack import Pack, run
 from tests.conftest import Config
 from tests.helpers.reference import torch_cells
 

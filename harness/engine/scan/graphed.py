@@ -139,19 +139,21 @@ class GraphedTrace:
 
     def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
-        if given.keep is not None:
-            return self.plain.backward(given)
 
         def call(tensors: dict[str, Tensor]) -> tuple[Tensor | None, State]:
             carry: State = Named({part: tensors[part].clone() for part in given.carry})
             above = GradFromAbove(given.above.steps, tensors[INPUTS])
             return self.plain.backward(replace(given, above=above, carry=carry)), carry
 
-        # Everything that the call reads besides its inputs: where the forward scan has left what, and how much of it.
+        # Everything that the call reads besides its inputs: where the forward scan has left what, and how much of it;
+        # and where it writes.
         kept = [self.plain.act, self.plain.inputs, *self.plain.states.values(), *given.weights.values()]
         kept += [] if self.plain.lengths is None else [self.plain.lengths]
-        addresses = [(value.data_ptr(), value.shape) for value in [*kept, *given.grad.values()]]
-        key = ("backward", *addresses, *given.above.steps, given.need_input_grad)
+        kept += given.grad.values()
+        if given.keep is not None:
+            kept += [*given.keep.norms.values(), *given.keep.totals.values()]
+        addresses = [(value.data_ptr(), value.shape, value.stride()) for value in kept]
+        key = ("backward", *addresses, *given.above.steps, given.need_input_grad, given.keep is None)
         grad_x, carried = self.graphs(key, {INPUTS: given.above.values, **given.carry}, call)
         for part, value in carried.items():
             given.carry[part].copy_(value)
