@@ -20,7 +20,6 @@ from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.measure.evaluation import EVAL_SAMPLES
 from harness.measure.measurement import Measurement
-from harness.measure.windows import carried
 from harness.probes.base import Probe
 from harness.settings.settings import Settings
 from harness.tasks.ahead import Batches
@@ -200,10 +199,10 @@ class Pack:
         masks = self._dropout.masks(self.step, windows, batch.inputs.shape[1:3], widths, self.network.flat)
         self._latest = Pass(batch, start, masks, self._cut)
         kept = self._penalties.room(self.network, batch.inputs, self.members)
-        losses = self._latest.gradient(self.network, self.optimizer.grad, kept)
+        # Of a sequence in windows the next one goes on from these.
+        self._carry = [] if windows > 1 else None
+        losses = self._latest.gradient(self.network, self.optimizer.grad, kept, self._carry)
         self._penalties.add_to(self.optimizer.grad, self.network, self.members, self._latest, kept)
-        if windows > 1:
-            self._carry = carried(self.network, batch, start, masks)
         self.step += 1
         return losses.mean(1)
 

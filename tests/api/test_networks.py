@@ -26,7 +26,8 @@ from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.keeping import Keeper
-from harness.training.pack import architecture, run
+from harness.training.building import architecture
+from harness.training.pack import run
 from tests.conftest import Config
 
 B, T, F, H, N = 4, 7, 3, 5, 2

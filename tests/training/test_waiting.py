@@ -108,6 +108,11 @@ def test_each_seed_is_sent_once_and_whole_numbers_take_few_bytes(
     assert sorted(steps[2].sent) == sorted(bytes_sent)
 
 
+def test_what_a_measurement_reads_does_not_come_in_more_pieces_with_more_members(config: Config) -> None:
+    few, more = (members(config(cell="lstm", seed=seeds, train={"steps": 1})) for seeds in ([0, 1], [*range(6)]))
+    assert counted(few)[1][1].waits == counted(more)[1][1].waits
+
+
 def short(config: Config, **changes: Any) -> list[Settings]:
     """Short runs of a small network, of which some have a large weight or rate."""
     train = {"steps": 7, "batch_size": 3, "clip_norm": None, **changes.pop("train", {})}
