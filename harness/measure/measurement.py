@@ -22,7 +22,7 @@ from harness.tasks.experiment import Sample
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured of K members at one moment of their training.
+    """What is measured of K members at one moment of their training, on the host.
 
     Attributes:
         step: training steps done.
@@ -92,16 +92,16 @@ def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[in
         sample_accuracy = sample_accuracy.fill_(torch.nan)
     return Measurement(
         step=moment.step,
-        loss=losses.double().mean(1),
-        accuracy=accuracy,
-        accuracy_se=standard_error(right, judged, accuracy),
+        loss=losses.double().mean(1).cpu(),
+        accuracy=accuracy.cpu(),
+        accuracy_se=standard_error(right, judged, accuracy).cpu(),
         samples=in_words(network, experiment, seeds, held_out, outputs),
-        sample_accuracy=sample_accuracy,
+        sample_accuracy=sample_accuracy.cpu(),
         gradients=gradients(moment.network, moment.data),
         cue=moment.data.cue,
         answer=moment.data.answer,
         lengths=None if moment.data.lengths is None else moment.data.lengths.cpu().numpy(),
-        clipped=clipped,
+        clipped=clipped.cpu(),
         spectral_radius=network.spectral_radius(),
         input_power=input_power(moment.data.inputs, moment.data.lengths),
         rate_bound=network.rate_bound().tolist(),
