@@ -9,6 +9,7 @@ import shutil
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from subprocess import CalledProcessError
 from typing import Any
@@ -28,17 +29,35 @@ ON_CHIP = 163 * 1024
 TILES = 12
 """Tiles of samples and units for which there has to be room besides the weights, as compiled for an H100."""
 
+OLDEST = (3, 2)
+"""The version of Triton that has all that the kernels are written with."""
+
 _numbers = itertools.count()
 
 
-def why_not(plan: Plan, dtype: torch.dtype, device: torch.device) -> str | None:
-    """Why a cell's scan cannot be a Triton kernel on a GPU; None where it can."""
+def why_no_kernels(dtype: torch.dtype) -> str | None:
+    """Why there can be no Triton kernels on a GPU; None where there can."""
     if dtype not in REALS:
         return f"{dtype} is not a precision of the kernels"
     if find_spec("triton") is None:
         return "the package triton is not installed"
+    if (found := _version()) < OLDEST:
+        return f"triton is of version {'.'.join(map(str, found))}; valid: {'.'.join(map(str, OLDEST))} or later"
     if not (os.environ.get("CC") or shutil.which("clang") or shutil.which("gcc")):
         return "Triton needs a C compiler, gcc or clang"
+    return None
+
+
+def _version() -> tuple[int, ...]:
+    """Of Triton; that of a build by another name is taken to be new enough."""
+    try:
+        return tuple(map(int, version("triton").split(".")[:2]))
+    except PackageNotFoundError:
+        return OLDEST
+
+
+def why_not_all_steps(plan: Plan, dtype: torch.dtype, device: torch.device) -> str | None:
+    """Why a cell's scan cannot be one Triton kernel through all steps; None where it can."""
     size, room = _bytes(plan, dtype), ON_CHIP
     if torch.cuda.is_available():
         properties: Any = torch.cuda.get_device_properties(device)
@@ -94,14 +113,22 @@ class Kernels:
         Raises:
             CannotCompile: Triton cannot make a kernel of it here.
         """
-        from triton.runtime.errors import TritonError
+        launch(self.module[name], blocks, arguments, self.warps, arguments["x"].device)
 
-        device = arguments["x"].device
-        try:
-            with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-                self.module[name][blocks](**arguments, num_warps=self.warps, enable_fp_fusion=True)
-        except (TritonError, CalledProcessError) as problem:
-            raise CannotCompile(str(problem).splitlines()[0]) from problem
+
+def launch(kernel: Any, blocks: tuple[int, ...], arguments: dict[str, Any], warps: int, device: torch.device) -> None:
+    """Run a kernel on a device; when it is first called, it is compiled.
+
+    Raises:
+        CannotCompile: Triton cannot make a kernel of it here.
+    """
+    from triton.runtime.errors import TritonError
+
+    try:
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            kernel[blocks](**arguments, num_warps=warps, enable_fp_fusion=True)
+    except (TritonError, CalledProcessError) as problem:
+        raise CannotCompile(str(problem).splitlines()[0]) from problem
 
 
 @lru_cache(maxsize=256)
@@ -112,12 +139,21 @@ def kernels(plan: Plan, dtype: torch.dtype) -> Kernels:
         CannotCompile: Triton cannot be loaded.
     """
     source = Source.of(plan, dtype)
+    return Kernels(source, loaded(source.code), warps(plan, dtype))
+
+
+def loaded(code: str) -> dict[str, Any]:
+    """The names that code for Triton defines.
+
+    Raises:
+        CannotCompile: Triton cannot be loaded.
+    """
     name = f"<triton kernel {next(_numbers)}>"
     # Triton reads the source of what it compiles.
-    linecache.cache[name] = (len(source.code), None, source.code.splitlines(keepends=True), name)
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
     module: dict[str, Any] = {"__name__": "harness.engine.scan.triton.made"}
     try:
-        exec(compile(source.code, name, "exec"), module)
+        exec(compile(code, name, "exec"), module)
     except ImportError as problem:
         raise CannotCompile(f"triton cannot be loaded: {problem}") from problem
-    return Kernels(source, module, warps(plan, dtype))
+    return module

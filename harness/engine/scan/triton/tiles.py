@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 import torch
 
+from harness.engine.scan.derivative import OUTPUT
 from harness.engine.scan.nodes import BINARY, CONDITIONS, Block, Node
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.schedule import Place
 
 SAMPLES = 16
-"""Samples that a block carries through all steps; as few rows as Triton multiplies."""
+"""Samples of a block that multiplies, as few rows as Triton can, which it carries through all steps."""
 
 REALS = {torch.float32: "tl.float32", torch.float64: "tl.float64"}
 
@@ -36,7 +37,7 @@ class Tile:
 
     Attributes:
         text: its name.
-        rows: SAMPLES, or 1 where it is the same for all samples.
+        rows: as many as the block has samples, or 1 where it is the same for all of them.
         columns: as many as `units` of its node, or 1 where it is the same for all units.
         clean: it is 0 beyond the units of its node.
         condition: it is a truth value.
@@ -57,23 +58,34 @@ class Writer:
         plan: the cell's, whose parts and weights are numbered in Triton.
         real: the precision, in Triton.
         known: where nodes lie that are there already.
+        samples: of a block.
         before: lines before the loop over time: constants and weights.
         lines: lines of a step.
         values: what stands for the nodes that were written.
+        buffers: those that are read or written, by their names in Triton.
     """
 
     plan: Plan
     real: str
     known: dict[Node, Place]
+    samples: int = SAMPLES
     before: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     values: dict[Node, Tile] = field(default_factory=dict)
+    buffers: dict[str, Place] = field(default_factory=dict)
     _outside: dict[object, str] = field(default_factory=dict)
     _names: int = 0
 
     def _pointers(self, place: Place, width: int) -> str:
-        buffer = f"{place.buffer}_{list(self.plan.widths).index(place.name)}" if place.name else place.buffer
+        buffer = self.buffer(place)
         return f"{buffer}_t + {place.offset} + b[:, None] * {buffer}_s + {self.index(width)}"
+
+    def buffer(self, place: Place) -> str:
+        """The name of a buffer; the parts of the state are numbered, what enters from above comes after them."""
+        of = self.plan.shapes if place.buffer == "weight" else [*self.plan.widths, OUTPUT]
+        name = f"{place.buffer}_{list(of).index(place.name)}" if place.name else place.buffer
+        self.buffers.setdefault(name, place)
+        return name
 
     def loaded(self, place: Place, width: int, there: str = "there") -> str:
         """What lies at a place; 0 beyond, and where nothing is there."""
@@ -85,7 +97,7 @@ class Writer:
 
     def shape(self, width: int) -> str:
         """The sides of a tile for a node."""
-        return f"({SAMPLES}, {units(width)})"
+        return f"({self.samples}, {units(width)})"
 
     def until_end(self, value: Tile, width: int, other: str = "0.0") -> str:
         """A number for every sample and unit; another one for samples that have ended."""
@@ -102,7 +114,7 @@ class Writer:
     def whole(self, value: Tile, width: int) -> str:
         """A number for every sample and unit."""
         text = self.number(value)
-        if (value.rows, value.columns) == (SAMPLES, units(width)):
+        if (value.rows, value.columns) == (self.samples, units(width)):
             return text
         return f"tl.broadcast_to({text}, {self.shape(width)})"
 
@@ -133,16 +145,16 @@ class Writer:
             case _ if node in self.known:
                 unless = "if not TOKENS: " if node.op == "x" and self.plan.takes_tokens else ""
                 self.lines.append(f"{unless}{name} = {self.loaded(self.known[node], node.width)}")
-                return Tile(name, SAMPLES, units(node.width), clean=True)
+                return Tile(name, self.samples, units(node.width), clean=True)
             case "affine":
                 self._affine(name, node)
-                return Tile(name, SAMPLES, units(node.width))
+                return Tile(name, self.samples, units(node.width))
             case "sum" | "amax":
                 self._across(name, node)
-                return Tile(name, SAMPLES, 1)
+                return Tile(name, self.samples, 1)
             case "repeat" | "fold":
                 self._regroup(name, node)
-                return Tile(name, SAMPLES, units(node.width))
+                return Tile(name, self.samples, units(node.width))
         return self._unit_by_unit(name, node)
 
     def _unit_by_unit(self, name: str, node: Node) -> Tile:
@@ -184,7 +196,9 @@ class Writer:
         # Beyond the units there is nothing to be read.
         last = argument.width - 1
         value = self.whole(self.value(argument), argument.width)
-        parts = [f"regrouped({value}, tl.minimum({each}, {last}), {SAMPLES}, {units(node.width)})" for each in indices]
+        parts = [
+            f"regrouped({value}, tl.minimum({each}, {last}), {self.samples}, {units(node.width)})" for each in indices
+        ]
         self.lines.append(f"{name} = {' + '.join(parts)}")
 
     def _affine(self, name: str, node: Node) -> None:
@@ -237,7 +251,7 @@ class Writer:
         return f"{self._weight(block.weight)} + {block.row * width + block.column}", width
 
     def _weight(self, name: str) -> str:
-        return f"weight_{list(self.plan.shapes).index(name)}_t"
+        return f"{self.buffer(Place('weight', name=name))}_t"
 
     def _rows(self, block: Block) -> str:
         """The rows of a block of a weight matrix that tokens take; of a token that is no row of it, 0."""
