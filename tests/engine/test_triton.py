@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from harness.cells import Cell
-from harness.cells.gated.lstm import LSTM
 from harness.engine.network import Network
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiler import CannotCompile
@@ -59,9 +58,9 @@ def compare(network: Network, steps: int = 3, batch: int = 2) -> None:
         torch.testing.assert_close(found[key], expected[key], **TOLERANCE[dtype])
 
 
-def chosen(hidden_size: int, dtype: torch.dtype = torch.float32) -> list[str]:
+def chosen(hidden_size: int, dtype: torch.dtype = torch.float32, name: str = "lstm") -> list[str]:
     """Names of a scanner, and where it replays another one of what computes the stages of its steps."""
-    made = scanner(LSTM(), 3, hidden_size, dtype, torch.device("cuda"), True)
+    made = scanner(cell(name), 3, hidden_size, dtype, torch.device("cuda"), True)
     stages = [made.plain.stages] if isinstance(made, GraphedScanner) else []
     return [type(each).__name__ for each in (made, *stages)]
 
@@ -74,7 +73,8 @@ def test_a_gpu_gets_kernels_where_weights_fit_on_the_chip(
     with caplog.at_level(logging.INFO):
         assert [chosen(32), chosen(64), chosen(32, torch.float64)] == [["TritonScanner"]] * 3
         assert not caplog.messages
-        assert [chosen(96), chosen(64, torch.float64)] == [["GraphedScanner", "TritonStages"]] * 2
+        staged = [chosen(96), chosen(64, torch.float64), chosen(64, name="linear_attention")]
+        assert staged == [["GraphedScanner", "TritonStages"]] * 3
         without = ["GraphedScanner", "TorchStages"]
         assert chosen(4, torch.bfloat16) == without
         with monkeypatch.context() as patched:
@@ -84,10 +84,11 @@ def test_a_gpu_gets_kernels_where_weights_fit_on_the_chip(
         monkeypatch.setenv("PATH", "")
         assert chosen(32) == without
     # Four matrices of 128 × 128 and four of 16 × 128, for sides are powers of 2; 12 tiles of 16 × 128.
-    start = "cell lstm runs as CUDA graphs"
-    assert [message.removeprefix(start) for message in caplog.messages] == [
+    assert [message.split(" runs as CUDA graphs")[1] for message in caplog.messages] == [
         " with Triton kernels, not as one kernel: weights and tiles of 384 KB do not fit on the chip (163 KB)",
         " with Triton kernels, not as one kernel: weights and tiles of 256 KB do not fit on the chip (163 KB)",
+        " with Triton kernels, not as one kernel: vectors of 512 units are put together anew, and more than 64 take "
+        "minutes to compile",
         ", without Triton kernels: torch.bfloat16 is not a precision of the kernels",
         ", without Triton kernels: triton is of version 3.1; valid: 3.2 or later",
         ", without Triton kernels: Triton needs a C compiler, gcc or clang",

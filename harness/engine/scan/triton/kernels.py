@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from harness.engine.scan.compiler import CannotCompile
-from harness.engine.scan.nodes import in_order
+from harness.engine.scan.nodes import REGROUPED, in_order
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.schedule import Program
 from harness.engine.scan.triton.source import Source
@@ -28,6 +28,9 @@ ON_CHIP = 163 * 1024
 
 TILES = 12
 """Tiles of samples and units for which there has to be room besides the weights, as compiled for an H100."""
+
+MOST_MOVED = 64
+"""Units that may be put together anew between threads: compiling takes time with the square of their number."""
 
 OLDEST = (3, 2)
 """The version of Triton that has all that the kernels are written with."""
@@ -58,6 +61,8 @@ def _version() -> tuple[int, ...]:
 
 def why_not_all_steps(plan: Plan, dtype: torch.dtype, device: torch.device) -> str | None:
     """Why a cell's scan cannot be one Triton kernel through all steps; None where it can."""
+    if (most := _moved(plan)) > MOST_MOVED:
+        return f"vectors of {most} units are put together anew, and more than {MOST_MOVED} take minutes to compile"
     size, room = _bytes(plan, dtype), ON_CHIP
     if torch.cuda.is_available():
         properties: Any = torch.cuda.get_device_properties(device)
@@ -65,6 +70,14 @@ def why_not_all_steps(plan: Plan, dtype: torch.dtype, device: torch.device) -> s
     if size > room:
         return f"weights and tiles of {size // 1024} KB do not fit on the chip ({room // 1024} KB)"
     return None
+
+
+def _moved(plan: Plan) -> int:
+    """How many units the widest vector has that is put together anew of others, forward or backward."""
+    phases = [*plan.forward.phases, *plan.backward.phases]
+    across = [made.node for phase in phases for each in phase.passes for made in each.across]
+    widths = [max(node.width, node.args[0].width) for node in across if node.op in REGROUPED]
+    return max(widths, default=0)
 
 
 def _bytes(plan: Plan, dtype: torch.dtype) -> int:

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.engine.scan.nodes import REGROUPED
 from harness.engine.scan.plan import Plan, VectorGradient, with_vectors_kept
-from harness.engine.scan.schedule import Phase, Place, Program, Store
+from harness.engine.scan.schedule import Across, Phase, Place, Program, Store
 from harness.engine.scan.step import Step
 from harness.engine.scan.triton.kernels import launch, loaded
 from harness.engine.scan.triton.source import BARRIER, template
@@ -73,7 +74,8 @@ class TritonStages:
         arguments: dict[str, Any] = {"batch": batch, "blocks": blocks}
         for name, place in stage.buffers.items():
             rows = _rows(step.buffer(place))
-            arguments |= {name: rows, f"{name}_k": rows.stride(0), f"{name}_s": rows.stride(1)}
+            apart = 0 if place.buffer == "weight" else rows.stride(1)
+            arguments |= {name: rows, f"{name}_k": rows.stride(0), f"{name}_s": apart}
         launch(module[stage.name], (members * blocks,), arguments, stage.warps, step.memory.act.device)
 
 
@@ -106,38 +108,52 @@ class _Stage:
     """Writes a stage."""
 
     def __init__(self, plan: Plan, dtype: torch.dtype, program: Program, phase: Phase):
-        across = [made for each in phase.passes for made in each.across]
+        self.phase = phase
         loops = [loop for each in phase.passes for loop in each.loops]
-        computed = {*(made.node for made in across), *(node for loop in loops for node in loop.nodes)}
+        nodes = {node for loop in loops for node in loop.nodes}
+        computed = nodes | {made.node for each in phase.passes for made in each.across}
         known = {node: place for node, place in program.places.items() if node not in computed}
-        stored = [
-            *(Store(made.node, made.dest) for made in across),
-            *(store for loop in loops for store in loop.stores),
-        ]
-        self.plan, self.program = plan, program
-        self.stores = self._where_vectors_are_kept([store for store in stored if store.dest.buffer != "own"])
-        read = {argument for node in computed for argument in node.args} | {store.node for store in self.stores}
-        widest = max(units(node.width) for node in computed | read)
+        # Gradients of weight vectors go to where they are kept.
+        asked = with_vectors_kept(plan)[0]
+        self.kept = {store.node: store.dest for store in asked if store.dest.buffer == "kept"}
+        read = {argument for node in computed for argument in node.args}
+        widest = max(units(node.width) for node in computed | read | {s.node for loop in loops for s in loop.stores})
         samples = min(16, max(1, NUMBERS // widest))
         self.warps = min(MOST_WARPS, max(1, samples * widest // PER_WARP))
         self.writer = Writer(plan, REALS[dtype], known, samples)
-
-    def _where_vectors_are_kept(self, stores: Sequence[Store]) -> list[Store]:
-        """The same stores, but gradients of weight vectors go to where they are kept."""
-        asked = with_vectors_kept(self.plan)[0]
-        kept = {store.node: store.dest for store in asked if store.dest.buffer == "kept"}
-        found = {(store.node, kept[store.node] if store.add else store.dest): None for store in stores}
-        return [Store(node, dest) for node, dest in found]
+        self.moved = {made.of for each in phase.passes for made in each.across if made.node.op in REGROUPED}
+        self.unsettled = False
 
     def written(self, name: str) -> Stage:
-        """Write it."""
+        """Write it: passes in their order, what each has to store after what it reads."""
         writer = self.writer
-        values = [writer.whole(writer.value(store.node), store.node.width) for store in self.stores]
-        read = set(writer.buffers)
-        stores = [
-            writer.stored(value, store.dest, store.node.width) for store, value in zip(self.stores, values, strict=True)
-        ]
-        written = {writer.buffer(store.dest) for store in self.stores}
-        # Where a value takes the place of the sum that it was made of, all threads have to have read that.
-        lines = [*writer.before, *writer.lines, *([BARRIER] if read & written else []), *stores]
-        return Stage(name, writer.buffers, lines, writer.samples, self.warps)
+        for each in self.phase.passes:
+            for made in each.across:
+                self._across(made)
+            stores = [store for loop in each.loops for store in loop.stores]
+            self._store([*(Store(made.node, made.dest) for made in each.across), *stores])
+        return Stage(name, writer.buffers, [*writer.before, *writer.lines], writer.samples, self.warps)
+
+    def _across(self, made: Across) -> None:
+        if made.node.op not in REGROUPED:
+            self.writer.value(made.node)
+            return
+        if self.unsettled:
+            # What is read was written by another thread.
+            self.writer.lines.append(BARRIER)
+            self.unsettled = False
+        self.writer.regroup_from(made.node, made.of)
+
+    def _store(self, stores: Sequence[Store]) -> None:
+        """Store nodes, gradients of weight vectors where they are kept; not what this stage alone reads, as it is."""
+        places = dict.fromkeys((store.node, self.kept[store.node] if store.add else store.dest) for store in stores)
+        written = [(node, place) for node, place in places if place.buffer != "own" or place in self.moved]
+        writer = self.writer
+        values = [writer.whole(writer.value(node), node.width) for node, _ in written]
+        before = set(writer.buffers)
+        if before & {writer.buffer(place) for _, place in written}:
+            # Where a value takes the place of the sum that it was made of, all threads have to have read that.
+            writer.lines.append(BARRIER)
+        for value, (node, place) in zip(values, written, strict=True):
+            writer.lines.append(writer.stored(value, place, node.width))
+        self.unsettled |= bool(written)

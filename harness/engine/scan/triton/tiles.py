@@ -77,8 +77,12 @@ class Writer:
     _names: int = 0
 
     def _pointers(self, place: Place, width: int) -> str:
+        return f"{self._rows_of(place)} + {self.index(width)}"
+
+    def _rows_of(self, place: Place) -> str:
+        """Where the vectors of all samples start."""
         buffer = self.buffer(place)
-        return f"{buffer}_t + {place.offset} + b[:, None] * {buffer}_s + {self.index(width)}"
+        return f"{buffer}_t + {place.offset} + b[:, None] * {buffer}_s"
 
     def buffer(self, place: Place) -> str:
         """The name of a buffer; the parts of the state are numbered, what enters from above comes after them."""
@@ -184,22 +188,32 @@ class Writer:
         self.lines.append(f"{name} = {right}")
 
     def _regroup(self, name: str, node: Node) -> None:
-        (argument,) = node.args
-        index, whole = self.index(node.width), node.stretch * node.times
-        if node.op == "repeat":
-            indices = [f"{index} // {whole} * {node.stretch} + {index} % {node.stretch}"]
-        else:
-            indices = [
-                f"{index} // {node.stretch} * {whole} + {place * node.stretch} + {index} % {node.stretch}"
-                for place in range(node.times)
-            ]
         # Beyond the units there is nothing to be read.
-        last = argument.width - 1
-        value = self.whole(self.value(argument), argument.width)
-        parts = [
-            f"regrouped({value}, tl.minimum({each}, {last}), {self.samples}, {units(node.width)})" for each in indices
-        ]
+        (argument,) = node.args
+        value, last, first = self.whole(self.value(argument), argument.width), argument.width - 1, self._first(node)
+        sides = f"{self.samples}, {units(node.width)}"
+        indices = [f"{first} + {place * node.stretch}" for place in range(_taken(node))]
+        parts = [f"regrouped({value}, tl.minimum({each}, {last}), {sides})" for each in indices]
         self.lines.append(f"{name} = {' + '.join(parts)}")
+
+    def regroup_from(self, node: Node, place: Place) -> None:
+        """Write ``repeat`` or ``fold`` of what lies at a place: to move units between threads takes long to compile."""
+        start, masks = f"{self._rows_of(place)} + {self._first(node)}", _masked(["there", *self._masks(node.width)])
+        self._names += 1
+        name = f"v{self._names}"
+        self.values[node] = Tile(name, self.samples, units(node.width), clean=True)
+        self.lines.append(f"{name} = tl.load({start}{masks})")
+        if node.op == "fold":
+            self.lines += [
+                f"for place in range(1, {node.times}):",
+                f"    {name} += tl.load({start} + place * {node.stretch}{masks})",
+            ]
+
+    def _first(self, node: Node) -> str:
+        """Which unit of its argument each unit of ``repeat`` or ``fold`` takes first."""
+        index, whole = self.index(node.width), node.stretch * node.times
+        apart, stretch = (whole, node.stretch) if node.op == "repeat" else (node.stretch, whole)
+        return f"{index} // {apart} * {stretch} + {index} % {node.stretch}"
 
     def _affine(self, name: str, node: Node) -> None:
         for place, (left, block) in enumerate(zip(node.args, node.blocks, strict=True)):
@@ -279,3 +293,8 @@ class Writer:
 
 def _masked(masks: list[str]) -> str:
     return f", mask={' & '.join(masks)}, other=0.0" if masks else ""
+
+
+def _taken(node: Node) -> int:
+    """How many units of its argument each unit of ``repeat`` or ``fold`` is made of; they are a stretch apart."""
+    return node.times if node.op == "fold" else 1
