@@ -98,6 +98,36 @@ def test_spans_that_are_computed_again_are_told_apart(steps: int, scored: list[i
             torch.testing.assert_close(grad_x, truth_x)
 
 
+@pytest.mark.parametrize("totals", [False, True])
+def test_replays_write_down_the_norms_where_they_are_asked_for(totals: bool) -> None:
+    plain = make_network("lstm", members=2, features=3, hidden_size=4, layers=2, way="stepwise")
+    network, grad, captured = graphed(plain), torch.zeros_like(plain.flat), []
+
+    def counting(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
+        captured.append(call)
+        return stand_in(call, device)
+
+    for way in network.scanners:
+        assert isinstance(way, GraphedScanner)
+        way.graphs.capture = counting
+    for turn in range(4):
+        with torch.no_grad():
+            plain.flat.mul_(0.9)
+            inputs, targets = make_data(plain, steps=6, batch=3, scored=[2, 6])
+            found, expected = (each.step_gradients(inputs, totals=totals) for each in (network, plain))
+            # In between a step without norms, which is a call of its own.
+            network.gradients(inputs, [2, 6], cross_entropy(targets), grad)
+            one, other = torch.zeros_like(grad), torch.zeros_like(grad)
+            for each, to, keep in ((network, one, found), (plain, other, expected)):
+                each.gradients(inputs + turn, [2, 6], cross_entropy(targets), to, keep)
+            torch.testing.assert_close(one, other)
+        for layer in (1, 2):
+            torch.testing.assert_close(found[layer].norms, expected[layer].norms)
+            torch.testing.assert_close(found[layer].totals, expected[layer].totals)
+    # Forward, and back without norms and with them; not where the derivatives themselves are kept.
+    assert len(captured) == 2 * (2 if totals else 3)
+
+
 def doubled(given: dict[str, torch.Tensor]) -> torch.Tensor:
     return 2 * given["x"]
 

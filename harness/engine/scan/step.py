@@ -147,9 +147,11 @@ def _loop(step: Step, loop: Loop, places: Mapping[Node, Place]) -> None:
             dest.copy_(found) if isinstance(found, Tensor) else dest.fill_(found)
         else:
             if not isinstance(found, Tensor):
-                found = step.memory.act.new_full((1, step.memory.inputs.shape[2], 1), found)
-            found = found if step.ended is None else found.masked_fill(step.ended, 0)
-            dest += found.sum(1, keepdim=True)
+                batch = step.memory.inputs.shape[2]
+                going_on = batch if step.ended is None else batch - step.ended.sum(1, keepdim=True)
+                dest += found * going_on
+            else:
+                dest += (found if step.ended is None else found.masked_fill(step.ended, 0)).sum(1, keepdim=True)
 
 
 @dataclass

@@ -92,24 +92,21 @@ class StepwiseTrace(Memory):
         assert self.plan.output_part is not None
         return self.states[self.plan.output_part][:, 1:]
 
-    def ended(self, t: int) -> Tensor | None:
-        """Which samples have ended before a step (from 0), (K, B, 1); None where none ever does before the last."""
-        return None if self.lengths is None else (self.lengths <= t)[..., None]
+    def ended(self) -> Sequence[Tensor | None]:
+        """For each step which samples have ended before it, (K, B, 1); None where all have T steps."""
+        steps = self.inputs.shape[1]
+        if self.lengths is None:
+            return [None] * steps
+        after = torch.arange(steps, device=self.lengths.device)[:, None]
+        return (self.lengths[:, None] <= after)[..., None].unbind(1)
 
-    def hold(self, t: int) -> None:
-        """Undo a step for samples that have ended: they keep their state, and what they show.
-
-        They also keep what was stored at their own last step: there, no derivative is anything but a number.
-        """
-        ended = self.ended(t)
-        assert ended is not None
+    def hold(self, t: int, ended: Tensor) -> None:
+        """Undo a step for samples that have ended: they keep their state, and what they show."""
         for values in self.states.values():
-            values[:, t + 1].copy_(values[:, t].where(ended, values[:, t + 1]))
+            torch.where(ended, values[:, t], values[:, t + 1], out=values[:, t + 1])
         if self.seen is not None:
             shown = self.seen[:, t - 1] if t else torch.zeros_like(self.seen[:, 0])
-            self.seen[:, t].copy_(shown.where(ended, self.seen[:, t]))
-        if t:
-            self.act[:, t].copy_(self.act[:, t - 1].where(ended, self.act[:, t]))
+            torch.where(ended, shown, self.seen[:, t], out=self.seen[:, t])
 
     def forward(self) -> None:
         """Run all steps."""
@@ -121,10 +118,10 @@ class StepwiseTrace(Memory):
             for begin in range(0, steps, AHEAD):
                 span = slice(begin, begin + AHEAD)
                 dest[:, span].copy_(self.of_inputs(product, span))
-        for t in range(steps):
+        for t, ended in enumerate(self.ended()):
             Step(self, self.scanner.stages, t).run(plan.forward, ahead)
-            if self.lengths is not None:
-                self.hold(t)
+            if ended is not None:
+                self.hold(t, ended)
 
     def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
@@ -144,10 +141,11 @@ class StepwiseTrace(Memory):
         arrived = dict(given.carry)
         entering = dict(zip(given.above.steps, given.above.values.unbind(1), strict=True))
         late = [p for p in _products(plan.backward) if p.dest.buffer == "grad_x"]
-        for t in range(steps - 1, -1, -1):
-            ended = self.ended(t)
+        # Of samples that have ended everything is computed, whatever it gives, and nothing is used.
+        for t, ended in reversed(list(enumerate(self.ended()))):
             enters = entering.get(t + 1, nothing)
-            enters = enters if ended is None else enters.masked_fill(ended, 0)
+            if ended is not None and t + 1 in entering:
+                enters = enters.masked_fill(ended, 0)
             if plan.output_part is None:
                 arrived[OUTPUT] = enters
             elif t + 1 in entering:
@@ -165,8 +163,9 @@ class StepwiseTrace(Memory):
                         given.keep.totals[part][:, t] = value
             if given.need_input_grad:
                 step.products(late)
+                if ended is not None:
+                    grad_x[:, t].masked_fill_(ended, 0)
             if ended is not None:
-                grad_x[:, t % grad_x.shape[1]].masked_fill_(ended, 0)
                 step.carry.update({part: arrived[part].where(ended, made) for part, made in step.carry.items()})
             arrived = step.carry
             if t % span == 0:
