@@ -1,5 +1,6 @@
 # make demo    set up, run the main job, end in a report
 # make test    set up, run the fast tests
+# make test-gpu the tests that need an NVIDIA GPU; with the CUDA build of torch, see docs/install.md
 # make docs    the documentation as a site, in a browser
 # make showcase results/showcase anew: the report, figures and tables of a small sweep
 # make mutants how many small faults in the code the fast tests notice; see CONTRIBUTING.md
@@ -13,7 +14,7 @@ EXTRAS ?= dev,joblib
 MOST ?= 10
 SEED ?= 0
 
-.PHONY: demo test test-slow mutants docs showcase lint types check install clean
+.PHONY: demo test test-slow test-gpu mutants docs showcase lint types check install clean
 
 demo: install
 	$(BIN)/python -m harness -m +study=dish hydra/launcher=joblib
@@ -23,6 +24,10 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow -n auto --dist loadgroup
+
+# One process: workers beside each other would share the card.
+test-gpu: install
+	$(BIN)/python -m pytest -m gpu -rs
 
 mutants: install
 	$(BIN)/python -m tests.mutants --most $(MOST) --seed $(SEED)

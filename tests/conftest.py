@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,16 @@ EMPTY = (
 )
 """A rendered figure with nothing on it, as SVG and as PNG."""
 
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+"""Values of a parameter of tests that hold on any device."""
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported to itself: Python would go through a million objects again and again for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 Config = Callable[..., dict[str, Any]]
 
 BASE: dict[str, Any] = {
@@ -28,6 +39,14 @@ BASE: dict[str, Any] = {
     "engine": {"compile": False, "recompute": False},
 }
 """A small run: what differs from the defaults."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="no GPU here"))
 
 
 @pytest.fixture

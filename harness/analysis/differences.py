@@ -44,7 +44,7 @@ class Difference:
     p: float
     n: tuple[int, int]
     paired: bool
-    each: NDArray[np.float64] = field(repr=False, compare=False)
+    each: NDArray[np.float64] = field(compare=False)
 
 
 def difference(before: Mapping[int, float], after: Mapping[int, float], resolution: float = 0.0) -> Difference:
@@ -83,7 +83,7 @@ def _error(samples: Sequence[NDArray[np.float64]], resolution: float) -> tuple[f
     squares = [max(float(values.std(ddof=1)), resolution) ** 2 / len(values) for values in samples]
     total = sum(squares)
     if total == 0:
-        return 0.0, float(min(map(len, samples)) - 1)
+        return 0.0, math.inf
     shares = sum(square**2 / (len(values) - 1) for square, values in zip(squares, samples, strict=True))
     return float(np.sqrt(total)), total**2 / shares
 
@@ -92,9 +92,9 @@ def _interval(change: float, error: float, freedom: float) -> tuple[float, float
     """The interval around a change, and its p."""
     from scipy.special import stdtr, stdtrit
 
-    reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     if error == 0:
         return change, change, float(change == 0)
+    reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     return change - reach, change + reach, float(2 * stdtr(freedom, -abs(change) / error))
 
 

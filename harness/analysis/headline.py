@@ -52,6 +52,8 @@ def first_version(runs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     shown = shown_versions(runs)[0]
     if not shown:
         return "", runs
+    if len(shown) == 1:
+        return shown[0]
     for version, own in shown:
         if (done := finished(own)).size and contrast(by_condition(done)):
             return version, own

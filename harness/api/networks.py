@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import ConfigDict
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -23,8 +22,8 @@ from harness.engine.weights import Architecture
 from harness.plugins.registry import registry
 from harness.settings.resolve import resolve
 from harness.settings.settings import Settings
+from harness.training.building import architecture
 from harness.training.keeping import file_of
-from harness.training.pack import architecture
 
 SUFFIXES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 """The weights of a layer of torch's."""
@@ -113,7 +112,7 @@ class RecurrentNetwork(nn.Module):
     def engine(self, dtype: torch.dtype = torch.float64) -> Network:
         """The network for the engine: one member, which measures every per-step gradient at once."""
         flat = torch.cat([self.get_parameter(name).detach().flatten() for name in self.shape.parameters()])
-        return Network(self.shape, flat[None].to(dtype, copy=True), compiled=False)
+        return Network(self.shape, flat[None].to(dtype), compiled=False)
 
     def to_torch(self) -> tuple[nn.RNNBase, nn.Linear]:
         """The recurrent layers as `torch.nn.RNN`, `torch.nn.GRU` or `torch.nn.LSTM` (batch first), and the readout.
@@ -181,7 +180,7 @@ def network(directory: str | PathLike[str], run_id: str, which: Literal["last", 
     return RecurrentNetwork(architecture(settings), weights, settings)
 
 
-def of_module(module: nn.Module, readout: nn.Linear | None, input_size: int = 0) -> RecurrentNetwork:
+def of_module(module: nn.Module, readout: nn.Linear | None, input_size: int) -> RecurrentNetwork:
     """A recurrent network of the user's own as a network of the harness, which computes the same.
 
     Args:
@@ -215,7 +214,6 @@ class GivenModule(TorchCell):
     """
 
     name = "given_module"
-    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     given: Any = None
     numbers: tuple[int, int] = (1, 1)

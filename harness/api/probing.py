@@ -36,8 +36,8 @@ class Given(Experiment):
 
     name: ClassVar[str] = "given"
     claim: ClassVar[str] = "A batch that was given."
-    size: int = 1
-    meaning: Any = None
+    size: int
+    meaning: Any
 
     @property
     def input_size(self) -> int:

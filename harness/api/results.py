@@ -138,10 +138,9 @@ class Results(Tables):
         """
         from harness.analysis.comparison import compare
 
-        names = [", ".join(map(str, getattr(each, "directories", []))) for each in (self, after)]
-        runs = [with_short_names(each).runs for each in (self, after)]
+        own, other = (", ".join(map(str, getattr(each, "directories", []))) for each in (self, after))
         with written_in(self.language):
-            return compare(runs[0], runs[1], (names[0] or "before", names[1] or "after"))
+            return compare(with_short_names(self).runs, with_short_names(after).runs, (own, other or "after"))
 
     def _repr_html_(self) -> str:
         """Where the results are, accuracies, and the findings, for a notebook."""

@@ -121,7 +121,7 @@ class Watch:
 
     def _note_of(self, name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            self._note((name, 1), flat(output))
+            self._note((name, 0), flat(output))
 
         return hook
 
@@ -164,7 +164,7 @@ class Watch:
             for t in range(len(x)):
                 made = EQUATIONS[STEPS[module.mode]](x[t], state if count == 2 else state[0], *weights)
                 state = flat(made)
-                self._note((name, layer + 1), state)
+                self._note((name, layer), state)
                 outputs.append(state[0])
             x = torch.stack(outputs)
             if layer < module.num_layers - 1:

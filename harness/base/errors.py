@@ -32,16 +32,17 @@ MOST_NAMES, NEAREST = 30, 5
 def unknown(key: str, value: object, valid: Iterable[str]) -> UserError:
     """An error for a value that is none of the valid names; suggests the nearest, and names the nearest of many."""
     return UserError(
-        f"{key}={value}: unknown {key}{_hint(value, valid := sorted(valid))}; valid: {_named(value, valid)}"
+        f"{key}={value}: unknown {key}{_hint(value, valid := sorted(valid))}; "
+        f"valid: {_named(value, valid, 'python -m harness.plugins')}"
     )
 
 
-def _named(value: object, valid: list[str]) -> str:
-    """All valid names, or of many those that are most like a value."""
+def _named(value: object, valid: list[str], command: str) -> str:
+    """All valid names, or of many those that are most like a value, and which command lists all."""
     if len(valid) <= MOST_NAMES:
         return ", ".join(valid)
     near = get_close_matches(str(value), valid, n=NEAREST, cutoff=0.0)
-    return f"{', '.join(sorted(near))} and {len(valid) - len(near)} others (python -m harness.plugins lists them)"
+    return f"{', '.join(sorted(near))} and {len(valid) - len(near)} others ({command} lists them)"
 
 
 def unknown_setting(key: str, valid: Iterable[str]) -> UserError:
@@ -51,7 +52,8 @@ def unknown_setting(key: str, valid: Iterable[str]) -> UserError:
     section = [each for each in valid if each.rpartition(".")[0] == where]
     same_name = [each for each in valid if each.rpartition(".")[2] == name]
     hint = f" (did you mean {same_name[0]!r}?)" if same_name else _hint(key, section)
-    return UserError(f"{key}: unknown setting{hint}; valid: {', '.join(section or valid)}")
+    names = _named(key, section or valid, "python -m harness --help")
+    return UserError(f"{key}: unknown setting{hint}; valid: {names}")
 
 
 def _hint(value: object, valid: list[str]) -> str:

@@ -113,21 +113,19 @@ def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
             print(f"{cell}, K,T,B,H = {','.join(map(str, shape))}", file=sys.stderr, flush=True)
             problem = Problem(cell, shape)
             rows += measure(teams.of(ways, members=shape[0], alone=others), problem, repeats)
-            if options.device == "cpu":
-                besides.append(
-                    {"cell": cell, **dict(zip("KTBH", shape, strict=True)), **_besides(teams, problem, others)}
-                )
+            beside = _besides(teams, problem, others, options.device)
+            besides.append({"cell": cell, **dict(zip("KTBH", shape, strict=True)), **beside})
     steps, beside = pd.DataFrame(rows), pd.DataFrame(besides)
     show_steps(steps, beside)
-    if others and "c" in ways and besides:
+    if others and "c" in ways:
         write_text(options.out / "cells.md", as_markdown(steps, beside))
-    return {"steps": steps, **({"compile" if others else "memory": beside} if besides else {})}
+    return {"steps": steps, "compile" if others else "memory": beside}
 
 
-def _besides(teams: Teams, problem: Problem, others: bool) -> dict[str, float | None]:
-    """What else is measured: how long compiling takes where all cells are compared, else memory."""
+def _besides(teams: Teams, problem: Problem, others: bool, device: str) -> dict[str, float | None]:
+    """What else is measured: memory; where all cells are compared, how long their kernels in C take to be compiled."""
     if others:
-        return {"compile_s": teams.beside.compile(problem)}
+        return {"compile_s": teams.beside.compile(problem) if device == "cpu" else None}
     taken, stored = teams.beside.memory(problem)
     return {"MB": taken / 1e6, "MB_stored": stored / 1e6}
 

@@ -1,4 +1,4 @@
-"""Memory by counting: every allocation and release of torch's CPU allocator, not what the system makes of it."""
+"""Memory by counting: every allocation and release of torch's allocators, not what the system makes of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch.autograd.profiler import profile
+
+
+def peak_on_gpu(call: Callable[[], object], device: str) -> int:
+    """The most bytes that torch held on a GPU during a call above what it held before, CUDA graphs' memory included."""
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    held = torch.cuda.memory_allocated(device)
+    call()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device) - held
 
 
 def peak_bytes(call: Callable[[], object]) -> int:

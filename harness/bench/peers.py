@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.bench.compiling import seconds_to_compile
-from harness.bench.memory import peak_bytes
+from harness.bench.memory import peak_bytes, peak_on_gpu
 from harness.bench.plain import plain_cells, run
 from harness.bench.task import LR, Step, Task, cross_entropy, make_task
 from harness.bench.ways import First, Problem
@@ -30,6 +30,7 @@ def ours(task: Task, probing: bool) -> Step:
     network = task.network.to(task.network.flat.dtype)
     members, steps, batch, _ = task.inputs.shape
     optimizer = MemberOptimizer(network.flat, "adam", [LR] * members, [None] * members)
+    everyone = torch.ones(members, dtype=torch.bool, device=network.flat.device)
     keep = network.step_gradients(task.inputs) if probing else None
 
     @torch_on_one_thread()
@@ -39,7 +40,7 @@ def ours(task: Task, probing: bool) -> Step:
             task.inputs, [steps], lambda outputs: cross_entropy(outputs, task.targets), optimizer.grad, keep
         )
         optimizer.grad /= batch
-        optimizer.step([True] * members)
+        optimizer.step(everyone)
         return loss.mean(1), None if keep is None else keep[1].norms[task.network.shape.cell.parts[0]]
 
     return step
@@ -227,6 +228,8 @@ class Worker:
         self.device = device
         self.long = False
         torch.set_num_threads(threads)
+        # What is compared computes the same: cuDNN would round the factors of its products to 10 bits.
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 
     def first(self, problem: Problem, own: Sequence[int]) -> First:
         """Build the way for some members of a problem and take its first step."""
@@ -249,8 +252,14 @@ class Worker:
         return seconds_to_compile(problem)
 
     def memory(self, problem: Problem) -> tuple[int, int]:
-        """Bytes that torch takes in the first step above what it held before, and what the activations need."""
+        """Bytes that torch takes in some steps above what it held before, and what the activations need.
+
+        On a GPU the second step is captured as a graph, where there are graphs, and the third replays it.
+        """
         task = make_task(problem, device=self.device)
         members, steps, batch, _ = task.inputs.shape
         stored = members * steps * batch * stored_per_step(task.network.shape.cell, task.network.shape.hidden_size)
-        return peak_bytes(BUILD[self.way](task)), stored * task.inputs.element_size()
+        step, needed = BUILD[self.way](task), stored * task.inputs.element_size()
+        if self.device == "cpu":
+            return peak_bytes(step), needed
+        return peak_on_gpu(lambda: [step() for _ in range(3)], self.device), needed

@@ -10,6 +10,7 @@ every launcher.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from harness.base.devices import check_present
 from harness.base.errors import UserError
 from harness.base.files import new_directory
+from harness.base.gpus import gpu_count
 from harness.command_line.command import Command
 from harness.command_line.launchers import check_installed
 from harness.command_line.resuming import quoted
@@ -166,7 +168,7 @@ class PackingSweeper(Sweeper):
         ]
         jobs = []
         for overrides, runs in packs:
-            fitting = how.max_members or members_in_memory(runs[0], side_by_side(self.config))
+            fitting = how.max_members or members_in_memory(runs[0], side_by_side(self.config, runs[0].device))
             jobs += [Job(overrides, list(piece), list(piece), "", len(runs)) for piece in batched(runs, fitting)]
         return jobs
 
@@ -284,7 +286,9 @@ def settle_directory(config: DictConfig) -> Path:
     return directory
 
 
-def side_by_side(config: DictConfig) -> int:
-    """How many jobs of this launcher share a machine, and its memory."""
+def side_by_side(config: DictConfig, device: str) -> int:
+    """How many jobs of this launcher share a machine, or one of its GPUs, and their memory."""
     workers = config.hydra.launcher.get("n_jobs", 1)
+    if device != "cpu":
+        return max(1, math.ceil(workers / max(1, gpu_count()))) if workers > 1 else 1
     return (os.cpu_count() or 1) if workers < 1 else int(workers)

@@ -7,7 +7,6 @@ can mix members.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
@@ -17,11 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.base.sending import indices
 from harness.cells.base import Named, State, Weights
 from harness.engine.dropout import Masks
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiled import Kernel
 from harness.engine.scan.interface import Buffers, Trace, check_tokens, is_tokens
+from harness.engine.spans import pieces, root_span
 from harness.engine.threads import torch_on_one_thread
 from harness.engine.weights import Architecture, MemberInit, WeightsInUse, initial_row, layers, views
 
@@ -180,21 +181,20 @@ class ForwardNetwork:
         """
         length = inputs.shape[1]
         bounds = sorted({*(begin for begin, _ in self.spans(length)), *begins, length})
-        before, pieces = {0: start}, []
+        before, parts = {0: start}, []
         for begin, end in pairwise(bounds):
             own = masks and masks.between(begin, end)
             traces = self.forward(inputs[:, begin:end], before[begin], own, lengths_between(lengths, begin, end))
             rows = [step - begin - 1 for step in steps if begin < step <= end]
-            pieces.append(at_steps(traces[-1].outputs, rows).transpose(1, 2))
+            parts.append(at_steps(traces[-1].outputs, rows).transpose(1, 2))
             if end < bounds[-1]:
                 before[end] = self.final(traces)
-                pieces[-1] = pieces[-1].clone()
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2), before, traces
+                parts[-1] = parts[-1].clone()
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2), before, traces
 
     def spans(self, length: int) -> list[tuple[int, int]]:
         """The pieces that a sequence is run in: steps begin + 1 … end of each."""
-        step = math.isqrt(length - 1) + 1 if self.recompute else length
-        return [(begin, min(begin + step, length)) for begin in range(0, length, step)]
+        return pieces(length, root_span(length) if self.recompute else length)
 
     def readout(self, hidden: Tensor) -> Tensor:
         """Outputs (K, B, S, output_size) of what the top layer gives (K, B, S, ·)."""
@@ -212,4 +212,4 @@ def at_steps(values: Tensor, rows: Sequence[int]) -> Tensor:
     """Some rows (increasing) of the second dimension: (K, S, …) from (K, T, …); a view where they are adjacent."""
     if rows and rows[-1] - rows[0] == len(rows) - 1:
         return values[:, rows[0] : rows[-1] + 1]
-    return values[:, list(rows)]
+    return values[:, indices(rows, values.device)]

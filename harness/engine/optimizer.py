@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.base.sending import indices, sent
 from harness.engine.scan.interface import norm
 
 Averages = dict[str, Tensor]
@@ -110,10 +111,11 @@ class MemberOptimizer:
         self._steps = 0
 
     @torch.no_grad()
-    def step(self, active: Sequence[bool], lr_factors: Sequence[float] | None = None) -> Tensor:
-        """Clip `grad` per member and move the active members.
+    def step(self, active: Tensor, lr_factors: Sequence[float] | None = None) -> Tensor:
+        """Clip `grad` per member and move the active members. Nothing here is looked at: a GPU is not waited for.
 
         Args:
+            active: (K,), true or false.
             lr_factors: by what each member's learning rate is multiplied in this step; 1 if not given.
 
         Returns:
@@ -133,11 +135,12 @@ class MemberOptimizer:
                 self.grad.addcmul_(decay, self.flat)
         self._steps += 1
         self._rule(self._move, self.grad, self._steps, self._averages, self._own["momentum"])
-        if not all(active):
-            # A member that has diverged would move by NaN or infinity; it stays where it is.
-            self._move[torch.tensor([not each for each in active], device=self.flat.device)] = 0
+        # A member that has diverged would move by NaN or infinity; it stays where it is.
+        self._move.masked_fill_(~active[:, None], 0)
         lr = self._own["lr"]
-        self.flat.addcmul_(lr if lr_factors is None else lr * lr.new_tensor(lr_factors)[:, None], self._move)
+        if lr_factors is not None:
+            lr = lr * sent(torch.tensor(lr_factors, dtype=lr.dtype), lr.device)[:, None]
+        self.flat.addcmul_(lr, self._move)
         return clipped
 
     def _clip_values(self) -> Tensor:
@@ -149,13 +152,12 @@ class MemberOptimizer:
     def _clip_norms(self) -> Tensor:
         norms, limit = norm(self.grad), self._own["norm"]
         clipped = norms > limit
-        if clipped.any():
-            self.grad.mul_(torch.where(clipped, limit / norms, 1).to(self.grad.dtype)[:, None])
+        self.grad.mul_(torch.where(clipped, limit / norms, 1).to(self.grad.dtype)[:, None])
         return clipped
 
     def keep(self, members: Sequence[int], flat: Tensor) -> None:
         """Go on with some members alone, whose weights are the rows of ``flat``."""
-        rows = list(members)
+        rows = indices(members, flat.device)
         self.flat, self.grad, self._move = flat, self.grad[rows], self._move[rows]
         self._own = {name: values[rows] for name, values in self._own.items()}
         self._averages = {name: values[rows] for name, values in self._averages.items()}

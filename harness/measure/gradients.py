@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -45,6 +45,21 @@ class Gradients:
     whole: list[Profile]
     transport: list[Profile]
     weights: Tensor
+
+    @classmethod
+    def of_all(cls, blocks: Sequence[Gradients]) -> Gradients:
+        """Those of one block of members after the other."""
+
+        def joined(profiles: Sequence[Sequence[Profile]]) -> list[Profile]:
+            return [
+                replace(own[0], norms=torch.cat([each.norms for each in own])) for own in zip(*profiles, strict=True)
+            ]
+
+        return cls(
+            joined([each.whole for each in blocks]),
+            joined([each.transport for each in blocks]),
+            torch.cat([each.weights for each in blocks]),
+        )
 
 
 def gradients(network: Network, data: Data) -> Gradients:

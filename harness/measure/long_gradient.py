@@ -18,6 +18,7 @@ from harness.cells.base import Named, State, Weights
 from harness.engine.forward import LayerStates, at_steps, lengths_between
 from harness.engine.network import Network
 from harness.engine.scan.interface import BackwardPass, GradFromAbove, Trace
+from harness.engine.spans import pieces, root_span
 from harness.measure.backwards import into_hidden
 from harness.tasks.data import Data
 
@@ -79,8 +80,7 @@ def spans_back(
         network, data, start: in double precision.
     """
     length = data.inputs.shape[1]
-    size = math.isqrt(length - 1) + 1
-    spans = [(begin, min(begin + size, length)) for begin in range(0, length, size)]
+    spans = pieces(length, root_span(length))
     before, hidden = [network.zero_states(data.inputs.shape[2]) if start is None else start], []
     for begin, end in spans:
         ends = lengths_between(data.lengths, begin, end)

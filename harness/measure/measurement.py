@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,26 @@ class Measurement:
     input_power: list[float]
     rate_bound: list[float]
     lengths: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of_all(cls, blocks: Sequence[Measurement]) -> Measurement:
+        """What was measured of one block of members after the other, at the same moment."""
+        first, *others = blocks
+        if not others:
+            return first
+        lists = ("samples", "spectral_radius", "input_power", "rate_bound")
+        return replace(
+            first,
+            **{name: torch.cat([getattr(each, name) for each in blocks]) for name in _TENSORS},
+            **{name: [own for each in blocks for own in getattr(each, name)] for name in lists},
+            **{name: np.concatenate([getattr(each, name) for each in blocks]) for name in ("cue", "answer")},
+            gradients=Gradients.of_all([each.gradients for each in blocks]),
+            lengths=None if first.lengths is None else np.concatenate([each.lengths for each in blocks]),
+        )
+
+
+_TENSORS = ("loss", "accuracy", "accuracy_se", "sample_accuracy", "clipped")
+"""What has a row for each member."""
 
 
 def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[int], clipped: Tensor) -> Measurement:

@@ -26,7 +26,7 @@ class Moment:
     Everything is in the precision of the probe (``probe.dtype``), on the fixed probe batch.
 
     Attributes:
-        network: K members; its weights are not to be changed.
+        network: K members, of a large pack a block of them; its weights are not to be changed.
         data: the probe batch.
         experiment: the task, the same for all members.
         step: training steps done.

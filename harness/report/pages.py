@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +31,31 @@ def write_pages(directory: Path, view: dict[str, Any]) -> Path:
     Returns:
         The path of ``report.html``.
     """
-    text = _templates(finalize=_without_markup).get_template("report.md.j2").render(view)
-    write_text(directory / "report.md", text)
+    write_text(directory / "report.md", template("report.md").render(view))
     write_text(directory / "report.html", render("report.html", view))
     return directory / "report.html"
 
 
 def render(name: str, view: dict[str, Any]) -> str:
     """A page in HTML, such as ``compare.html``, from its template, in the language in use and with a font for it."""
-    page = _templates(finalize=_cut, autoescape=True).get_template(f"{name}.j2")
-    return with_font(page.render({**view, "language": language()}))
+    return with_font(template(name).render({**view, "language": language()}))
 
 
-def _templates(**escaping: Any) -> jinja2.Environment:
+@cache
+def template(name: str) -> jinja2.Template:
+    """The template of a page in Markdown or HTML, by the page's name."""
+    markdown = name.endswith(".md")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
-        **escaping,
+        finalize=_without_markup if markdown else _cut,
+        autoescape=not markdown,
     )
     environment.install_gettext_callables(gettext, ngettext)  # type: ignore[attr-defined]
     environment.filters.update(beginning=beginning, ending=ending, line=line, translated=gettext)
-    return environment
+    return environment.get_template(f"{name}.j2")
 
 
 def _cut(value: Any) -> Any:

@@ -21,10 +21,10 @@ UNKNOWN_GPU = 16 * 2.0**30
 """Bytes of memory of a GPU that nobody can ask, as of another machine's. A pack that is too large there is halved."""
 
 SHARE_OF_MEMORY = 0.25
-"""Share of the machine's memory that the packs of one job may take."""
+"""Share of the machine's memory that the packs of one job may take: others work there, too."""
 
-COPIES = 4
-"""How often a step's numbers are held at once: for the backward pass, the evaluation, the probe and its norms."""
+SHARE_OF_GPU = 0.5
+"""Share of a GPU's free memory that they may take: an estimate may be off by half (`harness.training.memory`)."""
 
 Item = TypeVar("Item")
 
@@ -65,31 +65,13 @@ def members_in_memory(settings: Settings, side_by_side: int = 1) -> int:
     Args:
         side_by_side: how many jobs share the machine.
     """
-    return max(1, int(SHARE_OF_MEMORY * memory(settings.device) / side_by_side / bytes_per_member(settings)))
+    from harness.training.memory import memory
+
+    share = SHARE_OF_MEMORY if settings.device == "cpu" else SHARE_OF_GPU
+    return memory(settings).fitting(share * memory_of(settings.device) / side_by_side)
 
 
-def bytes_per_member(settings: Settings) -> float:
-    """An estimate of the memory that one member of a pack needs, in bytes.
-
-    Per sample and step: pre-activations and states of every layer, the inputs, and their gradients; times the
-    largest batch. The held-out samples stand beside it as inputs. A penalty on the gradient keeps it by every state.
-    """
-    from harness.measure.evaluation import EVAL_CHUNK, EVAL_SAMPLES
-
-    width = settings.hidden_size
-    states = settings.num_layers * sum(settings.cell.widths(width).values())
-    kept = states if settings.train.gradient_penalty else 0
-    per_step = settings.stored_per_step + states + kept + 2 * settings.experiment.input_size
-    largest = max(settings.train.batch_size, settings.probe.batch_size, EVAL_CHUNK)
-    longest = max((settings.seq_len, *settings.eval.seq_len))
-    held_out = EVAL_SAMPLES * settings.experiment.input_size * longest
-    # Longer sequences than the trained ones are run in spans: see `harness.engine.network.Network.spans`.
-    at_once = max(settings.seq_len, math.isqrt(longest - 1) + 1)
-    precision = max(4 if kind == "float32" else 8 for kind in (settings.dtype, settings.probe.dtype))
-    return float(precision * (at_once * COPIES * largest * per_step + held_out))
-
-
-def memory(device: str) -> float:
+def memory_of(device: str) -> float:
     """Bytes of memory of a device: what is free on the GPU, or this machine's, or what a container leaves of it."""
     if device != "cpu":
         return free_gpu_memory(device) or UNKNOWN_GPU

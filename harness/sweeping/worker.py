@@ -12,6 +12,7 @@ import torch
 from omegaconf import DictConfig
 
 from harness.base.errors import reason
+from harness.base.gpus import settle_on_gpu
 from harness.base.hashes import short_hash
 from harness.settings.conduct import conduct, run_settings
 from harness.settings.members import members
@@ -71,6 +72,8 @@ def run_job(directory: Path, config: DictConfig) -> float:
                 progress.tick(step, len(runs))
                 stopping.check()
 
+            if runs[0].device != "cpu":
+                settle_on_gpu(runs[0].device)
             hopeless = judge.hopeless if judge and len(runs) == len(todo) else never
             return run(runs, tick, checkpoint, hopeless, keeper)
 

@@ -35,7 +35,7 @@ def batch_lengths(curriculum: str, possible: Sequence[int], steps: int, growth: 
         steps: of the training.
         growth: share of the steps after which a growing curriculum has reached the last length; more than 0.
     """
-    lengths = np.asarray(possible, dtype=np.int64)
+    lengths = np.asarray(possible)
     if curriculum == "none":
         return np.full(steps, lengths[-1])
     reached = np.full(steps, len(lengths))

@@ -31,7 +31,7 @@ class VariedLengths(Experiment):
     """
 
     shortest: int | None = Field(
-        None, ge=1, description="rows of different length: each one's is drawn from shortest to seq_len; null: seq_len"
+        None, description="rows of different length: each one's is drawn from shortest to seq_len; null: seq_len"
     )
 
     @model_validator(mode="after")

@@ -78,7 +78,8 @@ def _table(
     experiment: Experiment, tokens: NDArray[np.integer], answers: NDArray[np.integer], weight: NDArray[np.generic]
 ) -> NDArray[np.float64]:
     """How often each answer (column) came with each token (row); nowhere 0."""
-    counts = np.zeros((experiment.input_size, experiment.outputs.size))
-    np.add.at(counts, (tokens, answers), weight)
+    rows, columns = experiment.input_size, experiment.outputs.size
+    pairs = (tokens * columns + answers).ravel()
+    counts = np.bincount(pairs, weight.ravel(), rows * columns).reshape(rows, columns)
     counts[~counts.any(axis=1)] = counts.sum(axis=0)  # a token that was not seen says nothing
     return counts + UNSEEN

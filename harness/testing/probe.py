@@ -16,7 +16,7 @@ from harness.settings.settings import Settings
 from harness.tables.columns import COLUMNS
 from harness.tasks.experiment import Experiment
 from harness.testing._problems import Problems, check_registration, small_runs
-from harness.training.pack import build, streams
+from harness.training.building import build, streams
 
 
 def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:
@@ -39,7 +39,7 @@ def check_probe(probe: Probe, experiment: Experiment | None = None) -> None:
                 made = small_runs(
                     experiment, registry().get("cell", cell)(), seed=[0, 1], num_layers=layers, hidden_size=4
                 )
-                with problems.during(f"measure on {cell} with {layers} layer{'s' * (layers > 1)}"):
+                with problems.during(f"measure on {cell} with num_layers={layers}"):
                     _check_measured(problems, probe, made)
     problems.report()
 

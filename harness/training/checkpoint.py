@@ -56,7 +56,7 @@ class Checkpoint:
         if not self.every or not self.path.exists():
             return None
         try:
-            saved = torch.load(self.path, weights_only=True)
+            saved = torch.load(self.path, weights_only=True, map_location=_here)
             if saved["run_ids"] != self.run_ids:
                 return None
             self.seconds, self._done = float(saved["seconds"]), int(saved["step"])
@@ -66,21 +66,28 @@ class Checkpoint:
             log.warning("%s: cannot be read, the job starts anew (%s)", self.path, first_line(error))
             return None
 
-    def after(self, step: int, state: Callable[[], State]) -> None:
-        """Save after a training step, if it is time to. A disk that is full does not end the training."""
-        if not self.every or (step - self._done < self.every and not self.wanted()):
-            return
+    def due(self, step: int) -> bool:
+        """Whether it is time to save after a training step."""
+        return bool(self.every) and (step - self._done >= self.every or self.wanted())
+
+    def save(self, step: int, state: State) -> None:
+        """Save what there is after a training step. A disk that is full does not end the training."""
         self._done = step
         saved = {
             "run_ids": self.run_ids,
             "step": step,
             "seconds": self.seconds + time.perf_counter() - self._started,
-            "state": encoded(state()),
+            "state": encoded(state),
         }
         try:
             write_atomically(self.path, lambda temporary: torch.save(saved, temporary))
         except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where it cannot write
             log.warning("%s: not saved (%s)", self.path, first_line(error))
+
+
+def _here(storage: torch.UntypedStorage, device: str) -> torch.UntypedStorage:
+    """What was on any GPU goes to the one that this process is on now."""
+    return storage.cuda() if device.startswith("cuda") else storage
 
 
 def encoded(value: Any) -> Any:

@@ -11,23 +11,25 @@ import torch
 from torch import Tensor
 
 from harness.base.devices import check_present
+from harness.base.sending import Late, indices, sent
 from harness.cells.base import Named
 from harness.engine.dropout import Dropout
 from harness.engine.forward import LayerStates
 from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
-from harness.engine.weights import Architecture, MemberInit
 from harness.measure.evaluation import EVAL_SAMPLES
-from harness.measure.measurement import Measurement, measure
-from harness.measure.moment import Moment
+from harness.measure.measurement import Measurement
 from harness.measure.windows import carried
-from harness.probes.base import Probe, measured
+from harness.probes.base import Probe
 from harness.settings.settings import Settings
-from harness.tasks.streams import Streams
+from harness.training.building import build, streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.generalization import generalization
 from harness.training.gradient import Pass, truncation
 from harness.training.keeping import Keeper
+from harness.training.measuring import Measured, blocks, measured_in_blocks
+from harness.training.memory import memory
+from harness.training.outcome import Lookout, Outcome, sizes
 from harness.training.penalties import Penalties
 from harness.training.record import Record
 from harness.training.schedule import schedules_of
@@ -97,23 +99,25 @@ def _train(
             keeper.restore(saved["kept"])
     else:
         _measure(pack, record, keeper)
+    lookout = Lookout(record, late=int(pack.on_gpu))
+    pack.train_only(record.training(pack.members))
     while pack.step < steps and (unfinished := record.unfinished(pack.members)):
         pack.leave_out_finished(unfinished)
-        losses = pack.take_gradient()
-        record.losses(pack.step, pack.members, losses.tolist())
-        record.overflowed(pack.step, pack.overflows(losses))
-        training = record.training(pack.members)
-        if any(training):
-            pack.move(training)
-        if pack.step % every == 0 or pack.step == steps or not any(training):
+        outcome = pack.outcome(pack.take_gradient())
+        pack.move()
+        measures = pack.step % every == 0 or pack.step == steps
+        saves = checkpoint is not None and pack.data.at_a_beginning and checkpoint.due(pack.step)
+        last = lookout.take(outcome, now=measures or saves)
+        if last is not None:
+            pack.step = last  # whatever was taken since has moved nobody
+        if measures or last is not None:
             _measure(pack, record, keeper)
             if pack.step < steps and hopeless(record):
                 record.prune()
-        if checkpoint and pack.data.at_a_beginning:
-            checkpoint.after(
-                pack.step,
-                lambda: {"pack": pack.state, "record": record.state, "kept": keeper.state if keeper else {}},
-            )
+            pack.train_only(record.training(pack.members))
+        if checkpoint and saves:
+            kept = keeper.state if keeper else {}
+            checkpoint.save(pack.step, {"pack": pack.state, "record": record.state, "kept": kept})
         tick(pack.step)
 
 
@@ -130,7 +134,12 @@ def _generalization(pack: Pack, record: Record) -> pd.DataFrame:
     """The runs that were not pruned at the lengths of `eval.seq_len`."""
     network, probed = pack.final()
     kept = [k for k, member in enumerate(record.members) if not member.pruned]
-    return generalization([record.runs[k] for k in kept], network.only(kept), probed.only(kept))
+    at_once = memory(record.runs[0]).at_once
+    frames = []
+    for block in blocks(len(kept), at_once):
+        members = kept[block]
+        frames.append(generalization([record.runs[k] for k in members], network.only(members), probed.only(members)))
+    return pd.concat(frames, ignore_index=True)
 
 
 class Pack:
@@ -171,8 +180,10 @@ class Pack:
         self.eval_samples = self.held_out.targets.shape[1]
         self.probe_data = streams(runs, "probe").answering(first.probe.batch_size, probe_dtype)
         self._carry: LayerStates | None = None
-        self._clipped = torch.zeros(len(runs), dtype=torch.float64, device=first.device)
-        self._moves = 0
+        device = self.network.flat.device
+        self.on_gpu = device.type != "cpu"
+        self._training = torch.ones(len(runs), dtype=torch.bool, device=device)
+        self._clipped, self._moves = (torch.zeros(n, dtype=torch.float64, device=device) for n in (len(runs), 1))
         self._left: dict[int, Tensor] = {}
 
     def take_gradient(self) -> Tensor:
@@ -192,33 +203,40 @@ class Pack:
         self.step += 1
         return losses.mean(1)
 
-    def overflows(self, losses: Tensor) -> dict[int, str]:
-        """Of members whose latest gradient is not finite though their loss is, the reason in one line.
+    def outcome(self, losses: Tensor) -> Outcome:
+        """What has become of the step that `take_gradient` has begun; members that have diverged train no more.
 
         Args:
-            losses: what `take_gradient` has returned.
+            losses: what it has returned.
         """
-        largest = torch.linalg.vector_norm(self.optimizer.grad, ord=torch.inf, dim=1)
-        rows = (losses.isfinite() & ~largest.isfinite()).nonzero().flatten().tolist()
-        return {self.members[row]: self._latest.why_not_finite(self.network, row) for row in rows}
+        found = sizes(losses, self.optimizer.grad)
+        self._training &= found.isfinite().all(dim=0)
+        return Outcome(self.step, self.members, Late(found), self._latest, self.network)
 
-    def move(self, training: Sequence[bool]) -> None:
+    def train_only(self, training: Sequence[bool]) -> None:
+        """Move no members but these from now on."""
+        self._training = sent(torch.tensor(training), self._training.device)
+
+    def move(self) -> None:
         """Clip the gradients, and move the members that train."""
         # The gradient of this step was taken already.
         factors = [self._schedules[member](self.step - 1) for member in self.members] if self._schedules else None
-        self._clipped += self.optimizer.step(training, factors)
-        self._moves += 1
+        # A step that moves nobody is none.
+        moves = self._training.any()
+        self._clipped += self.optimizer.step(self._training, factors) & moves
+        self._moves += moves
 
     def measure(self) -> tuple[Measurement, list[tuple[Probe, pd.DataFrame]]]:
         """All that is measured of the members as they stand, and what probes (plugins) measure."""
         if self.step:
             self.probed.flat.copy_(self.network.flat)
-        moment = Moment(self.probed, self.probe_data, self.settings.experiment, self.step, self.data.seeds)
-        found = measure(self.network, self.held_out, moment, self.data.seeds, self._clipped / max(self._moves, 1))
+        found = measured_in_blocks(
+            Measured(self.network, self.probed, self.held_out, self.probe_data, self.data.seeds),
+            self.settings, self.step, self._clipped / self._moves.clamp(min=1),
+        )  # fmt: skip
         self._clipped.zero_()
-        self._moves = 0
-        probes = [each for each in self.settings.probes.values() if isinstance(each, Probe)]
-        return found, measured(probes, moment)
+        self._moves.zero_()
+        return found
 
     def leave_out_finished(self, unfinished: list[int]) -> None:
         """Go on without the members that are finished, if it is worth it: building anew costs about a step.
@@ -244,15 +262,16 @@ class Pack:
             if member not in members
         }
         rows = [self.members.index(member) for member in members]
+        there = indices(rows, self.network.flat.device)
         self.members = members
         self.network, self.probed = self.network.only(rows), self.probed.only(rows)
         self.optimizer.keep(rows, self.network.flat)
         self.data = self.data.only(rows)
         self.held_out, self.probe_data = self.held_out.only(rows), self.probe_data.only(rows)
         self._carry = self._carry and [
-            Named({part: values[rows] for part, values in layer.items()}) for layer in self._carry
+            Named({part: values[there] for part, values in layer.items()}) for layer in self._carry
         ]
-        self._clipped = self._clipped[rows]
+        self._clipped, self._training = self._clipped[there], self._training[there]
         self._dropout = self._dropout.only(rows)
 
     @property
@@ -266,33 +285,15 @@ class Pack:
             "optimizer": self.optimizer.state,
             "data": self.data.state,
             "clipped": self._clipped,
-            "moves": self._moves,
+            "moves": int(self._moves),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Bring a pack that was just built to a `state`."""
         self._keep(state["members"])
         self._left = state["left"]
-        self.step, self._clipped, self._moves = state["step"], state["clipped"], state["moves"]
+        self.step, self._clipped = state["step"], state["clipped"].to(self._clipped.device)
+        self._moves.fill_(state["moves"])
         self.network.flat.copy_(state["weights"])
         self.optimizer.restore(state["optimizer"])
         self.data.restore(state["data"])
-
-
-def build(runs: Sequence[Settings], dtype: torch.dtype) -> Network:
-    """The untrained network of a pack."""
-    first = runs[0]
-    inits = [MemberInit(each.cell, each.seed, each.init, each.weight_scale, each.input_scale) for each in runs]
-    return Network.create(architecture(first), inits, dtype, first.device, first.compiled, first.recomputed)
-
-
-def architecture(run: Settings) -> Architecture:
-    """What the network of a run shares with those that it may train with."""
-    task, width, layers = run.experiment, run.hidden_size, run.num_layers
-    return Architecture(run.cell, task.input_size, width, layers, task.outputs.size, run.block, run.embedding_size)
-
-
-def streams(runs: Sequence[Settings], purpose: str) -> Streams:
-    """The data of a pack for one purpose: ``train``, ``eval`` or ``probe``."""
-    first = runs[0]
-    return Streams(first.experiment, first.seq_len, [each.seed for each in runs], purpose, first.device)

@@ -166,6 +166,47 @@ def test_another_cell_is_a_change_that_can_be_looked_at() -> None:
     assert found.table.query("measure == 'accuracy'").claim.tolist() == ["better", "better"]
 
 
+def test_beside_another_cell_other_settings_have_changed_and_options_of_either_cell_have_not() -> None:
+    before = made_runs(plain, cells=("rnn",), **{"cell.nonlinearity": "tanh"})
+    after = made_runs(better_lstm, cells=("lstm",), **{"cell.forget_bias": 3.0, "train.lr": 0.1})
+    found = compare(before, after)
+    assert list(map(str, found.changes)) == ["cell: rnn → lstm", "train.lr: 0.01 → 0.1"]
+    assert found.conditions.condition.tolist() == ["20 steps", "60 steps"]
+
+
+def test_options_that_tell_conditions_of_a_cell_apart_do_so_beside_a_change() -> None:
+    before, after = (
+        pd.concat([made_runs(lambda *run, bias=bias: {"cell.forget_bias": bias}, ("lstm",), (20,), **{"train.lr": lr})
+                   for bias in (1.0, 3.0)])
+        for lr in (0.01, 0.1)
+    )  # fmt: skip
+    found = compare(before, after)
+    assert list(map(str, found.changes)) == ["train.lr: 0.01 → 0.1"]
+    assert found.conditions.condition.tolist() == ["lstm, forget_bias 1", "lstm, forget_bias 3"]
+
+
+def test_each_condition_has_its_own_runs_however_the_tables_are_ordered() -> None:
+    def known(cell: str, length: int, seed: int) -> dict[str, Any]:
+        return {"accuracy": length / 100, "eval_samples": 512}
+
+    before = made_runs(known, cells=("rnn",), lengths=(60, 40, 20))
+    found = compare(before, made_runs(lambda *run: {"accuracy": run[1] / 80}, cells=("rnn",), lengths=(20, 40, 60)))
+    own = found.table[found.table.measure == "accuracy"].set_index("condition")
+    assert own.before.to_dict() == pytest.approx({"rnn, 60 steps": 0.6, "rnn, 40 steps": 0.4, "rnn, 20 steps": 0.2})
+    assert own.after.to_dict() == pytest.approx({"rnn, 60 steps": 0.75, "rnn, 40 steps": 0.5, "rnn, 20 steps": 0.25})
+
+
+def test_accuracies_of_few_samples_are_known_no_better_than_by_one_of_them() -> None:
+    """Of 8 samples, one more that is right in every run is no more than rounding; of 512, it is a change."""
+    found = {
+        samples: compare(*(made_runs(lambda *run, own=own, samples=samples: {"accuracy": own, "eval_samples": samples})
+                           for own in (0.5, 0.625)))
+        for samples in (8, 512)
+    }  # fmt: skip
+    claims = {samples: set(each.table[each.table.measure == "accuracy"].claim) for samples, each in found.items()}
+    assert claims == {8: {""}, 512: {"better"}}
+
+
 def test_whole_numbers_are_the_same_setting_whatever_their_type() -> None:
     after = made_runs(better_lstm, hidden_size=32).astype({"hidden_size": "Float64"})
     assert len(compare(made_runs(plain, hidden_size=32), after).conditions) == 4

@@ -119,7 +119,8 @@ def test_a_row_says_factors_by_scale_the_best_accuracy_by_length_the_size_and_th
         seconds=np.where(longest, 1.0 + runs.seed, 100.0), parameters=np.where(longest, 222, 111),
         verdict_init=runs.verdict_init.mask((runs.cell == "rnn") & (runs.weight_scale == 1.1), "undefined"),
     )  # fmt: skip
-    rnn, control = cell_rows(finished(runs))
+    rnn, control = cell_rows(finished(runs.iloc[::-1]))
+    assert (list(rnn.factors), list(rnn.right)) == ([0.9, 1.1], [6, 8])
     assert (rnn.who, rnn.family, control.who, control.family) == ("rnn", "classic", "feedforward", "controls")
     assert rnn.factors[0.9] == pytest.approx(0.9)
     assert np.isnan(rnn.factors[1.1])

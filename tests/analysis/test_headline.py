@@ -116,6 +116,17 @@ def test_without_better_accuracies_gradients_tell_who_is_shown() -> None:
     assert (best.who, worst.who) == ("gru", "lstm")
 
 
+def test_a_setting_whose_accuracy_is_not_known_is_not_shown_as_the_worst_beside_others() -> None:
+    factors = {"rnn": 0.9, "gru": 0.95, "lstm": 0.6}
+    tables = made_tables(cells=tuple(factors), scales=(1.0,), accuracy=half, factor=lambda cell, _: factors[cell])
+    groups = by_condition(finished(tables.runs))
+    for unknown, worst in ((["lstm"], "rnn"), (["lstm", "rnn"], "lstm")):
+        found = best_and_worst(groups.assign(accuracy=groups.accuracy.mask(groups.who.isin(unknown))))
+        assert found is not None
+        assert found[1] is not None
+        assert (found[0].who, found[1].who) == ("gru", worst)
+
+
 def test_a_single_setting_is_shown_alone() -> None:
     runs = made_tables(cells=("feedforward", "rnn"), lengths=(8,), scales=(1.0,)).runs
     found = best_and_worst(by_condition(finished(runs)))

@@ -301,3 +301,10 @@ def test_the_number_beside_a_correlation_never_contradicts_what_is_said_of_it(
     assert goes in said
     assert told in said
     assert said.count("%") == 1  # the interval or the chance, not both
+
+
+@pytest.mark.parametrize(("steps", "told"), [([0, 0], False), ([0, 10], True), ([10, 10], True)])
+def test_the_gradient_after_training_is_told_of_where_any_run_has_trained(steps: list[int], told: bool) -> None:
+    tables = made_tables(cells=("rnn",), lengths=(8,), scales=(1.0,), seeds=(0, 1))
+    found = findings(Tables({**tables, "runs": tables.runs.assign(steps=steps)}))
+    assert any(sentence.startswith("After training") for sentence in found) == told

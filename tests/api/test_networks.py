@@ -17,7 +17,7 @@ from harness.base.errors import UserError
 from harness.cells.gated.lstm import LSTM
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit, views
-from harness.experiment import Batch, Classes
+from harness.experiment import Batch, Classes, Values
 from harness.measure.evaluation import EVAL_SAMPLES
 from harness.plugins.registry import registry
 from harness.settings.members import members
@@ -26,7 +26,7 @@ from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.keeping import Keeper
-from harness.training.pack import run
+from harness.training.pack import architecture, run
 from tests.conftest import Config
 
 B, T, F, H, N = 4, 7, 3, 5, 2
@@ -71,7 +71,8 @@ def test_torchs_layers_and_ours_compute_the_same_both_ways(name: str) -> None:
 
 
 def test_a_sequence_in_two_pieces_is_the_whole() -> None:
-    network, (x, _) = of_torch(nn.GRU(F, H).double(), nn.Linear(H, N).double()), data()
+    network, (x, _) = of_torch(nn.GRU(F, H, 2).double(), nn.Linear(H, N, bias=False).double()), data()
+    assert not network.get_parameter("readout.bias").any()
     whole, states = network(x)
     first, found = network(x[:, :3])
     rest, end = network(x[:, 3:], [{part: values[:, -1] for part, values in layer.items()} for layer in found])
@@ -85,8 +86,9 @@ def test_cells_without_a_layer_of_torch_say_so() -> None:
     network = harness.RecurrentNetwork(shape, {name: value[0] for name, value in views(shape, member.flat).items()})
     with pytest.raises(UserError, match=r"cell lstm: torch.nn has no such layer; valid: gru, lstm, rnn, rnn_relu"):
         network.to_torch()
-    with pytest.raises(UserError, match="one direction"):
-        of_torch(nn.LSTM(F, H, bidirectional=True), nn.Linear(H, N))
+    for wrong in ({"bidirectional": True}, {"proj_size": 2}, {"bias": False}):
+        with pytest.raises(UserError, match="valid: one direction, no proj_size, with biases"):
+            of_torch(nn.LSTM(F, H, **wrong), nn.Linear(H, N))
 
 
 @pytest.mark.parametrize("kind", ["experiment", "cell"])
@@ -131,6 +133,8 @@ def test_kept_weights_have_the_losses_that_the_tables_say(kept: tuple[Path, list
 
 def test_what_was_not_kept_or_is_damaged_is_one_line(kept: tuple[Path, list[Settings], Any]) -> None:
     directory, (run, _), _ = kept
+    with pytest.raises(UserError, match=r"no weights of run nosuch here; valid: a run of a sweep with keep.best"):
+        harness.network(directory, "nosuch", "best")
     with pytest.raises(UserError, match=r"no weights of run nosuch here; valid: a run of a sweep with keep.weights"):
         harness.network(directory, "nosuch")
     path = directory / "jobs" / "0" / "weights" / f"{run.run_id}.safetensors"
@@ -238,6 +242,32 @@ def test_an_update_that_is_not_taken_is_forgotten() -> None:
         assert found.t.max() == T - 3
 
 
+def test_of_a_layer_that_runs_twice_before_the_gradient_comes_the_last_sequence_counts() -> None:
+    layer, (x, _) = nn.LSTM(F, H, 2, batch_first=True).double(), data()
+    found = []
+    for lengths in ((T, T - 3), (T - 3,)):
+        with harness.watch(layer, loss="sum") as watched:
+            sum(layer(x[:, :length])[0][:, -1].sum() for length in lengths).backward()
+            found.append(watched.take().drop(columns="step"))
+    assert len(found[0]) == 2 * 2 * (T - 3)
+    assert found[0].equals(found[1])
+
+
+def test_a_watched_layer_drops_out_what_torch_does_between_its_layers() -> None:
+    """Where all is dropped, nothing is left to chance: the upper layer sees zeros, and its outputs are all there."""
+    layer, (x, _) = nn.LSTM(F, H, 2, dropout=1.0, batch_first=True).double(), data()
+    with harness.watch(layer):
+        outputs, _ = layer(x)
+    torch.testing.assert_close(outputs, layer(x)[0])
+    assert outputs.abs().min() > 0
+    layer.eval()
+    with harness.watch(layer):
+        torch.testing.assert_close(layer(x)[0], layer(x.clone().detach())[0])
+        seen = layer(x)[0]
+    torch.testing.assert_close(seen, layer(x)[0])
+    assert (seen - outputs).abs().max() > 1e-3
+
+
 def test_a_watch_within_a_watch_leaves_the_layer_as_it_was() -> None:
     layer, (x, _) = nn.LSTM(F, H).double(), data()
     with harness.watch(layer) as outer:
@@ -276,7 +306,32 @@ def test_probes_and_experiments_work_on_kept_networks(kept: tuple[Path, list[Set
     found = harness.probe(network, batch, probes=["gates"])
     assert set(found.gradients.run_id) == {settings.run_id}
     assert {"i", "f", "o"} <= set(found["gates"].columns) | set(found["gates"].get("gate", []))
+    assert set(found["gates"].step) == {0}
     assert found.transport.lag.max() == 8
+
+
+@pytest.mark.parametrize("meaning", [None, Values(tolerance=0.1, n=2)])
+def test_a_runs_network_is_probed_on_its_task_unless_outputs_are_said_to_mean_something_else(
+    meaning: Values | None, config: Config
+) -> None:
+    """Against the loss in torch, of a layer of torch that is watched."""
+    (settings,) = members(config(cell="rnn", experiment={"name": "flip_flop", "bits": 2}, seq_len=T))
+    shape = architecture(settings)
+    weights = {name: torch.randn(parameter.shape).double() for name, parameter in shape.parameters().items()}
+    network = harness.RecurrentNetwork(shape, weights, settings)
+    batch = settings.experiment.sample(np.random.default_rng(0), B, T)
+    batch.targets = batch.targets if meaning is None else batch.targets.astype(float)
+    found = harness.probe(network, batch, outputs=meaning).gradients
+    (layer, readout), x = network.to_torch(), torch.from_numpy(batch.inputs)
+    x = x if x.is_floating_point() else nn.functional.one_hot(x, shape.input_size)
+    loss = nn.functional.binary_cross_entropy_with_logits if meaning is None else nn.functional.mse_loss
+    with harness.watch(layer, loss="sum") as watched:
+        outputs = readout(layer(x.double())[0])[:, batch.scored - 1]
+        (B * loss(outputs, torch.from_numpy(batch.targets).double())).backward()
+        wanted = watched.take()
+    own = found[found.part == "h"]
+    np.testing.assert_allclose(own.grad_norm, wanted.grad_norm, rtol=1e-9)
+    assert set(found.run_id) == {settings.run_id}
 
 
 def test_a_batch_that_does_not_fit_is_one_line() -> None:
@@ -290,6 +345,8 @@ def test_a_batch_that_does_not_fit_is_one_line() -> None:
         with pytest.raises(UserError, match=said) as error:
             harness.probe(layer, given, readout=readout)
         assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match=r"Tanh: how many numbers enter is not known; valid: inputs \(B, T, F\)"):
+        harness.probe(nn.Tanh(), (np.zeros((B, T), dtype=int), np.zeros((B, 1), dtype=int)), readout=readout)
     with pytest.raises(UserError, match="readout: missing"):
         harness.probe(layer, Batch(np.zeros((B, T, F)), np.zeros((B, 1), dtype=int)), outputs=Classes(N))
     given = (np.zeros((B, T, F)), np.zeros((B, 1), dtype=int))

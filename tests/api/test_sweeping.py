@@ -128,7 +128,10 @@ def test_an_interrupted_sweep_goes_on_with_the_same_numbers(tmp_path: Path, monk
 
 def test_one_run_has_the_defaults_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     found = harness.run({"train.lr": 0.01}, cell="gru", **SMALL)
+    assert (root.handlers, root.level) == (handlers, level)
     (run,) = found.runs.to_dict("records")
     assert (run["cell"], run["train.lr"], run["status"]) == ("gru", 0.01, "ok")
     assert found.directories[0].parent == Path("results/recall_dish")

@@ -40,6 +40,12 @@ def test_settings_are_said_in_hydras_words(settings: dict[str, Any], words: list
     assert words_of(settings, several=True)[0] == words
 
 
+def test_one_run_takes_lists_of_one_value_and_settings_that_are_lists() -> None:
+    given = {"cell": "lstm", "seed": [3], "probes": ["gates", "jacobian"], "eval.seq_len": (20, 40)}
+    words = ["cell=lstm", "seed=3", "probes=[gates,jacobian]", "eval.seq_len=[20,40]"]
+    assert words_of(given, several=False)[0] == words
+
+
 def test_classes_among_the_values_are_found() -> None:
     assert words_of({"cell": [LSTM, "rnn"]}, several=True)[1] == [LSTM]
 

@@ -26,6 +26,14 @@ def test_an_unknown_key_is_answered_with_the_same_name_in_another_section() -> N
     )
 
 
+def test_of_many_keys_the_nearest_are_named_and_where_all_stand() -> None:
+    keys = ["task.length", "task.depth", *(f"task.{letter * 9}" for letter in "ABCDFGIJKLMNOPQRSUVWXYZ0123456789")]
+    assert str(unknown_setting("task.lenght", keys)).startswith(
+        "task.lenght: unknown setting (did you mean 'task.length'?); valid: task."
+    )
+    assert str(unknown_setting("task.lenght", keys)).endswith(" and 30 others (python -m harness --help lists them)")
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

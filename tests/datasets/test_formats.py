@@ -45,6 +45,14 @@ def test_an_archive_of_numpy_and_a_folder_of_its_arrays(tmp_path: Path) -> None:
         assert rows.split.tolist() == SPLIT.tolist()
 
 
+def test_an_archive_may_hold_all_that_has_a_name(tmp_path: Path) -> None:
+    answers, mask = np.tile(CLASSES[:, None], 4), np.arange(4) < LENGTHS[:, None]
+    rows = read(npz(tmp_path, split=SPLIT, mask=mask, lengths=LENGTHS, y=answers, X=VECTORS))
+    assert rows.mask is not None
+    assert rows.split is not None
+    assert (rows.mask.tolist(), rows.split.tolist()) == (mask.tolist(), SPLIT.tolist())
+
+
 def test_arrays_of_torch_are_numpys(tmp_path: Path) -> None:
     rows = read(npz(tmp_path, X=torch.from_numpy(VECTORS).float().numpy(), y=torch.from_numpy(CLASSES).numpy()))
     assert rows.inputs.dtype == np.float32

@@ -61,6 +61,14 @@ def test_a_blank_says_nothing_so_that_the_commonest_class_is_left_or_the_mean() 
     assert found.loss == pytest.approx(1.25)
 
 
+def test_it_is_the_same_each_time_it_is_asked_for() -> None:
+    """A forest that is drawn anew each time would make another chance level of every run."""
+    inputs = RNG.normal(size=(80, 3))
+    pairs = Pairs(inputs, (inputs[:, 0] * inputs[:, 1] > 0).astype(int))
+    others = Pairs(RNG.normal(size=(2000, 3)), RNG.integers(2, size=2000))
+    assert len({level(pairs, others, None).accuracy for _ in range(2)}) == 1
+
+
 def test_of_vectors_it_comes_near_the_best_possible_answer() -> None:
     def classes(count: int) -> Pairs:  # two normal clouds, whose centres are 2 apart: Φ(1) is the best possible
         kind = RNG.integers(2, size=count)

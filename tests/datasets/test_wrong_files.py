@@ -28,7 +28,7 @@ def changed(array: np.ndarray, place: tuple[int, ...], value: float) -> np.ndarr
 
 
 ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
-    "no X": ({"inputs": X, "y": Y}, "holds inputs, y; valid: X, and of y, lengths, mask, split any"),
+    "no X": ({"y": Y, "inputs": X}, "holds inputs, y; valid: X, and of y, lengths, mask, split any"),
     "a name misspelt": ({"X": X, "y": Y, "length": Y}, "holds X, length, y; valid: X, and of"),
     "texts": ({"X": np.array([["a", "b"]]), "y": Y}, "X: <U1; valid: whole numbers (tokens) or real ones"),
     "complex": ({"X": X + 1j, "y": Y}, "X: complex128; valid: whole numbers (tokens) or real ones"),
@@ -61,6 +61,7 @@ ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "nothing held out": ({"X": X, "y": Y, "split": 0 * Y}, "split: only train; valid: train (or 0) and at least one"),
     "two samples": ({"X": X[:2], "y": Y[:2]}, "2 samples, of which 0.2 are to be kept; valid: at least one in each"),
     "a next step of one": ({"X": TOKENS[:, :1]}, "a row of 1 step; valid: two or more, where the next step"),
+    "some of one step": ({"X": TOKENS, "lengths": Y + 1}, "a row of 1 step; valid: two or more, where the next step"),
     "a masked series": ({"X": X[0, :, 0], "y": Y[:4], "mask": Y[:4] >= 0}, "mask: not for one long series; valid:"),
     "one sample": ({"X": X[:1], "y": Y[:1]}, "1 samples, of which 0.2 are to be kept; valid: at least one in each"),
     "a series of three": ({"X": X[0, :3, 0]}, "a series of 3 steps, of which 0.2 are to be kept; valid: two steps"),
@@ -162,6 +163,19 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_options_that_the_file_does_not_have(options: dict[str, Any], why: str, tmp_path: Path) -> None:
     assert refused(npz(tmp_path, X=X, y=Y), **options).startswith(why)
+
+
+@pytest.mark.parametrize(("holdout", "valid"), [(0.25, False), (0.5, True), (0.75, False)])
+def test_of_one_series_two_steps_at_least_are_trained_on_and_two_are_kept(
+    holdout: float, valid: bool, tmp_path: Path
+) -> None:
+    path = npz(tmp_path, X=np.array([0.1, 0.5, 0.2, 0.9]))
+    if valid:
+        assert task_of(path, holdout=holdout).refuses(1) is None
+    else:
+        assert f"a series of 4 steps, of which {holdout} are to be kept; valid: two steps in each part" in refused(
+            path, holdout=holdout
+        )
 
 
 def test_what_is_asked_for_must_be_in_the_file(tmp_path: Path) -> None:

@@ -98,6 +98,19 @@ def test_masks_are_torchs_in_value_and_share_and_differ_by_layer_step_and_seed()
         assert ((a == 0) != (b == 0)).double().mean().item() == pytest.approx(2 * 0.3 * 0.7, abs=0.05)
 
 
+def test_a_member_without_dropout_drops_nothing_even_where_the_smallest_number_is_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Zeros:
+        def random(self, shape: tuple[int, ...], dtype: type) -> Any:
+            return np.zeros(shape, dtype)
+
+    monkeypatch.setattr("harness.engine.dropout.stream", lambda *words: Zeros())
+    (one, other) = drawn("each_step", [0.0, 0.25], [0, 1]).factors[0]
+    assert (one == 1).all()
+    assert (other == 0).all()
+
+
 def test_the_variational_mask_is_one_for_all_steps_of_a_sequence_in_all_its_windows() -> None:
     masks = [drawn("variational", [0.5], [0], step, windows=3).factors[0] for step in range(6)]
     assert masks[0].shape == (1, 1, BATCH, WIDTH)

@@ -21,9 +21,10 @@ from harness.measure.evaluation import EVAL_SAMPLES
 from harness.measure.moment import Moment
 from harness.settings.members import members, packs
 from harness.tasks.streams import Streams
+from harness.training.building import build
 from harness.training.expected import expected_rate
 from harness.training.keeping import Keeper
-from harness.training.pack import Pack, build, run
+from harness.training.pack import Pack, run
 from tests.conftest import Config
 from tests.engine.test_engine import by
 
@@ -113,7 +114,7 @@ def test_runs_learn_their_vectors_and_probes_know_what_enters_the_cell(config: C
     before = build(runs, torch.float32).weights["layer1.embedding"]
     for _ in range(2):
         pack.take_gradient()
-        pack.move([True, True])
+        pack.move()
     seen = torch.zeros(2, before.shape[1], dtype=torch.bool)
     data = Streams(runs[0].experiment, 8, [0, 1], "train")
     for _ in range(2):

@@ -32,7 +32,9 @@ CELLS = ["feedforward", "gru", "gru_reset_before", "linear", "lstm", "rnn", "rnn
 FORMULAS = [name for name in CELLS if planned_step(registry().get("cell", name)(), 2, 3) is not None]
 WAYS = [(cell, way) for cell in FORMULAS for way in ("compiled", "stepwise", "general")]
 WAYS += [(cell, "general") for cell in CELLS if cell not in FORMULAS]
-TOLERANCE = {"rtol": 0, "atol": 1e-10}
+GPU = pytest.param("gpu", marks=pytest.mark.gpu)
+EVERYWHERE = [*WAYS, *(pytest.param(cell, "gpu", marks=pytest.mark.gpu) for cell in CELLS)]
+TOLERANCE = {"rtol": 0, "atol": 1e-10, "check_device": False}
 
 
 def make_network(
@@ -55,13 +57,14 @@ def make_network(
 
 def by(network: Network, way: str) -> Network:
     """The same weights, run in a given way."""
-    made = Network(network.shape, network.flat, compiled=way == "compiled", recompute=network.recompute)
+    flat = network.flat.cuda() if way == "gpu" else network.flat
+    made = Network(network.shape, flat, compiled=way in ("compiled", "gpu"), recompute=network.recompute)
     if way == "general":
         made.scanners = [
             GeneralScanner(cell, made.shape.layer_input_size(layer), cell.widths(made.shape.hidden_size))
             for layer, cell in enumerate(made.cells, start=1)
         ]
-    kinds = {"compiled": Kernel, "stepwise": StepwiseScanner, "general": GeneralScanner}
+    kinds: dict[str, Any] = {"compiled": Kernel, "stepwise": StepwiseScanner, "general": GeneralScanner, "gpu": object}
     assert all(isinstance(scanner, kinds[way]) for scanner in made.scanners)
     return made
 
@@ -70,7 +73,7 @@ def make_data(network: Network, steps: int, batch: int, scored: list[int]) -> tu
     members, generator = len(network.flat), torch.manual_seed(7)
     inputs = torch.randn(members, steps, batch, network.shape.input_size, dtype=torch.float64, generator=generator)
     targets = torch.randint(network.shape.output_size, (members, batch, len(scored)), generator=generator)
-    return inputs, targets
+    return inputs.to(network.flat.device), targets.to(network.flat.device)
 
 
 def cross_entropy(targets: Tensor) -> Any:
@@ -98,19 +101,20 @@ def measure(network: Network, inputs: Tensor, targets: Tensor, scored: list[int]
     }
 
 
-@pytest.mark.parametrize("way", ["compiled", "stepwise", "general"])
+@pytest.mark.parametrize("way", ["compiled", "stepwise", "general", GPU])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers: int, way: str) -> None:
     scored = [4, 9]
-    network = make_network(cell, members, features=5, hidden_size=4, layers=layers, way=way)
+    plain = make_network(cell, members, features=5, hidden_size=4, layers=layers, way="stepwise")
+    network = by(plain, way)
     inputs, targets = make_data(network, steps=9, batch=3, scored=scored)
     found = measure(network, inputs, targets, scored)
     with torch.no_grad():
         hidden = network.forward(inputs)[-1].states["h"][:, 1:]
     for k in range(members):
-        truth = reference(network, k, inputs[k], targets[k], scored)
+        truth = reference(plain, k, inputs[k].cpu(), targets[k].cpu(), scored)
         torch.testing.assert_close(found["loss"][k], truth.loss, **TOLERANCE)
         torch.testing.assert_close(hidden[k], truth.hidden, **TOLERANCE)
         torch.testing.assert_close(found["inputs"][k], truth.inputs, **TOLERANCE)
@@ -122,7 +126,7 @@ def test_equals_autograd_through_torch_nn_cells(cell: str, members: int, layers:
             torch.testing.assert_close(found["weights"][name][k], value, **TOLERANCE)
 
 
-@pytest.mark.parametrize(("cell", "way"), WAYS)
+@pytest.mark.parametrize(("cell", "way"), EVERYWHERE)
 def test_weight_and_input_gradients_equal_finite_differences(cell: str, way: str) -> None:
     scored = [5]
     network = make_network(cell, members=2, features=3, hidden_size=4, layers=2, way=way)
@@ -213,7 +217,7 @@ def test_compiled_numbers_are_the_same_to_the_bit_in_any_company_and_on_any_numb
             assert torch.equal(value[chosen], apart[key][name]), name
 
 
-@pytest.mark.parametrize(("cell", "way"), WAYS)
+@pytest.mark.parametrize(("cell", "way"), EVERYWHERE)
 def test_a_sequence_in_two_pieces_ends_like_one_whose_gradient_is_cut_between_them(cell: str, way: str) -> None:
     network = make_network(cell, members=2, features=3, hidden_size=5, layers=2, way=way)
     inputs, targets = make_data(network, steps=9, batch=3, scored=[5])
@@ -281,7 +285,7 @@ def linear_profile(steps: int, hidden_size: int, init: str, scale: float) -> np.
     return states[1, "h"][0, :, 0].norm(dim=-1).numpy()
 
 
-@pytest.mark.parametrize("way", ["compiled", "stepwise", "general"])
+@pytest.mark.parametrize("way", ["compiled", "stepwise", "general", GPU])
 def test_a_member_that_explodes_leaves_its_neighbours_bit_identical(way: str) -> None:
     scored = [30]
     calm = make_network("rnn_relu", members=3, features=2, hidden_size=8, way=way)

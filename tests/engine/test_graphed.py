@@ -1,4 +1,4 @@
-"""Graphs without a GPU: a stand-in replays a captured call on the tensors it was captured with, as CUDA does."""
+"""Graphs: without a GPU a stand-in replays a captured call on the tensors it was captured with, as CUDA does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from harness.cells.classic.rnn import RNN
 from harness.engine.network import Network
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiled import Kernel
-from harness.engine.scan.graphed import GraphedScanner, Graphs
+from harness.engine.scan.graphed import GraphedScanner, Graphs, cuda_graph
 from harness.engine.scan.stepwise import StepwiseScanner, StepwiseTrace
+from tests.conftest import DEVICES
 from tests.engine.test_engine import FORMULAS, by, cross_entropy, make_data, make_network
 
 
@@ -44,88 +45,101 @@ def stand_in(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]
     return replay
 
 
-def graphed(network: Network, recompute: bool = False) -> Network:
-    made = Network(network.shape, network.flat, compiled=False, recompute=recompute)
+def graphed(network: Network, recompute: bool = False, device: str = "cpu") -> Network:
+    """The same networks; on a CPU of the same weights, which are to be copied to another device when they change."""
+    made = Network(network.shape, network.flat.to(device), compiled=False, recompute=recompute)
     for layer, plain in enumerate(made.scanners):
         assert isinstance(plain, StepwiseScanner)
-        made.scanners[layer] = GraphedScanner(plain, Graphs(stand_in))
+        made.scanners[layer] = GraphedScanner(plain, Graphs(stand_in if device == "cpu" else cuda_graph))
     return made
 
 
+ANYWHERE = {"check_device": False, "rtol": 1e-9, "atol": 1e-11}
+
+
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("cell", FORMULAS)
-def test_replayed_calls_follow_the_weights_the_data_and_the_losses(cell: str, layers: int) -> None:
+def test_replayed_calls_follow_the_weights_the_data_and_the_losses(cell: str, layers: int, device: str) -> None:
     plain = make_network(cell, members=2, features=3, hidden_size=4, layers=layers, way="stepwise")
-    network = graphed(plain)
-    grad = torch.zeros_like(plain.flat)
+    network = graphed(plain, device=device)
+    grad = torch.zeros_like(network.flat)
     for turn in range(4):
         with torch.no_grad():
             plain.flat.mul_(0.9)
             inputs, targets = make_data(plain, steps=6, batch=3, scored=[2, 6])
+            network.flat.copy_(plain.flat)
             inputs += turn
+            on_device, loss_there = inputs.to(device), cross_entropy(targets.to(device))
             # In between, another shape: an evaluation.
-            network.outputs(inputs[:, :, :2], [6])
-            loss, grad_x = network.gradients(inputs, [2, 6], cross_entropy(targets), grad, need_input_grad=True)
-            expected = torch.zeros_like(grad)
+            network.outputs(on_device[:, :, :2], [6])
+            loss, grad_x = network.gradients(on_device, [2, 6], loss_there, grad, need_input_grad=True)
+            expected = torch.zeros_like(plain.flat)
             truth, truth_x = by(plain, "stepwise").gradients(
                 inputs, [2, 6], cross_entropy(targets), expected, need_input_grad=True
             )
-            ends, true_ends = (each.final(each.forward(inputs)) for each in (network, by(plain, "stepwise")))
-        torch.testing.assert_close(ends, true_ends)
-        torch.testing.assert_close(loss, truth)
-        torch.testing.assert_close(grad_x, truth_x)
-        torch.testing.assert_close(grad, expected)
+            ends, true_ends = network.final(network.forward(on_device)), plain.final(plain.forward(inputs))
+        torch.testing.assert_close(ends, true_ends, **ANYWHERE)
+        torch.testing.assert_close(loss, truth, **ANYWHERE)
+        torch.testing.assert_close(grad_x, truth_x, **ANYWHERE)
+        torch.testing.assert_close(grad, expected, **ANYWHERE)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("need_input_grad", [False, True])
 @pytest.mark.parametrize(("steps", "scored"), [(10, [2, 6, 10]), (9, [9]), (10, [10]), (10, [*range(1, 11)])])
-def test_spans_that_are_computed_again_are_told_apart(steps: int, scored: list[int], need_input_grad: bool) -> None:
+def test_spans_that_are_computed_again_are_told_apart(
+    steps: int, scored: list[int], need_input_grad: bool, device: str
+) -> None:
     """Spans lie at the same addresses, one after another; the last may be shorter, and each has other scored steps."""
     plain = make_network("lstm", members=2, features=3, hidden_size=4, way="stepwise")
-    network = graphed(plain, recompute=True)
+    network = graphed(plain, recompute=True, device=device)
     assert len(network.spans(steps)) > 1
-    grad, expected = torch.zeros_like(plain.flat), torch.zeros_like(plain.flat)
+    grad, expected = torch.zeros_like(network.flat), torch.zeros_like(plain.flat)
     for turn in range(4):
         with torch.no_grad():
             plain.flat.mul_(0.9)
             inputs, targets = make_data(plain, steps=steps, batch=3, scored=scored)
+            network.flat.copy_(plain.flat)
             inputs += turn
-            loss = cross_entropy(targets)
-            __, grad_x = network.gradients(inputs, scored, loss, grad, need_input_grad=need_input_grad)
-            __, truth_x = by(plain, "stepwise").gradients(inputs, scored, loss, expected, need_input_grad=True)
-        torch.testing.assert_close(grad, expected)
+            there = inputs.to(device), scored, cross_entropy(targets.to(device)), grad
+            __, grad_x = network.gradients(*there, need_input_grad=need_input_grad)
+            __, truth_x = plain.gradients(inputs, scored, cross_entropy(targets), expected, need_input_grad=True)
+        torch.testing.assert_close(grad, expected, **ANYWHERE)
         if need_input_grad:
-            torch.testing.assert_close(grad_x, truth_x)
+            torch.testing.assert_close(grad_x, truth_x, **ANYWHERE)
 
 
-@pytest.mark.parametrize("totals", [False, True])
-def test_replays_write_down_the_norms_where_they_are_asked_for(totals: bool) -> None:
-    plain = make_network("lstm", members=2, features=3, hidden_size=4, layers=2, way="stepwise")
-    network, grad, captured = graphed(plain), torch.zeros_like(plain.flat), []
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("recompute", [False, True])
+def test_steps_with_norms_are_graphs_too_and_write_where_they_are_told(recompute: bool, device: str) -> None:
+    plain = make_network("lstm", members=2, features=3, hidden_size=4, way="stepwise")
+    network, replays = graphed(plain, recompute, device), []
 
     def counting(call: Callable[[], Any], device: torch.device) -> Callable[[], Any]:
-        captured.append(call)
-        return stand_in(call, device)
+        replay = (stand_in if device.type == "cpu" else cuda_graph)(call, device)
+        return lambda: (replays.append(1), replay())[1]
 
-    for way in network.scanners:
-        assert isinstance(way, GraphedScanner)
-        way.graphs.capture = counting
-    for turn in range(4):
-        with torch.no_grad():
-            plain.flat.mul_(0.9)
-            inputs, targets = make_data(plain, steps=6, batch=3, scored=[2, 6])
-            found, expected = (each.step_gradients(inputs, totals=totals) for each in (network, plain))
-            # In between a step without norms, which is a call of its own.
-            network.gradients(inputs, [2, 6], cross_entropy(targets), grad)
-            one, other = torch.zeros_like(grad), torch.zeros_like(grad)
-            for each, to, keep in ((network, one, found), (plain, other, expected)):
-                each.gradients(inputs + turn, [2, 6], cross_entropy(targets), to, keep)
-            torch.testing.assert_close(one, other)
-        for layer in (1, 2):
-            torch.testing.assert_close(found[layer].norms, expected[layer].norms)
-            torch.testing.assert_close(found[layer].totals, expected[layer].totals)
-    # Forward, and back without norms and with them; not where the derivatives themselves are kept.
-    assert len(captured) == 2 * (2 if totals else 3)
+    network.scanners[0].graphs.capture = counting
+    grad, expected = torch.zeros_like(network.flat), torch.zeros_like(plain.flat)
+    inputs, targets = make_data(plain, steps=9, batch=3, scored=[4, 9])
+    loss, loss_there = cross_entropy(targets), cross_entropy(targets.to(device))
+    rooms = [network.step_gradients(inputs.to(device), totals=totals) for totals in (False, True, False)]
+    with torch.no_grad():
+        for _ in range(4):
+            for keep in rooms:
+                plain.flat.mul_(0.95)
+                truth = plain.step_gradients(inputs, totals=True)
+                network.flat.copy_(plain.flat)
+                network.gradients(inputs.to(device), [4, 9], loss_there, grad, keep)
+                plain.gradients(inputs, [4, 9], loss, expected, truth)
+                torch.testing.assert_close(grad, expected, **ANYWHERE)
+                torch.testing.assert_close(keep[1].norms, truth[1].norms, **ANYWHERE)
+                if keep[1].totals:
+                    torch.testing.assert_close(keep[1].totals, truth[1].totals, **ANYWHERE)
+    spans = len(network.spans(9))
+    # Each room has graphs of its own from the second turn on; going forward, all share them.
+    assert len(replays) >= 3 * spans * len(rooms)
 
 
 def doubled(given: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -181,7 +195,7 @@ def test_graphs_are_what_a_gpu_gets_without_triton_where_compiling_is_asked_for(
     assert [of("cpu", True), of("cpu", False)] == [Kernel, StepwiseScanner]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.gpu
 @pytest.mark.usefixtures("no_triton")
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_a_gpu_gives_the_numbers_of_the_cpu(cell: str) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from harness.cells import Parameter
 from harness.cells.classic.rnn import RNN
+from harness.cells.initial import GAINS, RECURRENT_INITS
 from harness.engine.network import Network
 from harness.engine.scan.plan import stored_per_step
 from harness.engine.weights import Architecture, MemberInit, initial
@@ -105,6 +106,14 @@ def test_diagonals_are_drawn_as_diagonal_matrices_of_the_kind(
     one, other, again, _ = np.split(row, 4)
     for pair in ((one, other), (one, again)):
         assert abs(np.corrcoef(*pair)[0, 1]) < 5 / np.sqrt(size)
+
+
+@pytest.mark.parametrize("init", sorted(GAINS))
+def test_a_gain_is_by_how_much_a_random_matrix_lengthens_a_vector(init: str) -> None:
+    matrix = RECURRENT_INITS[init](np.random.default_rng(5), 256)
+    vectors = np.random.default_rng(6).standard_normal((256, 256))
+    found = np.linalg.norm(matrix @ vectors) / np.linalg.norm(vectors)
+    assert found == pytest.approx(GAINS[init], rel=0.01)
 
 
 def test_a_diagonal_of_the_identity_is_the_scale() -> None:

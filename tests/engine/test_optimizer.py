@@ -19,6 +19,10 @@ TORCHS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
+def all_of(members: int) -> Tensor:
+    return torch.ones(members, dtype=torch.bool)
+
+
 def gradients(dtype: torch.dtype) -> list[Tensor]:
     """Of three members over some steps, from very small to very large ones, with exact zeros."""
     generator = torch.Generator().manual_seed(1)
@@ -40,7 +44,7 @@ def test_weights_move_as_torchs_own_optimiser_moves_them_to_the_bit(name: str, d
         expected.data.zero_()
         ours.grad.copy_(grad)
         expected.grad = grad.clone()
-        ours.step([True] * 3)
+        ours.step(all_of(3))
         theirs.step()
         assert torch.equal(weights, expected)
         assert weights.any()
@@ -58,15 +62,16 @@ def test_a_member_moves_the_same_alone_or_packed_and_after_others_have_left(name
             packed.keep([1], packed.flat[[1]])
         packed.grad.copy_(grad if step < 6 else grad[[1]])
         alone.grad.copy_(grad[[1]])
-        packed.step([True] * len(packed.flat))
-        alone.step([True])
+        packed.step(all_of(len(packed.flat)))
+        alone.step(all_of(1))
     assert torch.equal(packed.flat, alone.flat)
 
 
 def test_an_optimiser_does_not_load_the_compiler_of_torch() -> None:
     code = (
         "import sys, torch; from harness.engine.optimizer import MemberOptimizer as M\n"
-        "M(torch.zeros(1, 2), 'adam', [0.1], [1.0]).step([True]); sys.exit('torch._dynamo' in sys.modules)"
+        "M(torch.zeros(1, 2), 'adam', [0.1], [1.0]).step(torch.ones(1, dtype=torch.bool))\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -89,7 +94,7 @@ def test_members_with_values_of_their_own_go_where_torch_takes_each_alone(name: 
     theirs = [TORCHS[name]([alone[k]], lr=rates[k], **chosen[k]) for k in range(3)]
     for grad in gradients(torch.float64):
         ours.grad.copy_(grad)
-        clipped = ours.step([True] * 3)
+        clipped = ours.step(all_of(3))
         assert clipped.tolist() == [False] * 3
         for weight, optimizer, given in zip(alone, theirs, grad, strict=True):
             weight.grad = given.clone()
@@ -102,7 +107,7 @@ def test_values_are_clipped_as_torch_clips_them_and_the_norm_after_them() -> Non
     given = torch.tensor([[3.0, -0.2, 0.4], [3, 4, 0], [1, -2, 3], [torch.inf, torch.nan, -1], [1, -2, 0]]).double()
     ours = MemberOptimizer(torch.zeros_like(given), "sgd", [1.0] * 5, norms, limits)
     ours.grad.copy_(given)
-    assert ours.step([True] * 5).tolist() == [True, True, True, True, False]
+    assert ours.step(all_of(5)).tolist() == [True, True, True, True, False]
     for member, (limit, norm) in enumerate(zip(limits, norms, strict=True)):
         weight = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
         weight.grad = given[member].clone()
@@ -117,7 +122,7 @@ def test_values_are_clipped_as_torch_clips_them_and_the_norm_after_them() -> Non
 def test_a_weight_that_is_not_trained_does_not_decay(name: str) -> None:
     trained = torch.tensor([True, False, True])
     optimizer = MemberOptimizer(torch.ones(2, 3), name, [0.1] * 2, [None] * 2, weight_decay=[0.5] * 2, trained=trained)
-    optimizer.step([True, True])
+    optimizer.step(all_of(2))
     assert optimizer.flat[:, 1].tolist() == [1, 1]
     assert (optimizer.flat[:, [0, 2]] < 1).all()
 
@@ -133,7 +138,7 @@ def test_values_that_do_nothing_leave_every_bit_as_it_is_also_beside_others(name
     for grad in gradients(torch.float32):
         for optimizer in (without, beside):
             optimizer.grad.copy_(grad[1:])
-            optimizer.step([True, True], None if optimizer is without else [1.0, 0.5])
+            optimizer.step(all_of(2), None if optimizer is without else [1.0, 0.5])
     assert torch.equal(without.flat[0], beside.flat[0])
     assert not torch.equal(without.flat[1], beside.flat[1])
 
@@ -156,10 +161,10 @@ def test_after_the_first_member_has_left_the_others_keep_their_own_values_and_av
             packed.keep([1], packed.flat[[1]])
         rows = [0, 1, 2] if step < 4 else [1, 2] if step < 8 else [2]
         packed.grad.copy_(grad[rows])
-        clipped = packed.step([True] * len(rows)).tolist()
+        clipped = packed.step(all_of(len(rows))).tolist()
         for k, own in alone.items():
             own.grad.copy_(grad[[k]])
-            (limited,) = own.step([True]).tolist()
+            (limited,) = own.step(all_of(1)).tolist()
             if k in rows:
                 assert clipped[rows.index(k)] == limited
                 assert torch.equal(packed.flat[rows.index(k)], own.flat[0])
@@ -169,14 +174,14 @@ def test_a_member_that_is_at_rest_does_not_move_and_the_others_do() -> None:
     for name in OPTIMIZERS:
         optimizer = MemberOptimizer(torch.ones(3, 4), name, [0.1] * 3, [None] * 3)
         optimizer.grad.copy_(torch.tensor([[1.0], [torch.nan], [torch.inf]]).expand(3, 4))
-        optimizer.step([True, False, False])
+        optimizer.step(torch.tensor([True, False, False]))
         assert (optimizer.flat[0] < 1).all()
         assert (optimizer.flat[1:] == 1).all()
 
 
 def test_without_limits_nothing_is_said_to_be_clipped() -> None:
     optimizer = MemberOptimizer(torch.zeros(2, 3), "sgd", [1.0] * 2, [None] * 2)
-    clipped = optimizer.step([True, True])
+    clipped = optimizer.step(all_of(2))
     assert (clipped.dtype, clipped.tolist()) == (torch.bool, [False, False])
 
 
@@ -185,7 +190,7 @@ def test_a_gradient_beyond_its_limit_is_scaled_to_it_and_others_are_left_as_they
     limits = [1.0, 5.0, 5.0 + 1e-9, None, 2.5]
     optimizer = MemberOptimizer(torch.zeros(5, 2, dtype=torch.float64), "sgd", [1.0] * 5, limits)
     optimizer.grad.copy_(torch.tensor([3.0, 4.0], dtype=torch.float64).expand(5, 2))  # of norm 5
-    assert optimizer.step([True] * 5).tolist() == [True, False, False, False, True]
+    assert optimizer.step(all_of(5)).tolist() == [True, False, False, False, True]
     torch.testing.assert_close(
         optimizer.flat,
         -torch.tensor([[0.6, 0.8], [3, 4], [3, 4], [3, 4], [1.5, 2]], dtype=torch.float64), rtol=1e-15, atol=0,
@@ -204,5 +209,5 @@ def test_an_optimiser_goes_on_from_its_state(name: str) -> None:
             two.restore({"steps": one.state["steps"], "averages": averages})
         for optimizer in (one, two) if step >= 5 else (one,):
             optimizer.grad.copy_(grad)
-            optimizer.step([True] * 3)
+            optimizer.step(all_of(3))
     assert torch.equal(one.flat, two.flat)

@@ -279,7 +279,7 @@ def test_norms_neither_overflow_nor_vanish(interpreted: Call, dtype: torch.dtype
         torch.testing.assert_close(norms, norm(totals), rtol=1e-12, atol=0)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", FAST)
 def test_a_gpu_gives_the_numbers_of_the_cpu(name: str) -> None:
     plain = network_of(cell(name), torch.float64, layers=2)

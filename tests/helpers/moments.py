@@ -12,7 +12,7 @@ from harness.plugins.registry import registry
 from harness.probes import Moment
 from harness.settings.members import members
 from harness.testing._problems import possible_length, small_runs
-from harness.training.pack import build, streams
+from harness.training.building import build, streams
 
 
 def moment(cell: str = "rnn", samples: int = 3, experiment: str = "recall_dish", **changes: Any) -> Moment:

@@ -14,7 +14,7 @@ from harness.measure.evaluation import evaluate
 from harness.measure.generation import answered_alone, continued, fed_back
 from harness.settings.settings import Settings
 from harness.tasks.data import Data
-from harness.training.pack import build, streams
+from harness.training.building import build, streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

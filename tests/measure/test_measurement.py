@@ -16,7 +16,7 @@ from harness.measure.gradients import Profile, gradients
 from harness.measure.measurement import measure, standard_error
 from harness.measure.moment import Moment
 from harness.measure.transport import by_lag, cue_ratio, log_ratio
-from harness.training.pack import build, streams
+from harness.training.building import build, streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

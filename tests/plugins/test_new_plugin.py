@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+import harness
 from harness.plugins.__main__ import main
 from harness.plugins.finding import import_file
 from harness.testing import check_cell, check_experiment, check_figure, check_probe
@@ -52,6 +54,17 @@ def test_what_cannot_be_started_is_said_in_a_line(words: list[str], said: str, t
     assert [path.name for path in tmp_path.iterdir()] == ["test_mine.py"]
 
 
+def test_a_kind_of_plugin_that_there_is_not_is_named_with_those_that_there_are(tmp_path: Path, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["new", "task", "mine", "--into", str(tmp_path)])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "invalid choice: 'task'" in said
+    assert all(kind in said for kind in ("cell", "experiment", "figure", "probe"))
+    assert "[--into DIR]" in said
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("module", CHECKS)
 def test_the_code_of_the_docs_is_that_of_the_example_package_and_keeps_the_contract(module: str) -> None:
     path = PACKAGE / "rnn_extras" / f"{module}.py"
@@ -65,7 +78,7 @@ def test_the_code_of_the_docs_is_that_of_the_example_package_and_keeps_the_contr
 @pytest.mark.slow
 def test_a_package_of_somebody_else_brings_its_plugins_in_an_environment_of_its_own(tmp_path: Path) -> None:
     # Its own environment sees the packages of this one, but neither the harness's sources nor the example's.
-    venv.create(tmp_path / "venv", with_pip=True, system_site_packages=False)
+    venv.create(tmp_path / "venv", with_pip=find_spec("pip") is None, system_site_packages=False)
     python = tmp_path / "venv" / "bin" / "python"
     site = next((tmp_path / "venv").glob("lib/python*/site-packages"))
     (site / "outer.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
@@ -79,8 +92,7 @@ def test_a_package_of_somebody_else_brings_its_plugins_in_an_environment_of_its_
         return done.stdout
 
     mine = shutil.copytree(PACKAGE, tmp_path / "package")
-    for folder in (ROOT, mine):
-        call("-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed", str(folder))
+    call("-m", "pip", "install", "--quiet", "--no-deps", "--ignore-installed", str(ROOT), str(mine))
     assert str(site) in call("-c", "import harness; print(harness.__file__)")
     listed = call("-m", "harness.plugins")
     for kind, name in (("experiment", "echo"), ("cell", "damped"), ("probe", "stuck"), ("figure", "last_loss")):
@@ -92,5 +104,6 @@ def test_a_package_of_somebody_else_brings_its_plugins_in_an_environment_of_its_
     quick = ["train.steps=20", "cell=damped,rnn", "seq_len=12", "experiment.delay=2", f"hydra.sweep.dir={out}"]
     call("-m", "harness", "-m", "+study=echo", "probes=[stuck]", "probes.stuck.limit=0.9", *quick)
     assert (out / "figures" / "last_loss.png").exists()
-    seen = "import harness; t = harness.load('out'); print(t.curves['stuck.share'].notna().all(), {*t.runs.cell})"
-    assert call("-c", seen).startswith("True")
+    tables = harness.load(out)
+    assert tables.curves["stuck.share"].notna().all()
+    assert {*tables.runs.cell} == {"damped", "rnn"}

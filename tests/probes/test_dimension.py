@@ -10,7 +10,7 @@ from harness.plugins.registry import registry
 from harness.probes import Moment
 from harness.probes.dimension import dimensions
 from harness.settings.members import members
-from harness.training.pack import build, streams
+from harness.training.building import build, streams
 from tests.conftest import Config
 
 

@@ -12,7 +12,8 @@ from harness.cells.base import Named, as_in_a_step
 from harness.plugins.registry import registry
 from harness.probes import Moment
 from harness.settings.members import members
-from harness.training.pack import build, run, streams
+from harness.training.building import build, streams
+from harness.training.pack import run
 from tests.conftest import Config
 
 

@@ -19,7 +19,7 @@ from harness.tasks.data import Data
 from harness.tasks.experiment import Experiment
 from harness.tasks.streams import ready
 from harness.testing._problems import small_runs
-from harness.training.pack import build, streams
+from harness.training.building import build, streams
 from harness.training.rows import gradient_rows
 
 OPTIONS: dict[str, dict[str, Any]] = {

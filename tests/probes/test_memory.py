@@ -16,7 +16,7 @@ from harness.probes import Moment
 from harness.probes.memory import explained, standardised, told
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.training.pack import build, streams
+from harness.training.building import build, streams
 from tests.conftest import Config
 
 

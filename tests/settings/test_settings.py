@@ -15,7 +15,7 @@ from harness.cells.gated.lstm import LSTM
 from harness.experiments.parity import Parity
 from harness.settings.conduct import CONDUCT
 from harness.settings.members import members
-from harness.settings.settings import Settings
+from harness.settings.settings import SECTIONS, Settings, described
 from tests.conftest import Config
 
 
@@ -102,6 +102,25 @@ def test_run_id_depends_on_every_setting_and_on_nothing_else(config: Config) -> 
     assert len(set(ids)) == len(changes)
     packed = {run.seed: run.run_id for run in members(config(seed=[1, 0]))}
     assert packed == {0: ids[0], 1: ids[4]}
+
+
+def test_run_id_depends_on_the_options_of_probes_and_not_on_their_order(config: Config) -> None:
+    chosen: list[dict[str, Any]] = [
+        {}, {"gates": {}}, {"gates": None, "memory": None}, {"memory": {}, "gates": {}}, {"memory": {"samples": 64}}
+    ]  # fmt: skip
+    ids = [members(config(probes=probes))[0].run_id for probes in chosen]
+    assert ids[2] == ids[3]
+    assert len(set(ids)) == 4
+    (run,) = members(config(probes=chosen[-1]))
+    assert (run.flat()["probes.memory"], run.flat()["probes.memory.samples"]) == (True, 64)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    def keys(model: type[Options], prefix: str = "") -> list[str]:
+        plain = [prefix + key for key in model.model_fields if key not in (*SECTIONS, "experiment", "cell", "probes")]
+        return plain + [each for key, own in SECTIONS.items() if model is Settings for each in keys(own, f"{key}.")]
+
+    assert sorted(name for name, _ in described(Settings)) == sorted(keys(Settings))
 
 
 def test_the_defaults_of_the_configuration_file_are_those_of_the_settings() -> None:

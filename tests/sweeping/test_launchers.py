@@ -50,7 +50,7 @@ module.Streams = Streams
 
 def killing(seed: int, mark: Path, always: bool) -> str:
     """Code that kills the process which trains the shorter run of a seed; ``mark`` is there when it has."""
-    return when_imported("harness.training.pack", KILL.format(who=seed, mark=str(mark), always=always))
+    return when_imported("harness.training.building", KILL.format(who=seed, mark=str(mark), always=always))
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ module.Streams = Streams
 
 def before_every_step(what: str) -> str:
     """Code that does something before every training step."""
-    return when_imported("harness.training.pack", STEPS.format(what=what))
+    return when_imported("harness.training.building", STEPS.format(what=what))
 
 
 KILLS = 6

@@ -13,7 +13,7 @@ from harness.base.seeds import stream
 from harness.tasks.batch import Batch, answer_phase
 from harness.tasks.outputs import Values
 from harness.tasks.streams import Streams
-from harness.training.pack import streams
+from harness.training.building import streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

@@ -16,6 +16,7 @@ from harness.settings.resolve import resolve
 from harness.tasks.distractors import Distracted
 from harness.testing import check_experiment
 from harness.training.pack import run
+from tests.helpers.counting import Counting
 from tests.helpers.tasks import draw
 
 TASKS: dict[str, tuple[dict[str, Any], int]] = {
@@ -173,6 +174,19 @@ def test_what_is_not_the_noises_is_the_tasks() -> None:
         shortest = next(each for each in range(1, 2000) if not noisy.refuses(each))
         assert not plain.refuses(shortest - 5)
         assert noisy.refuses(5)
+
+
+@pytest.mark.parametrize(
+    ("place", "steps", "shortest"),
+    [("before", 3, 4), ("after", 3, 4), ("between", 3, 5), ("before", 0, 1), ("after", 0, 1), ("between", 0, 1)],
+)
+def test_noise_needs_two_steps_of_the_task_only_where_it_stands_between_them(
+    place: str, steps: int, shortest: int
+) -> None:
+    """Of a task that can be posed in one step."""
+    noisy = distracted(Counting(), distractors=steps, distractor_place=place)
+    assert noisy.min_seq_len() == shortest
+    assert (noisy.refuses(shortest), noisy.refuses(shortest - 1)) == (None, f"{shortest} or more")
 
 
 def test_nothing_that_an_experiment_says_of_itself_is_forgotten() -> None:

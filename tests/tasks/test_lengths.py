@@ -17,7 +17,7 @@ from harness.experiment import Batch, VariedLengths
 from harness.plugins.registry import registry
 from harness.settings.members import members
 from harness.tasks.streams import ready
-from harness.training.pack import streams
+from harness.training.building import streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 
@@ -123,6 +123,25 @@ def test_lengths_are_drawn_from_the_shortest_to_the_longest() -> None:
     assert np.array_equal(batch.mask, inside)
 
 
+class Pointing(Ragged):
+    """The same, which names every step but the last as a cue."""
+
+    name: ClassVar[str] = "pointing"
+
+    def rows(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        batch = super().rows(rng, batch_size, seq_len)
+        return Batch(batch.inputs, batch.targets, cue=np.tile(np.arange(1, max(seq_len, 2)), (batch_size, 1)))
+
+
+def test_cues_of_a_shorter_row_are_its_own_and_its_last_one_stands_for_those_it_has_not() -> None:
+    batch = Pointing(shortest=1).sample(stream(0, "test"), 60, 4)
+    assert batch.lengths is not None
+    assert set(batch.lengths.tolist()) == {1, 2, 3, 4}
+    own = {1: [1, 1, 1], 2: [1, 1, 1], 3: [1, 2, 2], 4: [1, 2, 3]}
+    assert batch.cue.tolist() == [own[length] for length in batch.lengths.tolist()]
+    assert not Ragged(shortest=1).sample(stream(0, "test"), 60, 4).names_cue
+
+
 def test_without_the_option_rows_are_drawn_as_ever() -> None:
     one, other = Ragged().sample(stream(0, "test"), 9, 7), Counting().sample(stream(0, "test"), 9, 7)
     assert one.lengths is None
@@ -133,6 +152,9 @@ def test_a_shortest_row_that_cannot_be_is_refused_in_one_line() -> None:
     words = r"experiment.*shortest.*valid: 9 or more"
     with pytest.raises(UserError, match=words):
         members({"experiment": {"name": "embedded_reber", "shortest": 5}, "cell": {"name": "rnn"}, "seq_len": 12})
+    for shortest in (0, -3):
+        with pytest.raises(ValueError, match=rf"shortest={shortest}; valid: 1 or more, or null"):
+            Ragged(shortest=shortest)
     with pytest.raises(UserError, match=r"seq_len.*12 or more, by experiment\.shortest"):
         members({"experiment": {"name": "embedded_reber", "shortest": 12}, "cell": {"name": "rnn"}, "seq_len": 11})
 

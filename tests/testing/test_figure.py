@@ -58,8 +58,24 @@ class Losses(Figure):
         return figure
 
 
+class Shares(Losses):
+    """A figure that draws shares, of which none is infinite."""
+
+    name = "shares"
+
+    def draw(self, tables: Tables) -> Any:
+        for accuracy in (tables.runs.accuracy, tables.curves.accuracy):
+            known = accuracy.astype(float).dropna()
+            assert known.between(0, 1).all(), known
+        return super().draw(tables)
+
+
 def test_a_sound_figure_passes() -> None:
-    check_figure(Losses())
+    check_figure(Shares())
+
+
+def test_rows_of_small_tables_are_counted_through(probed: Tables) -> None:
+    assert probed.runs.index.tolist() == [*range(len(probed.runs))]
 
 
 class Fragile(Losses):

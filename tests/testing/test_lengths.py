@@ -51,5 +51,19 @@ def test_a_length_at_which_something_else_is_drawn_is_named() -> None:
         check_experiment(Shortened(), seq_len=8, steps=0)
 
 
+class LongShortened(First):
+    """Rows of 24 steps lose their last one."""
+
+    name = "long_shortened"
+
+    def sample(self, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
+        return super().sample(rng, batch_size, seq_len - (seq_len == 24))
+
+
+def test_every_length_up_to_24_steps_is_drawn() -> None:
+    with pytest.raises(ContractError, match="at seq_len=24, which it does not refuse, sample: "):
+        check_experiment(LongShortened(), seq_len=8, steps=0)
+
+
 def test_lengths_that_are_refused_are_not_drawn() -> None:
     check_experiment(RefusesOdd(), seq_len=8, steps=0)

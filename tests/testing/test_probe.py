@@ -204,9 +204,20 @@ def test_a_sound_probe_of_steps_passes() -> None:
     check_probe(Steps())
 
 
+class Shallow(Size):
+    """A probe that knows one layer alone."""
+
+    name = "shallow"
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        (only,) = moment.states
+        return pd.DataFrame({"member": range(len(only["h"])), "last": only["h"][:, -1].norm(dim=(1, 2)).tolist()})
+
+
 @pytest.mark.parametrize(
     ("probe", "words"),
     [
+        (Shallow, "measure on rnn with num_layers=2 raises ValueError"),
         (Crowd, "mixes members"),
         (Breaking, "changes the weights"),
         (Anonymous, "column member"),

@@ -73,6 +73,23 @@ def test_jobs_are_logged_when_they_are_done_and_again_when_they_are_done_anew(
     assert recorder.given == [["0 failed"], ["1 ok"], ["0 ok"]]
 
 
+def test_what_the_process_says_at_the_end_is_passed_on_and_an_interruption_is_not_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a process of the same interface that says what it was told and whose group it is in."""
+    script = "import os, sys; print(sys.stdin.read(), 'é', os.getpgid(0) == os.getpid(), *sys.argv[1:])"
+    plain = following.subprocess.Popen
+
+    def started(words: list[str], **how: Any) -> Any:
+        return plain([words[0], "-I", "-S", "-c", script, *words[3:]], **how)
+
+    monkeypatch.setattr(following, "check_tracker", lambda name: None)
+    monkeypatch.setattr(following.subprocess, "Popen", started)
+    with following.Following("recorder", tmp_path) as at_work:
+        at_work.finish()
+    assert capsys.readouterr().err == f"report é True recorder {tmp_path}\n"
+
+
 def in_tensorboard(directory: Path) -> dict[str, int]:
     """When each run was logged to its end, by its id."""
     marks = directory.glob("tensorboard/*/.logged")

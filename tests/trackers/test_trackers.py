@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from io import BytesIO
 from pathlib import Path
 
+import matplotlib.image
+import numpy as np
 import pytest
 
 from harness.base.errors import UserError
@@ -20,6 +23,8 @@ def test_tensorboard_reads_curves_settings_and_the_report(tmp_path: Path, tables
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
+    colours = np.array([[[0.0, 0.2, 1.0], [0.4, 0.6, 0.8]]])
+    matplotlib.image.imsave(tmp_path / "figures" / "colours.png", colours)
     for _ in range(2):  # logging again changes nothing
         assert logged("tensorboard", tmp_path, tables) == f"tensorboard --logdir {tmp_path / 'tensorboard'}"
     first = tables.runs.iloc[0]
@@ -39,6 +44,8 @@ def test_tensorboard_reads_curves_settings_and_the_report(tmp_path: Path, tables
     shown = EventAccumulator(str(tmp_path / "tensorboard" / "report")).Reload()
     assert "rnn solves the task" in shown.Tensors("report/text_summary")[0].tensor_proto.string_val[0].decode()
     assert set(shown.Tags()["images"]) == {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    seen = matplotlib.image.imread(BytesIO(shown.Images("colours")[0].encoded_image_string))
+    assert seen[..., :3] == pytest.approx(colours, abs=1 / 255)
 
 
 def test_null_lists_and_infinity_can_be_told_from_numbers_in_tensorboard(tmp_path: Path, odd: Tables) -> None:

@@ -72,6 +72,13 @@ def test_a_longer_training_starts_with_the_same_lengths(config: Config) -> None:
     np.testing.assert_array_equal(short, long[:50])
 
 
+def test_lengths_that_are_drawn_stay_what_they_are(config: Config) -> None:
+    """Runs that are done again must train on the same lengths."""
+    assert lengths(config, curriculum="uniform", steps=8, shortest=11).tolist() == [33, 36, 20, 16, 27, 13, 22, 15]
+    growing = lengths(config, curriculum="growing_uniform", steps=8, shortest=11)
+    assert growing.tolist() == [11, 17, 15, 15, 27, 13, 22, 15]
+
+
 def test_batches_are_as_long_as_the_curriculum_says_and_drawn_from_the_streams_of_the_members(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,7 +94,7 @@ def test_batches_are_as_long_as_the_curriculum_says_and_drawn_from_the_streams_o
     monkeypatch.setattr(pack.data, "next", watched)
     for _ in range(5):
         pack.take_gradient()
-        pack.move([True, True])
+        pack.move()
     assert len({data.inputs.shape[1] for data in seen}) > 1
     for member, settings in enumerate(runs):
         task, rng = settings.experiment, stream(settings.seed, "train", settings.experiment.name, 12)

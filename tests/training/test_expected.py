@@ -11,7 +11,8 @@ import torch
 
 from harness.settings.members import members
 from harness.theory import Elman, GatedUnit
-from harness.training.pack import build, run
+from harness.training.building import build
+from harness.training.pack import run
 from tests.conftest import Config
 
 

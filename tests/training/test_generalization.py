@@ -15,6 +15,7 @@ from harness.api.networks import RecurrentNetwork, network
 from harness.base.errors import UserError
 from harness.base.seeds import stream
 from harness.engine.network import Network
+from harness.plugins.registry import registry
 from harness.settings.members import members
 from harness.tables.columns import GRADIENT_FLOW
 from harness.training.keeping import Keeper
@@ -84,6 +85,24 @@ def test_at_the_trained_length_the_numbers_are_those_of_the_run(config: Config, 
     columns = ["accuracy", "accuracy_se", "loss", "chance", "chance_loss", "solved", *FLOW]
     trained = found["generalization"].query("length == 8").reset_index(drop=True)
     pd.testing.assert_frame_equal(trained[columns], found["runs"][columns], check_exact=True, check_dtype=False)
+
+
+def test_a_gradient_that_grows_rises_in_a_run_that_has_learned_to_solve_the_task_and_explodes_in_others(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(steps: int) -> pd.Series:
+        made = config(cell="linear", weight_scale=2.0, train={"steps": steps}, eval={"seq_len": [12]})
+        return generalization(made).iloc[0]
+
+    accuracy = [found(steps).accuracy for steps in (0, 1)]
+    task, above = registry().get("experiment", "recall_dish"), 1e-9
+    for steps, least, verdict, solved in (
+        (1, accuracy[1], "rising", True),
+        (1, accuracy[1] + above, "exploding", False),
+        (0, accuracy[0], "exploding", True),
+    ):
+        monkeypatch.setattr(task, "solved_at", least)
+        assert (found(steps).verdict, found(steps).solved) == (verdict, solved)
 
 
 def test_there_is_a_row_for_every_run_and_length_whatever_the_order_of_the_setting(config: Config) -> None:

@@ -13,6 +13,7 @@ from harness.analysis.about_trouble import trouble
 from harness.settings.members import members
 from harness.tables.reasons import NOT_FINITE, OVERFLOWED
 from harness.training.pack import Pack, run
+from harness.training.record import Record
 from tests.conftest import Config
 
 DOUBLES = {"cell": "linear", "input_scale": 0, "init": "identity"}
@@ -57,11 +58,14 @@ def test_a_run_stops_before_it_would_move_and_its_neighbours_do_not_notice(
 
 
 def test_weights_are_those_before_the_step(config: Config) -> None:
-    pack = Pack(members(config(**DOUBLES, seq_len=200, weight_scale=2.0)))
+    runs = members(config(**DOUBLES, seq_len=200, weight_scale=2.0))
+    pack, record = Pack(runs), Record(runs)
     before = pack.network.flat.clone()
     with torch.no_grad():
-        assert pack.overflows(pack.take_gradient()) == {0: OVERFLOWED}
-        pack.move([False])
+        outcome = pack.outcome(pack.take_gradient())
+        pack.move()
+        outcome.note_in(record)
+    assert (record.members[0].reason, record.members[0].diverged_at) == (OVERFLOWED, 1)
     assert pack.network.flat.equal(before)
 
 

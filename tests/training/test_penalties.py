@@ -43,7 +43,7 @@ def trained(config: Config, **changes: Any) -> Pack:
     pack = Pack(members(config(cell="rnn", seq_len=16, seed=5, **changes)))
     for _ in range(40):
         pack.take_gradient()
-        pack.move([True] * len(pack.members))
+        pack.move()
     return pack
 
 

@@ -17,7 +17,8 @@ from harness.experiment import Batch
 from harness.plugins.registry import registry
 from harness.settings.members import members
 from harness.settings.settings import Settings
-from harness.training.pack import Pack, build, run
+from harness.training.building import build
+from harness.training.pack import Pack, run
 from tests.conftest import Config
 from tests.helpers.reference import torch_cells
 
@@ -133,7 +134,7 @@ def test_a_weight_that_is_fixed_stays_where_it_is_when_others_decay(config: Conf
     before = {name: value.clone() for name, value in pack.network.weights.items()}
     for _ in range(3):
         pack.take_gradient()
-        pack.move([True])
+        pack.move()
     still = {name for name, value in pack.network.weights.items() if torch.equal(value, before[name])}
     fixed = {name for name, each in pack.network.shape.parameters().items() if not each.trained}
     assert still == fixed != set()

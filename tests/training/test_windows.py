@@ -48,7 +48,7 @@ def test_a_window_goes_on_from_the_state_in_which_the_one_before_has_ended_and_n
         batch = data.next(3, torch.float64)
         with torch.no_grad():
             losses = pack.take_gradient()
-            pack.move([True, True])
+            pack.move()
         for row, weights in enumerate(own):
             leaves = {name: value.requires_grad_() for name, value in weights.items()}
             h, said = states[row] if batch.continues else torch.zeros(3, 5).double(), []

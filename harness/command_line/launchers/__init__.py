@@ -1,7 +1,8 @@
 """Who starts the jobs: Hydra's launchers for joblib, Ray and Slurm, each an optional package, as the harness uses them.
 
 A launcher returns something for every job, even where one of them is lost, and leaves nothing running after an
-interruption: `ray` and `slurm` see to that, joblib's does as it comes. Their presets stand in ``conf/hydra/launcher``.
+interruption: `ray` and `slurm` see to that, joblib's does as it comes. Jobs on a GPU get one each, if there are enough.
+Their presets stand in ``conf/hydra/launcher``.
 Ray and submitit are imported only where jobs are launched: it takes long.
 """
 
@@ -35,9 +36,7 @@ class Extra(NamedTuple):
 OURS = "harness.command_line.launchers"
 
 LAUNCHERS = {
-    "joblib": Extra(
-        "hydra_joblib_launcher", "joblib", ("hydra_plugins.hydra_joblib_launcher.joblib_launcher", "JoblibLauncher")
-    ),
+    "joblib": Extra("hydra_joblib_launcher", "joblib", (f"{OURS}.joblib", "JoblibLauncher")),
     "ray": Extra("hydra_ray_launcher", "ray", (f"{OURS}.ray", "RayLauncher")),
     "slurm": Extra("hydra_submitit_launcher", "submitit_slurm", (f"{OURS}.slurm", "SlurmLauncher")),
 }

@@ -14,6 +14,7 @@ from hydra.core.utils import JobReturn
 from hydra_plugins.hydra_ray_launcher.ray_launcher import RayLauncher as PlainRayLauncher
 from omegaconf import open_dict
 
+from harness.command_line.launchers.asked import asks_for_gpus
 from harness.command_line.launchers.lost import lost
 
 OWN = "local"
@@ -28,11 +29,18 @@ class RayLauncher(PlainRayLauncher):
         """Whether jobs run on other machines, whose devices this one need not have."""
         return bool(self.ray_cfg.init.get("address") != OWN)
 
+    def ask_for_gpus(self, job_overrides: Sequence[Sequence[str]]) -> None:
+        """Give each job a GPU of its own, where jobs need one and nobody says otherwise: else Ray hides them all."""
+        if asks_for_gpus(self.config, job_overrides) and self.ray_cfg.remote.get("num_gpus") is None:
+            with open_dict(self.ray_cfg):
+                self.ray_cfg.remote.num_gpus = 1
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Launch jobs and wait for all of them."""
         import ray
         from hydra_plugins.hydra_ray_launcher import _core
 
+        self.ask_for_gpus(job_overrides)
         if self.ray_cfg.init.get("address") != OWN:
             with open_dict(self.ray_cfg):
                 self.ray_cfg.init.setdefault("object_store_memory", None)  # the cluster has one already

@@ -24,6 +24,7 @@ from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmitit
 from omegaconf import DictConfig
 
 from harness.base.errors import TooLong, UserError, unknown_setting
+from harness.command_line.launchers.asked import asks_for_gpus
 from harness.command_line.launchers.lost import lost
 from harness.command_line.launchers.queue import Queue
 
@@ -37,6 +38,9 @@ SHARED = {
     "timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node", "mem_gb", "nodes", "name", "stderr_to_stdout",
 }  # fmt: skip
 """Parameters that submitit has for every kind of cluster; those of Slurm's begin with its name."""
+
+GPUS = ("gpus_per_node", "gpus_per_task", "gres", "gpus")
+"""Parameters that may ask for GPUs; where jobs need one and none of these says anything, each job gets one."""
 
 OWN = {"submitit_folder", "max_num_timeout"}
 """Settings that are no parameters of a job."""
@@ -76,8 +80,15 @@ class SlurmLauncher(BaseSubmititLauncher):
                 f"hydra.launcher: sbatch takes no such job ({said}); valid: what your cluster's sbatch takes"
             )
 
+    def ask_for_gpus(self, job_overrides: Sequence[Sequence[str]]) -> None:
+        """Give each job a GPU, where jobs need one and nobody says how many."""
+        said = {**self.params, **(self.params.get("additional_parameters") or {})}
+        if asks_for_gpus(self.config, job_overrides) and not any(said.get(each) for each in GPUS):
+            self.params["gpus_per_node"] = 1
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit jobs and wait for all of them."""
+        self.ask_for_gpus(job_overrides)
         state = Singleton.get_state()
         calls = [
             (list(overrides), "hydra.sweep.dir", number, f"job_id_for_{number}", state)

@@ -50,12 +50,13 @@ class GeneralScanner(TorchProduct):
             used = as_in_a_step(leaves)
             for t in range(inputs.shape[1]):
                 ended = None if lengths is None else (lengths <= t)[..., None]
-                # A sample that has ended is given its first state again: one of which every derivative is a number.
+                # A sample that has ended is given its first state again, and no input: every derivative is a number.
                 old = steps[-1] if ended is None else _where(ended, steps[0], steps[-1])
-                made = new_state(self.cell.step(used, x[:, t], old), old)
+                enters = x[:, t] if ended is None else x[:, t].masked_fill(ended, 0)
+                made = new_state(self.cell.step(used, enters, old), old)
                 own.append(made)
                 steps.append(made if ended is None else _where(ended, steps[-1], made))
-                shown = self.cell.output(used, x[:, t], steps[-1])
+                shown = self.cell.output(used, enters, steps[-1])
                 held = seen[-1] if t else torch.zeros_like(shown)
                 seen.append(shown if ended is None else held.where(ended, shown))
         for t, state in enumerate(steps):

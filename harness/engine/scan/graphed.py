@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.cells.base import Named, State, Weights
-from harness.engine.scan.interface import BackwardPass, Buffers, GradFromAbove, StepGradients, TorchProduct
+from harness.engine.scan.interface import BackwardPass, Buffers, GradFromAbove, TorchProduct
 from harness.engine.scan.stepwise import StepwiseScanner, StepwiseTrace
 
 log = logging.getLogger(__name__)
@@ -139,32 +139,23 @@ class GraphedTrace:
 
     def backward(self, given: BackwardPass) -> Tensor | None:
         """See `harness.engine.scan.interface.Trace.backward`."""
-        if given.keep is not None and given.keep.totals:
-            return self.plain.backward(given)  # a graph would hold room for all of these derivatives for good
-        norms: State = Named() if given.keep is None else given.keep.norms
 
-        def call(tensors: dict[str, Tensor]) -> tuple[Tensor | None, State, State, Weights]:
+        def call(tensors: dict[str, Tensor]) -> tuple[Tensor | None, State]:
             carry: State = Named({part: tensors[part].clone() for part in given.carry})
             above = GradFromAbove(given.above.steps, tensors[INPUTS])
-            found: State = Named({part: torch.empty_like(values) for part, values in norms.items()})
-            if not norms:
-                return self.plain.backward(replace(given, above=above, carry=carry)), carry, found, Named()
-            # Where norms are asked for, each call has a gradient of its own.
-            grad: Weights = Named({name: torch.zeros_like(value) for name, value in given.grad.items()})
-            asked = replace(given, above=above, carry=carry, grad=grad, keep=StepGradients(found, Named()))
-            return self.plain.backward(asked), carry, found, grad
+            return self.plain.backward(replace(given, above=above, carry=carry)), carry
 
-        # Everything that the call reads besides its inputs: where the forward scan has left what, and how much of it.
+        # Everything that the call reads besides its inputs: where the forward scan has left what, and how much of it;
+        # and where it writes.
         kept = [self.plain.act, self.plain.inputs, *self.plain.states.values(), *given.weights.values()]
         kept += [] if self.plain.lengths is None else [self.plain.lengths]
-        addresses = [(value.data_ptr(), value.shape) for value in [*kept, *([] if norms else given.grad.values())]]
-        key = ("backward", *addresses, *given.above.steps, given.need_input_grad, *norms)
-        grad_x, carried, found, grad = self.graphs(key, {INPUTS: given.above.values, **given.carry}, call)
+        kept += given.grad.values()
+        if given.keep is not None:
+            kept += [*given.keep.norms.values(), *given.keep.totals.values()]
+        addresses = [(value.data_ptr(), value.shape, value.stride()) for value in kept]
+        key = ("backward", *addresses, *given.above.steps, given.need_input_grad, given.keep is None)
+        grad_x, carried = self.graphs(key, {INPUTS: given.above.values, **given.carry}, call)
         for part, value in carried.items():
             given.carry[part].copy_(value)
-        for part, value in found.items():
-            norms[part].copy_(value)
-        for name, value in grad.items():
-            given.grad[name] += value
         # A replay writes into the same tensor every time.
         return None if grad_x is None else grad_x.clone()

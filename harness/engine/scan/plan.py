@@ -157,6 +157,17 @@ def stored_per_step(cell: Cell, hidden_size: int) -> int:
     return state + 2 * sum(shape[-1] for shape in cell.shapes(hidden_size, hidden_size).values() if len(shape) > 1)
 
 
+def held_per_step(cell: Cell, hidden_size: int) -> tuple[int, int]:
+    """Numbers of a step of one sample that a layer holds until its way back, and that it makes on it.
+
+    The latter are only held for `harness.engine.scan.triton.scanner.SPAN` steps at the most.
+    """
+    planned = planned_step(cell, hidden_size, hidden_size)
+    if planned is None:
+        return stored_per_step(cell, hidden_size), 0
+    return planned.act + sum(planned.widths.values()), planned.kept
+
+
 def _placed(nodes: tuple[Node, ...]) -> list[tuple[Node, int]]:
     """The nodes of a vector, and where each starts."""
     return [(node, sum(each.width for each in nodes[:place])) for place, node in enumerate(nodes)]

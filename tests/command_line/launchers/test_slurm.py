@@ -36,7 +36,7 @@ def slowed(fast: Path) -> str:
 
     Every process that trains leaves a file beside it, see `trained`.
     """
-    return when_imported("harness.training.pack", SLOW.format(fast=str(fast))) + when_imported(
+    return when_imported("harness.training.building", SLOW.format(fast=str(fast))) + when_imported(
         "harness.command_line.main", ASKED_OFTEN
     )
 
