@@ -26,7 +26,7 @@ MODULES: dict[str, str] = {
         "tests/engine/test_formulas.py tests/engine/test_compiled.py tests/engine/test_compiler.py "
         "tests/engine/test_threads.py"
     ),
-    "engine/scan/stepwise.py": "tests/engine/test_stepwise.py tests/engine/test_lengths.py tests/engine/test_tokens.py",
+    "engine/scan/step*.py": "tests/engine/test_stepwise.py tests/engine/test_lengths.py tests/engine/test_tokens.py",
     "engine/scan/interface.py": "tests/engine/test_interface.py tests/engine/test_norm.py tests/engine/test_engine.py",
     "engine/scan/[dfnp]*.py engine/scan/schedule.py": (
         "tests/engine/test_formulas.py tests/engine/test_steps.py tests/engine/test_schedule.py"
