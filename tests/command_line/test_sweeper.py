@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,14 @@ def test_what_cannot_be_swept_is_refused(sweeper: PackingSweeper, words: list[st
     with pytest.raises(UserError) as caught:
         sweeper.jobs([*QUICK, *words])
     assert str(caught.value).startswith(said)
+
+
+def test_a_choice_of_one_value_needs_no_multirun(sweeper: PackingSweeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = Namespace(**{**vars(sweeper.command.flags), "multirun": False})
+    monkeypatch.setattr(sweeper, "command", replace(sweeper.command, flags=flags))
+    assert packs(sweeper, "seed=choice(3)") == [[("rnn", 7, 1.0, 3)]]
+    with pytest.raises(UserError, match=r"seed=choice\(3,4\): several values are a multirun; add -m"):
+        packs(sweeper, "seed=choice(3,4)")
 
 
 def test_a_device_may_be_there_where_the_jobs_run(sweeper: PackingSweeper, monkeypatch: pytest.MonkeyPatch) -> None:
