@@ -19,10 +19,10 @@ from harness.plugins.registry import registry
 from harness.probes.base import Probe, measured
 from harness.tables.tables import Tables
 from harness.tasks.batch import Batch
+from harness.tasks.drawn import ready
 from harness.tasks.experiment import Experiment
 from harness.tasks.faults import faults
 from harness.tasks.outputs import Classes, Outputs, Values
-from harness.tasks.streams import ready
 from harness.training.rows import gradient_rows, transport_rows
 
 NAME = "probed"

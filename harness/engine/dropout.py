@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.base.seeds import stream
+from harness.base.sending import sent
 
 
 @dataclass(frozen=True)
@@ -76,5 +77,5 @@ class Dropout:
             for seed in dict.fromkeys(self.seeds)
         }
         kept = np.stack([drawn[seed] >= rate for seed, rate in zip(self.seeds, self.rates, strict=True)])
-        factor = like.new_tensor([1 / (1 - rate) for rate in self.rates])
-        return torch.from_numpy(kept).to(like) * factor.view(-1, 1, 1, 1)
+        factor = sent(torch.tensor([1 / (1 - rate) for rate in self.rates], dtype=like.dtype), like.device)
+        return sent(torch.from_numpy(kept), like.device).to(like.dtype) * factor.view(-1, 1, 1, 1)

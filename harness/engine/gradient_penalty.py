@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from harness.base.sending import indices
 from harness.cells.base import Named, State, Weights, as_in_a_step
 from harness.engine.dropout import Masks
 from harness.engine.forward import LayerStates, lengths_between
@@ -72,9 +73,9 @@ def gradient_penalty(
                 mean.add(entering[k : k + 1], states, total)
             entering = trace.outputs
         start = network.final(traces)
-    omega = network.flat.new_zeros(len(network.flat))
+    omega, rows = network.flat.new_zeros(len(network.flat)), indices(members, network.flat.device)
     for means in layers:
-        omega[list(members)] += torch.stack([mean.value for mean in means])
+        omega[rows] += torch.stack([mean.value for mean in means])
     found = [_together(network, layer, members, means) for layer, means in enumerate(layers, 1)]
     grad = network.to_parameters(found)
     for name, parameter in network.shape.parameters().items():

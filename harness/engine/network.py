@@ -74,6 +74,7 @@ class Network(ForwardNetwork):
         masks: Masks | None = None,
         cut: Truncation | None = None,
         lengths: Tensor | None = None,
+        last: LayerStates | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Losses of all samples, and the gradients of their sum over the batch.
 
@@ -88,6 +89,7 @@ class Network(ForwardNetwork):
             cut: how far errors are carried back; None: all the way. It is for training: neither with ``keep`` nor with
                 ``need_input_grad``.
             lengths: see `forward`; what is read out after a sample's end must have no part in its loss.
+            last: an empty list, for the states after each sample's last step; they are copies.
 
         Returns:
             The losses (K, B), and dL/dx, shape (K, T, B, input_size), if asked for (of tokens: by their one-hot
@@ -99,6 +101,8 @@ class Network(ForwardNetwork):
         # Pieces no longer than a way back that is cut: what they store is forgotten.
         begins = [*range(0, length, cut.k2 if cut else length), *(each.begin for each in way_back)]
         hidden, before, traces = self._hidden(inputs, scored, start, masks, begins, lengths)
+        if last is not None:
+            last.extend(self.final(traces))
         grad_flat.zero_()
         grad, grad_parameters = self._grad_views(grad_flat)
         in_use = self._in_use()

@@ -199,14 +199,40 @@ def largest_singular_value(shape: Architecture, in_use: Sequence[WeightsInUse]) 
     Of a cell with one such matrix (`Cell.recurrence`).
     """
     (matrices,) = shape.cell.recurrence(in_use[-1].values, shape.hidden_size)
-    matrices = matrices.double().cpu()
+    matrices = matrices.double()
     finite = matrices.isfinite().flatten(1).all(dim=1)
-    return torch.linalg.matrix_norm(matrices.where(finite[:, None, None], 0), ord=2).where(finite, torch.nan)
+    known = matrices.where(finite[:, None, None], 0)
+    if known.device.type == "cpu":
+        return torch.linalg.matrix_norm(known, ord=2).where(finite, torch.nan)
+    largest = known.abs().amax(dim=(1, 2))
+    scaled = known / largest.where(largest > 0, 1)[:, None, None]
+    return (radius_by_squaring(scaled.mT @ scaled).sqrt() * largest).where(finite, torch.nan)
 
 
 def _largest_eigenvalue(matrices: Tensor) -> Tensor:
     """The largest |eigenvalue| of matrices (K, n, n), or diagonals of such (K, n); NaN where they are not finite."""
-    matrices = matrices.to(torch.complex128 if matrices.is_complex() else torch.float64).cpu()
+    matrices = matrices.to(torch.complex128 if matrices.is_complex() else torch.float64)
     finite = matrices.isfinite().flatten(1).all(dim=1)
+    if matrices.ndim == 3 and matrices.device.type != "cpu":
+        return radius_by_squaring(matrices.where(finite[:, None, None], 0)).where(finite, torch.nan)
     values = torch.linalg.eigvals(matrices.where(finite[:, None, None], 0)) if matrices.ndim == 3 else matrices
     return values.abs().amax(dim=1).where(finite, torch.nan)
+
+
+SQUARINGS = 54
+"""So often squared, what is left of a matrix besides its largest eigenvalue counts less than rounding."""
+
+
+def radius_by_squaring(matrices: Tensor) -> Tensor:
+    """The largest |eigenvalue| of matrices (K, n, n), all at once: a GPU takes eigenvalues one matrix after another.
+
+    Gelfand's formula: the limit of ‖A^p‖^(1/p), here with p = 2^54. A power's logarithm counts one p-th, and so does
+    what rounding has done to it.
+    """
+    log, share = matrices.new_zeros(len(matrices), dtype=torch.float64), 1.0
+    for _ in range(SQUARINGS):
+        size = matrices.abs().amax(dim=(1, 2))
+        log += share * size.log()
+        matrices = matrices / size.where(size > 0, 1)[:, None, None]
+        matrices, share = matrices @ matrices, share / 2
+    return log.exp()

@@ -39,9 +39,9 @@ def at_length(network: Network, probed: Network, experiment: Experiment, held_ou
     right, judged = right.double(), held_out.judged.sum(dim=2)
     accuracy = right.sum(1) / judged.sum(1)
     return AtLength(
-        loss=losses.double().mean(1),
-        accuracy=accuracy,
-        accuracy_se=standard_error(right, judged, accuracy),
+        loss=losses.double().mean(1).cpu(),
+        accuracy=accuracy.cpu(),
+        accuracy_se=standard_error(right, judged, accuracy).cpu(),
         gradients=gradients(probed, probe_data),
         cue=probe_data.cue,
         answer=probe_data.answer,

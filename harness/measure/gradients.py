@@ -70,7 +70,7 @@ def gradients(network: Network, data: Data) -> Gradients:
     """
     start, grad_flat = start_of(network, data), torch.zeros_like(network.flat)
     whole = _profiles(network, data, data.loss, start, grad_flat)
-    weights = norm(grad_flat / data.inputs.shape[2])
+    weights = norm(grad_flat / data.inputs.shape[2]).cpu()
     one = data.one_answer
     transport = whole if one else _profiles(network, data, data.answer_loss, start, grad_flat)
     return Gradients(whole, transport, weights)
@@ -85,5 +85,8 @@ def _profiles(
         data.inputs, data.scored, loss, grad_flat, keep, need_input_grad=True, start=start, lengths=data.lengths
     )  # fmt: skip
     assert grad_x is not None
-    profiles = [Profile(layer, part, norms) for layer, steps in keep.items() for part, norms in steps.norms.items()]
-    return [*profiles, Profile(0, "x", norm(grad_x))]
+    # Everything that is made of the norms is made on the host: it gets each of them once.
+    profiles = [
+        Profile(layer, part, norms.cpu()) for layer, steps in keep.items() for part, norms in steps.norms.items()
+    ]
+    return [*profiles, Profile(0, "x", norm(grad_x).cpu())]

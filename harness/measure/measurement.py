@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from harness.tasks.experiment import Sample
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured of K members at one moment of their training.
+    """What is measured of K members at one moment of their training, on the host.
 
     Attributes:
         step: training steps done.
@@ -62,19 +63,14 @@ class Measurement:
         first, *others = blocks
         if not others:
             return first
+        tensors = ("loss", "accuracy", "accuracy_se", "sample_accuracy", "clipped")
         lists = ("samples", "spectral_radius", "input_power", "rate_bound")
-        return replace(
-            first,
-            **{name: torch.cat([getattr(each, name) for each in blocks]) for name in _TENSORS},
-            **{name: [own for each in blocks for own in getattr(each, name)] for name in lists},
-            **{name: np.concatenate([getattr(each, name) for each in blocks]) for name in ("cue", "answer")},
-            gradients=Gradients.of_all([each.gradients for each in blocks]),
-            lengths=None if first.lengths is None else np.concatenate([each.lengths for each in blocks]),
-        )
-
-
-_TENSORS = ("loss", "accuracy", "accuracy_se", "sample_accuracy", "clipped")
-"""What has a row for each member."""
+        joined: dict[str, Any] = {name: torch.cat([getattr(each, name) for each in blocks]) for name in tensors}
+        joined |= {name: [own for each in blocks for own in getattr(each, name)] for name in lists}
+        joined |= {name: np.concatenate([getattr(each, name) for each in blocks]) for name in ("cue", "answer")}
+        if first.lengths is not None:
+            joined["lengths"] = np.concatenate([each.lengths for each in blocks if each.lengths is not None])
+        return replace(first, **joined, gradients=Gradients.of_all([each.gradients for each in blocks]))
 
 
 def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[int], clipped: Tensor) -> Measurement:
@@ -96,16 +92,16 @@ def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[in
         sample_accuracy = sample_accuracy.fill_(torch.nan)
     return Measurement(
         step=moment.step,
-        loss=losses.double().mean(1),
-        accuracy=accuracy,
-        accuracy_se=standard_error(right, judged, accuracy),
+        loss=losses.double().mean(1).cpu(),
+        accuracy=accuracy.cpu(),
+        accuracy_se=standard_error(right, judged, accuracy).cpu(),
         samples=in_words(network, experiment, seeds, held_out, outputs),
-        sample_accuracy=sample_accuracy,
+        sample_accuracy=sample_accuracy.cpu(),
         gradients=gradients(moment.network, moment.data),
         cue=moment.data.cue,
         answer=moment.data.answer,
         lengths=None if moment.data.lengths is None else moment.data.lengths.cpu().numpy(),
-        clipped=clipped,
+        clipped=clipped.cpu(),
         spectral_radius=network.spectral_radius(),
         input_power=input_power(moment.data.inputs, moment.data.lengths),
         rate_bound=network.rate_bound().tolist(),

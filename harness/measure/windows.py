@@ -5,15 +5,9 @@ from __future__ import annotations
 import torch
 
 from harness.cells.base import Named
-from harness.engine.dropout import Masks
 from harness.engine.forward import LayerStates
 from harness.engine.network import Network
 from harness.tasks.data import Data
-
-
-def carried(network: Network, data: Data, start: LayerStates | None, masks: Masks | None) -> LayerStates:
-    """The states after a batch, from which the window that continues it starts."""
-    return network.final(network.forward(data.inputs, start, masks, data.lengths))
 
 
 def start_of(network: Network, data: Data) -> LayerStates | None:

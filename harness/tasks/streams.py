@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from harness.base.errors import UserError, place
 from harness.base.seeds import stream
+from harness.base.sending import sent
 from harness.tasks.batch import Batch, each_from
 from harness.tasks.data import Data
+from harness.tasks.drawn import Drawn, drawn
 from harness.tasks.experiment import Experiment
 from harness.tasks.faults import faults
-from harness.tasks.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where streams are.
+
+    Attributes:
+        state: of every seed's random stream.
+        pending: windows that were drawn already, and are still to come.
+    """
+
+    state: dict[int, Any]
+    pending: list[Drawn]
 
 
 class Streams:
@@ -33,15 +46,25 @@ class Streams:
     """
 
     def __init__(self, experiment: Experiment, seq_len: int, seeds: Sequence[int], purpose: str, device: str = "cpu"):
-        self.experiment, self.seq_len, self.device = experiment, seq_len, device
+        self.experiment, self.seq_len, self.device = experiment, seq_len, torch.device(device)
         self.seeds = list(seeds)
         self.rngs = {seed: stream(seed, purpose, experiment.name, seq_len) for seed in dict.fromkeys(seeds)}
-        self._pending: list[Data] = []
+        self._pending: list[Drawn] = []
 
     @property
     def at_a_beginning(self) -> bool:
         """Whether the next batch starts new sequences: then `state` is all there is to save."""
         return not self._pending
+
+    @property
+    def position(self) -> Position:
+        """Where they are, to `go_to`."""
+        return Position(self.state, [*self._pending])
+
+    def go_to(self, position: Position) -> None:
+        """Go on from a `position` of theirs."""
+        self.restore(position.state)
+        self._pending = [*position.pending]
 
     @property
     def state(self) -> dict[int, Any]:
@@ -58,7 +81,7 @@ class Streams:
         made = copy.copy(self)
         made.seeds = [self.seeds[member] for member in members]
         made.rngs = {seed: self.rngs[seed] for seed in dict.fromkeys(made.seeds)}
-        made._pending = [data.only(members) for data in self._pending]
+        made._pending = [each.only(members) for each in self._pending]
         return made
 
     def next(self, batch_size: int, dtype: torch.dtype, seq_len: int | None = None, trim: bool = True) -> Data:
@@ -68,14 +91,18 @@ class Streams:
             seq_len: its length, where that is another one; not of a task with windows.
             trim: leave out steps that no sample of any member has.
         """
+        return self.draw(batch_size, dtype, seq_len, trim).on(self.device)
+
+    def draw(self, batch_size: int, dtype: torch.dtype, seq_len: int | None = None, trim: bool = True) -> Drawn:
+        """The same, on the host."""
         if not self._pending:
             windows = self.experiment.windows
             length = windows * (seq_len or self.seq_len)
-            drawn = self._drawn(self.experiment.sample, batch_size, length)
-            pieces = {seed: batch.longest_first().windows(windows) for seed, batch in drawn.items()}
+            batches = self._drawn(self.experiment.sample, batch_size, length)
+            pieces = {seed: batch.longest_first().windows(windows) for seed, batch in batches.items()}
             at_place = [{seed: own[place] for seed, own in pieces.items()} for place in range(windows)]
             self._pending = [
-                self._ready(trimmed(own) if trim else own, dtype, continues=place > 0)
+                self._on_host(trimmed(own) if trim else own, dtype, continues=place > 0)
                 for place, own in enumerate(at_place)
             ]
         return self._pending.pop(0)
@@ -90,15 +117,15 @@ class Streams:
         """
         windows = self.experiment.windows
         draw = self.experiment.held_out if held_out else self.experiment.sample
-        drawn = self._drawn(draw, batch_size, windows * self.seq_len)
+        batches = self._drawn(draw, batch_size, windows * self.seq_len)
         if windows == 1:
-            return self._ready(drawn, dtype)
-        pieces = {seed: batch.windows(windows) for seed, batch in drawn.items()}
-        chosen = {seed: _last_judged(batch, self.seq_len) for seed, batch in drawn.items()}
-        data = self._ready({seed: each_from(pieces[seed], chosen[seed]) for seed in drawn}, dtype)
+            return self._ready(batches, dtype)
+        pieces = {seed: batch.windows(windows) for seed, batch in batches.items()}
+        chosen = {seed: _last_judged(batch, self.seq_len) for seed, batch in batches.items()}
+        data = self._ready({seed: each_from(pieces[seed], chosen[seed]) for seed in batches}, dtype)
         before = max(int(own.max()) for own in chosen.values())
         earlier = [self._ready({seed: own[place] for seed, own in pieces.items()}, dtype) for place in range(before)]
-        window = torch.from_numpy(np.stack([chosen[seed] for seed in self.seeds])).to(self.device)
+        window = sent(torch.from_numpy(np.stack([chosen[seed] for seed in self.seeds])), self.device)
         return replace(data, earlier=tuple(each.inputs for each in earlier), window=window)
 
     def held_out(self, samples: int, dtype: torch.dtype) -> Data:
@@ -122,56 +149,20 @@ class Streams:
                 raise UserError(f"{who} {fault}")
         return found
 
-    def _ready(self, drawn: dict[int, Batch], dtype: torch.dtype, continues: bool = False) -> Data:
+    def _ready(self, batches: dict[int, Batch], dtype: torch.dtype) -> Data:
+        return self._on_host(batches, dtype, continues=False).on(self.device)
+
+    def _on_host(self, batches: dict[int, Batch], dtype: torch.dtype, continues: bool) -> Drawn:
         # One copy of what is drawn for each seed, then a row of it for every member of that seed.
-        rows = [list(drawn).index(seed) for seed in self.seeds]
-        return ready(list(drawn.values()), rows, self.experiment.outputs, dtype, self.device, continues)
+        row = {seed: number for number, seed in enumerate(batches)}
+        rows = [row[seed] for seed in self.seeds]
+        return drawn(list(batches.values()), rows, self.experiment.outputs, dtype, self.device, continues)
 
 
-def ready(
-    own: Sequence[Batch],
-    rows: Sequence[int],
-    meaning: Outputs,
-    dtype: torch.dtype,
-    device: str = "cpu",
-    continues: bool = False,
-) -> Data:
-    """Batches as data for members.
-
-    Args:
-        own: batches of equal form; where other steps are scored in another one, all of these steps are read.
-        rows: for every member the number of its batch.
-        meaning, continues: see `Data`.
-    """
-
-    def tensor(arrays: list[NDArray[Any]], kind: torch.dtype) -> Tensor:
-        return torch.from_numpy(np.stack(arrays).take(rows, axis=0)).to(device, kind)
-
-    tokens, ragged = own[0].inputs.ndim == 2, any(batch.lengths is not None for batch in own)
-    scored = np.unique(np.concatenate([batch.scored for batch in own]))
-    laid_out = [batch.with_places(scored) for batch in own]
-    alike = all(len(batch.scored) == len(scored) for batch in own)
-    return Data(
-        meaning=meaning,
-        inputs=tensor([batch.inputs.swapaxes(0, 1) for batch in own], torch.int64 if tokens else dtype),
-        targets=tensor([batch.targets for batch in laid_out], dtype if meaning.dtype == "f" else torch.int64),
-        mask=tensor([batch.mask for batch in laid_out], torch.bool),
-        judged=tensor([batch.judged for batch in laid_out], torch.bool),
-        scored=scored.tolist(),
-        cue=np.stack([batch.cue for batch in own])[list(rows)],
-        batches=[own[row] for row in rows],
-        all_count=alike and all(batch.mask.all() for batch in own) and not ragged,
-        continues=continues,
-        answer=np.stack([batch.answer for batch in own])[list(rows)],
-        lengths=tensor([batch.ends for batch in own], torch.int64) if ragged else None,
-        in_order=ragged or not alike,
-    )
-
-
-def trimmed(drawn: dict[int, Batch]) -> dict[int, Batch]:
+def trimmed(batches: dict[int, Batch]) -> dict[int, Batch]:
     """The batches without the steps that no sample of any of them has; of a window that is all over, one is left."""
-    longest = max(1, *(int(batch.ends.max()) for batch in drawn.values()))
-    return {seed: batch.until(longest) for seed, batch in drawn.items()}
+    longest = max(1, *(int(batch.ends.max()) for batch in batches.values()))
+    return {seed: batch.until(longest) for seed, batch in batches.items()}
 
 
 def _last_judged(batch: Batch, length: int) -> NDArray[np.int64]:

@@ -38,11 +38,13 @@ class Pass:
     masks: Masks | None
     cut: Truncation | None
 
-    def gradient(self, network: Network, grad: Tensor, keep: LayerSteps | None = None) -> Tensor:
+    def gradient(
+        self, network: Network, grad: Tensor, keep: LayerSteps | None = None, last: LayerStates | None = None
+    ) -> Tensor:
         """Write the gradient of each member's mean loss, (K, P).
 
         Args:
-            keep: where to write the per-step gradients, see `Network.gradients`.
+            keep, last: for per-step gradients and for the states at the end, see `Network.gradients`.
 
         Returns:
             The losses of all samples, (K, B).
@@ -50,7 +52,7 @@ class Pass:
         batch = self.batch
         losses, _ = network.gradients(
             batch.inputs, batch.scored, batch.loss, grad, keep, start=self.start, lengths=batch.lengths,
-            masks=self.masks, cut=self.cut,
+            masks=self.masks, cut=self.cut, last=last,
         )  # fmt: skip
         grad /= losses.shape[1]
         return losses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 import pandas as pd
@@ -19,9 +20,11 @@ from harness.engine.network import Network
 from harness.engine.optimizer import MemberOptimizer
 from harness.measure.evaluation import EVAL_SAMPLES
 from harness.measure.measurement import Measurement
-from harness.measure.windows import carried
 from harness.probes.base import Probe
 from harness.settings.settings import Settings
+from harness.tasks.ahead import Batches
+from harness.tasks.drawn import Drawn
+from harness.tasks.streams import Streams
 from harness.training.building import build, streams
 from harness.training.checkpoint import Checkpoint
 from harness.training.generalization import generalization
@@ -73,7 +76,7 @@ def run(
     started = time.perf_counter()
     pack, record = Pack(runs), Record(runs)
     further = {}
-    with pack.network.threads():
+    with pack.network.threads(), closing(pack):
         _train(pack, record, tick, checkpoint, hopeless, keeper)
         if runs[0].eval.seq_len:
             further["generalization"] = _generalization(pack, record)
@@ -106,7 +109,7 @@ def _train(
         outcome = pack.outcome(pack.take_gradient())
         pack.move()
         measures = pack.step % every == 0 or pack.step == steps
-        saves = checkpoint is not None and pack.data.at_a_beginning and checkpoint.due(pack.step)
+        saves = checkpoint is not None and checkpoint.due(pack.step) and pack.batches.at_a_beginning
         last = lookout.take(outcome, now=measures or saves)
         if last is not None:
             pack.step = last  # whatever was taken since has moved nobody
@@ -182,26 +185,30 @@ class Pack:
         self._carry: LayerStates | None = None
         device = self.network.flat.device
         self.on_gpu = device.type != "cpu"
+        self.batches = Batches(self.data, self._drawn, ahead=self.on_gpu)
         self._training = torch.ones(len(runs), dtype=torch.bool, device=device)
         self._clipped, self._moves = (torch.zeros(n, dtype=torch.float64, device=device) for n in (len(runs), 1))
         self._left: dict[int, Tensor] = {}
 
     def take_gradient(self) -> Tensor:
         """Take the gradient of the next batch; returns the loss of every member, (K,)."""
-        # Where the way back is cut depends on T, which is not to depend on who trains beside.
-        trim = self._cut is None
-        batch = self.data.next(self.settings.train.batch_size, self.dtype, int(self._lengths[self.step]), trim)
+        length, *after = (int(each) for each in self._lengths[self.step : self.step + 2])
+        batch = self.batches.next(length, after[0] if after else None)
         windows, start = self.settings.experiment.windows, self._carry if batch.continues else None
         widths = [cell.output_size(self.settings.hidden_size) for cell in self.network.cells[:-1]]
         masks = self._dropout.masks(self.step, windows, batch.inputs.shape[1:3], widths, self.network.flat)
         self._latest = Pass(batch, start, masks, self._cut)
         kept = self._penalties.room(self.network, batch.inputs, self.members)
-        losses = self._latest.gradient(self.network, self.optimizer.grad, kept)
+        # Of a sequence in windows the next one goes on from these.
+        self._carry = [] if windows > 1 else None
+        losses = self._latest.gradient(self.network, self.optimizer.grad, kept, self._carry)
         self._penalties.add_to(self.optimizer.grad, self.network, self.members, self._latest, kept)
-        if windows > 1:
-            self._carry = carried(self.network, batch, start, masks)
         self.step += 1
         return losses.mean(1)
+
+    def _drawn(self, data: Streams, length: int) -> Drawn:
+        # Where the way back is cut depends on T, which is not to depend on who trains beside.
+        return data.draw(self.settings.train.batch_size, self.dtype, length, trim=self._cut is None)
 
     def outcome(self, losses: Tensor) -> Outcome:
         """What has become of the step that `take_gradient` has begun; members that have diverged train no more.
@@ -228,6 +235,7 @@ class Pack:
 
     def measure(self) -> tuple[Measurement, list[tuple[Probe, pd.DataFrame]]]:
         """All that is measured of the members as they stand, and what probes (plugins) measure."""
+        self.batches.wait()
         if self.step:
             self.probed.flat.copy_(self.network.flat)
         found = measured_in_blocks(
@@ -237,6 +245,10 @@ class Pack:
         self._clipped.zero_()
         self._moves.zero_()
         return found
+
+    def close(self) -> None:
+        """Leave nothing running behind."""
+        self.batches.close()
 
     def leave_out_finished(self, unfinished: list[int]) -> None:
         """Go on without the members that are finished, if it is worth it: building anew costs about a step.
@@ -266,7 +278,8 @@ class Pack:
         self.members = members
         self.network, self.probed = self.network.only(rows), self.probed.only(rows)
         self.optimizer.keep(rows, self.network.flat)
-        self.data = self.data.only(rows)
+        self.batches.undo()
+        self.batches.streams = self.data = self.data.only(rows)
         self.held_out, self.probe_data = self.held_out.only(rows), self.probe_data.only(rows)
         self._carry = self._carry and [
             Named({part: values[there] for part, values in layer.items()}) for layer in self._carry
@@ -277,6 +290,7 @@ class Pack:
     @property
     def state(self) -> dict[str, Any]:
         """What `restore` needs, where the next batch starts new sequences."""
+        self.batches.undo()
         return {
             "members": self.members,
             "left": self._left,

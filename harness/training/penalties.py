@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
+from harness.base.sending import indices, sent
 from harness.engine.gradient_penalty import gradient_penalty
 from harness.engine.network import LayerSteps, Network
 from harness.engine.orthogonal_penalty import orthogonal_gradient
@@ -58,5 +60,6 @@ def _add(grad: Tensor, strengths: Sequence[float | None], found: Callable[[Seque
     """Add to the rows with a strength that many times what is found, (K, P), and touch no other."""
     rows = [row for row, strength in enumerate(strengths) if strength]
     if rows:
-        times = grad.new_tensor([strengths[row] for row in rows])[:, None]
-        grad[rows] += times * found(rows)[rows]
+        times = sent(torch.tensor([strengths[row] for row in rows], dtype=grad.dtype), grad.device)[:, None]
+        there = indices(rows, grad.device)
+        grad[there] += times * found(rows)[there]

@@ -14,7 +14,8 @@ from harness.measure.generation import answered_alone
 from harness.measure.measurement import measure
 from harness.measure.moment import Moment
 from harness.settings.members import members
-from harness.training.pack import build, run, streams
+from harness.training.building import build, streams
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings
 

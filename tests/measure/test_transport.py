@@ -19,7 +19,8 @@ from harness.plugins.registry import registry
 from harness.settings.members import members
 from harness.settings.settings import Settings
 from harness.testing._problems import possible_length
-from harness.training.pack import build, run, streams
+from harness.training.building import build, streams
+from harness.training.pack import run
 from tests.conftest import Config
 from tests.helpers.counting import settings
 

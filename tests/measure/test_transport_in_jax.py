@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from harness.engine.network import Network
 from harness.experiment import Batch
 from harness.settings.members import members
-from harness.training.pack import build, run, streams
+from harness.training.building import build, streams
+from harness.training.pack import run
 from tests.conftest import Config
 
 SIZE = 5

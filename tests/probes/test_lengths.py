@@ -16,8 +16,8 @@ from harness.plugins.registry import registry
 from harness.probes import Moment
 from harness.tasks import streams as module
 from harness.tasks.data import Data
+from harness.tasks.drawn import ready
 from harness.tasks.experiment import Experiment
-from harness.tasks.streams import ready
 from harness.testing._problems import small_runs
 from harness.training.building import build, streams
 from harness.training.rows import gradient_rows

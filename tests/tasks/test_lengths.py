@@ -16,7 +16,7 @@ from harness.base.seeds import stream
 from harness.experiment import Batch, VariedLengths
 from harness.plugins.registry import registry
 from harness.settings.members import members
-from harness.tasks.streams import ready
+from harness.tasks.drawn import ready
 from harness.training.building import streams
 from tests.conftest import Config
 from tests.helpers.counting import Counting, settings

@@ -85,13 +85,13 @@ def test_batches_are_as_long_as_the_curriculum_says_and_drawn_from_the_streams_o
     made = config(experiment="parity", seq_len=12, seed=[3, 4], train={"curriculum": "uniform", "steps": 5})
     runs = members(made)
     pack, seen = Pack(runs), []
-    drawn = pack.data.next
+    drawn = pack.batches.next
 
     def watched(*arguments: Any) -> Any:
         seen.append(drawn(*arguments))
         return seen[-1]
 
-    monkeypatch.setattr(pack.data, "next", watched)
+    monkeypatch.setattr(pack.batches, "next", watched)
     for _ in range(5):
         pack.take_gradient()
         pack.move()

@@ -75,19 +75,42 @@ def assert_same(one: Tables, two: Tables) -> None:
         {"train": {"schedule": "cosine"}},
         {"num_layers": 2, "dropout": [0.0, 0.3]},
         {"experiment": "adding", "seed": [0, 1]},
+        {"train": {"gradient_penalty": 0.1, "orthogonal_penalty": [0.1, None]}},
     ],
-    ids=["clipped", "schedule", "dropout", "vectors"],
+    ids=["clipped", "schedule", "dropout", "vectors", "penalties"],
 )
 def test_nothing_is_waited_for_within_a_step_and_the_losses_are_looked_at_late(
     config: Config, changes: dict[str, Any]
 ) -> None:
     train = {"steps": 4, "batch_size": 3, **changes.pop("train", {})}
-    runs = members(config(seq_len=5, hidden_size=3, train=train, probe={"every": 3, "batch_size": 2}, **changes))
+    runs = members(config(seq_len=5, hidden_size=2, train=train, probe={"every": 3, "batch_size": 2}, **changes))
     tables, steps = counted(runs)
-    assert (steps[2].waits, steps[2].late) == (0, 1)
+    assert (steps[2].waits, steps[2].late, steps[2].sent_waiting) == (0, 1, [])
     assert steps[1].waits > 0  # it is measured before the first step, and after the third
     assert steps[3].waits > 0
     assert_same(tables, run(runs))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "bytes_sent"),
+    [
+        # Of two seeds 3 samples: 8 tokens and a target, a byte each; three members share them and have their copies.
+        ("recall_dish", [2 * 8 * 3, 2 * 3, 6 * 8]),
+        # 8 steps of 2 real numbers, and a real target, 4 bytes each.
+        ("adding", [2 * 8 * 3 * 2 * 4, 2 * 3 * 4, 6 * 8]),
+    ],
+)
+def test_each_seed_is_sent_once_and_whole_numbers_take_few_bytes(
+    config: Config, experiment: str, bytes_sent: list[int]
+) -> None:
+    runs = members(config(experiment=experiment, seed=[0, 1], weight_scale=[0.5, 1, 2], train={"batch_size": 3}))
+    _, steps = counted(runs)
+    assert sorted(steps[2].sent) == sorted(bytes_sent)
+
+
+def test_what_a_measurement_reads_does_not_come_in_more_pieces_with_more_members(config: Config) -> None:
+    few, more = (members(config(cell="lstm", seed=seeds, train={"steps": 1})) for seeds in ([0, 1], [*range(6)]))
+    assert counted(few)[1][1].waits == counted(more)[1][1].waits
 
 
 def short(config: Config, **changes: Any) -> list[Settings]:

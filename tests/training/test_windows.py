@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 
+from harness.engine.network import Network
 from harness.experiment import Batch
 from harness.tasks.streams import Streams
 from harness.training.pack import Pack, run
@@ -33,6 +34,22 @@ def test_training_in_windows_carries_the_state(config: Config) -> None:
     )  # fmt: skip
     found = run(made)
     assert found["runs"].accuracy.item() > 0.8
+
+
+def test_the_states_that_the_next_window_starts_from_take_no_second_pass(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = settings(config, Counting(n_windows=3), cell="rnn", seq_len=4, hidden_size=3)
+    pack, passes, plain = Pack(made), [], Network.forward
+
+    def counted(network: Network, *given: Any, **named: Any) -> Any:
+        passes.append(network)
+        return plain(network, *given, **named)
+
+    monkeypatch.setattr(Network, "forward", counted)
+    with torch.no_grad():
+        pack.take_gradient()
+    assert len(passes) == 1
 
 
 def test_a_window_goes_on_from_the_state_in_which_the_one_before_has_ended_and_no_further_back(config: Config) -> None:
