@@ -61,3 +61,5 @@ class Deaf(Cell):
 def test_where_no_weight_reads_the_inputs_it_says_so() -> None:
     with pytest.raises(UserError, match=r"^input_scale=0\.5: no weight of cell=deaf reads the inputs; valid: 1$"):
         small_runs(cell=Deaf(), input_scale=0.5)
+    (run,) = small_runs(cell=Deaf())
+    assert run.input_scale == 1

@@ -70,6 +70,12 @@ def test_a_wrong_setting_is_named_in_one_line_with_what_is_valid(config: Config,
         assert word in message
 
 
+def test_a_section_that_is_none_is_refused_with_what_stands_in_it(config: Config) -> None:
+    for key, inside in (("train", "steps, batch_size"), ("eval", "seq_len"), ("probe", "every"), ("engine", "compile")):
+        with pytest.raises(UserError, match=rf"^{key}=3: valid: a section with {inside}"):
+            members({**config(), key: 3})
+
+
 def test_compiling_is_worth_it_for_long_runs_whatever_their_company(config: Config) -> None:
     long = {"steps": 10_000, "batch_size": 32}
     for seeds in (0, [0, 1, 2]):
