@@ -28,8 +28,9 @@ def differ(runs: pd.DataFrame, keys: list[str], within: list[str] | None = None)
     Args:
         within: columns; only runs that agree in all of these are compared.
     """
-    if not within:
-        return [key for key in keys if runs[key].nunique(dropna=False) > 1]
+    keys = [key for key in keys if runs[key].nunique(dropna=False) > 1]
+    if not within or not keys:
+        return keys
     groups = runs.groupby(within, sort=False, dropna=False)
     return [key for key in keys if (groups[key].nunique(dropna=False) > 1).any()]
 

@@ -82,4 +82,4 @@ def _table(
     pairs = (tokens * columns + answers).ravel()
     counts = np.bincount(pairs, weight.ravel(), rows * columns).reshape(rows, columns)
     counts[~counts.any(axis=1)] = counts.sum(axis=0)  # a token that was not seen says nothing
-    return counts + UNSEEN
+    return np.asarray(counts + UNSEEN, dtype=np.float64)

@@ -24,9 +24,9 @@ from harness.settings.members import members
 from harness.settings.resolve import resolve
 from harness.settings.settings import Settings
 from harness.tasks.streams import Streams
+from harness.training.building import architecture
 from harness.training.checkpoint import Checkpoint
 from harness.training.keeping import Keeper
-from harness.training.building import architecture
 from harness.training.pack import run
 from tests.conftest import Config
 

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 import harness
 from tests.helpers.sweeps import SHORT, command, results
+
+SWEEP = ["-m", *SHORT, "cell=gru,lstm", "weight_scale=0.9,1.1", "seed=range(3)", "hydra.sweep.dir=out"]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one run has been made, in ``out``; not to be changed."""
+    folder = tmp_path_factory.mktemp("ran")
+    done = command(folder, *SHORT, "hydra.run.dir=out")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def with_a_run(ran: Path, tmp_path: Path) -> Path:
+    """The test's own copy of it."""
+    shutil.copytree(ran, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The results of a sweep, not to be changed, and what it said."""
+    folder = tmp_path_factory.mktemp("swept")
+    done = command(folder, *SWEEP)
+    assert done.returncode == 0, done.stderr
+    return folder / "out", done.stderr
 
 
 def test_one_run_ends_in_tables_a_report_and_its_path(tmp_path: Path) -> None:
@@ -31,16 +60,14 @@ def test_one_run_ends_in_tables_a_report_and_its_path(tmp_path: Path) -> None:
     assert tables.runs.job.tolist() == ["0"]
 
 
-def test_a_multirun_packs_what_changes_no_shape_and_multiplies_out_the_rest(tmp_path: Path) -> None:
-    sweep = ["cell=rnn,lstm", "weight_scale=0.9,1.1", "seed=range(3)", "hydra.sweep.dir=out"]
-    done = command(tmp_path, "-m", *SHORT, *sweep)
-    assert done.returncode == 0, done.stderr
-    tables = harness.load(tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out" / "jobs").iterdir()) == ["0", "1"]
+def test_a_multirun_packs_what_changes_no_shape_and_multiplies_out_the_rest(swept: tuple[Path, str]) -> None:
+    directory, said = swept
+    tables = harness.load(directory)
+    assert sorted(path.name for path in (directory / "jobs").iterdir()) == ["0", "1"]
     found = tables.runs.groupby("cell")[["weight_scale", "seed"]].agg(["nunique", "size"])
     assert (found == [2, 6, 3, 6]).all(axis=None)
     assert tables.runs.run_id.is_unique
-    assert "12/12 runs" in done.stderr
+    assert "12/12 runs" in said
 
 
 def test_the_command_line_replaces_what_a_study_sweeps_over(tmp_path: Path) -> None:
@@ -55,33 +82,30 @@ def test_the_command_line_replaces_what_a_study_sweeps_over(tmp_path: Path) -> N
     ]
 
 
-def test_the_report_is_rebuilt_from_results(tmp_path: Path) -> None:
-    assert command(tmp_path, *SHORT, "hydra.run.dir=out").returncode == 0
+def test_the_report_is_rebuilt_from_results(with_a_run: Path) -> None:
     for name in ("report.html", "tables/runs.parquet"):
-        (tmp_path / "out" / name).unlink()
-    done = command(tmp_path, "out", module="harness.report")
+        (with_a_run / "out" / name).unlink()
+    done = command(with_a_run, "out", module="harness.report")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "out/report.html"
-    assert (tmp_path / "out" / "report.html").stat().st_size > 0
+    assert (with_a_run / "out" / "report.html").stat().st_size > 0
 
 
-def test_a_directory_with_results_is_gone_on_with(tmp_path: Path) -> None:
-    assert command(tmp_path, *SHORT, "hydra.run.dir=out").returncode == 0
-    done = command(tmp_path, *SHORT, "hydra.run.dir=out")
+def test_a_directory_with_results_is_gone_on_with(with_a_run: Path) -> None:
+    done = command(with_a_run, *SHORT, "hydra.run.dir=out")
     assert done.returncode == 0, done.stderr
     assert "1 of 1 runs are done already" in done.stderr
 
 
-def test_a_sweep_goes_on_with_its_own_runs_only(tmp_path: Path) -> None:
-    assert command(tmp_path, *SHORT, "hydra.run.dir=out").returncode == 0
-    other = command(tmp_path, "resume=out", "cell=lstm")
+def test_a_sweep_goes_on_with_its_own_runs_only(with_a_run: Path) -> None:
+    other = command(with_a_run, "resume=out", "cell=lstm")
     assert other.returncode == 1
     assert "cell=lstm: a sweep goes on with the runs that it began with" in other.stderr
     assert "hydra.sweep.dir=out" in other.stderr
-    same = command(tmp_path, "resume=out", "sweep.pack=false")
+    same = command(with_a_run, "resume=out", "sweep.pack=false")
     assert same.returncode == 0, same.stderr
     assert "1 of 1 runs are done already" in same.stderr
-    assert len(harness.load(tmp_path / "out").runs) == 1
+    assert len(harness.load(with_a_run / "out").runs) == 1
 
 
 def test_a_run_that_raises_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
@@ -124,11 +148,9 @@ def test_what_cannot_be_compiled_is_said_on_the_terminal_once_a_sweep(tmp_path: 
     ]
 
 
-def test_two_sweeps_of_the_same_settings_give_bit_identical_tables(tmp_path: Path) -> None:
-    sweep = ["-m", *SHORT, "cell=gru,lstm", "seed=0,1"]
-    for name in ("one", "two"):
-        assert command(tmp_path, *sweep, f"hydra.sweep.dir={name}").returncode == 0
-    one, two = harness.load(tmp_path / "one"), harness.load(tmp_path / "two")
+def test_two_sweeps_of_the_same_settings_give_bit_identical_tables(swept: tuple[Path, str], tmp_path: Path) -> None:
+    assert command(tmp_path, *SWEEP).returncode == 0
+    one, two = harness.load(swept[0]), harness.load(tmp_path / "out")
     for name in one:
         pd.testing.assert_frame_equal(
             one[name].drop(columns="seconds", errors="ignore"), two[name].drop(columns="seconds", errors="ignore"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -42,13 +40,7 @@ LINES = [
 def test_the_commands_of_the_documents_compose(line: str) -> None:
     words = [word for word in shlex.split(line)[3:] if word != "-m"]
     one_each = [word if "[" in word else word.split(",")[0] for word in words]  # a list is one value
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "--cfg", "job", *one_each],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = command(ROOT, "--cfg", "job", *one_each)
     assert done.returncode == 0, done.stderr
 
 

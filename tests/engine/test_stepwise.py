@@ -19,7 +19,7 @@ from harness.engine.scan.interface import BackwardPass, GradFromAbove
 from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.weights import Architecture, MemberInit
 
-MEMBERS, STEPS, BATCH, FEATURES, WIDTH = 2, 11, 3, 3, 4
+MEMBERS, STEPS, BATCH, FEATURES, WIDTH = 2, 11, 3, 4, 4
 EXACT = {"rtol": 1e-11, "atol": 1e-13}
 
 
@@ -39,6 +39,15 @@ class Growing(RNN):
 
     def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
         return {"h": 0.1 * exp(x @ w.input + s.h @ w.recurrent + w.bias)}
+
+
+class Straight(RNN):
+    """The same of inputs that are added unit by unit, besides."""
+
+    name: ClassVar[str] = "straight"
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"h": 0.1 * exp(x + x @ w.input + s.h @ w.recurrent + w.bias)}
 
 
 def network(cell: Cell) -> Network:
@@ -74,7 +83,7 @@ def by_autograd(
     return of_weights, next(found), Named({part: next(found) for part in first})
 
 
-@pytest.mark.parametrize("cell", [RNN(), LSTM(), Shares(), Growing()], ids=lambda cell: cell.name)
+@pytest.mark.parametrize("cell", [RNN(), LSTM(), Shares(), Growing(), Straight()], ids=lambda cell: cell.name)
 @pytest.mark.parametrize("ends", [[[11, 11, 11]] * 2, [[1, 11, 4], [8, 9, 0]]], ids=["together", "apart"])
 def test_gradients_are_autograds_also_by_the_start_and_through_steps_after_these(
     cell: Cell, ends: list[list[int]]
@@ -102,6 +111,23 @@ def test_gradients_are_autograds_also_by_the_start_and_through_steps_after_these
         torch.testing.assert_close(grad[name], value, **EXACT)
     for part, value in expected[2].items():
         torch.testing.assert_close(carry[part], value, **EXACT)
+
+
+@pytest.mark.parametrize("cell", [Growing(), Straight()], ids=lambda cell: cell.name)
+def test_no_gradient_is_handed_down_after_a_samples_end_whatever_stands_there(cell: Cell) -> None:
+    """Also of one that has ended before the piece that is run."""
+    made, lengths = network(cell), torch.tensor([[2, 0, 11], [11, 1, 7]])
+    after = torch.arange(1, STEPS + 1)[:, None] > lengths[:, None]
+    found = []
+    for fill in (0.0, 1e4):
+        x = drawn(1, MEMBERS, STEPS, BATCH, FEATURES).masked_fill(after[..., None], fill)
+        weights, start = made.layer(1), made.zero_states(BATCH)[0]
+        trace = made.scanners[0].forward(weights, x, start, made.buffers[0], lengths)
+        above = GradFromAbove([STEPS], drawn(2, MEMBERS, 1, BATCH, WIDTH))
+        grad = Named({name: torch.zeros_like(value) for name, value in weights.items()})
+        found.append(trace.backward(BackwardPass(weights, above, made.zero_states(BATCH)[0], grad)))
+    assert torch.equal(*found)
+    assert (found[0].abs().sum(-1) > 0).equal(~after & (lengths == STEPS)[:, None])
 
 
 @pytest.mark.parametrize("way", ["stepwise", "general", "general in spans"])

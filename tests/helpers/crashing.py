@@ -7,6 +7,7 @@ prints a JSON line for each. All that takes long to import is imported once; eve
 from __future__ import annotations
 
 import builtins
+import gc
 import io
 import itertools
 import json
@@ -149,6 +150,7 @@ def main() -> None:
     plain = harness.report.pictures.draw_all
     harness.report.build.draw_all = lambda folder, wanted: plain(folder, wanted[:1])  # type: ignore[attr-defined]
     harness.report.renderers.svg_and_png = lambda canvas: EMPTY  # a picture's files count, not what is in them
+    gc.freeze()  # or each fork goes through all of this in search of what can be thrown away
     whole = root / "whole"
     assert forked(lambda: both(whole)) == 0
 

@@ -76,9 +76,11 @@ MODULES: dict[str, str] = {
     "datasets/own_*.py": (
         "tests/datasets/test_wrong_files.py tests/datasets/test_formats.py tests/experiments/test_dataset.py"
     ),
+    "datasets/midi.py datasets/text.py": "tests/experiments/test_compose.py tests/experiments/test_write_text.py",
     "datasets/*.py": "tests/datasets tests/experiments/test_dataset.py tests/tasks/test_data.py",
     "tables/*.py": "tests/tables",
-    "settings/*.py": "tests/settings tests/command_line/test_refusing.py tests/command_line/test_overrides.py",
+    "settings/members.py": "tests/settings tests/sweeping/test_packing.py",
+    "settings/*.py": "tests/settings tests/engine/test_input_scale.py",
     "plugins/fingerprint.py": "tests/plugins/test_classes.py",
     "plugins/*.py": "tests/plugins",
     "testing/cell.py": "tests/testing/test_cell.py",
@@ -99,6 +101,8 @@ MODULES: dict[str, str] = {
     "theory/*.py": "tests/theory",
     "trackers/following.py": "tests/trackers/test_following.py tests/trackers/test_trackers.py",
     "trackers/*.py": "tests/trackers",
+    "command_line/sweeper.py": "tests/command_line/test_sweeper.py tests/command_line/launchers/test_gpus.py",
+    "command_line/search/sweeper.py": "tests/command_line/test_searching.py",
     "command_line/search/*.py": "tests/command_line/test_search.py tests/command_line/test_study.py",
     "figures/drawing/rows.py figures/drawing/scales.py": (
         "tests/figures/test_numbers.py tests/figures/test_gradients.py"

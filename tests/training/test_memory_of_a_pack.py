@@ -49,7 +49,7 @@ def test_a_pack_takes_what_it_is_said_to_take(
         pack = Pack(runs)
         pack.measure()
         pack.take_gradient()
-        pack.move([True] * 3)
+        pack.move()
         pack.measure()
 
     taken, said = peak_bytes(some_training), memory(runs[0]).of_pack(3)
