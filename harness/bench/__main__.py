@@ -113,8 +113,8 @@ def _steps(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
             print(f"{cell}, K,T,B,H = {','.join(map(str, shape))}", file=sys.stderr, flush=True)
             problem = Problem(cell, shape)
             rows += measure(teams.of(ways, members=shape[0], alone=others), problem, repeats)
-            beside = _besides(teams, problem, others, options.device)
-            besides.append({"cell": cell, **dict(zip("KTBH", shape, strict=True)), **beside})
+            own = _besides(teams, problem, others, options.device)
+            besides.append({"cell": cell, **dict(zip("KTBH", shape, strict=True)), **own})
     steps, beside = pd.DataFrame(rows), pd.DataFrame(besides)
     show_steps(steps, beside)
     if others and "c" in ways:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,19 +63,14 @@ class Measurement:
         first, *others = blocks
         if not others:
             return first
+        tensors = ("loss", "accuracy", "accuracy_se", "sample_accuracy", "clipped")
         lists = ("samples", "spectral_radius", "input_power", "rate_bound")
-        return replace(
-            first,
-            **{name: torch.cat([getattr(each, name) for each in blocks]) for name in _TENSORS},
-            **{name: [own for each in blocks for own in getattr(each, name)] for name in lists},
-            **{name: np.concatenate([getattr(each, name) for each in blocks]) for name in ("cue", "answer")},
-            gradients=Gradients.of_all([each.gradients for each in blocks]),
-            lengths=None if first.lengths is None else np.concatenate([each.lengths for each in blocks]),
-        )
-
-
-_TENSORS = ("loss", "accuracy", "accuracy_se", "sample_accuracy", "clipped")
-"""What has a row for each member."""
+        joined: dict[str, Any] = {name: torch.cat([getattr(each, name) for each in blocks]) for name in tensors}
+        joined |= {name: [own for each in blocks for own in getattr(each, name)] for name in lists}
+        joined |= {name: np.concatenate([getattr(each, name) for each in blocks]) for name in ("cue", "answer")}
+        if first.lengths is not None:
+            joined["lengths"] = np.concatenate([each.lengths for each in blocks if each.lengths is not None])
+        return replace(first, **joined, gradients=Gradients.of_all([each.gradients for each in blocks]))
 
 
 def measure(network: Network, held_out: Data, moment: Moment, seeds: Sequence[int], clipped: Tensor) -> Measurement:

@@ -85,7 +85,7 @@ class Checkpoint:
             log.warning("%s: not saved (%s)", self.path, first_line(error))
 
 
-def _here(storage: torch.UntypedStorage, device: str) -> torch.UntypedStorage:
+def _here(storage: Any, device: str) -> Any:
     """What was on any GPU goes to the one that this process is on now."""
     return storage.cuda() if device.startswith("cuda") else storage
 

@@ -40,11 +40,12 @@ class Measured:
 
     def block(self, rows: slice) -> Measured:
         """Some of the members, by networks that hold nothing yet; their data are copied if there are others."""
-        data = [self.held_out, self.probe_data]
+        held_out, probe_data = self.held_out, self.probe_data
         if rows != slice(0, len(self.seeds)):
-            data = [each.only(range(rows.start, rows.stop)) for each in data]
-        networks = (each.with_weights(each.flat[rows]) for each in (self.network, self.probed))
-        return Measured(*networks, *data, self.seeds[rows])
+            members = range(rows.start, rows.stop)
+            held_out, probe_data = held_out.only(members), probe_data.only(members)
+        network, probed = (each.with_weights(each.flat[rows]) for each in (self.network, self.probed))
+        return Measured(network, probed, held_out, probe_data, self.seeds[rows])
 
 
 def blocks(members: int, at_once: int) -> list[slice]:

@@ -183,7 +183,7 @@ def test_what_cannot_be_captured_goes_on_running_as_it_is(caplog: pytest.LogCapt
 
 @pytest.fixture
 def no_triton(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.engine.scan.choice.why_not", lambda *_: "not here")
+    monkeypatch.setattr("harness.engine.scan.choice.why_no_kernels", lambda *_: "not here")
 
 
 @pytest.mark.usefixtures("no_triton")

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from harness.cells.base import Named
 from harness.engine.network import LayerSteps, Network
+from harness.engine.scan.interface import GradFromAbove
 from tests.engine.test_engine import WAYS, by, make_network
 from tests.engine.test_graphed import graphed
 
@@ -154,3 +156,30 @@ def test_replayed_calls_follow_the_lengths() -> None:
         one, other = (together(each, drawn(plain), lengths) for each in (plain, network))
         for before, after in zip(one[:3], other[:3], strict=True):
             assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize("way", ["stepwise", "general"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_what_arrives_after_its_end_passes_a_sample_by(cell: str, way: str) -> None:
+    """Gradients of a member, and what reaches its first state, are those of its samples one by one."""
+    network = make_network(cell, MEMBERS, features=3, hidden_size=4, way=way)
+    lengths, inputs = torch.tensor([[1, 4, 2], [3, 2, 4]]), drawn(network, steps=4, batch=3)
+    late = torch.randn(MEMBERS, 3, 4, dtype=torch.float64, generator=torch.manual_seed(5))
+
+    def back(x: Tensor, late: Tensor, ends: Tensor | None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        traces = network.forward(x, lengths=ends)
+        carry = Named({part: late.clone() for part in network.cells[0].widths(4)})
+        grad = Named({name: torch.zeros_like(value) for name, value in network.layer(1).items()})
+        network.backward(traces, GradFromAbove([], x.new_zeros(len(late), 0, x.shape[2], 4)), [carry], [grad])
+        return grad, carry
+
+    with torch.no_grad():
+        found, first = back(inputs, late, lengths)
+        singles = [(inputs[:, :, b : b + 1], late[:, b : b + 1]) for b in range(3)]
+        alone = [[back(x[:, :steps], dh, None) for steps in range(1, 5)] for x, dh in singles]
+    for k in range(MEMBERS):
+        own = [alone[b][int(lengths[k, b]) - 1] for b in range(3)]
+        for name, value in found.items():
+            torch.testing.assert_close(value[k], sum(grad[name][k] for grad, _ in own))
+        for part, value in first.items():
+            torch.testing.assert_close(value[k], torch.cat([carry[part][k] for _, carry in own]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from harness.cells import Cell
-from harness.cells.gated.lstm import LSTM
 from harness.engine.network import Network
 from harness.engine.scan.choice import scanner
 from harness.engine.scan.compiler import CannotCompile
+from harness.engine.scan.graphed import GraphedScanner
 from harness.engine.scan.interface import norm
 from harness.engine.scan.triton.kernels import Kernels
 from harness.engine.scan.triton.scanner import TritonScanner
@@ -26,7 +26,7 @@ from harness.plugins.registry import registry
 from tests.engine.test_engine import cross_entropy, make_data, measure
 from tests.engine.test_formulas import FORMULAS, Everything, cell_of
 from tests.engine.test_lengths import padded, together
-from tests.helpers.interpreted import by_triton, interpreter, network_of
+from tests.helpers.interpreted import by_triton, network_of
 
 pytest.importorskip("triton")
 
@@ -36,12 +36,6 @@ CELLS = [plugin.name for plugin in registry().of_kind("cell")]
 FAST = ["rnn", "gru", "lstm"]
 FAST_FORMULAS = ["a part handed on", "a part that is the old one and used besides", "a weight in pieces"]
 TOLERANCE = {torch.float64: {"rtol": 1e-10, "atol": 1e-11}, torch.float32: {"rtol": 2e-5, "atol": 2e-6}}
-
-
-@pytest.fixture(scope="module")
-def interpreted() -> Iterator[Call]:
-    with interpreter() as call:
-        yield call
 
 
 def some_slow(names: list[str], fast: list[str]) -> list[Any]:
@@ -64,8 +58,11 @@ def compare(network: Network, steps: int = 3, batch: int = 2) -> None:
         torch.testing.assert_close(found[key], expected[key], **TOLERANCE[dtype])
 
 
-def chosen(hidden_size: int, dtype: torch.dtype = torch.float32) -> str:
-    return type(scanner(LSTM(), 3, hidden_size, dtype, torch.device("cuda"), True)).__name__
+def chosen(hidden_size: int, dtype: torch.dtype = torch.float32, name: str = "lstm") -> list[str]:
+    """Names of a scanner, and where it replays another one of what computes the stages of its steps."""
+    made = scanner(cell(name), 3, hidden_size, dtype, torch.device("cuda"), True)
+    stages = [made.plain.stages] if isinstance(made, GraphedScanner) else []
+    return [type(each).__name__ for each in (made, *stages)]
 
 
 def test_a_gpu_gets_kernels_where_weights_fit_on_the_chip(
@@ -74,20 +71,27 @@ def test_a_gpu_gets_kernels_where_weights_fit_on_the_chip(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)  # as if it were an A100
     monkeypatch.setenv("CC", "gcc")
     with caplog.at_level(logging.INFO):
-        assert [chosen(32), chosen(64), chosen(32, torch.float64)] == ["TritonScanner"] * 3
+        assert [chosen(32), chosen(64), chosen(32, torch.float64)] == [["TritonScanner"]] * 3
         assert not caplog.messages
-        assert [chosen(96), chosen(64, torch.float64), chosen(4, torch.bfloat16)] == ["GraphedScanner"] * 3
+        staged = [chosen(96), chosen(64, torch.float64), chosen(64, name="linear_attention")]
+        assert staged == [["GraphedScanner", "TritonStages"]] * 3
+        without = ["GraphedScanner", "TorchStages"]
+        assert chosen(4, torch.bfloat16) == without
+        with monkeypatch.context() as patched:
+            patched.setattr("harness.engine.scan.triton.kernels.version", lambda name: "3.1.0")
+            assert chosen(32) == without
         monkeypatch.delenv("CC")
         monkeypatch.setenv("PATH", "")
-        assert chosen(32) == "GraphedScanner"
-    start = "cell lstm runs as CUDA graphs, not as a Triton kernel: "
-    reasons = [message.removeprefix(start) for message in caplog.messages]
+        assert chosen(32) == without
     # Four matrices of 128 × 128 and four of 16 × 128, for sides are powers of 2; 12 tiles of 16 × 128.
-    assert reasons == [
-        "weights and tiles of 384 KB do not fit on the chip (163 KB)",
-        "weights and tiles of 256 KB do not fit on the chip (163 KB)",
-        "torch.bfloat16 is not a precision of the kernels",
-        "Triton needs a C compiler, gcc or clang",
+    assert [message.split(" runs as CUDA graphs")[1] for message in caplog.messages] == [
+        " with Triton kernels, not as one kernel: weights and tiles of 384 KB do not fit on the chip (163 KB)",
+        " with Triton kernels, not as one kernel: weights and tiles of 256 KB do not fit on the chip (163 KB)",
+        " with Triton kernels, not as one kernel: vectors of 512 units are put together anew, and more than 64 take "
+        "minutes to compile",
+        ", without Triton kernels: torch.bfloat16 is not a precision of the kernels",
+        ", without Triton kernels: triton is of version 3.1; valid: 3.2 or later",
+        ", without Triton kernels: Triton needs a C compiler, gcc or clang",
     ]
 
 

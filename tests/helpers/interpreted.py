@@ -17,6 +17,7 @@ from harness.engine.scan.compiler import CannotCompile
 from harness.engine.scan.graphed import GraphedScanner
 from harness.engine.scan.stepwise import StepwiseScanner
 from harness.engine.scan.triton.scanner import TritonScanner
+from harness.engine.scan.triton.stages import TritonStages
 from harness.engine.weights import Architecture, MemberInit
 
 
@@ -49,6 +50,22 @@ def by_triton(network: Network) -> Network:
 
 def _nothing() -> None:
     """Called to have the process started."""
+
+
+class NeverByTorch(StepwiseScanner):
+    """A test of stages by Triton is none of what would run instead."""
+
+    def refuse(self, problem: CannotCompile) -> None:
+        raise AssertionError(str(problem)) from problem
+
+
+def by_stages(network: Network) -> Network:
+    """The same weights, run step by step with a Triton kernel for each stage."""
+    made = Network(network.shape, network.flat, compiled=False, recompute=network.recompute)
+    for layer, plain in enumerate(made.scanners):
+        assert isinstance(plain, StepwiseScanner)
+        made.scanners[layer] = NeverByTorch(plain.plan, TritonStages(plain.plan, network.flat.dtype))
+    return made
 
 
 @contextmanager

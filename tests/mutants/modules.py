@@ -26,7 +26,7 @@ MODULES: dict[str, str] = {
         "tests/engine/test_formulas.py tests/engine/test_compiled.py tests/engine/test_compiler.py "
         "tests/engine/test_threads.py"
     ),
-    "engine/scan/stepwise.py": "tests/engine/test_stepwise.py tests/engine/test_lengths.py tests/engine/test_tokens.py",
+    "engine/scan/step*.py": "tests/engine/test_stepwise.py tests/engine/test_lengths.py tests/engine/test_tokens.py",
     "engine/scan/interface.py": "tests/engine/test_interface.py tests/engine/test_norm.py tests/engine/test_engine.py",
     "engine/scan/[dfnp]*.py engine/scan/schedule.py": (
         "tests/engine/test_formulas.py tests/engine/test_steps.py tests/engine/test_schedule.py"
@@ -40,6 +40,8 @@ MODULES: dict[str, str] = {
     "tasks/curriculum.py settings/lengths.py": (
         "tests/training/test_curriculum.py tests/training/test_generalization.py"
     ),
+    "training/me[am]*.py": "tests/training/test_measuring.py tests/training/test_memory_of_a_pack.py",
+    "base/gpus.py": "tests/base/test_gpus.py",
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
         "tests/tasks/test_streams.py tests/training/test_run.py"

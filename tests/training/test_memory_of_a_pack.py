@@ -13,7 +13,7 @@ from harness.bench.memory import peak_bytes
 from harness.settings.members import members
 from harness.training import memory as of_memory
 from harness.training.memory import Memory, memory
-from harness.training.pack import Pack
+from harness.training.pack import Pack, run
 from tests.conftest import Config
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -42,17 +42,9 @@ def test_a_pack_takes_what_it_is_said_to_take(
         return real(array).clone()  # as on a GPU: there is no sharing with numpy
 
     monkeypatch.setattr(torch, "from_numpy", counted)
-    runs = members(config(seed=[0, 1, 2], **sizes))
-
-    @torch.no_grad()
-    def some_training() -> None:
-        pack = Pack(runs)
-        pack.measure()
-        pack.take_gradient()
-        pack.move()
-        pack.measure()
-
-    taken, said = peak_bytes(some_training), memory(runs[0]).of_pack(3)
+    trained = {**sizes.get("train", {}), "steps": 2}
+    runs = members(config(seed=[0, 1, 2], **{**sizes, "train": trained}))
+    taken, said = peak_bytes(lambda: run(runs)), memory(runs[0]).of_pack(3)
     assert taken / 1.5 <= said <= 1.5 * taken
 
 

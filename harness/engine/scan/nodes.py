@@ -25,6 +25,9 @@ CONDITIONS = {"<", "<="}
 ACROSS = {"sum", "amax", "repeat", "fold"}
 """Operations across units, which read a whole vector."""
 
+REGROUPED = {"repeat", "fold"}
+"""Those that put units elsewhere."""
+
 
 @dataclass(frozen=True)
 class Block:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -25,6 +26,16 @@ class MatrixGradient:
     left: Place
     block: Block
     delta: Place
+
+
+@dataclass(frozen=True)
+class VectorGradient:
+    """Units of a weight vector, from ``offset`` on: to their gradient is added what lies at ``at`` in ``kept``."""
+
+    weight: str
+    offset: int
+    width: int
+    at: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +113,39 @@ def planned_step(cell: Cell, input_size: int, hidden_size: int) -> Plan | None:
     except Untraceable as problem:
         log.info("the step of cell %s is no formula, and runs by autograd: %s", cell.name, problem)
         return None
+
+
+def with_vectors_kept(plan: Plan) -> tuple[list[Store], list[VectorGradient], int]:
+    """What a backward step stores where gradients of weight vectors are kept, too: mostly they are kept anyway.
+
+    Returns:
+        All that is stored; what is added to the gradients of weight vectors; how many numbers of a sample are kept.
+    """
+    asked, end = [store for store in plan.backward.asked if store.dest.buffer != "vector"], plan.kept
+    places = {store.node: store.dest.offset for store in asked if store.dest.buffer == "kept"}
+    vectors: list[VectorGradient] = []
+    for store in plan.backward.asked:
+        if store.dest.buffer != "vector":
+            continue
+        node = store.node
+        if node not in places:
+            places[node], end = end, end + node.width
+            asked.append(Store(node, Place("kept", places[node])))
+        vectors.append(VectorGradient(store.dest.name, store.dest.offset, node.width, places[node]))
+    return asked, _beside_each_other(vectors), end
+
+
+def _beside_each_other(vectors: Sequence[VectorGradient]) -> list[VectorGradient]:
+    """Gradients of neighbouring units that are kept side by side as one."""
+    made: list[VectorGradient] = []
+    for each in sorted(vectors, key=lambda each: (each.weight, each.offset)):
+        last = made[-1] if made else None
+        after = None if last is None else (last.weight, last.offset + last.width, last.at + last.width)
+        if last is not None and after == (each.weight, each.offset, each.at):
+            made[-1] = replace(last, width=last.width + each.width)
+        else:
+            made.append(each)
+    return made
 
 
 def stored_per_step(cell: Cell, hidden_size: int) -> int:

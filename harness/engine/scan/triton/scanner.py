@@ -98,11 +98,7 @@ class TritonTrace:
                 # Nothing has been done yet: a kernel is compiled before its first block runs.
                 self.scanner.refuse(problem)
                 return self.plain.backward(given)
-            for each in plan.matrices:
-                trace.add_to_matrix(given.grad, each, kept, begin, end)
-            for vector in self.kernels.source.vectors:
-                found = kept[:, : end - begin, :, vector.at : vector.at + vector.width].sum((1, 2))
-                given.grad[vector.weight][:, vector.offset : vector.offset + vector.width] += found
+            trace.add_to_weights(given.grad, self.kernels.source.vectors, kept, begin, end)
         return grad_x
 
 

@@ -12,21 +12,11 @@ import torch
 
 from harness.engine.scan.derivative import OUTPUT
 from harness.engine.scan.nodes import Node, in_order
-from harness.engine.scan.plan import Plan
+from harness.engine.scan.plan import Plan, VectorGradient, with_vectors_kept
 from harness.engine.scan.schedule import Place, Program, Store
 from harness.engine.scan.triton.tiles import REALS, SAMPLES, Tile, Writer, units
 
 BARRIER = "tl.debug_barrier()"
-
-
-@dataclass(frozen=True)
-class VectorGradient:
-    """Units of a weight vector, from ``offset`` on: to their gradient is added what lies at ``at`` in ``kept``."""
-
-    weight: str
-    offset: int
-    width: int
-    at: int
 
 
 @dataclass
@@ -55,9 +45,9 @@ class Source:
     @classmethod
     def of(cls, plan: Plan, dtype: torch.dtype) -> Source:
         """Write it."""
-        stores, vectors, kept = _kept(plan)
+        stores, vectors, kept = with_vectors_kept(plan)
         backward = _Backward(plan, REALS[dtype], stores).written()
-        code = _template().render(
+        code = template("kernel.py.j2").render(
             samples=SAMPLES,
             input_size=plan.input_size,
             output_size=plan.output_size,
@@ -74,25 +64,10 @@ class Source:
 
 
 @cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of this package."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    return jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True).get_template("kernel.py.j2")
-
-
-def _kept(plan: Plan) -> tuple[list[Store], list[VectorGradient], int]:
-    """What a backward step stores. Gradients of weight vectors are kept, too: mostly they are kept anyway."""
-    asked, end = [store for store in plan.backward.asked if store.dest.buffer != "vector"], plan.kept
-    places = {store.node: store.dest.offset for store in asked if store.dest.buffer == "kept"}
-    vectors = []
-    for store in plan.backward.asked:
-        if store.dest.buffer != "vector":
-            continue
-        node = store.node
-        if node not in places:
-            places[node], end = end, end + node.width
-            asked.append(Store(node, Place("kept", places[node])))
-        vectors.append(VectorGradient(store.dest.name, store.dest.offset, node.width, places[node]))
-    return asked, vectors, end
+    return jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True).get_template(name)
 
 
 def _nodes(program: Program, stores: Iterable[Store]) -> list[Node]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 import torch
 
+from harness.engine.scan.derivative import OUTPUT
 from harness.engine.scan.nodes import BINARY, CONDITIONS, Block, Node
 from harness.engine.scan.plan import Plan
 from harness.engine.scan.schedule import Place
 
 SAMPLES = 16
-"""Samples that a block carries through all steps; as few rows as Triton multiplies."""
+"""Samples of a block that multiplies, as few rows as Triton can, which it carries through all steps."""
 
 REALS = {torch.float32: "tl.float32", torch.float64: "tl.float64"}
 
@@ -36,7 +37,7 @@ class Tile:
 
     Attributes:
         text: its name.
-        rows: SAMPLES, or 1 where it is the same for all samples.
+        rows: as many as the block has samples, or 1 where it is the same for all of them.
         columns: as many as `units` of its node, or 1 where it is the same for all units.
         clean: it is 0 beyond the units of its node.
         condition: it is a truth value.
@@ -57,23 +58,38 @@ class Writer:
         plan: the cell's, whose parts and weights are numbered in Triton.
         real: the precision, in Triton.
         known: where nodes lie that are there already.
+        samples: of a block.
         before: lines before the loop over time: constants and weights.
         lines: lines of a step.
         values: what stands for the nodes that were written.
+        buffers: those that are read or written, by their names in Triton.
     """
 
     plan: Plan
     real: str
     known: dict[Node, Place]
+    samples: int = SAMPLES
     before: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     values: dict[Node, Tile] = field(default_factory=dict)
+    buffers: dict[str, Place] = field(default_factory=dict)
     _outside: dict[object, str] = field(default_factory=dict)
     _names: int = 0
 
     def _pointers(self, place: Place, width: int) -> str:
-        buffer = f"{place.buffer}_{list(self.plan.widths).index(place.name)}" if place.name else place.buffer
-        return f"{buffer}_t + {place.offset} + b[:, None] * {buffer}_s + {self.index(width)}"
+        return f"{self._rows_of(place)} + {self.index(width)}"
+
+    def _rows_of(self, place: Place) -> str:
+        """Where the vectors of all samples start."""
+        buffer = self.buffer(place)
+        return f"{buffer}_t + {place.offset} + b[:, None] * {buffer}_s"
+
+    def buffer(self, place: Place) -> str:
+        """The name of a buffer; the parts of the state are numbered, what enters from above comes after them."""
+        of = self.plan.shapes if place.buffer == "weight" else [*self.plan.widths, OUTPUT]
+        name = f"{place.buffer}_{list(of).index(place.name)}" if place.name else place.buffer
+        self.buffers.setdefault(name, place)
+        return name
 
     def loaded(self, place: Place, width: int, there: str = "there") -> str:
         """What lies at a place; 0 beyond, and where nothing is there."""
@@ -85,7 +101,7 @@ class Writer:
 
     def shape(self, width: int) -> str:
         """The sides of a tile for a node."""
-        return f"({SAMPLES}, {units(width)})"
+        return f"({self.samples}, {units(width)})"
 
     def until_end(self, value: Tile, width: int, other: str = "0.0") -> str:
         """A number for every sample and unit; another one for samples that have ended."""
@@ -102,7 +118,7 @@ class Writer:
     def whole(self, value: Tile, width: int) -> str:
         """A number for every sample and unit."""
         text = self.number(value)
-        if (value.rows, value.columns) == (SAMPLES, units(width)):
+        if (value.rows, value.columns) == (self.samples, units(width)):
             return text
         return f"tl.broadcast_to({text}, {self.shape(width)})"
 
@@ -133,16 +149,16 @@ class Writer:
             case _ if node in self.known:
                 unless = "if not TOKENS: " if node.op == "x" and self.plan.takes_tokens else ""
                 self.lines.append(f"{unless}{name} = {self.loaded(self.known[node], node.width)}")
-                return Tile(name, SAMPLES, units(node.width), clean=True)
+                return Tile(name, self.samples, units(node.width), clean=True)
             case "affine":
                 self._affine(name, node)
-                return Tile(name, SAMPLES, units(node.width))
+                return Tile(name, self.samples, units(node.width))
             case "sum" | "amax":
                 self._across(name, node)
-                return Tile(name, SAMPLES, 1)
+                return Tile(name, self.samples, 1)
             case "repeat" | "fold":
                 self._regroup(name, node)
-                return Tile(name, SAMPLES, units(node.width))
+                return Tile(name, self.samples, units(node.width))
         return self._unit_by_unit(name, node)
 
     def _unit_by_unit(self, name: str, node: Node) -> Tile:
@@ -172,20 +188,32 @@ class Writer:
         self.lines.append(f"{name} = {right}")
 
     def _regroup(self, name: str, node: Node) -> None:
-        (argument,) = node.args
-        index, whole = self.index(node.width), node.stretch * node.times
-        if node.op == "repeat":
-            indices = [f"{index} // {whole} * {node.stretch} + {index} % {node.stretch}"]
-        else:
-            indices = [
-                f"{index} // {node.stretch} * {whole} + {place * node.stretch} + {index} % {node.stretch}"
-                for place in range(node.times)
-            ]
         # Beyond the units there is nothing to be read.
-        last = argument.width - 1
-        value = self.whole(self.value(argument), argument.width)
-        parts = [f"regrouped({value}, tl.minimum({each}, {last}), {SAMPLES}, {units(node.width)})" for each in indices]
+        (argument,) = node.args
+        value, last, first = self.whole(self.value(argument), argument.width), argument.width - 1, self._first(node)
+        sides = f"{self.samples}, {units(node.width)}"
+        indices = [f"{first} + {place * node.stretch}" for place in range(_taken(node))]
+        parts = [f"regrouped({value}, tl.minimum({each}, {last}), {sides})" for each in indices]
         self.lines.append(f"{name} = {' + '.join(parts)}")
+
+    def regroup_from(self, node: Node, place: Place) -> None:
+        """Write ``repeat`` or ``fold`` of what lies at a place: to move units between threads takes long to compile."""
+        start, masks = f"{self._rows_of(place)} + {self._first(node)}", _masked(["there", *self._masks(node.width)])
+        self._names += 1
+        name = f"v{self._names}"
+        self.values[node] = Tile(name, self.samples, units(node.width), clean=True)
+        self.lines.append(f"{name} = tl.load({start}{masks})")
+        if node.op == "fold":
+            self.lines += [
+                f"for place in range(1, {node.times}):",
+                f"    {name} += tl.load({start} + place * {node.stretch}{masks})",
+            ]
+
+    def _first(self, node: Node) -> str:
+        """Which unit of its argument each unit of ``repeat`` or ``fold`` takes first."""
+        index, whole = self.index(node.width), node.stretch * node.times
+        apart, stretch = (whole, node.stretch) if node.op == "repeat" else (node.stretch, whole)
+        return f"{index} // {apart} * {stretch} + {index} % {node.stretch}"
 
     def _affine(self, name: str, node: Node) -> None:
         for place, (left, block) in enumerate(zip(node.args, node.blocks, strict=True)):
@@ -237,7 +265,7 @@ class Writer:
         return f"{self._weight(block.weight)} + {block.row * width + block.column}", width
 
     def _weight(self, name: str) -> str:
-        return f"weight_{list(self.plan.shapes).index(name)}_t"
+        return f"{self.buffer(Place('weight', name=name))}_t"
 
     def _rows(self, block: Block) -> str:
         """The rows of a block of a weight matrix that tokens take; of a token that is no row of it, 0."""
@@ -265,3 +293,8 @@ class Writer:
 
 def _masked(masks: list[str]) -> str:
     return f", mask={' & '.join(masks)}, other=0.0" if masks else ""
+
+
+def _taken(node: Node) -> int:
+    """How many units of its argument each unit of ``repeat`` or ``fold`` is made of; they are a stretch apart."""
+    return node.times if node.op == "fold" else 1
