@@ -129,9 +129,10 @@ class _Stage:
         writer = self.writer
         for each in self.phase.passes:
             for made in each.across:
+                # One operation across units may read what the one before has made.
                 self._across(made)
-            stores = [store for loop in each.loops for store in loop.stores]
-            self._store([*(Store(made.node, made.dest) for made in each.across), *stores])
+                self._store([Store(made.node, made.dest)])
+            self._store([store for loop in each.loops for store in loop.stores])
         return Stage(name, writer.buffers, [*writer.before, *writer.lines], writer.samples, self.warps)
 
     def _across(self, made: Across) -> None:
