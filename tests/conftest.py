@@ -27,6 +27,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """At the end it may go, or libraries complain of what was never thrown away."""
+    gc.unfreeze()
+
+
 Config = Callable[..., dict[str, Any]]
 
 BASE: dict[str, Any] = {
