@@ -16,7 +16,7 @@ from harness.plugins.registry import registry
 from harness.probes import Moment
 from harness.tasks import streams as module
 from harness.tasks.data import Data
-from harness.tasks.drawn import ready
+from harness.tasks.drawn import Drawn, drawn, ready
 from harness.tasks.experiment import Experiment
 from harness.testing._problems import small_runs
 from harness.training.building import build, streams
@@ -80,15 +80,16 @@ def test_what_follows_an_end_changes_no_number(probe: str, monkeypatch: pytest.M
     frames = []
     for fill in (None, 5):
 
-        def filled(*given: Any, fill: int | None = fill, **named: Any) -> Data:
-            data = ready(*given, **named)
+        def filled(*given: Any, fill: int | None = fill, **named: Any) -> Drawn:
+            found = drawn(*given, **named)
+            data = found.data
             if fill is not None and data.lengths is not None:
                 after = torch.arange(1, data.inputs.shape[1] + 1)[:, None] > data.lengths[:, None]
                 assert after.any()
                 data.inputs[after] = fill
-            return data
+            return found
 
-        monkeypatch.setattr(module, "ready", filled)
+        monkeypatch.setattr(module, "drawn", filled)
         frames.append(measured(probe, ragged("lstm", seed=[0, 1], num_layers=2), **OPTIONS[probe]))
     assert len(frames[0])
     pd.testing.assert_frame_equal(*frames, check_exact=True)
