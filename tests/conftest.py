@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -19,18 +18,6 @@ EMPTY = (
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 """Values of a parameter of tests that hold on any device."""
-
-
-def pytest_collection_finish() -> None:
-    """Leave what was imported to itself: Python would go through a million objects again and again for garbage."""
-    gc.collect()
-    gc.freeze()
-
-
-def pytest_unconfigure() -> None:
-    """At the end it may go, or libraries complain of what was never thrown away."""
-    gc.unfreeze()
-
 
 Config = Callable[..., dict[str, Any]]
 

@@ -199,7 +199,6 @@ def put_in(fault: Fault) -> bool:
     changed = _changed_function(*pair)
     if changed is None:
         return False
-    gc.unfreeze()  # what tests have set aside (`tests.conftest`)
     functions = [each for each in gc.get_objects() if isinstance(each, FunctionType)]
     found = [each for each in functions if _place(each.__code__) == _place(changed)]
     if any(each.__code__.co_freevars != changed.co_freevars for each in found):
