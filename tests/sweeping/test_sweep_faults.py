@@ -24,9 +24,9 @@ SWEEP = ["-m", *QUICK, "cell=gru", "seq_len=8,10", "weight_scale=0.9,1.1", "seed
 STEPS = """
 import pathlib, time
 class Streams(module.Streams):
-    def next(self, *args):
+    def draw(self, *args, **named):
         {what}
-        return super().next(*args)
+        return super().draw(*args, **named)
 module.Streams = Streams
 """
 

@@ -17,11 +17,11 @@ from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, w
 SLOW = """
 import os, pathlib, time
 class Streams(module.Streams):
-    def next(self, *args):
+    def draw(self, *args, **named):
         pathlib.Path({fast!r}).with_name(f"trains_{{os.getpid()}}").touch()
         if not pathlib.Path({fast!r}).exists():
             time.sleep(0.5)
-        return super().next(*args)
+        return super().draw(*args, **named)
 module.Streams = Streams
 """
 
