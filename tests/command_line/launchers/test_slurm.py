@@ -65,6 +65,7 @@ def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_pat
     process = start(tmp_path, *sweep, *limits, "checkpoint.every=1000", "hydra.run.dir=out", code=slow)
     for sitting in (1, 2):
         wait_for(trained(tmp_path, sitting), process)
+        wait_for(lambda: bool(queued()), process)  # a busy Slurm may not have heard yet that the job runs
         subprocess.run(["scancel", "--signal=USR2", *queued()], check=True)
     wait_for(trained(tmp_path, 3), process)
     (tmp_path / "fast").touch()
