@@ -86,6 +86,7 @@ def test_a_job_that_somebody_cancels_is_noticed_without_accounting_and_runs_agai
         tmp_path, *QUICK, "seq_len=8", "train.steps=60", "hydra/launcher=slurm", "hydra.run.dir=out", code=slow
     )
     wait_for(trained(tmp_path, 1), process)
+    wait_for(lambda: bool(queued()), process)
     subprocess.run(["scancel", *queued()], check=True)
     (tmp_path / "fast").touch()
     _, err = process.communicate(timeout=120)
