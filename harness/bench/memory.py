@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ def peak_on_gpu(call: Callable[[], object], device: str) -> int:
 
 def peak_bytes(call: Callable[[], object]) -> int:
     """The most bytes that torch held during a call above what it held before."""
+    gc.collect()  # what is thrown away meanwhile of what was there before would be counted against the call's own
     with _silent(), profile(profile_memory=True) as found:
         call()
     events = found.kineto_results
