@@ -19,7 +19,6 @@ from harness.measure.moment import Moment
 from harness.probes.base import Probe, measured
 from harness.settings.settings import Settings
 from harness.tasks.data import Data
-from harness.training.memory import memory
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def blocks(members: int, at_once: int) -> list[slice]:
 
 
 def measured_in_blocks(
-    all_members: Measured, run: Settings, step: int, clipped: Tensor
+    all_members: Measured, run: Settings, step: int, clipped: Tensor, at_once: int
 ) -> tuple[Measurement, list[tuple[Probe, pd.DataFrame]]]:
     """All that is measured of members as they stand, and what probes (plugins) measure.
 
@@ -69,11 +68,12 @@ def measured_in_blocks(
         run: one of theirs.
         step: training steps done.
         clipped: see `Measurement`.
+        at_once: see `harness.training.memory.Memory`.
     """
     probes = [each for each in run.probes.values() if isinstance(each, Probe)]
     found: list[Measurement] = []
     frames: list[list[pd.DataFrame]] = [[] for _ in probes]
-    for rows in blocks(len(all_members.seeds), memory(run).at_once):
+    for rows in blocks(len(all_members.seeds), at_once):
         own = all_members.block(rows)
         moment = Moment(own.probed, own.probe_data, run.experiment, step, own.seeds)
         found.append(measure(own.network, own.held_out, moment, own.seeds, clipped[rows]))

@@ -137,9 +137,8 @@ def _generalization(pack: Pack, record: Record) -> pd.DataFrame:
     """The runs that were not pruned at the lengths of `eval.seq_len`."""
     network, probed = pack.final()
     kept = [k for k, member in enumerate(record.members) if not member.pruned]
-    at_once = memory(record.runs[0]).at_once
     frames = []
-    for block in blocks(len(kept), at_once):
+    for block in blocks(len(kept), pack.at_once):
         members = kept[block]
         frames.append(generalization([record.runs[k] for k in members], network.only(members), probed.only(members)))
     return pd.concat(frames, ignore_index=True)
@@ -153,6 +152,7 @@ class Pack:
         step: training steps done.
         network, optimizer, data: what trains, and on what.
         probed: the same networks in the precision of the probes.
+        at_once: how many members are measured together.
     """
 
     def __init__(self, runs: Sequence[Settings]):
@@ -182,6 +182,7 @@ class Pack:
         self.held_out = streams(runs, "eval").held_out(EVAL_SAMPLES, self.dtype)
         self.eval_samples = self.held_out.targets.shape[1]
         self.probe_data = streams(runs, "probe").answering(first.probe.batch_size, probe_dtype)
+        self.at_once = memory(first).at_once
         self._carry: LayerStates | None = None
         device = self.network.flat.device
         self.on_gpu = device.type != "cpu"
@@ -240,7 +241,7 @@ class Pack:
             self.probed.flat.copy_(self.network.flat)
         found = measured_in_blocks(
             Measured(self.network, self.probed, self.held_out, self.probe_data, self.data.seeds),
-            self.settings, self.step, self._clipped / self._moves.clamp(min=1),
+            self.settings, self.step, self._clipped / self._moves.clamp(min=1), self.at_once,
         )  # fmt: skip
         self._clipped.zero_()
         self._moves.zero_()
