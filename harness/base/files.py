@@ -60,14 +60,14 @@ def scratch(directory: Path, prefix: str) -> Iterator[Path]:
     """
     for left in directory.glob(f"{prefix}*"):
         if (handle := _opened(left)) is not None:
-            if _lock(handle) == "free":
+            if try_lock(handle) == "free":
                 shutil.rmtree(left, ignore_errors=True)
             os.close(handle)
     handle = None
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=directory))
         handle = _opened(folder)
-        if fcntl is None or (handle is not None and _lock(handle) != "held" and folder.exists()):
+        if fcntl is None or (handle is not None and try_lock(handle) != "held" and folder.exists()):
             break
         if handle is not None:  # another process took the folder for one that was left, before it was locked
             os.close(handle)
@@ -87,8 +87,8 @@ def _opened(folder: Path) -> int | None:
         return None
 
 
-def _lock(handle: int) -> Literal["free", "held", "unknown"]:
-    """Lock an open folder: whether it was free; unknown on a file system without locks."""
+def try_lock(handle: int) -> Literal["free", "held", "unknown"]:
+    """Lock an open file or folder, until it is closed: whether it was free; unknown on a file system without locks."""
     if fcntl is None:
         return "unknown"
     try:

@@ -9,12 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
-
 from harness.base.devices import check_present
+from harness.base.files import try_lock
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +51,7 @@ def settle_on_gpu(device: str) -> None:
 
 def _is_free(place: int) -> bool:
     """Whether no other process is on a GPU, by its place among those that this one may use; if so, this one is now."""
-    if place in _held or fcntl is None:
+    if place in _held:
         return True
     visible = [word.strip() for word in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if word.strip()]
     name = visible[place] if place < len(visible) else str(place)
@@ -64,9 +60,7 @@ def _is_free(place: int) -> bool:
         file = path.open("a", encoding="utf-8")
     except OSError:
         return True  # nobody can tell
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if try_lock(file.fileno()) == "held":
         file.close()
         return False
     _held[place] = file
