@@ -31,6 +31,8 @@ from tests.helpers.interpreted import by_triton, network_of
 pytest.importorskip("triton")
 
 Call = Callable[..., Any]
+By = Callable[[Network], Network]
+"""Gives the same weights another way to be run."""
 
 CELLS = [plugin.name for plugin in registry().of_kind("cell")]
 FAST = ["rnn", "gru", "lstm"]
@@ -169,38 +171,42 @@ def test_shapes_are_no_matter(interpreted: Call) -> None:
     interpreted(compare_shapes)
 
 
-def compare_tokens() -> None:
+def compare_tokens(by: By, tolerance: dict[str, float]) -> None:
     network = network_of(cell("gru"), torch.float64)
     tokens = torch.randint(3, (2, 3, 3), generator=torch.manual_seed(1))
     _, targets = make_data(network, 3, 3, scored=[3])
     found, expected = (torch.zeros_like(network.flat) for _ in range(2))
     with torch.no_grad():
-        for each, grad in ((by_triton(network), found), (network, expected)):
+        for each, grad in ((by(network), found), (network, expected)):
             each.gradients(tokens, [3], cross_entropy(targets), grad)
     assert expected.abs().max() > 0.01
-    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-11)
+    torch.testing.assert_close(found, expected, **tolerance)
 
 
 def test_a_token_takes_a_row_of_the_weights(interpreted: Call) -> None:
-    interpreted(compare_tokens)
+    interpreted(compare_tokens, by_triton, TOLERANCE[torch.float64])
 
 
-def compare_lengths() -> None:
+def compare_lengths(by: By, tolerance: dict[str, float], made: Cell) -> None:
+    network, lengths = network_of(made, torch.float64), torch.tensor([[3, 1], [2, 3]])
+    inputs = padded(make_data(network, 3, 2, scored=[3])[0], lengths, 5.0)
+    ways = by(network), network
+    with torch.no_grad():
+        ends = [each.final(each.forward(inputs, lengths=lengths)) for each in ways]
+        (*found, steps), (*expected, own_steps) = (together(each, inputs, lengths) for each in ways)
+    pairs = [(found, expected), *zip(*ends, strict=True)]
+    pairs += [(steps[1].norms, own_steps[1].norms), (steps[1].totals, own_steps[1].totals)]
+    for one, other in pairs:
+        torch.testing.assert_close(one, other, **tolerance)
+
+
+def compare_lengths_of_several() -> None:
     for made in (Everything(), cell_of(FORMULAS["cut and joined"])):
-        network, lengths = network_of(made, torch.float64), torch.tensor([[3, 1], [2, 3]])
-        inputs = padded(make_data(network, 3, 2, scored=[3])[0], lengths, 5.0)
-        ways = by_triton(network), network
-        with torch.no_grad():
-            ends = [each.final(each.forward(inputs, lengths=lengths)) for each in ways]
-            (*found, steps), (*expected, own_steps) = (together(each, inputs, lengths) for each in ways)
-        pairs = [(found, expected), *zip(*ends, strict=True)]
-        pairs += [(steps[1].norms, own_steps[1].norms), (steps[1].totals, own_steps[1].totals)]
-        for one, other in pairs:
-            torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-11)
+        compare_lengths(by_triton, TOLERANCE[torch.float64], made)
 
 
 def test_samples_end_at_steps_of_their_own(interpreted: Call) -> None:
-    interpreted(compare_lengths)
+    interpreted(compare_lengths_of_several)
 
 
 def lost_member() -> list[Tensor]:

@@ -17,8 +17,7 @@ from harness.engine.scan.triton.stages import TritonStages
 from tests.engine.test_engine import cross_entropy, make_data, measure
 from tests.engine.test_formulas import FORMULAS, Everything, cell_of
 from tests.engine.test_graphed import stand_in
-from tests.engine.test_lengths import padded, together
-from tests.engine.test_triton import CELLS, FAST, Call, cell, some_slow
+from tests.engine.test_triton import CELLS, FAST, Call, cell, compare_lengths, compare_tokens, some_slow
 from tests.helpers.interpreted import by_stages, network_of
 from tests.helpers.launches import launches
 
@@ -71,37 +70,12 @@ def test_shapes_are_no_matter(interpreted: Call) -> None:
     interpreted(compare_shapes)
 
 
-def compare_tokens() -> None:
-    network = network_of(cell("gru"), torch.float64)
-    tokens = torch.randint(3, (2, 3, 3), generator=torch.manual_seed(1))
-    _, targets = make_data(network, 3, 3, scored=[3])
-    found, expected = (torch.zeros_like(network.flat) for _ in range(2))
-    with torch.no_grad():
-        for each, grad in ((by_stages(network), found), (network, expected)):
-            each.gradients(tokens, [3], cross_entropy(targets), grad)
-    assert expected.abs().max() > 0.01
-    torch.testing.assert_close(found, expected, **TOLERANCE[torch.float64])
-
-
 def test_a_token_takes_a_row_of_the_weights(interpreted: Call) -> None:
-    interpreted(compare_tokens)
-
-
-def compare_lengths() -> None:
-    network, lengths = network_of(Everything(), torch.float64), torch.tensor([[3, 1], [2, 3]])
-    inputs = padded(make_data(network, 3, 2, scored=[3])[0], lengths, 5.0)
-    ways = by_stages(network), network
-    with torch.no_grad():
-        ends = [each.final(each.forward(inputs, lengths=lengths)) for each in ways]
-        (*found, steps), (*expected, own_steps) = (together(each, inputs, lengths) for each in ways)
-    pairs = [(found, expected), *zip(*ends, strict=True)]
-    pairs += [(steps[1].norms, own_steps[1].norms), (steps[1].totals, own_steps[1].totals)]
-    for one, other in pairs:
-        torch.testing.assert_close(one, other, **TOLERANCE[torch.float64])
+    interpreted(compare_tokens, by_stages, TOLERANCE[torch.float64])
 
 
 def test_samples_end_at_steps_of_their_own(interpreted: Call) -> None:
-    interpreted(compare_lengths)
+    interpreted(compare_lengths, by_stages, TOLERANCE[torch.float64], Everything())
 
 
 def replayed() -> None:
