@@ -23,8 +23,7 @@ def peak_on_gpu(call: Callable[[], object], device: str) -> int:
 
 def peak_bytes(call: Callable[[], object]) -> int:
     """The most bytes that torch held during a call above what it held before."""
-    gc.collect()  # what is thrown away meanwhile of what was there before would be counted against the call's own
-    with _silent(), profile(profile_memory=True) as found:
+    with _silent(), _garbage_left_alone(), profile(profile_memory=True) as found:
         call()
     events = found.kineto_results
     assert events is not None
@@ -34,6 +33,20 @@ def peak_bytes(call: Callable[[], object]) -> int:
             held += event.nbytes()
             peak = max(peak, held)
     return peak
+
+
+@contextmanager
+def _garbage_left_alone() -> Iterator[None]:
+    """What is thrown away meanwhile of what was there before would be counted against the call's own."""
+    if gc.get_freeze_count():  # it was set aside for a longer time: what is added to it could not be taken out again
+        gc.collect()
+        yield
+        return
+    gc.freeze()  # in no time; to search all that there is takes a good part of a second
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 
@@ -25,19 +27,32 @@ def stored_bytes(network: Network, steps: int, batch: int) -> int:
     return len(network.flat) * steps * batch * shape.num_layers * width * 8
 
 
+def test_what_is_thrown_away_of_what_was_there_before_is_not_counted() -> None:
+    old: list[object] = [torch.zeros(1000, dtype=torch.float64)]
+    old.append(old)
+    del old
+
+    def call() -> None:
+        gc.collect()
+        torch.zeros(500, dtype=torch.float64)
+
+    assert peak_bytes(call) == 4000
+    assert gc.get_freeze_count() == 0
+
+
 @pytest.mark.parametrize("way", ["compiled", "stepwise"])
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_a_step_takes_little_more_than_what_must_be_stored(cell: str, way: str) -> None:
     network = make_network(cell, members=3, features=8, hidden_size=32, way=way)
-    stored = stored_bytes(network, steps=120, batch=16)
-    assert stored <= step_bytes(network, steps=120, batch=16) <= 1.5 * stored
+    stored = stored_bytes(network, steps=80, batch=16)
+    assert stored <= step_bytes(network, steps=80, batch=16) <= 1.5 * stored
 
 
 @pytest.mark.parametrize(("cell", "way"), [("rnn", "compiled"), ("gru", "stepwise"), ("gru_reset_before", "general")])
 def test_memory_grows_in_proportion_to_the_length(cell: str, way: str) -> None:
     short, long = (
         step_bytes(make_network(cell, members=2, features=4, hidden_size=16, way=way), steps, batch=8)
-        for steps in (40, 400)
+        for steps in (20, 200)
     )
     assert long <= 1.15 * 10 * short
 
@@ -46,7 +61,7 @@ def test_memory_grows_in_proportion_to_the_length(cell: str, way: str) -> None:
 def test_recomputing_needs_memory_for_the_root_of_the_length(way: str) -> None:
     network = make_network("lstm", members=2, features=4, hidden_size=16)
     network.recompute = True
-    steps, span = 900, 30
+    steps, span = 625, 25
     taken = step_bytes(by(network, way), steps, batch=8)
     states = stored_bytes(network, steps, batch=8) // 6 * 2 // span
     assert taken <= 1.5 * stored_bytes(network, span, batch=8) + 2 * states
