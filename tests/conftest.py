@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import copy
+import os
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import pytest
-import torch
 
-torch.set_num_threads(1)  # tests run side by side
+# Tests run side by side; and threads of linear algebra take longer to find each other than small matrices take.
+# Numpy's and scipy's libraries look when they are loaded, which torch does with the one.
+for library in ("OPENBLAS", "MKL", "BLIS"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
 
 EMPTY = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="9pt"></svg>',
@@ -58,6 +66,27 @@ def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(registry().get("figure", name), "draw", blank)
     monkeypatch.setattr("harness.report.renderers.useful_processes", lambda panels: 0)
     monkeypatch.setattr("harness.report.renderers.svg_and_png", lambda canvas: EMPTY)
+
+
+@pytest.fixture(scope="module")
+def compiled_as_written() -> Iterator[None]:
+    """Kernels of cells are compiled without optimisation, in a fraction of the time: for tests of whether they say what
+    the steps say.
+
+    That nothing stands in the way of computing several units at once is for `tests.engine.test_loops`; that kernels as
+    they are used give the right numbers is for the other tests of `tests.engine`. What all kernels share is made as
+    always.
+    """
+    from harness.engine.scan import compiled, compiler
+
+    for dtype in (torch.float32, torch.float64):
+        compiled.products_of(dtype)
+    flags = ["-O0" if flag == "-O3" else flag for flag in compiler.FLAGS]
+    with pytest.MonkeyPatch.context() as patched:
+        # Made for no other test, nor taken from one.
+        patched.setattr(compiled, "_kernel", lru_cache(maxsize=256)(compiled._kernel.__wrapped__))
+        patched.setattr(compiler, "FLAGS", flags)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from harness.testing import check_cell
 from harness.testing._problems import small_runs
 from harness.training.pack import run
 
+pytestmark = pytest.mark.usefixtures("compiled_as_written")
+
 OF_TORCH = ["RNNCell", "GRUCell", "LSTMCell"]
 OF_TORCHRECURRENT = [
     "ATRCell", "AntisymmetricRNNCell", "IndRNNCell", "JANETCell", "LEMCell", "MCLSTMCell", "MGUCell", "NASCell",

@@ -50,6 +50,8 @@ from harness.engine.weights import Architecture, MemberInit
 from harness.testing import check_cell
 from tests.engine.test_engine import by, make_data, measure
 
+pytestmark = pytest.mark.usefixtures("compiled_as_written")
+
 
 class Plain(Cell):
     """One product each, and whatever a test makes of it."""

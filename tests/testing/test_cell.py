@@ -13,6 +13,8 @@ from harness.plugins.registry import Plugin
 from harness.testing import ContractError, check_cell
 from tests.helpers.plugins import every
 
+pytestmark = pytest.mark.usefixtures("compiled_as_written")
+
 
 @pytest.mark.parametrize("plugin", every("cell"))
 def test_cells_keep_the_contract(plugin: Plugin) -> None:
