@@ -19,6 +19,7 @@ from torch import Tensor
 
 from harness.measure.layer_step import ROOM
 from harness.measure.moment import Moment
+from harness.measure.one_thread import linear_algebra_on_one_thread
 
 REACH = 600.0
 """Natural logarithm of the range of sizes that one call of dgejsv is given: doubles reach over 1416."""
@@ -53,7 +54,8 @@ class LongProduct:
             throughout where the product is not finite.
         """
         left, log, right = self._left, self._log, self._right
-        found = [_graded_svd(*each) for each in zip(log.cpu().numpy(), right.cpu().numpy(), strict=True)]
+        with linear_algebra_on_one_thread():
+            found = [_graded_svd(*each) for each in zip(log.cpu().numpy(), right.cpu().numpy(), strict=True)]
         inner, logs, outer = (np.stack(each) for each in zip(*found, strict=True))
         return logs, left.cpu().numpy() @ inner, outer
 

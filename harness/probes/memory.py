@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.analysis.words import spread
+from harness.measure.one_thread import linear_algebra_on_one_thread
 from harness.probes.base import Probe
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Memory(Probe):
                     for asked in self._asked(data, member):
                         at = [chosen.index(step) for step in places[member]]
                         there = data.batches[member].ends >= np.array(places[member])[:, None]
-                        found = self._read(states[row][at], places[member], there, asked)
+                        with linear_algebra_on_one_thread():
+                            found = list(self._read(states[row][at], places[member], there, asked))
                         rows += [(member, layer, *each) for each in found]
         return pd.DataFrame(rows, columns=COLUMNS)
 
