@@ -27,17 +27,15 @@ def accuracies(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         One row per group, with ``by`` as index: ``accuracy``, the mean over all runs; ``accuracy_se``, its standard
         error; ``freedom``, the degrees of freedom of that error.
     """
-    by_seed = runs.groupby([*by, "seed"], dropna=False).agg(
-        error=("accuracy_se", "mean"), samples=("eval_samples", "max"), runs=("run_id", "size")
-    )
-    share = by_seed.runs / by_seed.groupby(level=list(by), dropna=False).runs.transform("sum")
-    squares = (share * by_seed.error.astype(float)) ** 2
-    freedom = by_seed.samples.astype(float) - 1
-    groups = by_seed.assign(squares=squares, freedom=freedom).groupby(level=list(by), dropna=False)
-    found = runs.groupby(list(by), dropna=False).agg(accuracy=("accuracy", "mean"))
-    return found.assign(
-        accuracy_se=np.sqrt(groups.squares.sum(min_count=1)), freedom=groups.freedom.sum(min_count=1)
-    )  # fmt: skip
+    by_seed = runs.groupby([*by, "seed"], dropna=False)
+    counts = by_seed.size()
+    share = counts / counts.groupby(level=list(by), dropna=False).transform("sum")
+    squares = (share * by_seed.accuracy_se.mean().astype(float)) ** 2
+    freedom = by_seed.eval_samples.max().astype(float) - 1
+    groups = squares.to_frame("squares").assign(freedom=freedom).groupby(level=list(by), dropna=False)
+    sums = groups.sum(min_count=1)
+    found = runs.groupby(list(by), dropna=False)[["accuracy"]].mean()
+    return found.assign(accuracy_se=np.sqrt(sums.squares), freedom=sums.freedom)
 
 
 def threshold(freedom: ArrayLike, tries: int = 1) -> np.ndarray:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 
 from harness.figures.base import Figure
 from harness.plugins.registry import registry
-from harness.report.rendering import DPI, arrange, styled, svg_and_png
+from harness.report.rendering import DPI, arrange, styled, svg_alone
 from harness.tables.columns import TABLES
 from harness.tables.tables import Tables
 from harness.tasks.experiment import Experiment
@@ -42,12 +42,12 @@ def check_figure(figure: Figure, tables: Tables | None = None) -> None:
     check_registration(problems, type(figure))
     if tables is None:
         tables = _standard(figure.experiments[0] if figure.experiments else "recall_dish", tuple(figure.probes))
-    drawn = _draw(problems, figure, "the tables of small runs", tables, svg_and_png)
+    drawn = _draw(problems, figure, "the tables of small runs", tables, _written)
     problems.unless(
         drawn or problems.found, "draws nothing from the tables of small runs; valid: others, given to check_figure"
     )
     for words, each in _hard(tables).items():
-        _draw(problems, figure, words, each, _laid_out)
+        _draw(problems, figure, words, each, _worked_out)
     problems.report()
 
 
@@ -69,10 +69,25 @@ def _draw(problems: Problems, figure: Figure, words: str, tables: Tables, finish
     return False
 
 
-def _laid_out(canvas: Canvas) -> None:
-    """Work out all of a picture that depends on numbers, and make no file of it, which takes four times as long."""
-    width, height = (float(inches) * DPI for inches in arrange(canvas).size)
+def _written(canvas: Canvas) -> None:
+    """Make a file of a picture as a report does; that of its pixels takes as long again, and depends on no more."""
+    svg_alone(canvas)
+    _measured(canvas)
+
+
+def _worked_out(canvas: Canvas) -> None:
+    """Work out all of a picture that depends on numbers, and make no file of it, which takes five times as long.
+
+    Nor are its panels moved to where they have room: that needs no numbers but the sizes that are worked out here.
+    """
+    canvas.set_layout_engine(None)  # with the style around: none
+    _measured(canvas)
     canvas.draw_without_rendering()
+
+
+def _measured(canvas: Canvas) -> None:
+    """Check that a picture, which has its layout, is not too large for pixels."""
+    width, height = (float(inches) * DPI for inches in arrange(canvas).size)
     if not (width < LARGEST and height < LARGEST):  # NaN is refused, too
         raise ValueError(f"a picture of {width:.3g} x {height:.3g} pixels")
 
@@ -91,13 +106,14 @@ def small_tables(*experiments: Experiment, cells: Sequence[str] = ("rnn", "lstm"
     """Tables of small runs of these experiments: some cells, two lengths and two weight scales each.
 
     Args:
-        changes: settings by dotted name, as in ``{"train.steps": 0, "hidden_size": 1}``.
+        changes: settings by dotted name, as in ``{"train.steps": 0, "hidden_size": 1}``; ``seq_len``: the one length.
     """
     frames: dict[str, list[pd.DataFrame]] = {}
     for task in experiments:
         length = possible_length(task)
+        lengths = (changes["seq_len"],) if "seq_len" in changes else (length, 2 * length)
         for cell in cells:
-            for seq_len in (length, 2 * length):
+            for seq_len in lengths:
                 if not task.refuses(seq_len):
                     settings = {"seq_len": seq_len, "weight_scale": [0.9, 1.1], **changes}
                     for name, frame in run(small_runs(task, registry().get("cell", cell)(), **settings)).items():

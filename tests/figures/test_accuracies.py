@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from harness.tables import Tables
 from tests.helpers.drawn import colour, draw, lines, panel
@@ -12,7 +11,7 @@ from tests.helpers.made_tables import made_tables
 
 def test_many_points_are_drawn_as_an_image() -> None:
     tables = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,))
-    many = pd.concat([tables.runs] * 2000)
+    many = tables.runs.loc[tables.runs.index.repeat(2000)]
     drawn = draw("accuracy_vs_grad_ratio", Tables({**tables, "runs": many}))
     assert drawn is not None
     points = drawn.axes[0].collections[0]
@@ -65,7 +64,7 @@ def test_accuracy_by_option_joins_the_means_of_each_cell_where_an_option_varies(
     tables = made_tables(cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=(0, 1, 2, 3))
     assert draw("accuracy_by_option", tables) is None
     runs = tables.runs.assign(**{"experiment.pairs": [1, 1, 2, 2]}, accuracy=[1.0, 0.8, 0.4, 0.2])
-    drawn = draw("accuracy_by_option", Tables({**tables, "runs": runs}))
+    drawn = draw("accuracy_by_option", Tables({**tables, "runs": runs}), laid_out=True)
     assert drawn is not None
     (axis,) = drawn.axes
     means = [line for line in axis.lines if line.get_linestyle() == "-" and line.get_color() == colour("rnn")]

@@ -29,7 +29,7 @@ PANELS = ["gradient_profile_init", "gradient_profile_trained", "learning_curves"
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_legends_of_many_cells_stay_short_and_every_cell_is_named(name: str, crowd: Tables) -> None:
-    drawn = draw(name, crowd)
+    drawn = draw(name, crowd, laid_out=True)
     assert drawn is not None
     assert drawn.get_size_inches()[0] <= 16
     assert len(names(drawn)) <= MOST_CELLS

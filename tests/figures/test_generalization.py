@@ -28,7 +28,7 @@ def with_lengths(tables: Tables, accuracies: list[list[float]], **settings: obje
 
 
 def one_panel(tables: Tables) -> Axes:
-    drawn = draw("generalization", tables)
+    drawn = draw("generalization", tables, laid_out=True)
     assert drawn is not None
     (axis,) = drawn.axes
     return axis
@@ -47,7 +47,7 @@ def test_lines_are_the_runs_and_their_medians() -> None:
 
 
 def test_the_chance_level_is_that_of_each_length() -> None:
-    drawn = draw("generalization", with_lengths(made_tables(**ONE), RUNS))
+    drawn = draw("generalization", with_lengths(made_tables(**ONE), RUNS), laid_out=True)
     assert drawn is not None
     (chance,) = [line for line in drawn.axes[0].lines if line.get_linestyle() == "--"]
     np.testing.assert_allclose(np.asarray(chance.get_xydata()), [[each, 1 / each] for each in LENGTHS])
@@ -88,7 +88,9 @@ def test_nothing_is_drawn_where_no_lengths_were_asked_for() -> None:
 
 def test_of_many_cells_each_has_a_panel() -> None:
     cells = ("rnn", "gru", "lstm", "mgu", "janet", "ran", "sgu", "star", "cfn", "atr", "ugrnn")
-    drawn = draw("generalization", with_lengths(made_tables(**{**ONE, "cells": cells}, steps=(0,)), RUNS))
+    drawn = draw(
+        "generalization", with_lengths(made_tables(**{**ONE, "cells": cells}, steps=(0,)), RUNS), laid_out=True
+    )
     assert drawn is not None
     assert {axis.get_title() for axis in drawn.axes} == {*cells}
     for axis in drawn.axes:

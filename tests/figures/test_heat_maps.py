@@ -42,7 +42,7 @@ def test_accuracy_map_shows_mean_accuracies_and_hatches_guessing() -> None:
 
 @pytest.mark.parametrize("name", ["accuracy_map", "decay_map"])
 def test_what_is_written_in_a_tile_can_be_read(name: str) -> None:
-    drawn = draw(name, made_tables(scales=(0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)))
+    drawn = draw(name, made_tables(scales=(0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)), laid_out=True)
     assert drawn is not None
     for axis in drawn.axes[:-1]:
         for colour, text in zip(axis.collections[0].get_facecolor(), axis.texts, strict=True):

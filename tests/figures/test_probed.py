@@ -27,7 +27,7 @@ def with_memory(**changes: Any) -> Tables:
 
 
 def test_information_stands_above_the_gradient_over_the_same_steps() -> None:
-    drawn = draw("memory", with_memory())
+    drawn = draw("memory", with_memory(), laid_out=True)
     assert drawn is not None
     above, below = drawn.axes
     before, after = (np.asarray(line.get_xydata()) for line in above.lines if line.get_color() == colour("rnn"))
@@ -38,7 +38,7 @@ def test_information_stands_above_the_gradient_over_the_same_steps() -> None:
 
 
 def test_the_path_opens_where_information_and_gradient_are_bright() -> None:
-    drawn = draw("memory_over_training", with_memory())
+    drawn = draw("memory_over_training", with_memory(), laid_out=True)
     assert drawn is not None
     information, gradient = (axis.collections[0].get_array() for axis in drawn.axes[:2])
     np.testing.assert_allclose(information[:, 0] > 0.5, [3 <= t <= 6 for t in range(1, 11)])
@@ -69,7 +69,7 @@ def phases(settings: dict[str, list[float]], theory: Any) -> Tables:
 
 def test_the_border_between_order_and_chaos_lies_where_theory_crosses_zero() -> None:
     tables = phases({"experiment.noise": [1.0, 2.0]}, lambda runs: np.log(runs.weight_scale) - 0.05)
-    drawn = draw("edge_of_chaos", tables)
+    drawn = draw("edge_of_chaos", tables, laid_out=True)
     assert drawn is not None
     axis = drawn.axes[0]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("weight scale", "noise")

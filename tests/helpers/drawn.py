@@ -41,13 +41,18 @@ def figure(name: str) -> Figure:
     return found
 
 
-def draw(name: str, tables: Tables) -> Canvas | None:
-    """Draw and lay out with every warning an error: a missing glyph, an empty slice, a bad limit."""
+def draw(name: str, tables: Tables, laid_out: bool = False) -> Canvas | None:
+    """Draw with every warning an error: an empty slice, a bad limit.
+
+    Args:
+        laid_out: work out where everything is, too, as a file needs it: that takes longer than the drawing, and warns
+            of a missing glyph or of panels without room. What is drawn can be read without.
+    """
     with warnings.catch_warnings(), styled():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ImportWarning)  # of how a library is imported, not of what is drawn
         drawn = figure(name).draw(tables)
-        if drawn is not None:
+        if drawn is not None and laid_out:
             drawn.draw_without_rendering()
     assert plt.get_fignums() == []
     return drawn

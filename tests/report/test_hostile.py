@@ -73,6 +73,16 @@ def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.report.build.draw_all", lambda directory, wanted: [])
 
 
+@pytest.fixture
+def without_numbers(without_pictures: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of what was measured, for tests of what plugins say and do: numbers take most of the time."""
+    for name in ("explorer", "way_back"):
+        monkeypatch.setattr(f"harness.report.build.{name}", lambda tables: None)
+    monkeypatch.setattr("harness.report.build.headline", lambda runs: "All is well.")
+    monkeypatch.setattr("harness.report.build.findings", lambda tables: [])
+    monkeypatch.setattr("harness.report.build.key_findings", lambda runs, expected, found: list(expected))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [pytest.param(change, id=name) for name, change in HOSTILE.items()])
 def test_a_report_is_built_or_refused_in_one_line_and_stays_small_and_harmless(
@@ -127,7 +137,7 @@ def test_a_link_out_of_the_directory_is_not_followed(
         ([b""], "has no attribute 'items'"),
     ],
 )
-@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("without_numbers")
 def test_artefacts_that_cannot_be_are_a_note(
     files: Any, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +191,8 @@ def seen_in(markdown: str) -> list[str]:
 
 def kinds(directory: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a Markdown parser sees in a report whose plugins and samples say this text."""
+    # It is in no Markdown.
+    monkeypatch.setattr("harness.report.build.explorer", lambda tables: None)
     experiment = registry().get("experiment", "recall_dish")
     monkeypatch.setattr(experiment, "claim", text)
     monkeypatch.setattr(experiment, "__doc__", text)

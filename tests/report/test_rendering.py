@@ -14,13 +14,13 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure as Canvas
 
 from harness.report.renderers import MOST_PROCESSES, Renderers, useful_processes
 from harness.report.rendering import INK, styled, svg_and_png
 from tests.helpers.drawn import figure
 from tests.helpers.made_tables import made_tables
+from tests.helpers.refusing import Refusing
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_svg_follows_dark_mode_and_png_is_on_white() -> None:
     with styled():
-        drawn = figure("accuracy_map").draw(made_tables())
+        drawn = figure("accuracy_map").draw(made_tables(lengths=(10,), scales=(0.9,)))
         assert drawn is not None
     svg, png = svg_and_png(drawn)
     assert "prefers-color-scheme:dark" in svg
@@ -48,13 +48,6 @@ class Unsendable(Canvas):
         super().__init__()
         self.text(0.5, 0.5, "held")
         self.held = lambda: None
-
-
-class Refusing(Artist):
-    """An artist that cannot be drawn."""
-
-    def draw(self, renderer: object) -> None:
-        raise ValueError("no ink")
 
 
 def canvas(word: str) -> Canvas:

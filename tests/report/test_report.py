@@ -32,10 +32,15 @@ from tests.plugins.test_plugins import EXPERIMENT
 from tests.report.conftest import PROVENANCE
 
 
+@pytest.fixture
+def pictures() -> None:
+    """Who asks for it has a report of its own with pictures."""
+
+
 @pytest.fixture(autouse=True)
 def quickly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report that tests share has pictures, rendered here and not in processes that take seconds to start."""
-    if "built" not in request.fixturenames:
+    if not {"built", "pictures"} & {*request.fixturenames}:
         request.getfixturevalue("empty_pictures")
     monkeypatch.setattr("harness.report.renderers.useful_processes", lambda panels: 0)
 
@@ -180,14 +185,22 @@ def test_sentences_show_who_was_right(built: Path) -> None:
     assert re.search(r'class="wrong">✗</span>\s*rnn, scale 0.9: 辣子鸡 spicy chicken<', cards)
 
 
-def test_rebuilding_changes_nothing_and_removes_stale_figures(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = html(built)
-    stale = built / "figures" / "old.png"
+@pytest.mark.usefixtures("pictures")
+def test_rebuilding_changes_nothing_and_removes_stale_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in FIGURES[2:]:  # two pictures are as good as all
+        monkeypatch.setattr(registry().get("figure", name), "draw", lambda self, tables: None)
+    write_tables(tmp_path / "jobs" / "0" / "tables", made_tables(lengths=(10,), scales=(0.9,)))
+    assert command.main([str(tmp_path)]) == 0
+    before = html(tmp_path)
+    assert before.count("<img") == 2
+    stale = tmp_path / "figures" / "old.png"
     stale.write_bytes(b"")
-    assert command.main([str(built)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == str(built / "report.html")
+    assert command.main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "report.html")
     assert not stale.exists()
-    assert html(built) == before
+    assert html(tmp_path) == before
 
 
 def test_a_figure_that_fails_is_a_note_and_not_the_end(

@@ -17,8 +17,11 @@ PROBES = {name: CHEAP.get(name, {}) for plugin in registry().of_kind("figure") f
 
 @pytest.fixture(scope="module")
 def probed() -> Tables:
-    """Runs with every probe that a figure draws, each beside the others, and at further lengths."""
-    further = {"engine.compile": True, "eval.seq_len": [8, 16]}
+    """Runs with every probe that a figure draws, each beside the others, and at further lengths.
+
+    Of one length: tables of several are for the tests of figures, and here for `test_a_sound_figure_passes`.
+    """
+    further = {"engine.compile": True, "seq_len": 8, "eval.seq_len": [8, 16]}
     return small_tables(registry().get("experiment", "recall_dish")(), probes=PROBES, **further)
 
 
@@ -76,6 +79,11 @@ def test_a_sound_figure_passes() -> None:
 
 def test_rows_of_small_tables_are_counted_through(probed: Tables) -> None:
     assert probed.runs.index.tolist() == [*range(len(probed.runs))]
+
+
+def test_small_tables_have_the_one_length_that_they_are_asked_for(probed: Tables) -> None:
+    assert probed.runs.seq_len.tolist() == [8, 8, 8, 8]
+    assert probed.runs.run_id.is_unique
 
 
 class Fragile(Losses):
