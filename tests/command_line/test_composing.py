@@ -10,6 +10,7 @@ from typing import Any
 
 import hydra
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
@@ -18,6 +19,7 @@ from harness.cells.gated.gru import GRU
 from harness.cells.gated.lstm import LSTM
 from harness.command_line.command import Command
 from harness.command_line.groups import register
+from tests.helpers.in_process import sweeper_of
 
 
 @pytest.fixture
@@ -83,3 +85,13 @@ def test_other_processes_are_handed_what_is_in_store(compose: Any) -> None:
     assert b"harness" not in sent
     entry = pickle.loads(sent)
     assert (entry.name, entry.group, entry.node.name) == ("lstm.yaml", "cell", "lstm")
+
+
+def test_a_command_composes_its_configuration_once_before_it_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    composed = []
+    plain = ConfigLoaderImpl.load_configuration
+    monkeypatch.setattr(
+        ConfigLoaderImpl, "load_configuration", lambda *args, **named: composed.append(1) or plain(*args, **named)
+    )
+    assert sweeper_of("seed=0").config.seed == 0
+    assert len(composed) == 1
