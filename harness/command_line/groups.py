@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from functools import partial
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
-from hydra._internal.sources_registry import SourcesRegistry
-from hydra.core.config_store import ConfigStore
+from hydra.core.config_store import ConfigNode, ConfigStore
 from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigSource
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from harness.cells.base import Cell
 from harness.command_line import launchers
 from harness.command_line.command import Command
 from harness.command_line.search.sweeper import SearchSweeper
+from harness.command_line.sources import read_once
 from harness.command_line.sweeper import PackingSweeper
 from harness.plugins.registry import registry
 from harness.settings.conduct import run_settings
@@ -36,27 +36,47 @@ def register(command: Command) -> None:
     known[SWEEPER] = partial(PackingSweeper, command=command)
     known[SEARCHER] = partial(SearchSweeper, command=command)
     launchers.register()
-    SourcesRegistry.instance().resolve("structured").__deepcopy__ = _with_one_store  # type: ignore[attr-defined]
+    read_once()
     store = ConfigStore.instance()
     store.repo["hydra"].get("sweeper", {}).pop("optuna.yaml", None)  # Hydra's own, where it is installed
     store.store("pack", {"_target_": SWEEPER, "params": None}, group="hydra/sweeper")
     for plugin in registry().of_kind("cell"):
-        store.store(plugin.name, {"name": plugin.name, **plugin.target.defaults_of_options()}, group="cell")
+        _offer("cell", plugin.name, partial(cell_config, plugin.target))
     for plugin in registry().of_kind("experiment"):
-        store.store(plugin.name, experiment_config(plugin.target), group="experiment", package="_global_")
+        _offer("experiment", plugin.name, partial(experiment_config, plugin.target), package="_global_")
         if plugin.target.sweep:
-            store.store(plugin.name, study_config(plugin.target), group="study", package="_global_")
+            _offer("study", plugin.name, partial(study_config, plugin.target), package="_global_")
     for plugin in registry().of_kind("probe"):
-        store.store(plugin.name, plugin.target.defaults_of_options(), group="probes", package=f"probes.{plugin.name}")
+        _offer("probes", plugin.name, plugin.target.defaults_of_options, package=f"probes.{plugin.name}")
 
 
-def _with_one_store(source: ConfigSource, memo: dict[int, Any]) -> ConfigSource:
-    """A copy of a source that reads the same store, in place of a copy of it.
+class Entry(ConfigNode):
+    """An entry of Hydra's store that is made when it is asked for: a command needs a few of some 200.
 
-    For every configuration, so twice for every job, Hydra copies its sources. One of them reads the store, which it
-    does not change: a copy of some 200 entries took longer than the rest of composing.
+    A copy of it, which is what Hydra reads and what it hands on to other processes, is an entry of the usual kind.
     """
-    return copy.copy(source)
+
+    def __init__(self, name: str, make: Callable[[], dict[str, Any]], group: str, package: str | None):
+        self.name, self.make, self.group, self.package, self.provider = name, make, group, package, None
+
+    @cached_property
+    def node(self) -> DictConfig:  # type: ignore[override]
+        """The configuration."""
+        return OmegaConf.create(self.make())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ConfigNode, (self.name, self.node, self.group, self.package, self.provider)
+
+
+def _offer(group: str, name: str, make: Callable[[], dict[str, Any]], package: str | None = None) -> None:
+    """Store what `make` returns, as late as may be."""
+    file = f"{name}.yaml"
+    ConfigStore.instance().repo.setdefault(group, {})[file] = Entry(file, make, group, package)
+
+
+def cell_config(cell: type[Cell]) -> dict[str, Any]:
+    """A cell's options."""
+    return {"name": cell.name, **cell.defaults_of_options()}
 
 
 def experiment_config(experiment: type[Experiment]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -73,14 +74,17 @@ def show_help(command: Command) -> None:
 
 def give_to_hydra(command: Command) -> None:
     """Let Hydra compose the configuration and do what is asked: run jobs, show the configuration, complete a word."""
-    typed, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    typed, full_error, get_mode = sys.argv, os.environ.get("HYDRA_FULL_ERROR"), Hydra.get_mode
     # Hydra takes its words from there, and prints errors over many lines unless it is told to raise them.
     sys.argv = [typed[0], *command.for_hydra]
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    # It would compose all of the configuration only to ask it for ``hydra.mode``. What runs is always a multirun.
+    Hydra.get_mode = lambda *args, **kwargs: None  # type: ignore[method-assign]
     try:
         hydra.main(version_base="1.3", config_path=str(shipped_folder("conf")), config_name="config")(job_of(command))()
     finally:
         sys.argv = typed
+        Hydra.get_mode = get_mode  # type: ignore[method-assign]
         del os.environ["HYDRA_FULL_ERROR"]
         if full_error is not None:
             os.environ["HYDRA_FULL_ERROR"] = full_error

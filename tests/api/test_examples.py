@@ -74,6 +74,7 @@ def test_everything_public_has_an_example() -> None:
     assert {name for name, _ in docstrings()} - {name for name, _ in EXAMPLES} == WITHOUT
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.parametrize(
     ("name", "text"),
     [pytest.param(*each, id=each[0], marks=[pytest.mark.slow] if each[0] in SLOW else []) for each in EXAMPLES],

@@ -17,12 +17,16 @@ from tests.helpers.sweeps import ROOT, assert_same
 manager = pytest.importorskip("jupyter_client.manager")
 pytest.importorskip("ipykernel")
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
+
 WAITING = """
 import time
 from pathlib import Path
 import harness
+import harness.report.build
 from harness.training.pack import Pack
 
+harness.report.build.draw_all = lambda directory, wanted: []  # pictures take longer than all the rest
 plain = Pack.take_gradient
 
 def when_told(pack):

@@ -15,6 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import harness
 from harness.base.errors import UserError
+from tests.helpers.in_process import typed
 from tests.helpers.sweeps import QUICK, command, start, wait_for, when_imported
 
 optuna = pytest.importorskip("optuna", minversion="4.0")
@@ -96,11 +97,14 @@ def test_a_diverged_run_is_as_bad_as_can_be_and_a_failed_one_fails_its_trial(
         (["seed=0"], "nothing to search; valid: -m and key=interval(0.001,0.1)"),
     ],
 )
-def test_what_cannot_be_searched_is_refused_before_the_first_job(tmp_path: Path, words: list[str], said: str) -> None:
-    done = command(tmp_path, "-m", *SEARCH, *words)
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_what_cannot_be_searched_is_refused_before_the_first_job(
+    tmp_path: Path, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, err = typed("-m", *SEARCH, *words)
+    assert code == 1
+    assert said in err
+    assert len(err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 

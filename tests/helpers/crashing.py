@@ -19,11 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib.backends.backend_agg
-import matplotlib.backends.backend_svg  # noqa: F401
-import seaborn  # noqa: F401
 import torch
-import torch._dynamo
 
 import harness
 import harness.command_line.main
@@ -34,10 +30,10 @@ import harness.sweeping.progress
 import harness.sweeping.sitting
 import harness.sweeping.worker
 from harness.base.errors import UserError
-from harness.plugins.registry import registry
 from harness.sweeping.provenance import commands_of, read_provenance
 from harness.tables.gather import gather
 from tests.conftest import EMPTY
+from tests.helpers import preloaded  # noqa: F401
 from tests.helpers.sweeps import assert_same
 
 STOPPED = 77
@@ -144,8 +140,6 @@ def main() -> None:
     """Stop a sweep again and again."""
     root, number, stride = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(1)
-    for kind in ("cell", "experiment", "probe", "figure"):
-        registry().names(kind)
     harness.sweeping.progress.WRITE_EVERY = 1e9  # as many operations in every sweep, however fast
     plain = harness.report.pictures.draw_all
     harness.report.build.draw_all = lambda folder, wanted: plain(folder, wanted[:1])  # type: ignore[attr-defined]

@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import TimeoutExpired
 
+import torch
+
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tests.helpers.preloaded", "tests.helpers.warm"])
 
@@ -92,6 +94,9 @@ def _run(
     os.environ.update(env)
     sys.argv = [module, *arguments]
     sys.path.insert(0, directory)
+    # As a fresh interpreter reads it; here torch was imported before. Threads that share a core wait for each other,
+    # and take ten times as long for small matrices as one.
+    torch.set_num_threads(int(env["OMP_NUM_THREADS"]))
     if not pictures:
         _leave_out_pictures()
     exec(code, {})

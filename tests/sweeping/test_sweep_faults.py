@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -62,10 +63,20 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(
     assert_same(tmp_path / "whole", tmp_path / "broken")
 
 
-def test_a_damaged_table_is_named_and_its_runs_are_done_again(tmp_path: Path) -> None:
-    sweep = [*SWEEP, "train.steps=2", "probe.every=2"]
-    for name in ("whole", "damaged"):
-        assert command(tmp_path, *sweep, f"hydra.sweep.dir={name}").returncode == 0
+TO_THE_END = [*SWEEP, "train.steps=4", "probe.every=2"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a short sweep that nothing has disturbed, not to be changed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = command(folder, *TO_THE_END, "hydra.sweep.dir=whole")
+    assert done.returncode == 0, done.stderr
+    return folder / "whole"
+
+
+def test_a_damaged_table_is_named_and_its_runs_are_done_again(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "damaged")
     path = tmp_path / "damaged" / "jobs" / "1" / "tables" / "gradients.parquet"
     content = bytearray(path.read_bytes())
     content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
@@ -74,7 +85,7 @@ def test_a_damaged_table_is_named_and_its_runs_are_done_again(tmp_path: Path) ->
     assert again.returncode == 0, again.stderr
     assert "jobs/1/tables/gradients.parquet: damaged" in again.stderr
     assert "6 of 12 runs are done already" in again.stderr
-    assert_same(tmp_path / "whole", tmp_path / "damaged")
+    assert_same(whole, tmp_path / "damaged")
 
 
 def test_the_second_of_two_resumers_is_told_in_one_line(tmp_path: Path) -> None:
@@ -96,10 +107,8 @@ def ill(what: str) -> str:
     return before_every_step(f"if self.seq_len == 8 and 2 in self.seeds: {what}")
 
 
-def test_a_member_that_raises_is_isolated_and_tried_again_by_resume(tmp_path: Path) -> None:
-    sweep = [*SWEEP, "train.steps=4", "probe.every=2"]
-    assert command(tmp_path, *sweep, "hydra.sweep.dir=whole").returncode == 0
-    done = command(tmp_path, *sweep, "hydra.sweep.dir=out", code=ill("raise RuntimeError('no oven')"))
+def test_a_member_that_raises_is_isolated_and_tried_again_by_resume(whole: Path, tmp_path: Path) -> None:
+    done = command(tmp_path, *TO_THE_END, "hydra.sweep.dir=out", code=ill("raise RuntimeError('no oven')"))
     assert done.returncode == 1
     assert "runs failed: RuntimeError: no oven" in done.stderr
     assert "resume=out" in done.stderr
@@ -109,7 +118,7 @@ def test_a_member_that_raises_is_isolated_and_tried_again_by_resume(tmp_path: Pa
     again = command(tmp_path, "resume=out")
     assert again.returncode == 0, again.stderr
     assert "10 of 12 runs are done already" in again.stderr
-    assert_same(tmp_path / "whole", tmp_path / "out")
+    assert_same(whole, tmp_path / "out")
 
 
 def test_a_run_that_hangs_is_ended_at_the_time_limit(tmp_path: Path) -> None:
