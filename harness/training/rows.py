@@ -22,19 +22,13 @@ QUANTILES = {"grad_q10": 0.1, "grad_q50": 0.5, "grad_q90": 0.9}
 def runs_table(runs: Sequence[Settings], outcomes: Sequence[dict[str, object]]) -> pd.DataFrame:
     """The table of runs: settings and outcomes; what an outcome does not name is empty."""
     own = [{"run_id": each.run_id, "variant": "", **each.flat()} for each in runs]
+    known = [{"family": run.cell.family, **outcome} for run, outcome in zip(runs, outcomes, strict=True)]
     columns = {name: setting([row.get(name) for row in own]) for name in dict.fromkeys(chain(*own))}
-    empty = dict.fromkeys(RUN_OUTCOMES)
-    results = pd.DataFrame(
-        [{**empty, "family": each.cell.family, **outcome} for each, outcome in zip(runs, outcomes, strict=True)]
-    )
-    table = pd.concat([pd.DataFrame(columns), results], axis=1)
-    floats = [name for name in RUN_OUTCOMES if name.split("_init")[0] in FLOAT_OUTCOMES]
-    table[floats] = table[floats].astype("float64")
-    table[INTEGER_OUTCOMES] = table[INTEGER_OUTCOMES].astype("Int64")
-    table[BOOLEAN_OUTCOMES] = table[BOOLEAN_OUTCOMES].astype("boolean")
-    settings = [name for name in table if name not in (*RUN_OUTCOMES, *COLUMNS["runs"])]
+    for name in RUN_OUTCOMES:
+        columns[name] = pd.Series([row.get(name) for row in known], dtype=_dtype(name))
+    settings = [name for name in columns if name not in (*RUN_OUTCOMES, *COLUMNS["runs"])]
     ordered = [name for name in COLUMNS["runs"] if name not in RUN_OUTCOMES]
-    return table[[*ordered, *settings, *RUN_OUTCOMES]]
+    return pd.DataFrame({name: columns[name] for name in (*ordered, *settings, *RUN_OUTCOMES)})
 
 
 def setting(values: Sequence[object]) -> pd.Series:
@@ -46,6 +40,13 @@ def setting(values: Sequence[object]) -> pd.Series:
     whole = len(known) == len(values)
     dtypes = {} if whole else {int: "Int64", bool: "boolean"}
     return pd.Series(values, dtype=dtypes.get(next(iter(kinds), type(None))))
+
+
+def _dtype(outcome: str) -> str | None:
+    """Of a column of the table of runs; None: that of its values."""
+    if outcome.split("_init")[0] in FLOAT_OUTCOMES:
+        return "float64"
+    return {**dict.fromkeys(INTEGER_OUTCOMES, "Int64"), **dict.fromkeys(BOOLEAN_OUTCOMES, "boolean")}.get(outcome)
 
 
 def _text(value: object) -> str:

@@ -106,5 +106,5 @@ def test_the_claim_needs_accuracy_to_fall_with_pairs_and_by_more_than_noise() ->
 
 @pytest.mark.slow
 def test_more_pairs_are_recalled_less() -> None:
-    runs = trained(AssociativeRecall, "gru", {"pairs": [1, 4]}, seq_len=20, hidden_size=64, train={"steps": 1000})
+    runs = trained(AssociativeRecall, "gru", {"pairs": [1, 4]}, seq_len=20, hidden_size=64, train={"steps": 600})
     assert_borne_out(AssociativeRecall, runs)

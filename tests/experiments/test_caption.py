@@ -129,7 +129,7 @@ def test_the_figure_compares_the_best_runs_on_the_same_pictures() -> None:
 
 @pytest.mark.slow
 def test_an_lstm_tells_more_than_a_plain_rnn() -> None:
-    runs = trained(Caption, ["rnn", "lstm"], seq_len=16, hidden_size=64, train={"steps": 500})
+    runs = trained(Caption, ["rnn", "lstm"], seq_len=16, hidden_size=64, train={"steps": 300})
     assert_borne_out(Caption, runs)
     found = runs.groupby("cell").accuracy.mean()
     assert found["lstm"] > found["rnn"] + 0.15

@@ -141,7 +141,7 @@ def test_wrong_midi_files_and_a_missing_library_are_told_in_one_line(
 
 @pytest.mark.slow
 def test_a_plain_rnn_goes_on_with_the_motif_and_no_network_without_memory() -> None:
-    runs = trained(Compose, ["feedforward", "rnn"], seq_len=32, hidden_size=64, train={"steps": 500})
+    runs = trained(Compose, ["feedforward", "rnn"], seq_len=32, hidden_size=64, train={"steps": 300})
     found = runs.groupby("cell").accuracy
     assert found.min()["rnn"] > 0.8
     assert found.max()["feedforward"] < Compose().chance(32) + 0.02

@@ -52,5 +52,5 @@ def test_at_the_end_left_and_right_are_equally_likely() -> None:
 
 @pytest.mark.slow
 def test_a_gru_selects_what_a_linear_network_cannot() -> None:
-    runs = trained(ContextIntegration, ["gru", "linear"], seq_len=16, hidden_size=32, train={"steps": 600})
+    runs = trained(ContextIntegration, ["gru", "linear"], seq_len=16, hidden_size=32, train={"steps": 350})
     assert_borne_out(ContextIntegration, runs)

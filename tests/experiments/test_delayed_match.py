@@ -56,5 +56,5 @@ def test_the_test_tells_nothing_by_itself() -> None:
 
 @pytest.mark.slow
 def test_an_lstm_compares_over_a_delay_what_a_linear_network_cannot() -> None:
-    runs = trained(DelayedMatch, ["lstm", "linear"], seq_len=12, hidden_size=64, train={"steps": 1000})
+    runs = trained(DelayedMatch, ["lstm", "linear"], seq_len=12, hidden_size=64, train={"steps": 600})
     assert_borne_out(DelayedMatch, runs)

@@ -69,7 +69,7 @@ def test_a_row_is_shown_as_brackets() -> None:
 
 @pytest.mark.slow
 def test_a_plain_recurrent_network_follows_brackets_and_one_without_memory_guesses() -> None:
-    runs = trained(Dyck, ["rnn", "feedforward"], {"depth": 3}, seq_len=60, hidden_size=32, train={"steps": 600})
+    runs = trained(Dyck, ["rnn", "feedforward"], {"depth": 3}, seq_len=60, hidden_size=32, train={"steps": 350})
     assert_borne_out(Dyck, runs)
     for accuracy in runs[runs.cell == "feedforward"].accuracy:
         assert accuracy == pytest.approx(Dyck().chance(60), abs=0.03)

@@ -101,6 +101,6 @@ def test_the_claim_is_about_most_gated_runs_and_all_plain_ones() -> None:
 def test_gated_cells_remember_the_second_symbol_where_a_plain_network_forgets_it() -> None:
     runs = trained(
         EmbeddedReber, ["rnn", "gru"], seq_len=20, hidden_size=32, seed=[0, 1, 2], probe={"every": 100},
-        train={"steps": 1500, "stop_solved": True},
+        train={"steps": 1500},
     )  # fmt: skip
     assert_borne_out(EmbeddedReber, runs)

@@ -46,5 +46,5 @@ def test_without_memory_one_knows_the_pulses_of_this_step_alone() -> None:
 
 @pytest.mark.slow
 def test_three_bits_need_a_nonlinear_network() -> None:
-    runs = trained(FlipFlop, ["rnn", "linear"], seq_len=50, hidden_size=32, train={"steps": 800})
+    runs = trained(FlipFlop, ["rnn", "linear"], seq_len=50, hidden_size=32, train={"steps": 500})
     assert_borne_out(FlipFlop, runs)

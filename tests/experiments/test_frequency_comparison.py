@@ -45,6 +45,6 @@ def test_noise_is_in_the_rate_alone_and_the_last_step_is_empty() -> None:
 @pytest.mark.slow
 def test_a_gru_has_forgotten_the_first_frequency_where_an_lstm_has_not() -> None:
     runs = trained(
-        FrequencyComparison, ["lstm", "gru"], seq_len=100, hidden_size=32, seed=[0, 1, 2, 3], train={"steps": 600}
+        FrequencyComparison, ["lstm", "gru"], seq_len=100, hidden_size=32, seed=[0, 1, 2, 3], train={"steps": 400}
     )
     assert_borne_out(FrequencyComparison, runs)

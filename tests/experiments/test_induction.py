@@ -87,5 +87,5 @@ def test_the_claim_needs_both_forms_of_gated_cells() -> None:
 
 @pytest.mark.slow
 def test_one_known_token_is_learned_and_any_is_not() -> None:
-    runs = trained(Induction, "gru", {"any_token": [False, True]}, seq_len=10, hidden_size=64, train={"steps": 1000})
+    runs = trained(Induction, "gru", {"any_token": [False, True]}, seq_len=10, hidden_size=64, train={"steps": 600})
     assert_borne_out(Induction, runs)

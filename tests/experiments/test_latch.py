@@ -35,7 +35,7 @@ def test_the_rest_is_noise_of_the_stated_size_that_does_not_know_the_class() -> 
 def test_most_runs_hold_the_bit_from_full_scale_and_lose_it_from_half_scale() -> None:
     runs = trained(
         Latch, "rnn", seq_len=60, hidden_size=32, weight_scale=[0.5, 1.0], seed=[0, 1, 2, 3],
-        train={"steps": 600, "lr": 0.003},
+        train={"steps": 350, "lr": 0.003},
     )  # fmt: skip
     assert_borne_out(Latch, runs)
 

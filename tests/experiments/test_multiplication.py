@@ -43,7 +43,7 @@ def test_a_row_is_shown_with_its_marked_numbers() -> None:
 
 @pytest.mark.slow
 def test_a_gru_multiplies_where_a_plain_rnn_does_not() -> None:
-    train = {"steps": 1500, "stop_solved": True}
+    train = {"steps": 900}
     runs = trained(Multiplication, ["rnn", "gru"], seq_len=40, hidden_size=32, train=train, probe={"every": 150})
     assert_borne_out(Multiplication, runs)
     assert runs.accuracy[runs.cell == "rnn"].mean() < 0.282

@@ -32,6 +32,6 @@ def test_a_symbol_tells_nothing_by_itself_and_is_as_frequent_as_another() -> Non
 
 @pytest.mark.slow
 def test_a_gru_compares_and_a_linear_network_cannot() -> None:
-    runs = trained(NBack, ["gru", "linear"], {"back": [1]}, seq_len=20, hidden_size=32, train={"steps": 600})
+    runs = trained(NBack, ["gru", "linear"], {"back": [1]}, seq_len=20, hidden_size=32, train={"steps": 350})
     assert_borne_out(NBack, runs)
     assert (runs.accuracy[runs.cell == "linear"] < 0.7).all()

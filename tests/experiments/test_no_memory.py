@@ -43,6 +43,6 @@ def test_the_claim_is_about_both_networks_on_both_data(blind: float, holds: bool
 def test_the_ordinary_network_guesses_where_the_rnn_knows() -> None:
     runs = trained(
         NoMemory, ["feedforward", "rnn"], {"back": [0, 1]}, seq_len=10, hidden_size=64, seed=[0, 1],
-        train={"steps": 1000, "lr": 0.003, "stop_solved": True}, probe={"every": 100},
+        train={"steps": 1000, "lr": 0.003}, probe={"every": 100},
     )  # fmt: skip
     assert_borne_out(NoMemory, runs)

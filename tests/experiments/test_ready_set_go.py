@@ -56,5 +56,5 @@ def test_the_words_say_how_long_after_set_the_network_goes() -> None:
 
 @pytest.mark.slow
 def test_a_linear_network_measures_time_and_one_without_memory_does_not() -> None:
-    runs = trained(ReadySetGo, ["linear", "gru", "feedforward"], seq_len=32, hidden_size=32, train={"steps": 800})
+    runs = trained(ReadySetGo, ["linear", "gru", "feedforward"], seq_len=32, hidden_size=32, train={"steps": 500})
     assert_borne_out(ReadySetGo, runs)

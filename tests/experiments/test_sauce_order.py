@@ -55,6 +55,6 @@ def test_the_claim_needs_the_control_at_chance(control: float, holds: bool) -> N
 def test_order_is_learned_and_its_control_is_not() -> None:
     runs = trained(
         SauceOrder, ["feedforward", "gru"], {"shuffled": [False, True]}, seq_len=12, hidden_size=32,
-        train={"steps": 500},
+        train={"steps": 300},
     )  # fmt: skip
     assert_borne_out(SauceOrder, runs)

@@ -77,6 +77,6 @@ def test_the_claim_needs_the_linear_recurrence_to_fail_where_it_has_to_select_an
 def test_a_linear_recurrence_repeats_from_fixed_places_alone_a_gated_one_from_any() -> None:
     runs = trained(
         SelectiveCopy, ["linear", "gru"], {"symbols": 4, "length": 2, "scattered": [True, False]}, seq_len=12,
-        hidden_size=64, train={"steps": 1000},
+        hidden_size=64, train={"steps": 600},
     )  # fmt: skip
     assert_borne_out(SelectiveCopy, runs)

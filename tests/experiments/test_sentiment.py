@@ -58,5 +58,5 @@ def test_chance_is_one_half_and_no_single_word_tells() -> None:
 
 @pytest.mark.slow
 def test_gated_cells_understand_more_than_a_plain_rnn() -> None:
-    runs = trained(Sentiment, ["rnn", "gru"], seq_len=16, hidden_size=32, seed=[0, 1], train={"steps": 1000})
+    runs = trained(Sentiment, ["rnn", "gru"], seq_len=16, hidden_size=32, seed=[0, 1], train={"steps": 600})
     assert_borne_out(Sentiment, runs)

@@ -52,6 +52,6 @@ def test_places_need_twenty_steps_and_an_order_of_four_symbols_is_refused() -> N
 
 @pytest.mark.slow
 def test_an_lstm_tells_an_order_at_which_a_plain_rnn_guesses() -> None:
-    runs = trained(TemporalOrder, ["rnn", "lstm"], seq_len=60, hidden_size=32, seed=[0, 1], train={"steps": 1000})
+    runs = trained(TemporalOrder, ["rnn", "lstm"], seq_len=60, hidden_size=32, seed=[0, 1], train={"steps": 600})
     assert_borne_out(TemporalOrder, runs)
     assert (runs.accuracy < 0.35)[runs.cell == "rnn"].all()

@@ -78,7 +78,7 @@ def test_every_word_is_one_token() -> None:
 
 @pytest.mark.slow
 def test_an_lstm_translates_what_a_plain_rnn_mixes_up() -> None:
-    runs = trained(Translate, ["rnn", "lstm"], seq_len=17, hidden_size=64, train={"steps": 1000})
+    runs = trained(Translate, ["rnn", "lstm"], seq_len=17, hidden_size=64, train={"steps": 600})
     assert_borne_out(Translate, runs)
     found = runs.groupby("cell").accuracy
     assert found.min()["lstm"] > 0.95 > found.max()["rnn"]

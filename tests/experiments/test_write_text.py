@@ -113,7 +113,7 @@ def test_a_text_that_cannot_be_read_is_told_in_one_line(
 
 @pytest.mark.slow
 def test_memory_tells_more_than_the_last_character() -> None:
-    runs = trained(WriteText, ["feedforward", "gru"], seq_len=40, hidden_size=96, train={"steps": 400})
+    runs = trained(WriteText, ["feedforward", "gru"], seq_len=40, hidden_size=96, train={"steps": 250})
     assert_borne_out(WriteText, runs)
     above = (runs.accuracy - runs.chance).groupby(runs.cell)
     assert above.min()["gru"] > 0

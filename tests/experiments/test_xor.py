@@ -44,4 +44,4 @@ def test_all_places_are_used_and_marks_need_room() -> None:
 
 @pytest.mark.slow
 def test_a_gated_cell_learns_what_a_linear_network_cannot() -> None:
-    assert_borne_out(Xor, trained(Xor, ["gru", "linear"], seq_len=10, hidden_size=32, train={"steps": 1500}))
+    assert_borne_out(Xor, trained(Xor, ["gru", "linear"], seq_len=10, hidden_size=32, train={"steps": 900}))

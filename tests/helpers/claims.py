@@ -27,17 +27,17 @@ def trained(
     Args:
         cell: one, or several to compare.
         options: those of the experiment; a list compares their values.
-        train: what differs from batches of 32 at a learning rate of 0.01.
-        probe: what differs from a small probe before training and another after it.
+        train: what differs from batches of 32 at a learning rate of 0.01, and from an end once a run solves its task.
+        probe: what differs from a small probe before training and four while it lasts.
         settings: others of a job; lists at packed settings make several runs.
     """
     cells = [cell] if isinstance(cell, str) else cell
     choices = {key: value if isinstance(value, list) else [value] for key, value in (options or {}).items()}
-    training = {**BASE["train"], "batch_size": 32, **(train or {})}
+    training = {**BASE["train"], "batch_size": 32, "stop_solved": True, **(train or {})}
     job = {
         **BASE,
         "train": training,
-        "probe": {**BASE["probe"], "every": training["steps"], **(probe or {})},
+        "probe": {**BASE["probe"], "every": -(-training["steps"] // 4), **(probe or {})},
         "engine": {**BASE["engine"], "compile": "auto"},
         **{"seed": [0, 1], **settings},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,9 +237,18 @@ def test_settings_with_noise_are_made_again_from_their_configuration(steps: int)
     assert isinstance(again.experiment, Distracted)
 
 
+WITH_NOISE = [name for name in TASKS if name not in ("sine_to_cosine", "translate")]
+BOTH_KINDS = ["adding", "copy"]
+"""A task of vectors and one of tokens: noise depends on nothing else of a task."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["blank", "random"])
-@pytest.mark.parametrize("name", [name for name in TASKS if name not in ("sine_to_cosine", "translate")])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    dict.fromkeys(
+        [*zip(WITH_NOISE, itertools.cycle(["blank", "random"])), *itertools.product(BOTH_KINDS, ["blank", "random"])]
+    ),
+)
 def test_tasks_with_noise_keep_the_contract(name: str, kind: str) -> None:
     plain, length = task(name)
     place = {"adding": "before", "latch": "after"}.get(name, "between")
