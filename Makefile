@@ -22,8 +22,9 @@ demo: install
 test: install
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
+# A file's tests in one process: they share servers, reports and sweeps.
 test-slow: install
-	$(BIN)/python -m pytest -m slow -n auto --dist loadgroup
+	$(BIN)/python -m pytest -m slow -n auto --dist loadscope
 
 # One process: workers beside each other would share the card.
 test-gpu: install

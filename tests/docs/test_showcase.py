@@ -26,10 +26,7 @@ BEFORE_TRAINING = ["decay_rate_init", "grad_ratio_init", "decay_rate_theory", "c
 
 FILES = re.compile(r"report\.(html|md)|provenance\.json|figures/\w[\w.-]*\.png|tables/\w+\.(parquet|csv)")
 
-pytestmark = [
-    pytest.mark.skipif(not KEPT.is_dir(), reason="a source archive has no results"),
-    pytest.mark.xdist_group("showcase"),  # one sweep for all
-]
+pytestmark = pytest.mark.skipif(not KEPT.is_dir(), reason="a source archive has no results")
 
 
 @pytest.fixture(scope="module")

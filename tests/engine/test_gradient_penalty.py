@@ -15,7 +15,6 @@ from harness.plugins.registry import registry
 
 STEPS, BATCH, INPUTS, WIDTH, CLASSES = 4, 4, 2, 4, 3
 """A member's numbers at a step fill registers of any processor: torch rounds what is left over in another way."""
-"""A member's numbers at a step fill registers of any processor: torch rounds what is left over in another way."""
 
 
 def network(cell: Cell, layers: int = 1, members: int = 2, compiled: bool = False) -> Network:

@@ -12,8 +12,6 @@ import pytest
 from tests.helpers.drawn import FIGURES
 from tests.report.conftest import PHONE, emulated, opened, screen, width_on_a_phone
 
-pytestmark = pytest.mark.xdist_group("report in a browser")  # one report for all
-
 
 @pytest.mark.slow
 def test_chromium_shows_the_page_whole_without_errors_or_requests(built: Path, browser: Any) -> None:

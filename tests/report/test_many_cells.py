@@ -26,8 +26,6 @@ from tests.helpers.made_tables import made_tables
 from tests.helpers.zoo import FAMILY, zoo
 from tests.report.conftest import opened, width_on_a_phone
 
-pytestmark = pytest.mark.xdist_group("report of many cells")  # one report for all
-
 SCREEN = 25
 SOME = [*FAMILY][: MOST_CELLS + 2]
 

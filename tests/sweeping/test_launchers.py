@@ -24,7 +24,6 @@ def basic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.cluster
-@pytest.mark.xdist_group("slurm")
 def test_jobs_of_slurm_give_the_same_tables(tmp_path: Path, basic: Path) -> None:
     needs_slurm()
     done = command(tmp_path, *SWEEP, "hydra/launcher=slurm", "hydra.sweep.dir=out")

@@ -143,7 +143,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("mlflow")  # one server for both
 def test_sweeps_in_folders_of_equal_names_do_not_touch_each_other_on_one_server(
     server: str, tmp_path: Path, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +170,6 @@ def test_sweeps_in_folders_of_equal_names_do_not_touch_each_other_on_one_server(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("mlflow")  # one server for both
 def test_a_server_that_is_not_there_is_given_up_after_seconds_and_can_be_logged_to_later(
     server: str, tmp_path: Path
 ) -> None:

@@ -41,7 +41,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     wait_for(listens, process)
     yield f"127.0.0.1:{PORT}"
-    os.killpg(process.pid, signal.SIGTERM)  # `ray stop` would end the clusters of tests beside this one, too
+    # `ray stop` would end the clusters of tests beside this one, too; and a cluster that is asked to end takes half a
+    # minute to do so. What it has started ends with it.
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=60)
 
 

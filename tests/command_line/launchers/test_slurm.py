@@ -41,10 +41,12 @@ def slowed(fast: Path) -> str:
     )
 
 
-def queued() -> list[str]:
-    """The ids of the jobs that wait or run."""
-    asked = ["squeue", "--noheader", "--array", "--format=%i", "--states=RUNNING"]
-    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+def running(directory: Path) -> list[str]:
+    """The ids of the jobs that run and were submitted from a directory."""
+    asked = ["squeue", "--noheader", "--array", "--format=%i %Z", "--states=RUNNING"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    jobs = (line.split(maxsplit=1) for line in said.splitlines())
+    return [number for number, place in jobs if Path(place.strip()).is_relative_to(directory)]
 
 
 def trained(directory: Path, processes: int) -> Callable[[], bool]:
@@ -54,7 +56,6 @@ def trained(directory: Path, processes: int) -> Callable[[], bool]:
 
 @pytest.mark.slow
 @pytest.mark.cluster
-@pytest.mark.xdist_group("slurm")  # they look at all jobs of the cluster
 def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_path: Path) -> None:
     """Slurm announces the limit by a signal; first the job may come back by itself, then the command brings it back."""
     needs_slurm()
@@ -65,8 +66,8 @@ def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_pat
     process = start(tmp_path, *sweep, *limits, "checkpoint.every=1000", "hydra.run.dir=out", code=slow)
     for sitting in (1, 2):
         wait_for(trained(tmp_path, sitting), process)
-        wait_for(lambda: bool(queued()), process)  # a busy Slurm may not have heard yet that the job runs
-        subprocess.run(["scancel", "--signal=USR2", *queued()], check=True)
+        wait_for(lambda: bool(running(tmp_path)), process)  # a busy Slurm may not have heard yet that the job runs
+        subprocess.run(["scancel", "--signal=USR2", *running(tmp_path)], check=True)
     wait_for(trained(tmp_path, 3), process)
     (tmp_path / "fast").touch()
     _, err = process.communicate(timeout=120)
@@ -78,7 +79,6 @@ def test_a_job_at_its_time_limit_goes_on_from_its_checkpoint_and_says_so(tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.cluster
-@pytest.mark.xdist_group("slurm")  # they look at all jobs of the cluster
 def test_a_job_that_somebody_cancels_is_noticed_without_accounting_and_runs_again(tmp_path: Path) -> None:
     needs_slurm()
     slow = slowed(tmp_path / "fast")
@@ -86,8 +86,8 @@ def test_a_job_that_somebody_cancels_is_noticed_without_accounting_and_runs_agai
         tmp_path, *QUICK, "seq_len=8", "train.steps=60", "hydra/launcher=slurm", "hydra.run.dir=out", code=slow
     )
     wait_for(trained(tmp_path, 1), process)
-    wait_for(lambda: bool(queued()), process)
-    subprocess.run(["scancel", *queued()], check=True)
+    wait_for(lambda: bool(running(tmp_path)), process)
+    subprocess.run(["scancel", *running(tmp_path)], check=True)
     (tmp_path / "fast").touch()
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
