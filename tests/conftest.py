@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -8,6 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
+
+# Thousands of tests and what they have imported are not gone through at every 700th object in search of garbage.
+gc.set_threshold(50_000, 20, 50)
 
 # Tests run side by side; and threads of linear algebra take longer to find each other than small matrices take.
 # Numpy's and scipy's libraries look when they are loaded, which torch does with the one.

@@ -91,14 +91,11 @@ def test_a_way_that_computes_something_else_is_caught_before_anything_is_timed(o
 
 
 def test_a_worker_that_dies_or_hangs_or_fails_is_named_with_its_setting() -> None:
-    broken = team("d", patience=60)
+    stopped = team("d", patience=60)
     try:
         with pytest.raises(UserError, match=r"^way d \(1 process × 1 thread\) fails: .*nosuch"):
-            broken.first(Problem("nosuch", PROBLEM.shape))
-    finally:
-        broken.close()
-    stopped = team("d", patience=1)
-    try:
+            stopped.first(Problem("nosuch", PROBLEM.shape))
+        stopped.patience = 1
         (process,) = stopped.processes
         assert process.pid is not None
         os.kill(process.pid, signal.SIGSTOP)
