@@ -84,4 +84,4 @@ def measured_in_blocks(
 
 def _of_all(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     # One without rows has columns without types.
-    return pd.concat([each for each in frames if len(each)] or frames[:1], ignore_index=True)
+    return pd.concat([each for each in frames if len(each)] or frames, ignore_index=True)

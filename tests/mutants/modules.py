@@ -44,7 +44,7 @@ MODULES: dict[str, str] = {
     "base/gpus.py": "tests/base/test_gpus.py",
     "training/pack.py": (
         "tests/training/test_training.py tests/training/test_windows.py tests/training/test_checkpoint.py "
-        "tests/tasks/test_streams.py tests/training/test_run.py"
+        "tests/tasks/test_streams.py tests/training/test_run.py tests/training/test_penalties.py"
     ),
     "training/rec*.py training/rows.py": "tests/training/test_record.py",
     "training/gradient.py": (

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from harness.measure import layer_step
 from harness.measure.products import LongProduct
 from harness.probes import Moment
 from harness.probes.jacobian import Jacobian
@@ -91,9 +92,11 @@ def test_alignment_is_that_with_the_gradient_of_the_answer() -> None:
 
 
 def test_directions_are_known_where_the_gradient_is_smaller_than_any_number() -> None:
-    given = moment("linear", seq_len=400, weight_scale=1e-3, hidden_size=1, init="identity")
+    """Beside a member whose gradient stays as it is."""
+    given = moment("linear", seq_len=400, hidden_size=1, init="identity", seed=[0, 1])
+    given.network.weights["layer1.recurrent"][1] = 1e-3
     found = measured(given)
-    assert found.log10_value.min() == pytest.approx(-3 * 399)
+    assert found.groupby("member").log10_value.min().tolist() == pytest.approx([0, -3 * 399], abs=1e-9)
     assert (found[["right", "left"]] == 1).all(axis=None)
 
 
@@ -127,3 +130,25 @@ def test_a_product_keeps_values_that_are_exactly_zero_apart() -> None:
     np.testing.assert_allclose(logs[:, :2] / np.log(10), [[1200, -1200]] * 2)
     assert (logs[:, 2] == -np.inf).all()
     np.testing.assert_allclose(np.abs(left), np.abs(right))
+
+
+def test_the_largest_and_the_smallest_are_kept() -> None:
+    given = moment("linear", hidden_size=5)
+    sizes = [5.0, 4.0, 3.0, 2.0, 1.0]
+    given.network.weights["layer1.recurrent"].copy_(torch.diag(torch.tensor(sizes)))
+    found = measured(given, lags=1, samples=1, keep=2)
+    assert found["rank"].tolist() == [1, 2, 4, 5]
+    np.testing.assert_allclose(10**found.log10_value, [5, 4, 2, 1])
+
+
+@torch.no_grad()
+def test_steps_that_are_taken_piece_by_piece_have_their_own_jacobians(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of tanh: the weight times the slope of each unit."""
+    given = moment("rnn", seed=[0, 1])
+    step, w = given.layer_step(1), given.network.layer(1)["recurrent"]
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 5, given.inputs(1).shape[-1], generator=generator, dtype=torch.float64)
+    before = torch.randn(2, 5, 4, generator=generator, dtype=torch.float64)
+    monkeypatch.setattr(layer_step, "ROOM", 2 * 2 * 4 * 4)  # two pairs of every member
+    expected = (1 - step(x, before).square())[..., None] * w.mT[:, None]
+    torch.testing.assert_close(step.jacobian(x, before), expected)

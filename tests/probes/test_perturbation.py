@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
+from harness.cells.base import State, Weights
+from harness.cells.classic.rnn import RNN
+from harness.engine.network import Network
+from harness.engine.weights import Architecture
 from harness.measure.disturbing import followed, predicted
+from harness.measure.layer_step import LayerStep
 from harness.probes import Moment
 from harness.probes.perturbation import Perturbation
 from tests.helpers.moments import later_state, moment, state_at
@@ -91,3 +98,21 @@ def test_of_weights_that_are_no_numbers_nothing_is_known(value: float) -> None:
     given = moment("lstm", num_layers=2)
     given.network.flat.fill_(value)
     assert measured(given)[["growth", "deviation"]].isna().all(axis=None)
+
+
+class Signs(RNN):
+    """A state of signs: autograd knows how it came about, and that nothing comes back through it."""
+
+    name = "signs"
+
+    def step(self, w: Weights, x: Tensor, s: State) -> dict[str, Tensor]:
+        return {"h": torch.sign(super().step(w, x, s)["h"])}
+
+
+def test_a_step_whose_slope_is_0_lets_no_direction_through() -> None:
+    shape = Architecture(Signs(), 2, 3, 1, 1)
+    size = sum(math.prod(each.shape) for each in shape.parameters().values())
+    step = LayerStep(Network(shape, torch.ones(1, size)), 1)
+    x, before = torch.ones(1, 4, 2), torch.zeros(1, 4, 3)
+    assert torch.equal(step(x, before), torch.ones(1, 4, 3))
+    assert torch.equal(step.pushed(x, before, torch.ones(1, 4, 3)), torch.zeros(1, 4, 3))

@@ -58,6 +58,8 @@ def test_samples_count_at_the_lags_that_they_have(probe: str) -> None:
     assert found.groupby("lag").samples.unique().map(list).to_dict() == {0: [2], **{lag: [1] for lag in range(1, 7)}}
     assert sorted(found.groupby(["member", "layer"]).groups) == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert found.index.is_unique
+    if probe == "signal":
+        np.testing.assert_allclose(found.noise, 1 / np.sqrt(found.samples))
 
 
 def test_the_logarithms_of_samples_have_their_mean_and_their_quantiles() -> None:

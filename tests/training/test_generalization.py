@@ -158,7 +158,10 @@ def test_answers_that_are_fed_back_are_the_same_in_spans(config: Config, experim
     pd.testing.assert_frame_equal(*found, check_exact=False, rtol=1e-6)
 
 
-def test_longer_sequences_are_held_piece_by_piece(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("length", "piece"), [(400, 20), (10, 10)])
+def test_longer_sequences_are_held_piece_by_piece_and_those_of_the_training_whole(
+    config: Config, monkeypatch: pytest.MonkeyPatch, length: int, piece: int
+) -> None:
     longest = []
     forward = Network.forward
 
@@ -167,9 +170,9 @@ def test_longer_sequences_are_held_piece_by_piece(config: Config, monkeypatch: p
         return forward(self, inputs, *arguments)
 
     monkeypatch.setattr(Network, "forward", watched)
-    generalization(config(seq_len=10, train={"steps": 0}, eval={"seq_len": [400]}, **COMPILED))
+    generalization(config(seq_len=10, train={"steps": 0}, eval={"seq_len": [length]}, **COMPILED))
     steps, samples = zip(*longest, strict=True)
-    assert max(steps) == 20
+    assert set(steps) == {10, piece}
     assert max(samples) == 128
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from harness.settings.members import members
 from harness.training import measuring
 from harness.training import memory as of_memory
-from harness.training.pack import run
+from harness.training.pack import Pack, run
 from tests.conftest import Config
 
 RUNS: list[tuple[dict[str, Any], float]] = [
@@ -43,6 +44,20 @@ def test_blocks_change_no_number(
     assert whole.keys() == in_blocks.keys()
     for name, table in whole.items():
         assert_same_rows(table, in_blocks[name], tolerance)
+
+
+def test_data_are_copied_for_some_of_the_members_alone(config: Config) -> None:
+    """A pack that is measured at once holds the samples that it is measured on once."""
+    pack = Pack(members(config(seed=[0, 1, 2])))
+    made = measuring.Measured(pack.network, pack.probed, pack.held_out, pack.probe_data, [0, 1, 2])
+    whole, some = made.block(slice(0, 3)), made.block(slice(1, 3))
+    assert (whole.held_out is pack.held_out, whole.probe_data is pack.probe_data) == (True, True)
+    assert torch.equal(some.held_out.inputs, pack.held_out.inputs[1:])
+    assert torch.equal(some.probe_data.inputs, pack.probe_data.inputs[1:])
+
+
+def test_nobody_is_one_block_without_members() -> None:
+    assert measuring.blocks(0, 3) == [slice(0, 0)]
 
 
 def assert_same_rows(one: pd.DataFrame, other: pd.DataFrame, tolerance: float) -> None:

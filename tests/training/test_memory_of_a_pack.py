@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.bench.memory import peak_bytes
+from harness.engine.scan.triton.scanner import SPAN
 from harness.settings.members import members
 from harness.training import memory as of_memory
 from harness.training.memory import Memory, memory
@@ -77,3 +78,17 @@ def test_what_lasts_longer_or_keeps_more_takes_more(config: Config) -> None:
     (longer,) = members(config(cell="lstm", eval={"seq_len": [500]}))
     assert memory(longer).measured > memory(plain).measured
     assert memory(longer).trained == memory(plain).trained
+
+
+@pytest.mark.parametrize("length", [5, SPAN + 7])
+def test_what_a_step_makes_on_its_way_back_is_held_for_a_few_steps(
+    config: Config, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    (run,) = members(config(seq_len=length, train={"batch_size": 9}, probe={"batch_size": 6, "dtype": "float64"}))
+    taken = []
+    for made in (3, 5):
+        monkeypatch.setattr(of_memory, "held_per_step", lambda cell, size, made=made: (2, made))
+        taken.append(memory(run))
+    numbers = min(length, SPAN) * 2
+    assert taken[1].trained - taken[0].trained == pytest.approx(9 * 4 * numbers)
+    assert taken[1].measured - taken[0].measured == pytest.approx(6 * 8 * numbers)

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from harness.engine.gradient_penalty import gradient_penalty
+from harness.engine.orthogonal_penalty import orthogonal_gradient
 from harness.settings.members import members
 from harness.training.pack import Pack, run
 from tests.conftest import Config
@@ -36,6 +37,17 @@ def test_the_loss_in_the_tables_is_the_tasks_own(config: Config) -> None:
     pack = Pack(members(config(train=train)))
     assert len(set(pack.take_gradient().tolist())) == 1
     assert len({tuple(row) for row in pack.optimizer.grad.tolist()}) == 4
+
+
+def test_a_weight_of_a_penalty_is_as_exact_as_the_gradient(config: Config) -> None:
+    train = {"orthogonal_penalty": [None, 0.1]}
+    pack = Pack(members(config(cell="rnn", init="gaussian", dtype="float64", train=train)))
+    with torch.no_grad():
+        pack.take_gradient()
+        plain, penalized = pack.optimizer.grad
+        expected = 0.1 * orthogonal_gradient(pack.network)[1]
+    assert expected.norm() > 1e-3
+    torch.testing.assert_close(penalized - plain, expected, rtol=1e-12, atol=1e-15)
 
 
 def trained(config: Config, **changes: Any) -> Pack:
