@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from harness.probes import Moment, Probe
 from harness.settings.members import members
 from harness.training import measuring
 from harness.training import memory as of_memory
@@ -54,6 +55,27 @@ def test_data_are_copied_for_some_of_the_members_alone(config: Config) -> None:
     assert (whole.held_out is pack.held_out, whole.probe_data is pack.probe_data) == (True, True)
     assert torch.equal(some.held_out.inputs, pack.held_out.inputs[1:])
     assert torch.equal(some.probe_data.inputs, pack.probe_data.inputs[1:])
+
+
+class OfTheFirst(Probe):
+    """Says something of the member with seed 0 alone."""
+
+    name = "of_the_first"
+
+    def measure(self, moment: Moment) -> pd.DataFrame:
+        return pd.DataFrame({"member": [0], "count": [3]}) if 0 in moment.seeds else pd.DataFrame(columns=COLUMNS)
+
+
+COLUMNS = ["member", "count"]
+
+
+@torch.no_grad()
+def test_a_block_without_rows_leaves_the_columns_of_the_others_as_they_are(config: Config) -> None:
+    pack = Pack(members(config(seed=[0, 1])))
+    made = measuring.Measured(pack.network, pack.probed, pack.held_out, pack.probe_data, [0, 1])
+    run = pack.settings.model_copy(update={"probes": {"of_the_first": OfTheFirst()}})
+    _, ((_, found),) = measuring.measured_in_blocks(made, run, 0, torch.zeros(2), at_once=1)
+    pd.testing.assert_frame_equal(found[COLUMNS], pd.DataFrame({"member": [0], "count": [3]}))
 
 
 def test_nobody_is_one_block_without_members() -> None:
