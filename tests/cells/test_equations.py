@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 import pytest
@@ -115,6 +117,17 @@ def test_an_operation_is_read_and_gives_what_torch_gives(name: str) -> None:
             torch.testing.assert_close(mine[k], theirs, rtol=1e-12, atol=1e-14, equal_nan=True)
 
 
+def test_a_step_is_compared_at_parameters_near_the_modules_own() -> None:
+    """Others may be none that it can be run with: torch refuses this entropy of what is not between 0 and 1."""
+
+    def run(p: dict[str, Tensor], x: Tensor, state: Sequence[Tensor]) -> list[Tensor]:
+        return [state[0] * functional.binary_cross_entropy(p["share"], p["share"], reduction="none") + x @ p["read"]]
+
+    shares = torch.full((UNITS,), 0.5, dtype=torch.float64)
+    found = equations(run, {"read": parameters()["read"], "share": shares}, FEATURES, [UNITS])
+    assert len(found.before) == 1
+
+
 class Lying(torch.autograd.Function):
     """Twice a number, with the derivative of three times it."""
 
@@ -162,6 +175,22 @@ def test_what_is_no_equation_of_units_says_what_stopped_it(
     with pytest.raises(Unreadable) as error:
         equations(run, parameters(), FEATURES, [UNITS])
     assert why in str(error.value)
+
+
+def test_reading_a_step_does_not_load_the_compiler_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class of its own, as another test may have loaded it."""
+    spec = find_spec("harness.cells._tape")
+    assert spec is not None
+    assert spec.loader is not None
+    own = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "harness.cells._tape", own)  # where dataclasses look for it
+    spec.loader.exec_module(own)
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)
+    x, gain = numbers(4, UNITS), numbers(UNITS)
+    with torch.no_grad(), own.Tape({"gain": gain}, [x]) as tape:
+        made = x * gain
+    assert len(tape.step) == 1
+    assert tape.results([made])
 
 
 @pytest.mark.parametrize("turned", [lambda each: each.T, lambda each: each.t(), lambda each: each.transpose(0, 1)])
