@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
@@ -305,7 +306,7 @@ def test_what_torch_would_do_for_one_member_after_the_other_and_warn_of_is_done_
             made = super().forward(x, h)
             return made + torch.take(made, torch.arange(1))
 
-    with caplog.at_level("INFO", logger="harness.cells._form"):
+    with caplog.at_level("INFO", logger="harness.cells._form"), warnings.catch_warnings(action="ignore"):
         form = form_of(Taking(FEATURES, SIZE), "it", FEATURES, SIZE)
     assert (form.stacks, form.equations) == (False, None)
     (line,) = caplog.messages
