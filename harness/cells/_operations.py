@@ -55,11 +55,11 @@ def _slice(x: Any, dim: int = 0, start: int | None = None, end: int | None = Non
     return x[..., slice(start, end, step)]
 
 
-def _sum(x: Any, dim: Sequence[int] = (), keepdim: bool = False) -> Any:
+def _sum(x: Any, *over: Any) -> Any:
     return f.total(x)
 
 
-def _mean(x: Any, dim: Sequence[int] = (), keepdim: bool = False) -> Any:
+def _mean(x: Any, *over: Any) -> Any:
     return f.mean(x)
 
 

@@ -73,8 +73,8 @@ class Parameter:
     def flaw(self, hidden_size: int) -> str | None:
         """Why a weight cannot start so; None where it can."""
         if self.kind == "recurrent":
-            columns = self.shape[-1] if len(self.shape) in (1, 2) else -1
-            fits = columns % hidden_size == 0 and self.shape[:-1] in ((), (hidden_size,))
+            rows, columns = self.shape[:-1], self.shape[-1:]
+            fits = rows in ((), (hidden_size,)) and columns != () and columns[0] % hidden_size == 0
             return None if fits else f"valid for a recurrent weight: (H, k · H) or (k · H,), here H = {hidden_size}"
         if self.kind == "dense":
             return None if len(self.shape) == 2 else "valid for a dense weight: (rows, columns)"

@@ -45,6 +45,14 @@ def test_a_weight_that_cannot_start_as_it_says_is_told_why(parameter: Parameter,
     assert parameter.flaw(4) == flaw
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_recurrent_weight_of_one_or_two_units_has_one_or_two_dimensions_too(size: int) -> None:
+    for shape in ((), (size, size, size)):
+        assert Parameter(shape, "recurrent").flaw(size) == RECURRENT.replace("H = 4", f"H = {size}")
+    for shape in ((size,), (size, size)):
+        assert Parameter(shape, "recurrent").flaw(size) is None
+
+
 def cell_like(**attributes: Any) -> type[Cell]:
     return type("Like", (RNN,), {"__doc__": "A cell under test.", "name": "like", **attributes})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from harness.base.errors import UserError
 from harness.cells._equations import equations
 from harness.cells._form import form_of, part_names
 from harness.cells._of_torch import AsEquations
-from harness.cells._tape import Unreadable
+from harness.cells._tape import Tape, Unreadable
 from harness.cells.base import as_in_a_step
 
 FEATURES, UNITS = 3, 6
@@ -58,7 +59,8 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor, dict[str, Tensor]], Tensor]] = {
     "elu, deeper": lambda a, b, p: functional.elu(a, alpha=1.7),
     "selu": lambda a, b, p: functional.selu(a),
     "hardsigmoid": lambda a, b, p: functional.hardsigmoid(4 * a),
-    "hardtanh": lambda a, b, p: functional.hardtanh(a),
+    "hardtanh": lambda a, b, p: functional.hardtanh(4 * a),
+    "hardtanh of torch's own bounds": lambda a, b, p: torch.ops.aten.hardtanh(4 * a),
     "hardtanh, other bounds": lambda a, b, p: functional.hardtanh(a, -0.3, 0.6),
     "clamp": lambda a, b, p: a.clamp(-0.3, 0.6),
     "clamp from below": lambda a, b, p: a.clamp(min=0.2),
@@ -115,6 +117,17 @@ def test_an_operation_is_read_and_gives_what_torch_gives(name: str) -> None:
             torch.testing.assert_close(mine[k], theirs, rtol=1e-12, atol=1e-14, equal_nan=True)
 
 
+def test_a_step_is_compared_at_parameters_near_the_modules_own() -> None:
+    """Others may be none that it can be run with: torch refuses this entropy of what is not between 0 and 1."""
+
+    def run(p: dict[str, Tensor], x: Tensor, state: Sequence[Tensor]) -> list[Tensor]:
+        return [state[0] * functional.binary_cross_entropy(p["share"], p["share"], reduction="none") + x @ p["read"]]
+
+    shares = torch.full((UNITS,), 0.5, dtype=torch.float64)
+    found = equations(run, {"read": parameters()["read"], "share": shares}, FEATURES, [UNITS])
+    assert len(found.before) == 1
+
+
 class Lying(torch.autograd.Function):
     """Twice a number, with the derivative of three times it."""
 
@@ -162,6 +175,20 @@ def test_what_is_no_equation_of_units_says_what_stopped_it(
     with pytest.raises(Unreadable) as error:
         equations(run, parameters(), FEATURES, [UNITS])
     assert why in str(error.value)
+
+
+def test_reading_a_step_does_not_load_the_compiler_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+
+    class Own(Tape):  # as torch keeps with a class what it has loaded for it
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return super().__torch_dispatch__(function, types, args, kwargs)
+
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)
+    x, gain = numbers(4, UNITS), numbers(UNITS)
+    with torch.no_grad(), Own({"gain": gain}, [x]) as tape:
+        made = x * gain
+    assert len(tape.step) == 1
+    assert tape.results([made])
 
 
 @pytest.mark.parametrize("turned", [lambda each: each.T, lambda each: each.t(), lambda each: each.transpose(0, 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch.nn import functional
 from harness import TorchCell
 from harness.base.errors import UserError
 from harness.base.options import build
+from harness.cells._form import form_of
 from harness.cells.module import Module
 from harness.engine.network import Network
 from harness.engine.scan.plan import planned_step
@@ -294,6 +296,21 @@ def test_a_module_that_cannot_be_stacked_is_refused_where_gradients_would_be_los
 
     with pytest.raises(UserError, match="a DecidingPair cannot be run for several members at once"):
         of_a_file(DecidingPair).parameters(FEATURES, SIZE)
+
+
+def test_what_torch_would_do_for_one_member_after_the_other_and_warn_of_is_done_so_without_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Taking(nn.RNNCell):
+        def forward(self, x: Tensor, h: Tensor | None = None) -> Tensor:
+            made = super().forward(x, h)
+            return made + torch.take(made, torch.arange(1))
+
+    with caplog.at_level("INFO", logger="harness.cells._form"), warnings.catch_warnings(action="ignore"):
+        form = form_of(Taking(FEATURES, SIZE), "it", FEATURES, SIZE)
+    assert (form.stacks, form.equations) == (False, None)
+    (line,) = caplog.messages
+    assert line.startswith("a Taking runs for one member after the other: ")
 
 
 def test_a_recurrent_weight_that_is_none_is_refused() -> None:

@@ -45,7 +45,7 @@ from harness.cells.functions import (
 from harness.cells.gated.lstm import LSTM
 from harness.engine.network import Network
 from harness.engine.scan.nodes import Untraceable
-from harness.engine.scan.plan import plan
+from harness.engine.scan.plan import plan, planned_step, with_vectors_kept
 from harness.engine.weights import Architecture, MemberInit
 from harness.testing import check_cell
 from tests.engine.test_engine import by, make_data, measure
@@ -280,6 +280,35 @@ def test_a_diagonal_recurrence_starts_as_the_diagonal_of_what_init_draws() -> No
 def test_what_is_no_formula_says_what_stopped_it(make: Any, word: str) -> None:
     with pytest.raises(Untraceable, match=word):
         plan(cell_of(make), 3, 4)
+
+
+def test_why_a_step_is_no_formula_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="harness.engine.scan.plan"):
+        assert planned_step(cell_of(lambda a, b, w, x, s: {"h": a.cumsum(-1), "c": b}), 3, 4) is None
+    (line,) = caplog.messages
+    assert line.startswith("the step of cell plain is no formula, and runs by autograd: ")
+    assert "cumsum" in line
+
+
+@pytest.mark.parametrize("name", ["peephole and scalar gain", "repeated and added up", "sums over units"])
+def test_gradients_of_weight_vectors_are_kept_beside_all_that_is_kept_anyway(name: str) -> None:
+    made = plan(cell_of(FORMULAS[name]), 3, 4)
+    stores, vectors, end = with_vectors_kept(made)
+    kept = sorted((each.dest.offset, each.node.width) for each in stores if each.dest.buffer == "kept")
+    assert [at for at, _ in kept] == [sum(width for _, width in kept[:place]) for place in range(len(kept))]
+    assert end == sum(width for _, width in kept)
+    before = {each.dest: each.node for each in made.backward.asked if each.dest.buffer == "kept"}
+    assert before.items() <= {each.dest: each.node for each in stores}.items()
+    # What is kept at a vector's place is what would be added to its gradient at once.
+    added = {(s.dest.name, s.dest.offset): s.node for s in made.backward.asked if s.dest.buffer == "vector"}
+    at = {each.dest.offset: each.node for each in stores if each.dest.buffer == "kept"}
+    found = {}
+    for each in vectors:
+        unit = 0
+        while unit < each.width:
+            node = found[each.weight, each.offset + unit] = at[each.at + unit]
+            unit += node.width
+    assert found == added
 
 
 def test_values_of_options_and_sizes_share_one_library() -> None:

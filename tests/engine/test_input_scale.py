@@ -8,6 +8,7 @@ from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.cells import Cell, Parameter, State, Weights
+from harness.cells.module import Module
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 from harness.plugins.registry import registry
@@ -37,6 +38,14 @@ def test_around_a_cell_it_acts_on_the_cells_own_weights() -> None:
     made: Cell = registry().get("cell", "rnn")()
     for name, value in start(made, [1.0, 0.25], "residual", 3).items():
         assert value[1].equal((0.25 if name.endswith(".input") else 1.0) * value[0]), name
+
+
+def test_a_module_of_one_unit_is_asked_for_no_fewer_inputs_than_one() -> None:
+    cell = Module(path="torch.nn:RNNCell")
+    inits = [MemberInit(cell, 0, "gaussian", 1.1, scale) for scale in (1.0, 0.25)]
+    made = Network.create(Architecture(cell, 4, 1, 1, 2), inits, torch.float64, "cpu", compiled=False)
+    for name, value in made.weights.items():
+        assert value[1].equal((0.25 if name == "layer1.weight_ih" else 1.0) * value[0]), name
 
 
 def test_runs_of_many_scales_train_together(config: Config) -> None:

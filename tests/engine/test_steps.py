@@ -86,8 +86,10 @@ def from_the_new(pre: Tensor, state: State) -> State:
 
 def joined_of_what_is_read_again(pre: Tensor, state: State) -> State:
     """Joined vectors are new: what else is read of a piece does not reach the part that it is a piece of."""
+    pre = pre + 0.3 * state["c"]
     high = pre[..., 1:].tanh()
-    return {"h": join(pre[..., :1].sigmoid(), high), "c": 0.6 * state["c"] + total(high)}
+    across = total(high) + 2 * join(pre.sin(), high).mean(-1, keepdim=True)
+    return {"h": join(pre[..., :1].sigmoid(), high), "c": 0.6 * state["c"] + across}
 
 
 TWO: dict[str, Step] = {

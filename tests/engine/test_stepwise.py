@@ -113,6 +113,22 @@ def test_gradients_are_autograds_also_by_the_start_and_through_steps_after_these
         torch.testing.assert_close(carry[part], value, **EXACT)
 
 
+@pytest.mark.parametrize("cell", [RNN(), Straight()], ids=lambda cell: cell.name)
+def test_where_nobody_asks_for_the_gradient_of_the_inputs_all_others_are_the_same(cell: Cell) -> None:
+    made, x = network(cell), drawn(1, MEMBERS, STEPS, BATCH, FEATURES)
+    weights, start, found = made.layer(1), made.zero_states(BATCH)[0], []
+    trace = made.scanners[0].forward(weights, x, start, made.buffers[0])
+    for asked in (True, False):
+        above = GradFromAbove([2, STEPS], drawn(2, MEMBERS, 2, BATCH, WIDTH))
+        carry = Named({"h": drawn(3, MEMBERS, BATCH, WIDTH)})
+        grad = Named({name: torch.zeros_like(value) for name, value in weights.items()})
+        by_input = trace.backward(BackwardPass(weights, above, carry, grad, need_input_grad=asked))
+        assert (by_input is not None) == asked
+        found.append([carry["h"], *grad.values()])
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
 @pytest.mark.parametrize("cell", [Growing(), Straight()], ids=lambda cell: cell.name)
 def test_no_gradient_is_handed_down_after_a_samples_end_whatever_stands_there(cell: Cell) -> None:
     """Also of one that has ended before the piece that is run."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from harness.base.errors import UserError
 from harness.base.options import INIT_ONLY
 from harness.cells import Cell, Parameter, State, Weights
+from harness.cells.classic.rnn import RNN
 from harness.engine.network import Network
 from harness.engine.weights import Architecture, MemberInit
 from harness.settings.settings import Settings
@@ -126,6 +127,14 @@ def test_weights_of_one_stream_are_drawn_from_the_same_numbers_in_every_layer_an
     every = [values for weight in drawn for values in weight]
     assert len({tuple(values.flatten().tolist()) for values in every}) == 12  # by layer, stream and member
     assert torch.stack(every).mean().item() == pytest.approx(3.0, abs=4 * 2 / (12 * SIZE * SIZE) ** 0.5)
+
+
+def test_the_bound_of_a_tanh_network_is_that_of_its_top_layer() -> None:
+    cell = RNN()
+    inits = [MemberInit(cell, seed, "gaussian", 1.5) for seed in (0, 1)]
+    made = Network.create(Architecture(cell, 3, SIZE, 3, 2), inits, torch.float64, "cpu", compiled=False)
+    values = np.linalg.svd(made.layer(3)["recurrent"].numpy(), compute_uv=False)
+    np.testing.assert_allclose(made.rate_bound(), np.log(values[:, 0]), rtol=1e-12)
 
 
 def test_a_weight_that_is_drawn_in_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,10 @@ MODULES: dict[str, str] = {
     "engine/scan/[dfnp]*.py engine/scan/schedule.py": (
         "tests/engine/test_formulas.py tests/engine/test_steps.py tests/engine/test_schedule.py"
     ),
-    "engine/scan/*.py": "tests/engine/test_engine.py tests/engine/test_formulas.py tests/engine/test_tokens.py",
+    "engine/scan/*.py": (
+        "tests/engine/test_engine.py tests/engine/test_formulas.py tests/engine/test_tokens.py "
+        "tests/engine/test_lengths.py"
+    ),
     "cells/gating.py": "tests/cells/gated/test_gate_init.py",
     "cells/base.py": "tests/cells/test_base.py tests/engine/test_weights.py",
     "cells/functions.py": "tests/cells/test_functions.py",

@@ -146,12 +146,9 @@ def _loop(step: Step, loop: Loop, places: Mapping[Node, Place]) -> None:
         if not store.add:
             dest.copy_(found) if isinstance(found, Tensor) else dest.fill_(found)
         else:
-            if not isinstance(found, Tensor):
-                batch = step.memory.inputs.shape[2]
-                going_on = batch if step.ended is None else batch - step.ended.sum(1, keepdim=True)
-                dest += found * going_on
-            else:
-                dest += (found if step.ended is None else found.masked_fill(step.ended, 0)).sum(1, keepdim=True)
+            # A derivative by a weight: it is made of what arrives, and so never a number of the formula's own.
+            assert isinstance(found, Tensor)
+            dest += (found if step.ended is None else found.masked_fill(step.ended, 0)).sum(1, keepdim=True)
 
 
 @dataclass
