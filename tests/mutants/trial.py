@@ -68,7 +68,9 @@ class Reached:
             here = set().union(*self.lines.values())
             others = set(self.seconds) - here
         fastest = [
-            test for each in (here - {""}, others) for test in sorted(each, key=lambda test: self.seconds.get(test, 0.0))
+            test
+            for each in (here - {""}, others)
+            for test in sorted(each, key=lambda test: self.seconds.get(test, 0.0))
         ]
         past = list(accumulate(self.seconds.get(test, 0.0) for test in fastest))
         return [test for test, seconds in zip(fastest, past, strict=True) if seconds <= SECONDS_OF_TESTS] or fastest[:1]
