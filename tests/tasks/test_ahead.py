@@ -87,6 +87,10 @@ def test_who_closes_waits_for_what_is_being_drawn() -> None:
 
 def test_members_of_one_seed_have_the_same_batches_and_each_those_of_its_own() -> None:
     together = inputs(batches(), 6, None)
+    with far_device():  # where every seed is sent once
+        there = Streams(Counting(), 6, SEEDS, "train", str(FAR)).draw(5, torch.float64, 6).on(FAR)
+        assert torch.equal(there.inputs.cpu(), together)
+        assert torch.equal(there.targets.cpu(), batches().next(6, None).targets)
     for member, seed in enumerate(SEEDS):
         alone = Streams(Counting(), 6, [seed], "train").draw(5, torch.float64, 6).on(torch.device("cpu"))
         assert torch.equal(together[member], alone.inputs[0])
