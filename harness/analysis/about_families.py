@@ -33,7 +33,7 @@ def how_many_solve(groups: pd.DataFrame, every: str) -> Iterator[str]:
     longest = max(solving)
     shares = {
         family: (sum(who in solving[longest] for who in members), len(members))
-        for family, members in families(able.assign(has_memory=True)).items()
+        for family, members in families(able).items()
     }
     if len(shares) > 1:
         best_first = sorted(shares, key=lambda family: -shares[family][0] / shares[family][1])

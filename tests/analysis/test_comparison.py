@@ -135,6 +135,23 @@ def test_few_seeds_have_dots_and_no_interval() -> None:
     assert any(sentence.startswith("Fewer than 3 seeds") for sentence in found.findings)
 
 
+def test_few_seeds_on_one_side_are_too_few() -> None:
+    found = compare(made_runs(plain), made_runs(better_lstm, cells=("lstm",), seeds=(7, 8)))
+    said = "Fewer than 3 seeds, so no interval: lstm, 20 steps and lstm, 60 steps."
+    assert [each for each in found.findings if each.startswith("Fewer")] == [said]
+
+
+def test_ratios_are_compared_as_factors_before_training_and_after() -> None:
+    def tenfold(cell: str, length: int, seed: int) -> dict[str, Any]:
+        return dict.fromkeys(("grad_ratio", "grad_ratio_init"), 1.0 if seed else 1e-4)
+
+    table = compare(made_runs(plain), made_runs(tenfold)).table.set_index("measure")
+    for name in ("grad_ratio", "grad_ratio_init"):
+        assert table.loc[name].before.tolist() == pytest.approx([0.1] * 4)
+        assert table.loc[name].after.tolist() == pytest.approx([10**-0.8] * 4)  # the mean of five exponents
+        assert table.loc[name].change.tolist() == pytest.approx([10**0.2] * 4)
+
+
 def test_what_stands_on_one_side_alone_is_named() -> None:
     found = compare(made_runs(plain, lengths=(20, 40)), made_runs(better_lstm, cells=("lstm", "gru"), lengths=(20, 60)))
     assert found.conditions.condition.tolist() == ["lstm, 20 steps"]

@@ -169,6 +169,9 @@ def test_where_no_line_describes_the_way_back_its_shape_is_named() -> None:
 def test_failed_and_diverged_runs_are_counted_with_their_reasons() -> None:
     failed = made_tables(status="failed", cells=("rnn",), lengths=(10,), scales=(1.0,))
     assert findings(failed) == ["2 of 2 runs failed: RuntimeError: <script>alert(1)</script> | no oven."]
+    several = made_tables(status="failed", cells=("rnn",), lengths=(10,), scales=(1.0,), seeds=range(5))
+    runs = several.runs.assign(reason=["no oven.", "no dish", "no oven.", "no sauce.", "no guest"])
+    assert findings(Tables({**several, "runs": runs})) == ["5 of 5 runs failed: no oven, no dish and no sauce."]
     diverged = made_tables(status="diverged", cells=("rnn",), lengths=(10,))
     found = sentence(diverged, "diverged")
     assert found == (

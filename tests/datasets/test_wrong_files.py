@@ -55,6 +55,10 @@ ARRAYS: dict[str, tuple[dict[str, Any], str]] = {
     "mask of numbers": ({"X": X, "y": np.tile(Y[:, None], 4), "mask": TOKENS}, "mask: shape (10, 4) of int64"),
     "mask of one": ({"X": X, "y": Y, "mask": TOKENS > 0}, "mask: y has one answer for a sample; valid: a mask where y"),
     "mask empty": ({"X": X, "y": np.tile(Y[:, None], 4), "mask": TOKENS < 0}, "mask: no answer of row 0 counts"),
+    "mask of row 2": (
+        {"X": X, "y": np.tile(Y[:, None], 4), "mask": np.arange(10)[:, None] != np.full(4, 2)},
+        "mask: no answer of row 2 counts",
+    ),
     "split too short": ({"X": X, "y": Y, "split": Y[:4]}, "split: shape (4,) of int64; valid: (10,) of texts, or of 0"),
     "real split": ({"X": X, "y": Y, "split": Y * 1.0}, "split: shape (10,) of float64; valid: (10,) of texts, or of 0"),
     "nothing to train on": ({"X": X, "y": Y, "split": Y + 1}, "split: only 1, 2, 3; valid: train (or 0) and at least"),

@@ -80,7 +80,7 @@ def test_each_cells_melody_is_a_file_and_a_row_of_the_picture(config: Config) ->
     assert compose.Melodies().draw(empty) is None
 
 
-def written(folder: Path, name: str, notes: list[tuple[int, int]], channel: int = 0) -> None:
+def written(folder: Path, name: str, notes: list[tuple[int, float]], channel: int = 0) -> None:
     """A MIDI file, by the library that owns the format: keys one after the other, and their lengths in eighths.
 
     A second track has a lower note with each of them, and a drum.
@@ -90,7 +90,7 @@ def written(folder: Path, name: str, notes: list[tuple[int, int]], channel: int 
         track = mido.MidiTrack()
         for key, eighths in notes:
             track.append(mido.Message("note_on", note=key + shift, channel=on, time=0))
-            track.append(mido.Message("note_on", note=key + shift, channel=on, velocity=0, time=48 * eighths))
+            track.append(mido.Message("note_on", note=key + shift, channel=on, velocity=0, time=int(48 * eighths)))
         file.tracks.append(track)
     file.save(folder / name)
 
@@ -104,16 +104,24 @@ def test_melodies_of_ones_own_are_the_highest_notes_of_midi_files(tmp_path: Path
     assert task.input_size == task.outputs.size == 2 * (max(keys) - min(keys) + 1)
     sounds = [[2 * key + eighths - 1 for key, eighths in tune] for tune in tunes]
     for held_out, part in ((False, slice(36)), (True, slice(36, None))):
-        batch = draw(task, 50, 3, held_out)
+        batch, cuts = draw(task, 50, 3, held_out), set[tuple[int, ...]]()
         for inputs, targets in zip(task.heard(batch.inputs), task.heard(batch.targets), strict=True):
             cut = [*inputs, targets[-1]]
             assert any(cut == tune[part][place : place + 4] for tune in sounds for place in range(37))
+            cuts.add(tuple(cut))
+    assert cuts == {tuple(tune[36:]) for tune in sounds}  # of every tune all that is held out
     assert task.refuses(4) == "1 to 3, as the held-out parts of these files are long"
     shown = task.show_continued(np.array([0, 1]), np.array([2]))
     assert (shown.text, shown.answered) == ("C4 C4–", "C♯4")
     ends = [pair for tune in sounds for pair in itertools.pairwise(tune[36:])]
     best = sum(max(ends.count((one, other)) for _, other in ends) for one in {first for first, _ in ends})
     assert task.chance(3) == pytest.approx(best / len(ends))
+
+
+def test_a_note_of_three_quarters_of_a_quarter_is_long(tmp_path: Path) -> None:
+    written(tmp_path, "a.mid", [(60, 1), (61, 1.5), (62, 2), (63, 1.25)] * 5)
+    batch = draw(Compose(path=tmp_path), 20, 1)
+    assert {*batch.inputs.flat, *batch.targets.flat} == {0, 3, 5, 6}
 
 
 def test_the_claim_is_about_the_drawn_melodies(config: Config) -> None:

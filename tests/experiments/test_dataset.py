@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 import harness
 from harness.base.errors import UserError
 from harness.command_line.command import Command
+from harness.datasets.own_file import content_of
 from harness.experiment import Classes, Values
 from harness.experiments.dataset import Dataset
 from harness.experiments.digits_rows import DigitsRows
@@ -66,7 +67,7 @@ def test_names_of_classes_are_what_samples_say(tmp_path: Path) -> None:
 
 
 def test_vectors_are_shown_as_shades(tmp_path: Path) -> None:
-    steps = np.tile(np.linspace(0, 4, 5)[:, None], (10, 1, 1))
+    steps = np.tile(np.linspace(2, 6, 5)[:, None], (10, 1, 1))
     task = task_of(npz(tmp_path, X=steps, y=CLASSES[:10]))
     shown = task.show(draw(task, 1, 5), 0, np.zeros((1, 3)))
     assert shown is not None
@@ -245,6 +246,18 @@ def test_a_folder_is_known_by_all_of_its_files(tmp_path: Path) -> None:
     first = settings(str(tmp_path)).run_id
     np.save(tmp_path / "y.npy", CLASSES[::-1])
     assert settings(str(tmp_path)).run_id != first
+
+
+def test_a_file_is_known_by_its_content_and_files_of_a_folder_by_their_names_too(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "a.npy").write_bytes(b"1")
+    alone, known = content_of(folder / "a.npy"), content_of(folder)
+    assert content_of((folder / "a.npy").rename(folder / "b.npy")) == alone == known
+    (folder / "a.npy").write_bytes(b"2")
+    both = content_of(folder)
+    (folder / "b.npy").rename(folder / "c.npy")
+    assert content_of(folder) != both
 
 
 def test_the_length_of_the_data_is_that_of_a_run_and_another_one_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,6 +59,19 @@ def test_a_shown_sample_says_how_much_of_its_answer_is_right_by_the_tasks_criter
     assert found.accuracy.item() == pytest.approx(right.mean().item())
     samples = run(settings(config, Counting(writes=True), train={"steps": 0}))["samples"]
     assert samples.accuracy.isna().all()  # what goes on by itself is neither right nor wrong
+
+
+def test_a_sample_keeps_showing_what_it_has_shown_at_its_end(config: Config) -> None:
+    made = settings(config, Counting(), cell="gru", seed=[0, 1], dtype="float64")
+    network, data = build(made, torch.float64), streams(made, "eval").held_out(4, torch.float64)
+    ends = torch.tensor([[3, 8, 1, 5], [2, 4, 8, 7]])
+    with torch.no_grad():
+        whole = evaluate(network, made[0].experiment, data)[2]
+        _, _, found = evaluate(network, made[0].experiment, replace(data, lengths=ends))
+    for shown, expected, own in zip(found, whole, ends.tolist(), strict=True):
+        for sample, end in enumerate(own):
+            steps = [min(step, end - 1) for step in range(8)]
+            torch.testing.assert_close(shown[sample], expected[sample, steps])
 
 
 def test_answers_that_are_fed_back_equal_a_run_from_the_start_on_them(config: Config) -> None:

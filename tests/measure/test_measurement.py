@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.experiment import Batch
 from harness.measure.evaluation import EVAL_CHUNK, evaluate, in_words
 from harness.measure.gradients import Profile, gradients
-from harness.measure.measurement import measure, standard_error
+from harness.measure.measurement import input_power, measure, standard_error
 from harness.measure.moment import Moment
 from harness.measure.transport import by_lag, cue_ratio, log_ratio
 from harness.training.building import build, streams
@@ -266,3 +266,10 @@ def test_a_part_of_a_moment_draws_the_same_held_out_samples_as_the_whole(config:
         assert torch.equal(part.network.flat.float(), network.flat)
         assert (part.seeds, part.step) == ([3, 4], 7)
         assert torch.equal(part.fresh(4, "something").inputs, fresh)
+
+
+def test_the_power_of_an_input_is_a_steps_and_what_follows_a_samples_end_is_none_of_it() -> None:
+    assert input_power(torch.zeros(3, 4, 2, dtype=torch.int64)) == [1, 1, 1]  # tokens, as one-hot vectors
+    vectors = torch.tensor([[[[3.0, 4.0], [1.0, 1.0]], [[0.0, 0.0], [2.0, 0.0]]]])
+    assert input_power(vectors) == [(25 + 2 + 0 + 4) / 4]
+    assert input_power(vectors, torch.tensor([[1, 2]])) == [(25 + 2 + 4) / 3]

@@ -58,6 +58,12 @@ MODULES: dict[str, str] = {
     "training/checkpoint.py training/keeping.py": "tests/training/test_checkpoint.py tests/training/test_keeping.py",
     "training/stopping.py": "tests/training/test_stopping.py",
     "measure/flow.py": "tests/measure/test_gradient_flow.py",
+    "measure/one_thread.py": "tests/measure/test_one_thread.py",
+    "measure/vectors.py": "tests/probes/test_jacobian.py tests/probes/test_weight_gradient.py",
+    "measure/moment.py": (
+        "tests/probes/test_every_state.py tests/probes/test_jacobian.py tests/probes/test_lengths.py "
+        "tests/probes/test_log_gradient.py tests/probes/test_memory.py tests/probes/test_options.py"
+    ),
     "probes/*.py measure/[abcdlps]*.py": "tests/probes tests/testing/test_probe.py",
     "measure/*.py": (
         "tests/measure/test_measurement.py tests/measure/test_generation.py tests/measure/test_evaluation.py "
@@ -67,9 +73,11 @@ MODULES: dict[str, str] = {
     "analysis/*famil*.py analysis/cell_table.py": "tests/analysis/test_families.py tests/analysis/test_runs.py",
     "analysis/about_lengths.py": "tests/analysis/test_lengths.py",
     "analysis/ranks.py": "tests/analysis/test_ranks.py",
-    "analysis/comparison.py analysis/about_comparison.py analysis/matching.py": "tests/analysis/test_comparison.py",
+    "analysis/comparison.py analysis/about_comparison.py analysis/matching.py analysis/measures.py": (
+        "tests/analysis/test_comparison.py"
+    ),
     "analysis/differences.py": "tests/analysis/test_differences.py",
-    "analysis/headline.py": "tests/analysis/test_headline.py",
+    "analysis/headline.py analysis/key_findings.py": "tests/analysis/test_headline.py",
     "analysis/*.py": (
         "tests/analysis/test_aggregation.py tests/analysis/test_sentences.py tests/analysis/test_conditions.py "
         "tests/analysis/test_runs.py"
@@ -85,6 +93,7 @@ MODULES: dict[str, str] = {
     "datasets/*.py": "tests/datasets tests/experiments/test_dataset.py tests/tasks/test_data.py",
     "tables/*.py": "tests/tables",
     "settings/members.py": "tests/settings tests/sweeping/test_packing.py",
+    "settings/settings.py": "tests/settings tests/training/test_curriculum.py tests/engine/test_input_scale.py",
     "settings/*.py": "tests/settings tests/engine/test_input_scale.py",
     "plugins/fingerprint.py": "tests/plugins/test_classes.py",
     "plugins/*.py": "tests/plugins",

@@ -94,7 +94,14 @@ def test_a_trial_has_the_fastest_tests_for_some_time_and_one_at_least(
     path.write_text("x = 1\n")
     fault = Fault(path, "ChangeInteger", 1, "x = 2\n", ("x = 1", "x = 2"))
     found = trial.Reached({1: {"a", "b", "c", ""}}, {"a": 3.0, "b": 1.0, "c": 2.0, "d": 0.1})
-    for most, tests in ((10, ["b", "c", "a"]), (5, ["b", "c"]), (3, ["b", "c"]), (2.9, ["b"]), (0.5, ["b"])):
+    for most, tests in (
+        (10, ["b", "c", "a", "d"]),
+        (6, ["b", "c", "a"]),
+        (5, ["b", "c"]),
+        (3, ["b", "c"]),
+        (2.9, ["b"]),
+        (0.5, ["b"]),
+    ):
         monkeypatch.setattr(trial, "SECONDS_OF_TESTS", most)
         assert found.tests_of(fault) == tests
     assert trial.Reached({2: {"a"}}, {"a": 1.0}).tests_of(fault) == []

@@ -63,9 +63,15 @@ class Reached:
     def tests_of(self, fault: Fault) -> list[str]:
         """The tests that can notice a fault, the fastest first."""
         here: set[str] = set().union(*(self.lines.get(line, set()) for line in _statement(fault.path, fault.line)))
-        if "" in here:  # a constant, a default, a decorator: whoever runs anything of the module
+        others: set[str] = set()
+        if "" in here:  # a constant, a default, a decorator: whoever runs anything of the module, and who may read it
             here = set().union(*self.lines.values())
-        fastest = sorted(here - {""}, key=lambda test: self.seconds.get(test, 0.0))
+            others = set(self.seconds) - here
+        fastest = [
+            test
+            for each in (here - {""}, others)
+            for test in sorted(each, key=lambda test: self.seconds.get(test, 0.0))
+        ]
         past = list(accumulate(self.seconds.get(test, 0.0) for test in fastest))
         return [test for test, seconds in zip(fastest, past, strict=True) if seconds <= SECONDS_OF_TESTS] or fastest[:1]
 

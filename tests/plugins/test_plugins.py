@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.plugins import Registry, finding, registry, studies
+from harness.plugins.__main__ import main
 from tests.helpers.sweeps import ROOT
 
 
@@ -216,6 +218,61 @@ def test_a_file_can_be_named_and_is_then_one_of_the_plugins(tmp_path: Path) -> N
     assert studies()["mine"] == (str(path), "It can be done.")
     with pytest.raises(UserError, match="no such file"):
         registry().add_files([tmp_path / "not_there.py"])
+
+
+def test_a_file_that_is_searched_anyway_is_not_added() -> None:
+    found = Registry()
+    found.add_files([ROOT / "harness" / "cells" / "gated" / "lstm.py"])
+    assert found.files == []
+
+
+def test_files_are_found_in_the_order_of_their_paths() -> None:
+    sources = list(finding.shipped_sources())
+    for kind in finding.KINDS:
+        folder = finding.folder_of(kind)
+        paths = [each.path for each in sources if each.path and each.path.is_relative_to(folder)]
+        assert paths == sorted(paths)
+        assert paths
+
+
+def test_studies_of_ones_own_say_what_they_show_in_the_order_of_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "study"
+    folder.mkdir(parents=True)
+    names = [f"own_{letter}" for letter in "gcafdbe"]
+    for name in names:
+        (folder / f"{name}.yaml").write_text(f"# @package _global_\n\n# It shows {name}.\n# And more.\nseed: 1\n")
+    (folder / "own_h.yaml").write_text("seed: 1\n")
+    found = studies(str(folder.parent))
+    own = {name: where for name, where in found.items() if name.startswith("own_")}
+    assert [*own] == [*sorted(names), "own_h"]
+    assert own["own_a"] == ("mine/study/own_a.yaml", "It shows own_a.")
+    assert own["own_h"] == ("mine/study/own_h.yaml", "")
+    assert found["dish"][0] == "conf/study/dish.yaml"
+
+
+def test_all_are_listed_in_columns(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(CELL.format(name="sine_of_mine"))
+    assert main([str(tmp_path / "mine.py")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (mine,) = (line for line in lines if line.startswith("cell  ") and " sine_of_mine " in line)
+    assert " ".join(mine.split()) == f"cell sine_of_mine {tmp_path / 'mine.py'} A cell of somebody else."
+    starts = [mine.index(word) for word in ("cell", "sine_of_mine", str(tmp_path), "A cell of")]
+    for line in lines:  # each column begins at one place in all lines, behind two spaces
+        assert all(line[start - 2 : start] == "  " and line[start] != " " for start in starts[1:])
+    assert [sum(line.startswith(f"{kind} ") for line in lines) > 0 for kind in (*finding.KINDS, "study")]
+
+
+def test_the_command_says_how_it_is_called_and_ends_with_what_came_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["plugins", "not_there.py"])
+    with pytest.warns(RuntimeWarning, match="found in sys.modules"), pytest.raises(SystemExit) as left:
+        runpy.run_module("harness.plugins.__main__", run_name="__main__")
+    assert left.value.code == 1
+    assert capsys.readouterr().err.startswith("harness.plugins: plugins=[not_there.py]: no such file")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert capsys.readouterr().out.startswith("usage: python -m harness.plugins ")
 
 
 def test_a_module_that_exits_is_only_broken(with_files) -> None:

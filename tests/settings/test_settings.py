@@ -58,6 +58,7 @@ from tests.conftest import Config
             {"experiment": {"name": "recall_dish", "n_dishes": 99}},
             ["experiment.n_dishes=99", "less than or equal to 12"],
         ),
+        ({"cell": {"forget_bias": 1}}, ["cell={'forget_bias': 1}", "unknown cell", "valid: "]),
         ({"num_layer": 2}, ["num_layer", "did you mean 'num_layers'"]),
     ],
 )
@@ -83,6 +84,17 @@ def test_compiling_is_worth_it_for_long_runs_whatever_their_company(config: Conf
         assert not any(run.compiled for run in members(config(seed=seeds, engine={"compile": "auto"})))
     assert members(config(engine={"compile": True}))[0].compiled
     assert not members(config(train=long, engine={"compile": False}))[0].compiled
+
+
+def test_recomputing_is_worth_it_for_networks_that_store_much(config: Config) -> None:
+    def recomputed(recompute: object, **changes: Any) -> bool:
+        return members(config(engine={"recompute": recompute}, **changes))[0].recomputed
+
+    large = {"train": {"batch_size": 1 << 14}, "hidden_size": 128, "seq_len": 64}
+    assert recomputed("auto", **large)
+    assert not recomputed(False, **large)
+    assert not recomputed("auto")
+    assert recomputed(True)
 
 
 def test_a_negative_weight_is_meaningful_for_a_multiple_of_the_identity(config: Config) -> None:
@@ -127,14 +139,16 @@ def test_every_setting_says_what_it_is() -> None:
         return plain + [each for key, own in SECTIONS.items() if model is Settings for each in keys(own, f"{key}.")]
 
     assert sorted(name for name, _ in described(Settings)) == sorted(keys(Settings))
+    for section in CONDUCT.values():
+        assert {*section.model_fields} - {name for name, _ in described(section)} <= {"only", "pruning"}
 
 
 def test_the_defaults_of_the_configuration_file_are_those_of_the_settings() -> None:
     written: Any = OmegaConf.to_container(OmegaConf.load(shipped_folder("conf") / "config.yaml"))
     expected = defaults(Settings) | {key: defaults(section) for key, section in CONDUCT.items()}
     del expected["probes"]  # a config group, in the file's list of defaults
-    for key in ("only", "pruning"):  # set by the sweepers alone
-        del expected["sweep"][key]
+    # Set by the sweepers alone.
+    assert [expected["sweep"].pop(key) for key in ("only", "pruning")] == [None, False]
     assert {key: written.get(key) for key in expected} == expected
     assert set(written) - set(expected) == {"defaults", "plugins", "tracker", "hydra"}
 

@@ -96,6 +96,9 @@ def test_a_table_or_setting_that_there_is_not_is_refused_in_one_line() -> None:
     for arguments in (("gradient", ["cell"]), ("runs", ["cell"]), ("curves", ["sel"]), ("curves", ["accuracy"])):
         with pytest.raises(UserError, match="valid: "):
             tables.with_settings(*arguments)
+    wide = Tables({**tables, "curves": tables.curves.assign(cell="rnn", seed=0)})
+    with pytest.raises(UserError, match=r"^'seed' is a column of curves, too; valid: columns="):
+        wide.with_settings("curves", ["weight_scale", "seed", "cell"])
 
 
 def test_of_options_that_go_together_value_for_value_the_first_tells_runs_apart() -> None:

@@ -70,6 +70,32 @@ def test_one_is_drawn_while_nobody_waits_for_it_and_none_after_the_last() -> Non
     assert "drawing ahead" not in [each.name for each in threading.enumerate()]
 
 
+def test_who_closes_waits_for_what_is_being_drawn() -> None:
+    go_on = threading.Event()
+
+    def slow(streams: Streams, length: int) -> Drawn:
+        if threading.current_thread() is not threading.main_thread():
+            assert go_on.wait(60)
+        return draw(streams, length)
+
+    found = Batches(batches().streams, slow, ahead=True)
+    found.next(6, 6)
+    threading.Timer(0.02, go_on.set).start()
+    found.close()
+    assert "drawing ahead" not in [each.name for each in threading.enumerate()]
+
+
+def test_members_of_one_seed_have_the_same_batches_and_each_those_of_its_own() -> None:
+    together = inputs(batches(), 6, None)
+    with far_device():  # where every seed is sent once
+        there = Streams(Counting(), 6, SEEDS, "train", str(FAR)).draw(5, torch.float64, 6).on(FAR)
+        assert torch.equal(there.inputs.cpu(), together)
+        assert torch.equal(there.targets.cpu(), batches().next(6, None).targets)
+    for member, seed in enumerate(SEEDS):
+        alone = Streams(Counting(), 6, [seed], "train").draw(5, torch.float64, 6).on(torch.device("cpu"))
+        assert torch.equal(together[member], alone.inputs[0])
+
+
 class Third(Counting):
     """Counting whose third batch is wrong."""
 

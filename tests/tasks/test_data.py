@@ -147,6 +147,8 @@ def test_data_have_the_types_that_networks_and_losses_read() -> None:
             before, after = getattr(made, name), getattr(double, name)
             assert after.dtype == (torch.float64 if before.dtype == torch.float32 else torch.int64)
             assert torch.equal(before, after.to(before.dtype))
+        (earlier,) = replace(made, earlier=(made.inputs,)).to(torch.float64).earlier
+        assert earlier.dtype == double.inputs.dtype
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from harness.base.seeds import stream
 from harness.experiment import Batch, Experiment, distracted
 from harness.plugins.registry import registry
 from harness.settings.resolve import resolve
-from harness.tasks.distractors import Distracted
+from harness.tasks.distractors import Distracted, Distractors
 from harness.testing import check_experiment
 from harness.training.pack import run
 from tests.helpers.counting import Counting
@@ -263,3 +263,7 @@ def test_a_batch_says_that_its_noise_is_unscored_where_all_steps_of_the_task_are
     plain, length = task("flip_flop")
     batch: Batch = draw(distracted(plain, distractors=4, distractor_place="before"), 3, length + 4)
     assert batch.scored.tolist() == [*range(5, length + 5)]
+
+
+def test_every_option_says_what_it_is() -> None:
+    assert all(option.description for option in Distractors.model_fields.values())
