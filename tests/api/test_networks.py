@@ -307,7 +307,7 @@ def test_probes_and_experiments_work_on_kept_networks(kept: tuple[Path, list[Set
     found = harness.probe(network, batch, probes=["gates"])
     assert set(found.gradients.run_id) == {settings.run_id}
     assert {"i", "f", "o"} <= set(found["gates"].columns) | set(found["gates"].get("gate", []))
-    assert set(found["gates"].step) == {0}
+    assert [set(found[name].step) for name in ("gates", "gradients", "transport")] == [{0}] * 3
     assert found.transport.lag.max() == 8
 
 

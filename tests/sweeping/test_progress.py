@@ -46,6 +46,10 @@ def test_a_pack_that_was_split_counts_every_run_once(config: Config, tmp_path: P
     assert note is not None
     assert (note.over, note.failed, note.reason) == (1, 1, "RuntimeError: no oven")
     assert note.share == pytest.approx(1 / 4 + 3 / 4 / 2)
+    told.tick(10, 3)
+    note = read_note(tmp_path)
+    assert note is not None
+    assert note.share == 0.99, "what is left is to be written"
     told.done()
     note = read_note(tmp_path)
     assert note is not None
