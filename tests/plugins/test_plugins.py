@@ -251,6 +251,7 @@ def test_studies_of_ones_own_say_what_they_show_in_the_order_of_their_names(tmp_
 
 
 def test_all_are_listed_in_columns(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    registry.cache_clear()  # what tests of other files have added is not of this list
     (tmp_path / "mine.py").write_text(CELL.format(name="sine_of_mine"))
     assert main([str(tmp_path / "mine.py")]) == 0
     lines = capsys.readouterr().out.splitlines()
