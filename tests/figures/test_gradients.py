@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.figures.drawing import rows as drawing_rows
@@ -25,6 +26,15 @@ def test_the_last_probe_is_each_runs_own(monkeypatch: pytest.MonkeyPatch) -> Non
         rows = memory_profiles(Tables({**tables, "transport": transport}), runs, trained).sort_values(["run", "lag"])
         assert rows.run.tolist() == np.repeat(range(4), 10).tolist()
         np.testing.assert_allclose(rows.grad_norm, np.repeat(steps, 10) + np.tile(np.arange(10), 4) / 100)
+
+
+def test_a_runs_profile_is_that_of_its_own_top_layer_also_beside_runs_of_more_layers() -> None:
+    tables = made_tables(cells=("rnn",), lengths=(10,), scales=(0.9,), steps=(0,))
+    runs = tables.runs.assign(num_layers=[1, 2])
+    one = tables.transport[tables.transport.part == "h"]
+    transport = pd.concat([one.assign(layer=layer, grad_norm=float(layer)) for layer in (1, 2)])
+    rows = memory_profiles(Tables({**tables, "runs": runs, "transport": transport}), runs, True)
+    assert rows.groupby("run").grad_norm.agg(list).to_dict() == {0: [1.0] * 10, 1: [2.0] * 10}
 
 
 def test_a_profile_line_is_the_tables_gradient_on_a_log_scale() -> None:

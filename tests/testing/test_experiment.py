@@ -154,6 +154,11 @@ def global_random(batch: Batch, rng: np.random.Generator) -> Batch:
     return Batch(row, row[:, :1])
 
 
+def global_too(batch: Batch, rng: np.random.Generator) -> Batch:
+    np.random.random()  # noqa: NPY002 -- the fault: others who draw from there are given something else
+    return batch
+
+
 def sampling_the_third(self: Experiment, rng: np.random.Generator, batch_size: int, seq_len: int) -> Batch:
     row = rng.integers(4, size=(batch_size, seq_len))
     return Batch(row, row[:, [2]])
@@ -182,6 +187,7 @@ class Undocumented(First):
 FOUND_BY_LOOKING = {
     "no share": (faulty(chance=lambda self, seq_len: 25), "valid: a share from 0 to 1"),
     "global randomness": (drawing(global_random), "not reproducible from its generator"),
+    "global randomness that is not used": (drawing(global_too), "draws from a global random generator; valid: rng"),
     "constant": (
         faulty(sample=lambda self, rng, batch_size, seq_len: Batch(*[np.zeros((batch_size, seq_len), int)] * 2)),
         "does not depend on its generator",

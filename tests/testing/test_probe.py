@@ -189,6 +189,8 @@ class CurvesColumns(Size):
 def test_only_a_table_may_not_have_the_name_of_another_one() -> None:
     assert CurvesColumns.flaw() is None
     assert (Curves.flaw() or "").startswith("name = 'curves': a table of that name is there in any case")
+    with pytest.raises(ContractError, match="probe curves: name = 'curves': a table of that name is there in any case"):
+        check_probe(Curves())
 
 
 class OneLayer(Steps):
