@@ -11,7 +11,7 @@ BIN     = $(VENV)/bin
 EXTRAS ?= dev,joblib
 
 # Of every module at most so many faults are tried, drawn at random: 1000 is all of them; SEED draws others.
-MOST ?= 10
+MOST ?= 3
 SEED ?= 0
 
 .PHONY: demo test test-slow test-gpu mutants docs showcase lint types check install clean
