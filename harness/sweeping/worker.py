@@ -64,13 +64,15 @@ def run_job(directory: Path, config: DictConfig) -> float:
         with Stopping(how.sweep.timeout) as stopping:
             ids = [each.run_id for each in runs]
             path = directory / f"checkpoint-{short_hash(' '.join(ids), 8)}.pt"
-            checkpoint = Checkpoint(path, ids, how.checkpoint.every or 0, lambda: stopping.asked)
+            checkpoint = Checkpoint(path, ids, how.checkpoint.every or 0, stopping.hears)
 
             keeper = Keeper(directory, runs, how.keep.best) if how.keep.weights or how.keep.best else None
 
             def tick(step: int) -> None:
                 progress.tick(step, len(runs))
-                stopping.check()
+                unheard = stopping.asked and not stopping.heard and step < runs[0].train.steps
+                if not (checkpoint.every and unheard):  # else the next step saves what there is, and is the last
+                    stopping.check()
 
             if runs[0].device != "cpu":
                 settle_on_gpu(runs[0].device)

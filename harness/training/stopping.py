@@ -33,7 +33,7 @@ class Stopping:
 
     def __init__(self, limit: float | None):
         self.limit = limit
-        self.asked = False
+        self.asked = self.heard = False
         self._deadline = time.monotonic() + limit if limit is not None else None
         self._before: dict[int, Any] = {}
 
@@ -53,6 +53,11 @@ class Stopping:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def hears(self) -> bool:
+        """Whether somebody asked to stop: asked when it is decided whether to save. Who asks later is not heard yet."""
+        self.heard = self.asked
+        return self.heard
 
     def check(self) -> None:
         """Call between steps.

@@ -218,6 +218,36 @@ def test_ctrl_c_is_told_to_the_checkpoint_and_ends_the_job_between_two_steps(
     assert not (folder / "tables").exists()
 
 
+@pytest.mark.parametrize(("every", "ended_at"), [(100, 4), (None, 3)])
+def test_who_asks_to_stop_after_it_was_decided_whether_to_save_is_heard_at_the_next_step(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[..., float], folder: Path, every: int | None, ended_at: int
+) -> None:
+    """What was done until then is saved; where nothing is saved, there is nothing to wait for."""
+    steps = []
+
+    def asked(progress: object, step: int, runs: int) -> None:
+        steps.append(step)
+        if step == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("harness.sweeping.progress.JobProgress.tick", asked)
+    with pytest.raises(KeyboardInterrupt):
+        work(checkpoint={"every": every}, train={"steps": 6})
+    assert steps[-1] == ended_at
+    saved = [torch.load(path, weights_only=True)["step"] for path in folder.glob("checkpoint-*")]
+    assert saved == ([ended_at] if every else [])
+
+
+@pytest.mark.parametrize("every", [100, None])
+def test_who_asks_to_stop_at_the_last_step_is_heard_there(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[..., float], every: int | None
+) -> None:
+    tick = lambda progress, step, runs: step == 6 and signal.raise_signal(signal.SIGTERM)  # noqa: E731
+    monkeypatch.setattr("harness.sweeping.progress.JobProgress.tick", tick)
+    with pytest.raises(KeyboardInterrupt):
+        work(checkpoint={"every": every}, train={"steps": 6})
+
+
 def test_a_pack_over_its_time_is_ended_between_two_steps(
     trainer: Trainer, work: Callable[..., float], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
