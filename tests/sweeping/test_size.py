@@ -12,7 +12,7 @@ import pytest
 import harness
 from tests.helpers.made_sweep import write_sweep
 
-RUNS = int(os.environ.get("SIZE_RUNS", "20000"))
+RUNS = int(os.environ.get("SIZE_RUNS", "12000"))
 """``SIZE_RUNS=100000`` takes some minutes."""
 
 MOST_MEMORY = 875e6 + RUNS * 11_250
