@@ -70,9 +70,7 @@ def run_job(directory: Path, config: DictConfig) -> float:
 
             def tick(step: int) -> None:
                 progress.tick(step, len(runs))
-                unheard = stopping.asked and not stopping.heard and step < runs[0].train.steps
-                if not (checkpoint.every and unheard):  # else the next step saves what there is, and is the last
-                    stopping.check()
+                stopping.check(saves_next=checkpoint.every > 0 and step < runs[0].train.steps)
 
             if runs[0].device != "cpu":
                 settle_on_gpu(runs[0].device)

@@ -223,7 +223,5 @@ COLUMNS = {table: [each.name for each in columns] for table, columns in TABLES.i
 RUN_SETTINGS = [each.name for each in SETTINGS]
 RUN_OUTCOMES = [each.name for each in OUTCOMES]
 FLOAT_OUTCOMES = {each.name for each in OUTCOMES if each.dtype == "float64"}
-BOOLEAN_OUTCOMES = [each.name for each in OUTCOMES if each.dtype == "boolean"]
-INTEGER_OUTCOMES = [each.name for each in OUTCOMES if each.dtype == "Int64"]
 CURVES = [each.name for each in TABLES["curves"] if each.dtype == "float64"]
 """What is measured at every evaluation."""

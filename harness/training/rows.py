@@ -14,7 +14,7 @@ from harness.measure.gradients import Profile
 from harness.measure.measurement import Measurement
 from harness.measure.transport import Transport, log_ratio
 from harness.settings.settings import Settings
-from harness.tables.columns import BOOLEAN_OUTCOMES, COLUMNS, FLOAT_OUTCOMES, INTEGER_OUTCOMES, RUN_OUTCOMES
+from harness.tables.columns import COLUMNS, OUTCOMES, RUN_OUTCOMES
 
 QUANTILES = {"grad_q10": 0.1, "grad_q50": 0.5, "grad_q90": 0.9}
 
@@ -24,8 +24,9 @@ def runs_table(runs: Sequence[Settings], outcomes: Sequence[dict[str, object]]) 
     own = [{"run_id": each.run_id, "variant": "", **each.flat()} for each in runs]
     known = [{"family": run.cell.family, **outcome} for run, outcome in zip(runs, outcomes, strict=True)]
     columns = {name: setting([row.get(name) for row in own]) for name in dict.fromkeys(chain(*own))}
-    for name in RUN_OUTCOMES:
-        columns[name] = pd.Series([row.get(name) for row in known], dtype=_dtype(name))
+    for each in OUTCOMES:
+        values = [row.get(each.name) for row in known]
+        columns[each.name] = pd.Series(values, dtype=None if each.dtype == "str" else each.dtype)
     settings = [name for name in columns if name not in (*RUN_OUTCOMES, *COLUMNS["runs"])]
     ordered = [name for name in COLUMNS["runs"] if name not in RUN_OUTCOMES]
     return pd.DataFrame({name: columns[name] for name in (*ordered, *settings, *RUN_OUTCOMES)})
@@ -40,13 +41,6 @@ def setting(values: Sequence[object]) -> pd.Series:
     whole = len(known) == len(values)
     dtypes = {} if whole else {int: "Int64", bool: "boolean"}
     return pd.Series(values, dtype=dtypes.get(next(iter(kinds), type(None))))
-
-
-def _dtype(outcome: str) -> str | None:
-    """Of a column of the table of runs; None: that of its values."""
-    if outcome.split("_init")[0] in FLOAT_OUTCOMES:
-        return "float64"
-    return {**dict.fromkeys(INTEGER_OUTCOMES, "Int64"), **dict.fromkeys(BOOLEAN_OUTCOMES, "boolean")}.get(outcome)
 
 
 def _text(value: object) -> str:

@@ -33,7 +33,7 @@ class Stopping:
 
     def __init__(self, limit: float | None):
         self.limit = limit
-        self.asked = self.heard = False
+        self.asked = self._heard = False
         self._deadline = time.monotonic() + limit if limit is not None else None
         self._before: dict[int, Any] = {}
 
@@ -56,16 +56,21 @@ class Stopping:
 
     def hears(self) -> bool:
         """Whether somebody asked to stop: asked when it is decided whether to save. Who asks later is not heard yet."""
-        self.heard = self.asked
-        return self.heard
+        self._heard = self.asked
+        return self._heard
 
-    def check(self) -> None:
+    def check(self, saves_next: bool = False) -> None:
         """Call between steps.
+
+        Args:
+            saves_next: the next step asks `hears` and saves what there is: who was not heard yet waits for it.
 
         Raises:
             KeyboardInterrupt: somebody asked to stop.
             TimedOut: the limit is over.
         """
+        if self.asked and saves_next and not self._heard:
+            return
         if self.asked:
             raise KeyboardInterrupt
         if self._deadline is not None and time.monotonic() > self._deadline:

@@ -114,6 +114,13 @@ def when_imported(module: str, code: str) -> str:
     return _WHEN_IMPORTED.format(module=module, code=code)
 
 
+def finished_sweep(directory: Path, *arguments: str) -> Path:
+    """The results of a sweep that nothing disturbs."""
+    done = command(directory, *arguments, "hydra.sweep.dir=whole")
+    assert done.returncode == 0, done.stderr
+    return directory / "whole"
+
+
 def results(directory: Path) -> list[Path]:
     """The results directories of sweeps that were given none."""
     return sorted(directory.glob("results/*/*"))

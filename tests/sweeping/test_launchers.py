@@ -8,7 +8,7 @@ import pytest
 
 import harness
 from tests.helpers.clusters import needs, needs_slurm
-from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command, when_imported
+from tests.helpers.sweeps import PACK_TOLERANCE, QUICK, assert_same, command, finished_sweep, when_imported
 
 SWEEP = ["-m", *QUICK, "seq_len=8,9", "seed=0,1", "train.steps=10", "probe.every=5"]
 
@@ -16,10 +16,7 @@ SWEEP = ["-m", *QUICK, "seq_len=8,9", "seed=0,1", "train.steps=10", "probe.every
 @pytest.fixture(scope="module")
 def basic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of the basic launcher."""
-    directory = tmp_path_factory.mktemp("basic")
-    done = command(directory, *SWEEP, "hydra.sweep.dir=out")
-    assert done.returncode == 0, done.stderr
-    return directory / "out"
+    return finished_sweep(tmp_path_factory.mktemp("basic"), *SWEEP)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import pytest
 import harness
 from harness.sweeping.plan import missing
 from harness.sweeping.progress import read_note
-from tests.helpers.sweeps import QUICK, assert_same, command, start, wait_for, when_imported
+from tests.helpers.sweeps import QUICK, assert_same, command, finished_sweep, start, wait_for, when_imported
 
 pytestmark = pytest.mark.slow
 
@@ -45,8 +45,7 @@ KILLS = 6
 
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
     long = [*SWEEP, "train.steps=300", "probe.every=50", "checkpoint.every=20"]
-    whole = command(tmp_path, *long, "hydra.sweep.dir=whole")
-    assert whole.returncode == 0, whole.stderr
+    whole = finished_sweep(tmp_path, *long)
     rng, killed = random.Random(4), 0
     for attempt in range(KILLS):
         again = ["resume=broken"] if attempt % 2 else [*long, "hydra.sweep.dir=broken"]
@@ -63,7 +62,7 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(
     last = command(tmp_path, "resume=broken")
     assert last.returncode == 0, last.stderr
     assert killed >= 3, "the sweep was too fast to be killed"
-    assert_same(tmp_path / "whole", tmp_path / "broken")
+    assert_same(whole, tmp_path / "broken")
 
 
 TO_THE_END = [*SWEEP, "train.steps=4", "probe.every=2"]
@@ -72,10 +71,7 @@ TO_THE_END = [*SWEEP, "train.steps=4", "probe.every=2"]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a short sweep that nothing has disturbed, not to be changed."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    done = command(folder, *TO_THE_END, "hydra.sweep.dir=whole")
-    assert done.returncode == 0, done.stderr
-    return folder / "whole"
+    return finished_sweep(tmp_path_factory.mktemp("undisturbed"), *TO_THE_END)
 
 
 def test_a_damaged_table_is_named_and_its_runs_are_done_again(whole: Path, tmp_path: Path) -> None:

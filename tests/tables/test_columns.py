@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.tables.columns import BOOLEAN_OUTCOMES, COLUMNS, CURVES, INTEGER_OUTCOMES, TABLES, column
+from harness.tables.columns import COLUMNS, CURVES, OUTCOMES, TABLES, column
 from harness.tables.tables import Tables
 
 
@@ -16,8 +16,9 @@ def test_a_run_says_first_what_it_is_and_then_what_came_of_it() -> None:
 
 
 def test_outcomes_that_may_be_missing_are_told_by_their_type() -> None:
-    assert BOOLEAN_OUTCOMES == ["solved", "has_memory"]
-    assert INTEGER_OUTCOMES == ["solved_step", "diverged_at", "steps", "parameters", "eval_samples"]
+    known = {dtype: [each.name for each in OUTCOMES if each.dtype == dtype] for dtype in ("boolean", "Int64")}
+    assert known["boolean"] == ["solved", "has_memory"]
+    assert known["Int64"] == ["solved_step", "diverged_at", "steps", "parameters", "eval_samples"]
 
 
 def test_curves_are_what_is_measured_at_every_evaluation() -> None:
